@@ -1,21 +1,88 @@
+# Everything a developer runs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help proto
+MAKEFLAGS += --no-print-directory
 
-TOOLS := bin/tools
-BUF   := tools/node_modules/.bin/buf
-PROTO_PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
+# The program is pure Go and linked statically; only the race detector needs C.
+export CGO_ENABLED ?= 0
 
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+SDK     := github.com/cosmos/cosmos-sdk/version
+LDFLAGS := -s -w -X $(SDK).Name=phrd -X $(SDK).AppName=phrd -X $(SDK).Version=$(VERSION) -X $(SDK).Commit=$(COMMIT)
+
+TOOLS   := bin/tools
+BUF     := tools/node_modules/.bin/buf
+PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
+
+# Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
+ARGS      ?=
+TESTFLAGS ?=
+FUZZTIME  ?= 20s
+
+.PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-proto: $(BUF) $(PROTO_PLUGINS) ## generate code and the OpenAPI document from proto/
+.PHONY: build
+build: ## build bin/phrd
+	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
+
+.PHONY: demo
+demo: build ## build, then run four hospitals on this machine (ARGS="--once" and others)
+	bin/phrd demo $(ARGS)
+
+.PHONY: test
+test: setup ## run everything that CI runs and print the time of each part
+	@scripts/test lint=180 unit=180 keepers=120 scenario=180 e2e=180
+
+.PHONY: setup
+setup: ## install and build what the tests need
+	@scripts/setup
+	@$(MAKE) tools
+
+.PHONY: lint
+lint: tools ## part of test: linters, protobuf, layers, generated and copied files
+	@scripts/lint
+
+.PHONY: unit
+unit: ## part of test: packages without the chain, with the race detector, and fuzz seeds
+	@packages=$$(scripts/packages unit) && CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
+
+.PHONY: keepers
+keepers: ## part of test: the modules of the chain
+	@packages=$$(scripts/packages keepers) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
+
+.PHONY: scenario
+scenario: ## part of test: stories on a network in one process, and the attacker
+	@packages=$$(scripts/packages scenario) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
+
+.PHONY: e2e
+e2e: build ## part of test: the program itself, in processes of its own
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test $(TESTFLAGS) $$packages
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: proto
+proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
 	scripts/proto
+
+.PHONY: tools
+tools: $(BUF) $(PLUGINS) $(TOOLS)/golangci-lint ## build the tools of lint and proto, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
-	@mkdir -p $(TOOLS)
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
 	@touch $@
+
+$(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && go build -trimpath -ldflags "-s -w" -o ../../$@ $$(go list tool)
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin tools/node_modules
