@@ -58,7 +58,7 @@ scenario: ## part of test: stories on a network in one process, and the attacker
 
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test $(TESTFLAGS) $$packages
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test -count=1 $(TESTFLAGS) $$packages
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
