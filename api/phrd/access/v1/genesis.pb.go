@@ -27,8 +27,10 @@ type GenesisState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// params are the bounds.
 	Params *Params `protobuf:"bytes,1,opt,name=params,proto3" json:"params,omitempty"`
-	// unlocks that were proposed.
-	Unlocks       []*Unlock `protobuf:"bytes,2,rep,name=unlocks,proto3" json:"unlocks,omitempty"`
+	// unlocks in the order in which they were proposed.
+	Unlocks []*Unlock `protobuf:"bytes,2,rep,name=unlocks,proto3" json:"unlocks,omitempty"`
+	// approved are the hex ids of approved unlocks whose release was not requested yet, in the order of the approvals.
+	Approved      []string `protobuf:"bytes,3,rep,name=approved,proto3" json:"approved,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,14 +79,22 @@ func (x *GenesisState) GetUnlocks() []*Unlock {
 	return nil
 }
 
+func (x *GenesisState) GetApproved() []string {
+	if x != nil {
+		return x.Approved
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1bphrd/access/v1/unlock.proto\"|\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1bphrd/access/v1/unlock.proto\"\x98\x01\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
-	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocksB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
+	"\bapproved\x18\x03 \x03(\tR\bapprovedB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once

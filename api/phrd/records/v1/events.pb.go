@@ -85,6 +85,79 @@ func (x *EventVersionStored) GetObject() string {
 	return ""
 }
 
+// EventCopiesChanged tells how many copies of a version are held now.
+type EventCopiesChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// record id as text.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// version number.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// held is the number of copies that are held.
+	Held uint32 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// target is the number of copies that are wanted.
+	Target        uint32 `protobuf:"varint,4,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventCopiesChanged) Reset() {
+	*x = EventCopiesChanged{}
+	mi := &file_phrd_records_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventCopiesChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventCopiesChanged) ProtoMessage() {}
+
+func (x *EventCopiesChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventCopiesChanged.ProtoReflect.Descriptor instead.
+func (*EventCopiesChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EventCopiesChanged) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *EventCopiesChanged) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *EventCopiesChanged) GetHeld() uint32 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *EventCopiesChanged) GetTarget() uint32 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
 var File_phrd_records_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_events_proto_rawDesc = "" +
@@ -93,7 +166,12 @@ const file_phrd_records_v1_events_proto_rawDesc = "" +
 	"\x12EventVersionStored\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
-	"\x06object\x18\x03 \x01(\tR\x06objectB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
+	"\x06object\x18\x03 \x01(\tR\x06object\"r\n" +
+	"\x12EventCopiesChanged\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04held\x18\x03 \x01(\rR\x04held\x12\x16\n" +
+	"\x06target\x18\x04 \x01(\rR\x06targetB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
 	file_phrd_records_v1_events_proto_rawDescOnce sync.Once
@@ -107,9 +185,10 @@ func file_phrd_records_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_events_proto_rawDescData
 }
 
-var file_phrd_records_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_phrd_records_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_records_v1_events_proto_goTypes = []any{
 	(*EventVersionStored)(nil), // 0: phrd.records.v1.EventVersionStored
+	(*EventCopiesChanged)(nil), // 1: phrd.records.v1.EventCopiesChanged
 }
 var file_phrd_records_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -130,7 +209,7 @@ func file_phrd_records_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_events_proto_rawDesc), len(file_phrd_records_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,7 +32,9 @@ type GenesisState struct {
 	// records that were stored.
 	Records []*Record `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
 	// versions of the records.
-	Versions      []*Version `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
+	Versions []*Version `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
+	// reported says up to where members reported reads.
+	Reported      []*Reported `protobuf:"bytes,5,rep,name=reported,proto3" json:"reported,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,16 +97,82 @@ func (x *GenesisState) GetVersions() []*Version {
 	return nil
 }
 
+func (x *GenesisState) GetReported() []*Reported {
+	if x != nil {
+		return x.Reported
+	}
+	return nil
+}
+
+// Reported is how far one member's access reports were written.
+type Reported struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// member's number.
+	Member uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	// number of the last report written.
+	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reported) Reset() {
+	*x = Reported{}
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reported) ProtoMessage() {}
+
+func (x *Reported) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reported.ProtoReflect.Descriptor instead.
+func (*Reported) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_genesis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Reported) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *Reported) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_phrd_records_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/records/v1/record.proto\"\xf6\x01\n" +
+	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/records/v1/record.proto\"\xb3\x02\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.records.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12:\n" +
 	"\bpatients\x18\x02 \x03(\v2\x18.phrd.records.v1.PatientB\x04\xc8\xde\x1f\x00R\bpatients\x127\n" +
 	"\arecords\x18\x03 \x03(\v2\x17.phrd.records.v1.RecordB\x04\xc8\xde\x1f\x00R\arecords\x12:\n" +
-	"\bversions\x18\x04 \x03(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\bversionsB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
+	"\bversions\x18\x04 \x03(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\bversions\x12;\n" +
+	"\breported\x18\x05 \x03(\v2\x19.phrd.records.v1.ReportedB\x04\xc8\xde\x1f\x00R\breported\":\n" +
+	"\bReported\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06numberB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
 	file_phrd_records_v1_genesis_proto_rawDescOnce sync.Once
@@ -118,24 +186,26 @@ func file_phrd_records_v1_genesis_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_genesis_proto_rawDescData
 }
 
-var file_phrd_records_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_phrd_records_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_records_v1_genesis_proto_goTypes = []any{
 	(*GenesisState)(nil), // 0: phrd.records.v1.GenesisState
-	(*Params)(nil),       // 1: phrd.records.v1.Params
-	(*Patient)(nil),      // 2: phrd.records.v1.Patient
-	(*Record)(nil),       // 3: phrd.records.v1.Record
-	(*Version)(nil),      // 4: phrd.records.v1.Version
+	(*Reported)(nil),     // 1: phrd.records.v1.Reported
+	(*Params)(nil),       // 2: phrd.records.v1.Params
+	(*Patient)(nil),      // 3: phrd.records.v1.Patient
+	(*Record)(nil),       // 4: phrd.records.v1.Record
+	(*Version)(nil),      // 5: phrd.records.v1.Version
 }
 var file_phrd_records_v1_genesis_proto_depIdxs = []int32{
-	1, // 0: phrd.records.v1.GenesisState.params:type_name -> phrd.records.v1.Params
-	2, // 1: phrd.records.v1.GenesisState.patients:type_name -> phrd.records.v1.Patient
-	3, // 2: phrd.records.v1.GenesisState.records:type_name -> phrd.records.v1.Record
-	4, // 3: phrd.records.v1.GenesisState.versions:type_name -> phrd.records.v1.Version
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2, // 0: phrd.records.v1.GenesisState.params:type_name -> phrd.records.v1.Params
+	3, // 1: phrd.records.v1.GenesisState.patients:type_name -> phrd.records.v1.Patient
+	4, // 2: phrd.records.v1.GenesisState.records:type_name -> phrd.records.v1.Record
+	5, // 3: phrd.records.v1.GenesisState.versions:type_name -> phrd.records.v1.Version
+	1, // 4: phrd.records.v1.GenesisState.reported:type_name -> phrd.records.v1.Reported
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_genesis_proto_init() }
@@ -150,7 +220,7 @@ func file_phrd_records_v1_genesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_genesis_proto_rawDesc), len(file_phrd_records_v1_genesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
