@@ -137,7 +137,7 @@ func (b *batch) PutTrusted(c lock.CID, block []byte) error {
 	if b.closed {
 		return blob.ErrClosed
 	}
-	if err := blob.CheckSize(len(block)); err != nil {
+	if err := blob.CheckTrusted(c, block); err != nil {
 		return err
 	}
 	b.store.mu.RLock()
