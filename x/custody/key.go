@@ -1,0 +1,59 @@
+package custody
+
+import (
+	"math"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// maxIndex is the largest index of a share (docs/custody.md, appendix A, deal).
+const maxIndex = math.MaxUint32
+
+// IsValid says whether the kind exists.
+func (k KeyKind) IsValid() bool { return lock.KeyKind(k).Check() == nil }
+
+// Threshold is how many of n holders open, t: floor(2n/3)+1, and for emergency keys
+// one more or five in six, whichever is larger. It is over n where n is too small
+// for the kind.
+func Threshold(kind KeyKind, n uint64) uint64 {
+	t := 2*n/3 + 1
+	if kind == KEY_KIND_EMERGENCY {
+		return max(t+1, (5*n+5)/6)
+	}
+	return t
+}
+
+// Validate answers ErrInvalidGenesis for a key that cannot be. Its shares are
+// checked with its holders.
+func (k Key) Validate() error {
+	if !k.Kind.IsValid() {
+		return ErrInvalidGenesis.Wrapf("kind %d", k.Kind)
+	}
+	if !isCount(k.Generation) || !isCount(k.ShareEpoch) {
+		return ErrInvalidGenesis.Wrapf("generation %d, share epoch %d", k.Generation, k.ShareEpoch)
+	}
+	if _, err := lock.ParsePoint(k.PublicKey); err != nil {
+		return ErrInvalidGenesis.Wrapf("public key: %v", err)
+	}
+	if k.Origin != ORIGIN_DEALT && k.Origin != ORIGIN_DKG {
+		return ErrInvalidGenesis.Wrapf("origin %d", k.Origin)
+	}
+	if k.Since < 0 {
+		return ErrInvalidGenesis.Wrapf("since %d", k.Since)
+	}
+	return nil
+}
+
+// Validate answers ErrInvalidGenesis for a holder that cannot be.
+func (h Holder) Validate() error {
+	if !isCount(h.ShareEpoch) || h.Index < 1 || h.Index > maxIndex {
+		return ErrInvalidGenesis.Wrapf("share epoch %d, index %d", h.ShareEpoch, h.Index)
+	}
+	if _, err := lock.ParsePoint(h.PublicShare); err != nil {
+		return ErrInvalidGenesis.Wrapf("public share: %v", err)
+	}
+	return nil
+}
+
+// isCount says whether n is a number that counts from 1.
+func isCount(n uint64) bool { return n >= 1 && n <= math.MaxInt64 }

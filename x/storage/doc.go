@@ -1,0 +1,11 @@
+// Package storage holds what the chain knows about ciphertext: which objects the
+// network keeps, which storage nodes shall hold a copy, and which said that they
+// do. It knows no names, types or owners of data.
+//
+// Copies are spread over failure domains by weighted rendezvous hashing: a domain
+// is one site of one member, a node's weight is its capacity, and an object's
+// nodes follow from its CID alone, so that a node that joins or leaves moves no
+// more than its share. All of it is integer arithmetic, the same on every machine.
+//
+// The state is kept by the package keeper.
+package storage

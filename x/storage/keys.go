@@ -1,0 +1,21 @@
+package storage
+
+import "cosmossdk.io/collections"
+
+const (
+	// ModuleName names the module.
+	ModuleName = "storage"
+	// StoreKey names the module's store.
+	StoreKey = ModuleName
+)
+
+// Prefixes of the collections. A number is never used for a second thing.
+var (
+	ParamsPrefix      = collections.NewPrefix(0)
+	ObjectsPrefix     = collections.NewPrefix(1)
+	AttachedPrefix    = collections.NewPrefix(2)
+	CopiesPrefix      = collections.NewPrefix(3)
+	AssignmentsPrefix = collections.NewPrefix(4)
+	HoldingsPrefix    = collections.NewPrefix(5)
+	UsagePrefix       = collections.NewPrefix(6)
+)

@@ -1,0 +1,79 @@
+package storage
+
+const (
+	// MaxBatch is how many copies one message confirms or reports at most.
+	MaxBatch = 100
+	// MaxAttached is how many blocks travel with an object at most.
+	MaxAttached = 8
+	// MaxCopies is how many copies a rule asks for at most, where it does not ask for all domains.
+	MaxCopies = 32
+	// MaxPageSize is how many things a query lists at most.
+	MaxPageSize = 200
+
+	maxSize = 1 << 44
+
+	defaultMinimum = 2
+	defaultTarget  = 3
+)
+
+// classes are all classes of content, in the order of the default rules.
+var classes = []string{"imaging", "document", "recording", "result", "other", "vault"}
+
+// DefaultParams keep three copies of everything and ask for two before a store
+// returns.
+func DefaultParams() Params {
+	p := Params{Copies: make([]CopyRule, 0, len(classes))}
+	for _, class := range classes {
+		p.Copies = append(p.Copies, CopyRule{Class: class, Minimum: defaultMinimum, Target: defaultTarget})
+	}
+	return p
+}
+
+// Validate answers ErrInvalidParams where a class has no rule or two, where a rule
+// is for a class that does not exist, or where a number is outside its range.
+func (p Params) Validate() error {
+	rules := make(map[string]bool, len(p.Copies))
+	for _, rule := range p.Copies {
+		if err := rule.Validate(); err != nil {
+			return err
+		}
+		if rules[rule.Class] {
+			return ErrInvalidParams.Wrapf("class %q: second rule", rule.Class)
+		}
+		rules[rule.Class] = true
+	}
+	for _, class := range classes {
+		if !rules[class] {
+			return ErrInvalidParams.Wrapf("class %q: no rule", class)
+		}
+	}
+	if len(rules) != len(classes) {
+		return ErrInvalidParams.Wrapf("got rules for %d classes, want %d", len(rules), len(classes))
+	}
+	return nil
+}
+
+// Validate answers ErrInvalidParams where a number is outside its range.
+func (r CopyRule) Validate() error {
+	if r.Target > MaxCopies {
+		return ErrInvalidParams.Wrapf("class %q: target %d, want at most %d", r.Class, r.Target, MaxCopies)
+	}
+	most := r.Target
+	if most == 0 {
+		most = MaxCopies
+	}
+	if r.Minimum < 1 || r.Minimum > most {
+		return ErrInvalidParams.Wrapf("class %q: minimum %d, want 1 to %d", r.Class, r.Minimum, most)
+	}
+	return nil
+}
+
+// Rule answers the rule of a class, ErrInvalidPlacement where there is none.
+func (p Params) Rule(class string) (CopyRule, error) {
+	for _, rule := range p.Copies {
+		if rule.Class == class {
+			return rule, nil
+		}
+	}
+	return CopyRule{}, ErrInvalidPlacement.Wrapf("class %q", class)
+}
