@@ -89,3 +89,9 @@ func (c CID) IsDag() bool { return c[1] == codecDag }
 
 // IsZero tells whether c is the zero value, which names no block.
 func (c CID) IsZero() bool { return c == CID{} }
+
+// isWhole tells whether c is of one of the two forms, as all are that this package made.
+func (c CID) isWhole() bool {
+	_, err := CIDFromBytes(c[:])
+	return err == nil
+}

@@ -32,6 +32,8 @@ var (
 	ErrField = errors.New("field is not allowed")
 	// ErrShares says that the shares given do not reach the threshold.
 	ErrShares = errors.New("not enough valid shares of one epoch")
+	// ErrShare says that a secret share does not fit its commitments or its public share.
+	ErrShare = errors.New("share does not fit")
 	// ErrRound says that a round of key making has no result.
 	ErrRound = errors.New("round has no result")
 )
