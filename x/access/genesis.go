@@ -1,0 +1,95 @@
+package access
+
+import (
+	"bytes"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// DefaultGenesis has no unlocks.
+func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
+
+// Validate answers ErrInvalidGenesis, or what is wrong with the parameters, where
+// the state is not one that the module could have exported.
+func (g *GenesisState) Validate() error {
+	if err := g.Params.Validate(); err != nil {
+		return err
+	}
+	unlocks := make(map[string]Unlock, len(g.Unlocks))
+	points, requestKeys := map[string]bool{}, map[string]bool{}
+	for _, u := range g.Unlocks {
+		if err := u.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("unlock %q: %v", u.Id, err)
+		}
+		if _, known := unlocks[u.Id]; known || points[string(u.B)] || requestKeys[u.RequestKey] {
+			return ErrInvalidGenesis.Wrapf("unlock %q: id, point or request key is repeated", u.Id)
+		}
+		unlocks[u.Id], points[string(u.B)], requestKeys[u.RequestKey] = u, true, true
+	}
+	waiting := map[string]bool{}
+	for _, id := range g.Approved {
+		u, known := unlocks[id]
+		if !known || waiting[id] || u.Approval == nil || u.HasEnded() || u.ReleasedAt != 0 {
+			return ErrInvalidGenesis.Wrapf("approved unlock %q: unknown, repeated, or not waiting for its release", id)
+		}
+		waiting[id] = true
+	}
+	return nil
+}
+
+// validate says what is wrong with the form of an unlock. Its id cannot be
+// recomputed here: it binds the network and the versions' locks.
+func (u Unlock) validate() error {
+	if _, err := ParseUnlockID(u.Id); err != nil {
+		return err
+	}
+	if _, err := sdk.AccAddressFromBech32(u.Requester); err != nil {
+		return err
+	}
+	if err := CheckPurpose(u.Purpose); err != nil {
+		return err
+	}
+	if _, err := lock.ParseRawCID(u.RequestKey); err != nil {
+		return err
+	}
+	if _, err := lock.ParseEncapsulation(u.B); err != nil {
+		return err
+	}
+	if u.Patient != "" {
+		if _, err := lock.ParseID(u.Patient); err != nil {
+			return err
+		}
+	}
+	if u.Custodian == 0 || u.ExpiresAt <= u.ProposedAt {
+		return ErrInvalidGenesis.Wrap("no custodian, or no lifetime")
+	}
+	if n := len(u.Versions); n < 1 || n > MaxVersions {
+		return ErrInvalidVersions.Wrapf("got %d versions, want 1 to %d", n, MaxVersions)
+	}
+	ids := make([]lock.ID, len(u.Versions))
+	for i, v := range u.Versions {
+		id, err := lock.ParseID(v.Record)
+		if err != nil {
+			return err
+		}
+		if _, err := lock.ParsePoint(v.M); err != nil {
+			return err
+		}
+		ids[i] = id
+		if i > 0 && !before(ids[i-1], u.Versions[i-1].Version, id, v.Version) {
+			return ErrInvalidVersions.Wrap("versions are not sorted and distinct")
+		}
+	}
+	if u.Approval != nil && u.Approval.Height < 0 {
+		return ErrInvalidGenesis.Wrap("approval below height 0")
+	}
+	return nil
+}
+
+// before orders versions by record id, then by number.
+func before(record lock.ID, version uint64, otherRecord lock.ID, otherVersion uint64) bool {
+	order := bytes.Compare(record[:], otherRecord[:])
+	return order < 0 || order == 0 && version < otherVersion
+}

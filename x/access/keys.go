@@ -1,0 +1,26 @@
+package access
+
+import "cosmossdk.io/collections"
+
+const (
+	// ModuleName names the module.
+	ModuleName = "access"
+	// StoreKey names the module's store.
+	StoreKey = ModuleName
+)
+
+// Prefixes of the collections. A number is never used for a second thing.
+var (
+	ParamsPrefix             = collections.NewPrefix(0)
+	UnlocksPrefix            = collections.NewPrefix(1)
+	UnlockSequencePrefix     = collections.NewPrefix(2)
+	UnlocksBySequencePrefix  = collections.NewPrefix(3)
+	UnlocksByPatientPrefix   = collections.NewPrefix(4)
+	UnlocksByRequesterPrefix = collections.NewPrefix(5)
+	UnlocksByCustodianPrefix = collections.NewPrefix(6)
+	OpenUnlocksPrefix        = collections.NewPrefix(7)
+	PointsPrefix             = collections.NewPrefix(8)
+	RequestKeysPrefix        = collections.NewPrefix(9)
+	ExpiryQueuePrefix        = collections.NewPrefix(10)
+	ReleaseQueuePrefix       = collections.NewPrefix(11)
+)

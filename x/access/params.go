@@ -1,0 +1,39 @@
+package access
+
+const (
+	// MaxVersions is how many versions one unlock names at most.
+	MaxVersions = 64
+	// MaxPageSize is how many unlocks a query lists at most.
+	MaxPageSize = 200
+	// MaxExpiriesPerBlock is how many unlocks one block ends at most because their time ran out.
+	MaxExpiriesPerBlock = 100
+	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
+	MaxReleasesPerBlock = 100
+
+	maxPurpose      = 16
+	limitLifetime   = 14 * 24 * 60 * 60
+	minLifetime     = 60
+	limitEndorsers  = 8
+	limitOpen       = 64
+	defaultMaxOpen  = 8
+	defaultEndorser = 1
+)
+
+// DefaultParams are one endorsement, 14 days and 8 open unlocks for each requester and owner.
+func DefaultParams() Params {
+	return Params{Endorsements: defaultEndorser, MaxLifetime: limitLifetime, MaxOpen: defaultMaxOpen}
+}
+
+// Validate answers ErrInvalidParams where a bound is outside its range.
+func (p Params) Validate() error {
+	if p.Endorsements < 1 || p.Endorsements > limitEndorsers {
+		return ErrInvalidParams.Wrapf("endorsements: got %d, want 1 to %d", p.Endorsements, limitEndorsers)
+	}
+	if p.MaxLifetime < minLifetime || p.MaxLifetime > limitLifetime {
+		return ErrInvalidParams.Wrapf("max_lifetime: got %d, want %d to %d seconds", p.MaxLifetime, minLifetime, limitLifetime)
+	}
+	if p.MaxOpen < 1 || p.MaxOpen > limitOpen {
+		return ErrInvalidParams.Wrapf("max_open: got %d, want 1 to %d", p.MaxOpen, limitOpen)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package access
+
+// Reasons for which a signature is refused. A refusal is written to the log; the
+// codes never change their meaning.
+const (
+	// ReasonWrongRole says that the signer's role may not do this.
+	ReasonWrongRole = "wrong_role"
+	// ReasonInactive says that the signer or the signer's hospital may not write now.
+	ReasonInactive = "inactive"
+	// ReasonUnknownVersion says that a version does not exist.
+	ReasonUnknownVersion = "unknown_version"
+	// ReasonNotOwner says that the signer does not own the versions.
+	ReasonNotOwner = "not_owner"
+	// ReasonNotParty says that the signer is neither requester, owner nor an officer of the custodian.
+	ReasonNotParty = "not_party"
+	// ReasonWrongHospital says that the signer is not of the custodian hospital.
+	ReasonWrongHospital = "wrong_hospital"
+	// ReasonLockNotAllowed says that a version's lock is not allowed by a policy of its owner.
+	ReasonLockNotAllowed = "lock_not_allowed"
+	// ReasonLifetimeTooLong says that the expiry is later than the network allows.
+	ReasonLifetimeTooLong = "lifetime_too_long"
+	// ReasonRepeatedPoint says that B was used before.
+	ReasonRepeatedPoint = "repeated_point"
+	// ReasonRepeatedRequestKey says that the one-time key was used before.
+	ReasonRepeatedRequestKey = "repeated_request_key"
+	// ReasonTooManyOpen says that the requester has as many open unlocks of this owner as allowed.
+	ReasonTooManyOpen = "too_many_open"
+	// ReasonBadProof says that the proof does not hold for this proposal.
+	ReasonBadProof = "bad_proof"
+	// ReasonSamePerson says that requester, endorsers and approver are not distinct.
+	ReasonSamePerson = "same_person"
+	// ReasonRepeatedEndorsement says that the officer has endorsed already.
+	ReasonRepeatedEndorsement = "repeated_endorsement"
+	// ReasonRequesterInactive says that the requester is not active staff of that hospital any more.
+	ReasonRequesterInactive = "requester_inactive"
+	// ReasonCapsuleMissing says that the approval carries no owner's halves.
+	ReasonCapsuleMissing = "capsule_missing"
+
+	// ReasonNotEndorsed says that endorsements are missing.
+	ReasonNotEndorsed = "not_endorsed"
+	// ReasonAlreadyEndorsed says that no further endorsement is needed.
+	ReasonAlreadyEndorsed = "already_endorsed"
+	// ReasonAlreadyApproved says that the owner has approved already.
+	ReasonAlreadyApproved = "already_approved"
+	// ReasonDenied says that the unlock was denied.
+	ReasonDenied = "denied"
+	// ReasonWithdrawn says that the unlock was withdrawn or closed.
+	ReasonWithdrawn = "withdrawn"
+	// ReasonExpired says that the time ran out.
+	ReasonExpired = "expired"
+
+	// ReasonHospitalDiffers says that the approval shows another hospital than the requester's.
+	ReasonHospitalDiffers = "hospital_differs"
+	// ReasonPurposeDiffers says that the approval shows another purpose.
+	ReasonPurposeDiffers = "purpose_differs"
+	// ReasonRecordsDiffer says that the approval shows other versions or another order.
+	ReasonRecordsDiffer = "records_differ"
+	// ReasonUntilDiffers says that the approval shows another expiry.
+	ReasonUntilDiffers = "until_differs"
+)

@@ -1,0 +1,27 @@
+package records
+
+import "cosmossdk.io/collections"
+
+const (
+	// ModuleName names the module.
+	ModuleName = "records"
+	// StoreKey names the module's store.
+	StoreKey = ModuleName
+)
+
+// Prefixes of the collections. A number is never used for a second thing.
+var (
+	ParamsPrefix              = collections.NewPrefix(0)
+	PatientsPrefix            = collections.NewPrefix(1)
+	PatientsByAddressPrefix   = collections.NewPrefix(2)
+	PatientsByVaultPrefix     = collections.NewPrefix(3)
+	PatientsByVaultBlobPrefix = collections.NewPrefix(4)
+	RecordsPrefix             = collections.NewPrefix(5)
+	RecordsByPatientPrefix    = collections.NewPrefix(6)
+	RecordsByCustodianPrefix  = collections.NewPrefix(7)
+	VersionsPrefix            = collections.NewPrefix(8)
+	VersionsByObjectPrefix    = collections.NewPrefix(9)
+	EnvelopesPrefix           = collections.NewPrefix(10)
+	PointsPrefix              = collections.NewPrefix(11)
+	ReportedPrefix            = collections.NewPrefix(12)
+)

@@ -1,0 +1,38 @@
+package records
+
+// Reasons for which versions are refused. A refusal is written to the log; the
+// codes never change their meaning.
+const (
+	// ReasonWrongRole says that the signer is not a clerk.
+	ReasonWrongRole = "wrong_role"
+	// ReasonInactive says that the signer or the signer's hospital may not write now.
+	ReasonInactive = "inactive"
+	// ReasonWrongCustodian says that the custodian is not the signer's hospital.
+	ReasonWrongCustodian = "wrong_custodian"
+	// ReasonUnknownOwner says that no such patient is registered.
+	ReasonUnknownOwner = "unknown_owner"
+	// ReasonLockNotAllowed says that the owner signed no policy for a lock by the network alone.
+	ReasonLockNotAllowed = "lock_not_allowed"
+	// ReasonStaleGeneration says that the version is not locked to the newest generation of the network's key.
+	ReasonStaleGeneration = "stale_generation"
+	// ReasonVersionOutOfOrder says that the version is not one more than the record has.
+	ReasonVersionOutOfOrder = "version_out_of_order"
+	// ReasonTooManyVersions says that the record has as many versions as it may.
+	ReasonTooManyVersions = "too_many_versions"
+	// ReasonOwnerDiffers says that the version names another owner than its record has.
+	ReasonOwnerDiffers = "owner_differs"
+	// ReasonClassDiffers says that the version names another class than its record has.
+	ReasonClassDiffers = "class_differs"
+	// ReasonStaleVaultKey says that the envelope is not sealed to the owner's current vault key.
+	ReasonStaleVaultKey = "stale_vault_key"
+	// ReasonTooLarge says that the version is larger than the network takes.
+	ReasonTooLarge = "too_large"
+	// ReasonRepeatedPoint says that U was used before.
+	ReasonRepeatedPoint = "repeated_point"
+	// ReasonRepeatedCID says that the object or the envelope was named before.
+	ReasonRepeatedCID = "repeated_cid"
+	// ReasonBadProof says that the encapsulation proof does not hold for this version and signer.
+	ReasonBadProof = "bad_proof"
+	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
+	ReasonRefusedByGateway = "refused_by_gateway"
+)

@@ -1,0 +1,41 @@
+package records
+
+import (
+	"encoding/hex"
+	"math"
+	"strings"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// Validate answers ErrInvalidReport for a report that no gateway writes.
+func (r AccessReport) Validate() error {
+	if r.Number == 0 {
+		return ErrInvalidReport.Wrap("number is 0")
+	}
+	if _, err := sdk.AccAddressFromBech32(r.Reader); err != nil {
+		return ErrInvalidReport.Wrapf("report %d: reader: %v", r.Number, err)
+	}
+	if _, err := lock.ParseID(r.Record); err != nil {
+		return ErrInvalidReport.Wrapf("report %d: record: %v", r.Number, err)
+	}
+	if r.Version == 0 || r.Version > math.MaxInt64 {
+		return ErrInvalidReport.Wrapf("report %d: version %d", r.Number, r.Version)
+	}
+	if r.Offset > limitMaxSize || r.Length > math.MaxInt64 {
+		return ErrInvalidReport.Wrapf("report %d: %d bytes from %d", r.Number, r.Length, r.Offset)
+	}
+	if r.Unlock != "" && !isUnlock(r.Unlock) {
+		return ErrInvalidReport.Wrapf("report %d: unlock %q is not 64 lower-case hex digits", r.Number, r.Unlock)
+	}
+	return nil
+}
+
+// isUnlock says whether the text has the form of an unlock's id. Which unlocks
+// exist is not known here.
+func isUnlock(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == 32 && strings.ToLower(text) == text
+}
