@@ -1,0 +1,274 @@
+package ipfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ipfs/boxo/exchange"
+	blocks "github.com/ipfs/go-block-format"
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/lock"
+)
+
+const (
+	// wantedLeaves is how many leaves a fetch asks for together. The next group is asked
+	// for while one arrives, so at most twice as many are in memory.
+	wantedLeaves = 16
+	// syncedBytes is how much a fetch writes between two Syncs, which is what a crash makes
+	// it fetch again.
+	syncedBytes = 256 << 20
+)
+
+// Fetch copies an object into the store from peers that hold it and returns when every
+// block is durable. Blocks that the store holds already are not fetched, so a Fetch that
+// was cut goes on where it stopped. The object must have the accepted shape and at most
+// budget bytes, see [blob.FetchTree]; what has not is not kept.
+//
+// At least one of the peers must be reachable; all of them may send. Errors are
+// ErrNotAllowed and ErrUnreachable, ErrUnavailable, blob.ErrShape, blob.ErrBudget and
+// those of the store.
+func (n *Node) Fetch(ctx context.Context, root lock.CID, peers []peer.AddrInfo, budget uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f, err := n.begin(ctx, budget)
+	if err != nil {
+		return err
+	}
+	err = f.object(ctx, root, peers, budget)
+	return errors.Join(err, f.batch.Close())
+}
+
+// FetchBlock returns a single block of at most maxSize bytes: from the store, else from
+// peers, and then it is durable in the store before FetchBlock returns. Errors are those
+// of Fetch, and blob.ErrBudget for a longer block, which is not kept.
+func (n *Node) FetchBlock(ctx context.Context, c lock.CID, peers []peer.AddrInfo, maxSize int) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f, err := n.begin(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	block, err := f.single(ctx, c, peers, maxSize)
+	return block, errors.Join(err, f.batch.Close())
+}
+
+// fetcher is one fetch under way.
+type fetcher struct {
+	node    *Node
+	batch   blob.Batch
+	session exchange.Fetcher // nil until peers are connected
+	peers   []peer.AddrInfo
+	unsaved uint64
+}
+
+func (n *Node) begin(ctx context.Context, size uint64) (*fetcher, error) {
+	batch, err := n.store.Begin(ctx, blob.Hint{Size: size})
+	if err != nil {
+		return nil, err
+	}
+	return &fetcher{node: n, batch: batch}, nil
+}
+
+// object fetches a whole object.
+func (f *fetcher) object(ctx context.Context, root lock.CID, peers []peer.AddrInfo, budget uint64) error {
+	f.peers = peers
+	tree, err := blob.FetchTree(ctx, f.nodes, root, budget)
+	if err != nil {
+		return err
+	}
+	if err := f.leaves(ctx, tree.Leaves); err != nil {
+		return fmt.Errorf("object %s: %w", root, err)
+	}
+	return f.batch.Sync(ctx)
+}
+
+// single fetches a block that is no object.
+func (f *fetcher) single(ctx context.Context, c lock.CID, peers []peer.AddrInfo, maxSize int) ([]byte, error) {
+	f.peers = peers
+	got, err := f.get(ctx, []lock.CID{c})
+	if err != nil {
+		return nil, err
+	}
+	block := got[0]
+	if len(block) > maxSize {
+		return nil, fmt.Errorf("block %s has %d bytes, %d are allowed: %w", c, len(block), maxSize, blob.ErrBudget)
+	}
+	if err := f.batch.PutTrusted(c, block); err != nil {
+		return nil, err
+	}
+	if err := f.batch.Sync(ctx); err != nil {
+		return nil, err
+	}
+	return block, nil
+}
+
+// nodes is the [blob.Fetch] of an object's inner nodes: it keeps them too. They become
+// durable only with leaves, thus after the whole tree was accepted.
+func (f *fetcher) nodes(ctx context.Context, cids []lock.CID) ([][]byte, error) {
+	got, err := f.get(ctx, cids)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range cids {
+		if err := f.batch.PutTrusted(c, got[i]); err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
+}
+
+// get returns blocks in order, from the store or else from peers.
+func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
+	got := make([][]byte, len(cids))
+	place := map[lock.CID]int{}
+	var wanted []lock.CID
+	for i, c := range cids {
+		block, err := f.node.store.Get(ctx, c)
+		switch {
+		case err == nil:
+			got[i] = block
+		case errors.Is(err, blob.ErrNotFound), errors.Is(err, blob.ErrCorrupt):
+			place[c] = i
+			wanted = append(wanted, c)
+		default:
+			return nil, err
+		}
+	}
+	err := f.receive(ctx, wanted, func(c lock.CID, block []byte) error {
+		got[place[c]] = block
+		return nil
+	})
+	return got, err
+}
+
+// leaves fetches the leaves that the store lacks and puts them.
+func (f *fetcher) leaves(ctx context.Context, leaves []blob.Leaf) error {
+	sizes := map[lock.CID]uint64{}
+	var wanted []lock.CID
+	for _, l := range leaves {
+		has, err := f.node.store.Has(ctx, l.CID)
+		if err != nil {
+			return err
+		}
+		if !has {
+			sizes[l.CID] = l.Size
+			wanted = append(wanted, l.CID)
+		}
+	}
+	return f.receive(ctx, wanted, func(c lock.CID, block []byte) error {
+		if uint64(len(block)) != sizes[c] {
+			return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", c, len(block), sizes[c], blob.ErrShape)
+		}
+		if err := f.batch.PutTrusted(c, block); err != nil {
+			return err
+		}
+		if f.unsaved += uint64(len(block)); f.unsaved < syncedBytes {
+			return nil
+		}
+		f.unsaved = 0
+		return f.batch.Sync(ctx)
+	})
+}
+
+// receive asks peers for blocks, a group at a time, and hands over each as it comes.
+// Bitswap has hashed it.
+func (f *fetcher) receive(ctx context.Context, wanted []lock.CID, take func(lock.CID, []byte) error) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	if err := f.connect(ctx); err != nil {
+		return err
+	}
+	groups := slices.Collect(slices.Chunk(wanted, wantedLeaves))
+	next, err := f.want(ctx, groups[0])
+	if err != nil {
+		return err
+	}
+	for i, group := range groups {
+		current := next
+		if i+1 < len(groups) {
+			if next, err = f.want(ctx, groups[i+1]); err != nil {
+				return err
+			}
+		}
+		if err := f.drain(ctx, group, current, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// want asks for a group of blocks.
+func (f *fetcher) want(ctx context.Context, group []lock.CID) (<-chan blocks.Block, error) {
+	cids := make([]cid.Cid, len(group))
+	for i, c := range group {
+		var err error
+		if cids[i], err = cid.Cast(c.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	return f.session.GetBlocks(ctx, cids)
+}
+
+// drain takes a group of blocks from a channel.
+func (f *fetcher) drain(ctx context.Context, group []lock.CID, from <-chan blocks.Block, take func(lock.CID, []byte) error) error {
+	open := make(map[lock.CID]struct{}, len(group))
+	for _, c := range group {
+		open[c] = struct{}{}
+	}
+	patience := time.NewTimer(f.node.patience)
+	defer patience.Stop()
+	for len(open) > 0 {
+		select {
+		case block, ok := <-from:
+			if !ok {
+				return errors.Join(fmt.Errorf("%d blocks did not come: %w", len(open), ErrUnavailable), ctx.Err())
+			}
+			c, err := own(block.Cid())
+			if err != nil {
+				return err
+			}
+			if _, asked := open[c]; !asked {
+				continue
+			}
+			delete(open, c)
+			if err := take(c, block.RawData()); err != nil {
+				return err
+			}
+			patience.Reset(f.node.patience)
+		case <-patience.C:
+			return fmt.Errorf("%d blocks did not come within %s: %w", len(open), f.node.patience, ErrUnavailable)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// connect waits for the first of the peers and begins a session. The others join it when
+// they are connected.
+func (f *fetcher) connect(ctx context.Context) error {
+	if f.session != nil {
+		return nil
+	}
+	others := slices.DeleteFunc(slices.Clone(f.peers), func(p peer.AddrInfo) bool { return p.ID == f.node.PeerID() })
+	results := make(chan error, len(others))
+	for _, info := range others {
+		go func() { results <- f.node.Connect(ctx, info) }()
+	}
+	errs := []error{fmt.Errorf("none of %d peers: %w", len(others), ErrUnreachable)}
+	for range others {
+		err := <-results
+		if err == nil {
+			f.session = f.node.exchange.NewSession(ctx)
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

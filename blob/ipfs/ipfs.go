@@ -1,0 +1,172 @@
+// Package ipfs copies blocks between the stores of hospitals, as a private IPFS node.
+//
+// The node speaks bitswap over libp2p: TCP and TLS 1.3 only, no relay, no DHT, no address
+// discovery. A peer is admitted by its peer ID, which its key proves in the handshake, and
+// only while it stands on the list that [Node.SetAllowed] was given last; everybody else
+// is refused before a single block is named. Blocks are served from a [blob.Store] and
+// fetched into it; nothing but a store's own contract decides what is durable.
+package ipfs
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipfs/boxo/bitswap"
+	"github.com/ipfs/boxo/bitswap/network/bsnet"
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
+	"github.com/phrd/phrd/blob"
+)
+
+var (
+	// ErrNotAllowed says that a peer is not on this node's own list.
+	ErrNotAllowed = errors.New("peer is not on the list of allowed peers")
+	// ErrUnreachable says that a peer could not be connected to or did not admit us.
+	ErrUnreachable = errors.New("peer is not reachable")
+	// ErrUnavailable says that no connected peer sent a block for [Config.Patience].
+	ErrUnavailable = errors.New("no peer provides the block")
+)
+
+// DefaultPatience is how long a fetch waits for the next block.
+const DefaultPatience = 30 * time.Second
+
+// Config says what a node is made of.
+type Config struct {
+	// Store provides the blocks that are served and receives those that are fetched. The
+	// node does not close it.
+	Store blob.Store
+	// Key is the node's Ed25519 key; its peer ID stands on the chain.
+	Key ed25519.PrivateKey
+	// Listen are the multiaddrs to listen on, such as /ip4/0.0.0.0/tcp/4001; a node without
+	// any only dials.
+	Listen []string
+	// Allowed are the first peers of the list, see [Node.SetAllowed].
+	Allowed map[peer.ID][]multiaddr.Multiaddr
+	// Patience is how long a fetch waits for the next block before it gives up with
+	// ErrUnavailable; DefaultPatience if 0.
+	Patience time.Duration
+}
+
+// Node is a running IPFS node. All its methods may be called at the same time.
+type Node struct {
+	store    blob.Store
+	host     host.Host
+	gate     *gate
+	exchange *bitswap.Bitswap
+	patience time.Duration
+	cancel   context.CancelFunc
+}
+
+// New starts a node. It listens and serves until Close, or until ctx ends.
+func New(ctx context.Context, config Config) (*Node, error) {
+	if config.Store == nil {
+		return nil, errors.New("ipfs node without a store")
+	}
+	if len(config.Key) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("ipfs node with a key of %d bytes, want %d", len(config.Key), ed25519.PrivateKeySize)
+	}
+	key, err := crypto.UnmarshalEd25519PrivateKey(config.Key)
+	if err != nil {
+		return nil, fmt.Errorf("ipfs node key: %w", err)
+	}
+	if config.Patience == 0 {
+		config.Patience = DefaultPatience
+	}
+	g := newGate()
+	addresses := libp2p.ListenAddrStrings(config.Listen...)
+	if len(config.Listen) == 0 {
+		addresses = libp2p.NoListenAddrs
+	}
+	h, err := libp2p.New(
+		libp2p.Identity(key),
+		addresses,
+		libp2p.ConnectionGater(g),
+		libp2p.Transport(tcp.NewTCPTransport),
+		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.DisableRelay(),
+		libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.UserAgent("phrd"),
+		libp2p.DisableMetrics(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("ipfs node: %w", err)
+	}
+	g.attach(h)
+	ctx, cancel := context.WithCancel(ctx)
+	n := &Node{store: config.Store, host: h, gate: g, patience: config.Patience, cancel: cancel}
+	n.SetAllowed(config.Allowed)
+	// Without a provider finder bitswap asks connected peers and nobody else.
+	n.exchange = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), nil, served{config.Store})
+	return n, nil
+}
+
+// Close ends all connections and fetches.
+func (n *Node) Close() error {
+	n.cancel()
+	return errors.Join(n.exchange.Close(), n.host.Close())
+}
+
+// PeerID is the node's name, derived from its key.
+func (n *Node) PeerID() peer.ID { return n.host.ID() }
+
+// Addrs are the multiaddrs on which the node listens, with the ports that it got.
+func (n *Node) Addrs() []multiaddr.Multiaddr { return n.host.Addrs() }
+
+// Info is the node's name and addresses, as another node's Connect takes them.
+func (n *Node) Info() peer.AddrInfo { return peer.AddrInfo{ID: n.PeerID(), Addrs: n.Addrs()} }
+
+// Peers are the peers with which there is a connection now.
+func (n *Node) Peers() []peer.ID { return n.host.Network().Peers() }
+
+// PeerIDOf returns the peer ID that belongs to an Ed25519 public key of 32 bytes.
+func PeerIDOf(key ed25519.PublicKey) (peer.ID, error) {
+	public, err := crypto.UnmarshalEd25519PublicKey(key)
+	if err != nil {
+		return "", fmt.Errorf("ipfs node key: %w", err)
+	}
+	return peer.IDFromPublicKey(public)
+}
+
+// SetAllowed replaces the list of peers that are admitted, with the addresses at which each
+// may be found. Connections to peers that are no longer on the list are closed before it
+// returns.
+func (n *Node) SetAllowed(peers map[peer.ID][]multiaddr.Multiaddr) { n.gate.set(peers) }
+
+// Connect makes sure that there is a connection to a peer on which both sides agree.
+// Errors are ErrNotAllowed when this node's list lacks the peer, else ErrUnreachable.
+func (n *Node) Connect(ctx context.Context, info peer.AddrInfo) error {
+	if !n.gate.admits(info.ID) {
+		return fmt.Errorf("peer %s: %w", info.ID, ErrNotAllowed)
+	}
+	// A far side that refuses us does so after our half of the handshake, so that a
+	// connection seems to exist for a moment: only an answer shows that it does.
+	err := n.host.Connect(network.WithDialPeerTimeout(ctx, n.patience), info)
+	if err == nil {
+		err = n.ping(ctx, info.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("peer %s: %w: %w", info.ID, ErrUnreachable, err)
+	}
+	return nil
+}
+
+// ping waits for one answer of a connected peer.
+func (n *Node) ping(ctx context.Context, p peer.ID) error {
+	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "the connection exists"), n.patience)
+	defer cancel()
+	answer, ok := <-ping.Ping(ctx, n.host, p)
+	if !ok {
+		return errors.Join(errors.New("no answer"), ctx.Err())
+	}
+	return answer.Error
+}
