@@ -1,0 +1,98 @@
+package audit
+
+// Kinds of entries: what happened, as a past-tense word. A refused operation has
+// the kind of what was asked for, and the outcome and reason beside it.
+const (
+	// KindStored says that a version was stored.
+	KindStored = "stored"
+	// KindReplicated says that a storage node confirmed its copy of an object; the count is the copies held.
+	KindReplicated = "replicated"
+	// KindCopyLost says that a storage node no longer has its copy; the count is the copies held.
+	KindCopyLost = "copy_lost"
+
+	// KindProposed says that an unlock was proposed.
+	KindProposed = "proposed"
+	// KindEndorsed says that an officer endorsed an unlock.
+	KindEndorsed = "endorsed"
+	// KindApproved says that the owner approved an unlock.
+	KindApproved = "approved"
+	// KindDenied says that an officer or the owner denied an unlock.
+	KindDenied = "denied"
+	// KindWithdrawn says that an unlock was withdrawn or closed.
+	KindWithdrawn = "withdrawn"
+	// KindExpired says that the time of an unlock ran out.
+	KindExpired = "expired"
+	// KindShareGiven says that a holder gave its share for an unlock.
+	KindShareGiven = "share_given"
+	// KindReleased says that the network's half was released for an unlock.
+	KindReleased = "released"
+	// KindOpened says that a gateway served ciphertext to a reader; the count is the bytes.
+	KindOpened = "opened"
+
+	// KindPatientRegistered says that an account became a patient with a number and a vault.
+	KindPatientRegistered = "patient_registered"
+	// KindInvitationCreated says that somebody was invited to open an account.
+	KindInvitationCreated = "invitation_created"
+	// KindInvitationRevoked says that an unused invitation was ended.
+	KindInvitationRevoked = "invitation_revoked"
+	// KindAccountOpened says that an invited person's account was created.
+	KindAccountOpened = "account_opened"
+
+	// KindStaffRegistered says that an account was given a role in a hospital.
+	KindStaffRegistered = "staff_registered"
+	// KindStaffRevoked says that an account lost its role.
+	KindStaffRevoked = "staff_revoked"
+	// KindSiteAdded says that a hospital got a further site.
+	KindSiteAdded = "site_added"
+	// KindStorageNodeRegistered says that a hospital got a further storage node.
+	KindStorageNodeRegistered = "storage_node_registered"
+	// KindStorageNodeRetired says that a storage node gets no new objects.
+	KindStorageNodeRetired = "storage_node_retired"
+
+	// KindMemberAdmitted says that a hospital became a member.
+	KindMemberAdmitted = "member_admitted"
+	// KindMemberUpdated says that a member changed its addresses.
+	KindMemberUpdated = "member_updated"
+	// KindMemberSuspended says that a member was taken out of the validator set.
+	KindMemberSuspended = "member_suspended"
+	// KindMemberReinstated says that a suspension ended.
+	KindMemberReinstated = "member_reinstated"
+	// KindAdminReplaced says that a member's admins were replaced by a new one.
+	KindAdminReplaced = "admin_replaced"
+	// KindDoubleSignSeen says that evidence of a validator's double signing was met.
+	KindDoubleSignSeen = "double_sign_seen"
+
+	// KindProposalSubmitted says that the members were asked to decide.
+	KindProposalSubmitted = "proposal_submitted"
+	// KindProposalVoted says that a hospital cast its vote.
+	KindProposalVoted = "proposal_voted"
+	// KindProposalWithdrawn says that an open proposal was taken back.
+	KindProposalWithdrawn = "proposal_withdrawn"
+	// KindProposalExecuted says that an accepted proposal was carried out.
+	KindProposalExecuted = "proposal_executed"
+	// KindProposalFailed says that an accepted proposal could not be carried out.
+	KindProposalFailed = "proposal_failed"
+	// KindProposalRejected says that a proposal can't be accepted any more.
+	KindProposalRejected = "proposal_rejected"
+	// KindParamsChanged says that the members changed the bounds of a module; the target is its name.
+	KindParamsChanged = "params_changed"
+)
+
+// RoleChain is the role of an entry that no account made: the chain itself acted.
+const RoleChain = "chain"
+
+// IsKind says whether the text is a kind of entry.
+func IsKind(text string) bool { return kinds[text] }
+
+var kinds = map[string]bool{
+	KindStored: true, KindReplicated: true, KindCopyLost: true,
+	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
+	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
+	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
+	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true,
+	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
+	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberSuspended: true, KindMemberReinstated: true,
+	KindAdminReplaced: true, KindDoubleSignSeen: true,
+	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
+	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,
+}
