@@ -28,41 +28,56 @@ const (
 	kindPoP   kind = "phrd/v1/pop/"
 )
 
-func (k kind) params(label [64]byte) dleq.Params {
-	return dleq.Params{G: ristretto, H: crypto.SHA512, DST: append([]byte(k), label[:]...)}
+// statement says that public = secret·G and out[i] = secret·in[i] for all i, under a context string.
+type statement struct {
+	context []byte
+	public  Point
+	in, out []Point
 }
 
-// prove shows that public = secret·G and out[i] = secret·in[i] for all i.
+func (k kind) statement(label [64]byte, public Point, in, out []Point) statement {
+	return statement{append([]byte(k), label[:]...), public, in, out}
+}
+
+// prove proves the statement that public, in and out make under a label of this kind.
 func (k kind) prove(label [64]byte, secret Scalar, public Point, in, out []Point, random io.Reader) ([]byte, error) {
 	nonce, err := k.nonce(secret, label, random)
 	if err != nil {
 		return nil, err
 	}
-	return k.proveWith(nonce, label, secret, public, in, out)
+	return k.statement(label, public, in, out).prove(secret, nonce)
 }
 
-// proveWith is prove with the nonce given. Two proofs with one nonce give the secret away.
-func (k kind) proveWith(nonce Scalar, label [64]byte, secret Scalar, public Point, in, out []Point) ([]byte, error) {
+// verify returns an error that is ErrProof unless proof is what prove makes.
+func (k kind) verify(label [64]byte, public Point, in, out []Point, proof []byte) error {
+	return k.statement(label, public, in, out).verify(proof)
+}
+
+func (s statement) params() dleq.Params {
+	return dleq.Params{G: ristretto, H: crypto.SHA512, DST: s.context}
+}
+
+// prove proves the statement. Two proofs of different statements with one nonce give the secret away.
+func (s statement) prove(secret, nonce Scalar) ([]byte, error) {
 	if err := secret.checkSecret("secret of a proof"); err != nil {
 		return nil, err
 	}
 	if err := nonce.checkSecret("nonce"); err != nil {
 		return nil, err
 	}
-	if err := checkBatch(public, in, out); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	proof, err := dleq.Prover{Params: k.params(label)}.ProveBatchWithRandomnessRFC9497(
-		secret.scalar(), public.element(), elements(in), elements(out), nonce.scalar())
+	proof, err := dleq.Prover{Params: s.params()}.ProveBatchWithRandomnessRFC9497(
+		secret.scalar(), s.public.element(), elements(s.in), elements(s.out), nonce.scalar())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	return proof.MarshalBinary()
 }
 
-// verify returns an error that is ErrProof unless proof shows what prove shows.
-func (k kind) verify(label [64]byte, public Point, in, out []Point, proof []byte) error {
-	if err := checkBatch(public, in, out); err != nil {
+func (s statement) verify(proof []byte) error {
+	if err := s.check(); err != nil {
 		return err
 	}
 	if len(proof) != ProofSize {
@@ -77,18 +92,18 @@ func (k kind) verify(label [64]byte, public Point, in, out []Point, proof []byte
 	if err := parsed.UnmarshalBinary(ristretto, proof); err != nil {
 		return fmt.Errorf("%w: %w", ErrProof, err)
 	}
-	if !(dleq.Verifier{Params: k.params(label)}).VerifyBatchRFC9497(public.element(), elements(in), elements(out), &parsed) {
+	if !(dleq.Verifier{Params: s.params()}).VerifyBatchRFC9497(s.public.element(), elements(s.in), elements(s.out), &parsed) {
 		return ErrProof
 	}
 	return nil
 }
 
-// checkBatch refuses identities, which have a proof for every secret, and batches that are not 1 … 64 pairs.
-func checkBatch(public Point, in, out []Point) error {
-	if len(in) != len(out) || len(in) < 1 || len(in) > MaxBatch {
-		return fmt.Errorf("batch of %d and %d points: %w", len(in), len(out), ErrField)
+// check refuses identities, which have a proof for every secret, and batches that are not 1 … 64 pairs.
+func (s statement) check() error {
+	if len(s.in) != len(s.out) || len(s.in) < 1 || len(s.in) > MaxBatch {
+		return fmt.Errorf("batch of %d and %d points: %w", len(s.in), len(s.out), ErrField)
 	}
-	for _, p := range slices.Concat([]Point{public}, in, out) {
+	for _, p := range slices.Concat([]Point{s.public}, s.in, s.out) {
 		if err := p.check("point of a batch"); err != nil {
 			return err
 		}

@@ -58,8 +58,10 @@ func parseCoefficient(b []byte) (Point, error) {
 }
 
 // HashToGroup is hash_to_ristretto255 of RFC 9380, appendix B, with SHA-512 and phrd's tag.
-func HashToGroup(message []byte) Point {
-	return Point{ristretto.HashToElement(message, []byte(hashToGroupTag))}
+func HashToGroup(message []byte) Point { return hashToGroup(message, hashToGroupTag) }
+
+func hashToGroup(message []byte, tag string) Point {
+	return Point{ristretto.HashToElement(message, []byte(tag))}
 }
 
 // Bytes is the canonical encoding, 32 bytes.

@@ -1,0 +1,185 @@
+package lock_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// vector is one case of the files in testdata/custody.
+type vector struct {
+	Name string                     `json:"name"`
+	What string                     `json:"what"`
+	In   map[string]json.RawMessage `json:"in"`
+	Out  map[string]json.RawMessage `json:"out"`
+	Must string                     `json:"must"`
+}
+
+func (v vector) kind() string { return strings.Split(v.Name, "/")[0] }
+
+// both is what is given and what follows from it in one object.
+func (v vector) both() map[string]json.RawMessage {
+	all := maps.Clone(v.In)
+	maps.Copy(all, v.Out)
+	return all
+}
+
+// decode reads fields into a struct; with strict, the struct must know each of them.
+func decode[T any](t testing.TB, fields map[string]json.RawMessage, strict bool) T {
+	t.Helper()
+	raw, err := json.Marshal(fields)
+	require.NoError(t, err)
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	var into T
+	require.NoError(t, d.Decode(&into))
+	return into
+}
+
+func load(t testing.TB, file string) []vector {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "testdata", "custody", file))
+	require.NoError(t, err)
+	var parsed struct {
+		Version int
+		Notes   string
+		Cases   []vector
+	}
+	require.NoError(t, json.Unmarshal(raw, &parsed))
+	require.Equal(t, 2, parsed.Version)
+	require.NotEmpty(t, parsed.Cases)
+	return parsed.Cases
+}
+
+// named returns one case.
+func named(t testing.TB, file, name string) vector {
+	t.Helper()
+	for _, v := range load(t, file) {
+		if v.Name == name {
+			return v
+		}
+	}
+	t.Fatalf("no case %s in %s", name, file)
+	return vector{}
+}
+
+// octets are bytes in hex.
+type octets []byte
+
+func (o *octets) UnmarshalJSON(raw []byte) error {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return err
+	}
+	b, err := hex.DecodeString(text)
+	*o = b
+	return err
+}
+
+// number is a JSON number, or a string above 2^53 − 1.
+type number uint64
+
+func (n *number) UnmarshalJSON(raw []byte) error {
+	u, err := strconv.ParseUint(strings.Trim(string(raw), `"`), 10, 64)
+	*n = number(u)
+	return err
+}
+
+var errWidth = errors.New("wrong width")
+
+// array refuses bytes that do not fill it, as types do in the package's own signatures.
+func array[A [20]byte | [32]byte | [64]byte](b []byte) (a A, err error) {
+	switch into := any(&a).(type) {
+	case *[20]byte:
+		if len(b) == len(into) {
+			*into = [20]byte(b)
+			return a, nil
+		}
+	case *[32]byte:
+		if len(b) == len(into) {
+			*into = [32]byte(b)
+			return a, nil
+		}
+	case *[64]byte:
+		if len(b) == len(into) {
+			*into = [64]byte(b)
+			return a, nil
+		}
+	}
+	return a, fmt.Errorf("%d bytes: %w", len(b), errWidth)
+}
+
+func points(encoded []octets) ([]lock.Point, error) {
+	var ps []lock.Point
+	for _, b := range encoded {
+		p, err := lock.ParsePoint(b)
+		if err != nil {
+			return nil, err
+		}
+		ps = append(ps, p)
+	}
+	return ps, nil
+}
+
+func raws(list []octets) [][]byte {
+	var b [][]byte
+	for _, o := range list {
+		b = append(b, o)
+	}
+	return b
+}
+
+// must returns the value of a call that has to succeed.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// fixedScalars is a source of chance from which RandomScalar draws these scalars.
+func fixedScalars(scalars ...octets) *bytes.Reader {
+	var wide []byte
+	for _, s := range scalars {
+		wide = append(append(wide, s...), make([]byte, 32)...)
+	}
+	return bytes.NewReader(wide)
+}
+
+// claimed says which package reproduces the cases of each name. A new name must be added, and so be claimed.
+var claimed = map[string]string{
+	"lp": "lock", "h": "lock", "h32": "lock", "int_id_cid": "lock", "hash2group": "lock", "gen": "lock", "gbar": "lock", "ctx": "lock",
+	"encap": "lock", "seed": "lock", "request": "lock", "share": "lock", "combine": "lock", "rank": "lock", "round": "lock",
+	"deal_info": "lock", "pok": "lock", "pop": "lock", "dkg": "lock", "reshare": "lock", "guardians": "both", "e2e": "both",
+	"point": "lock", "u": "lock", "scalar": "lock", "secret_scalar": "lock", "string": "lock", "cid": "lock", "cid_text": "lock",
+	"raw_cid": "lock", "object_cid": "lock", "subshare": "lock", "deal_open": "lock", "xwing_key": "lock",
+	"nonce": "lock", "id_text": "lock", "emergency": "lock",
+	"pc": "seal", "dc": "seal", "salt": "seal", "kek": "seal", "wrap": "seal", "own_open": "seal", "envelope": "seal",
+	"capsule_open": "seal", "slot_wallet": "seal", "slot_code": "seal", "slot_passkey": "seal", "slot_guardians": "seal", "vault": "seal",
+	"adr36": "seal", "padme": "seal", "object_layout": "seal", "manifest_one_leaf": "seal", "manifest_index": "seal", "dag_root": "seal",
+	"unlock_dek": "seal", "p_check": "seal", "slot_open": "seal", "vault_open": "seal", "frame": "seal", "manifest": "seal", "object": "seal",
+}
+
+// ours tells whether this package reproduces a case, and fails for one that nobody claims.
+func ours(t testing.TB, v vector) bool {
+	t.Helper()
+	who, known := claimed[v.kind()]
+	if !known {
+		t.Errorf("%s: no package reproduces %s", v.Name, v.kind())
+	}
+	return who == "lock" || who == "both"
+}
