@@ -81,8 +81,8 @@ const (
 // RoleChain is the role of an entry that no account made: the chain itself acted.
 const RoleChain = "chain"
 
-// IsKind says whether the text is a kind of entry.
-func IsKind(text string) bool { return kinds[text] }
+// isKind says whether the text is a kind of entry.
+func isKind(text string) bool { return kinds[text] }
 
 var kinds = map[string]bool{
 	KindStored: true, KindReplicated: true, KindCopyLost: true,

@@ -1,0 +1,78 @@
+package audit
+
+import (
+	"math"
+	"slices"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/phrd/phrd/lock"
+)
+
+const (
+	// MaxPageSize is how many entries one page has at most.
+	MaxPageSize     = 200
+	defaultPageSize = 50
+)
+
+// Bounded is a copy of the filter with a page size from 1 to MaxPageSize. It answers
+// ErrInvalidFilter where a field has a value that no entry can have.
+func (r *QueryEntriesRequest) Bounded() (*QueryEntriesRequest, error) {
+	if r == nil {
+		return &QueryEntriesRequest{Limit: defaultPageSize}, nil
+	}
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	filter := *r
+	if filter.Limit == 0 {
+		filter.Limit = defaultPageSize
+	}
+	filter.Limit = min(filter.Limit, MaxPageSize)
+	return &filter, nil
+}
+
+func (r *QueryEntriesRequest) validate() error {
+	for _, id := range []struct{ name, text string }{{"patient", r.Patient}, {"record", r.Record}} {
+		if id.text == "" {
+			continue
+		}
+		if _, err := lock.ParseCanonicalID(id.text); err != nil {
+			return ErrInvalidFilter.Wrapf("%s: %v", id.name, err)
+		}
+	}
+	if r.Actor != "" {
+		if address, err := sdk.AccAddressFromBech32(r.Actor); err != nil || address.String() != r.Actor {
+			return ErrInvalidFilter.Wrapf("actor %q: want a bech32 address", r.Actor)
+		}
+	}
+	if r.Hospital > math.MaxUint32 {
+		return ErrInvalidFilter.Wrapf("hospital %d", r.Hospital)
+	}
+	if r.Kind != "" && !isKind(r.Kind) {
+		return ErrInvalidFilter.Wrapf("kind %q", r.Kind)
+	}
+	if r.Unlock != "" && !isUnlock(r.Unlock) {
+		return ErrInvalidFilter.Wrapf("unlock %q: want 64 lower-case hex digits", r.Unlock)
+	}
+	if r.From < 0 || r.To < 0 {
+		return ErrInvalidFilter.Wrapf("from %d to %d: want unix seconds", r.From, r.To)
+	}
+	return nil
+}
+
+// Matches says whether the entry has all that the filter asks for. Where the page
+// begins and ends is not asked.
+func (r *QueryEntriesRequest) Matches(e Entry) bool {
+	switch {
+	case r.Patient != "" && e.Patient != r.Patient,
+		r.Actor != "" && e.Actor != r.Actor,
+		r.Hospital != 0 && e.Hospital != r.Hospital,
+		r.Kind != "" && e.Kind != r.Kind,
+		r.Unlock != "" && e.Unlock != r.Unlock,
+		r.From != 0 && e.Time < r.From,
+		r.To != 0 && e.Time >= r.To:
+		return false
+	}
+	return r.Record == "" || slices.ContainsFunc(e.Subjects, func(s Subject) bool { return s.Record == r.Record })
+}
