@@ -2,7 +2,7 @@ package custody
 
 // Validate says what is malformed in a share: an error that is ErrInvalidUnlock or
 // ErrInvalidShare. Whether its points are points, and whether it is right, is for
-// Verify to say: a share that fails there counts against its holder.
+// IsRight to say: a share that fails there counts against its holder.
 func (s Share) Validate() error {
 	if _, err := ParseUnlockID(s.Unlock); err != nil {
 		return err
