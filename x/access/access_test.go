@@ -178,6 +178,7 @@ func TestProposalValidate(t *testing.T) {
 		{"a version twice", func(p *access.MsgProposeUnlock) { p.Versions[1] = 1 }, access.ErrInvalidVersions},
 		{"versions fall", func(p *access.MsgProposeUnlock) { p.Versions[0] = 3 }, access.ErrInvalidVersions},
 		{"records fall", func(p *access.MsgProposeUnlock) { p.Records[1] = smaller }, access.ErrInvalidVersions},
+		{"a record in lower case", func(p *access.MsgProposeUnlock) { p.Records[1] = strings.ToLower(p.Records[1]) }, access.ErrInvalidVersions},
 		{"a record that is no id", func(p *access.MsgProposeUnlock) { p.Records[1] = "x" }, access.ErrInvalidVersions},
 	} {
 		t.Run(c.name, func(t *testing.T) {

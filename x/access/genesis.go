@@ -58,7 +58,7 @@ func (u Unlock) validate() error {
 		return err
 	}
 	if u.Patient != "" {
-		if _, err := lock.ParseID(u.Patient); err != nil {
+		if _, err := lock.ParseCanonicalID(u.Patient); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (u Unlock) validate() error {
 	}
 	ids := make([]lock.ID, len(u.Versions))
 	for i, v := range u.Versions {
-		id, err := lock.ParseID(v.Record)
+		id, err := lock.ParseCanonicalID(v.Record)
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (u Unlock) Proposal(network lock.Network, locks []Lock) (lock.Proposal, err
 	}
 	for i, v := range u.Versions {
 		proposed := lock.ProposedVersion{Number: v.Version, Context: locks[i].Context, C: locks[i].C}
-		if proposed.Record, err = lock.ParseID(v.Record); err != nil {
+		if proposed.Record, err = lock.ParseCanonicalID(v.Record); err != nil {
 			return lock.Proposal{}, ErrInvalidVersions.Wrapf("record %d: %v", i+1, err)
 		}
 		if proposed.U, err = lock.ParseEncapsulation(locks[i].U); err != nil {

@@ -40,7 +40,7 @@ func (m *MsgProposeUnlock) Validate() error {
 	}
 	var last lock.ID
 	for i, record := range m.Records {
-		id, err := lock.ParseID(record)
+		id, err := lock.ParseCanonicalID(record)
 		if err != nil {
 			return ErrInvalidVersions.Wrapf("record %d: %v", i+1, err)
 		}

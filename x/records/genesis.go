@@ -60,7 +60,7 @@ type genesisCheck struct {
 }
 
 func (g genesisCheck) patient(p Patient) error {
-	if _, err := lock.ParseID(p.Id); err != nil {
+	if _, err := lock.ParseCanonicalID(p.Id); err != nil {
 		return err
 	}
 	if _, err := sdk.AccAddressFromBech32(p.Address); err != nil {
@@ -77,7 +77,7 @@ func (g genesisCheck) patient(p Patient) error {
 }
 
 func (g genesisCheck) record(r Record) error {
-	if _, err := lock.ParseID(r.Id); err != nil {
+	if _, err := lock.ParseCanonicalID(r.Id); err != nil {
 		return err
 	}
 	if _, known := g.records[r.Id]; known {

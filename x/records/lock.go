@@ -18,7 +18,7 @@ func (h Header) LockContext(network lock.Network, key []byte, record string, ver
 	if err != nil {
 		return lockContext, generation, ErrInvalidHeader.Wrapf("generation: %v", err)
 	}
-	id, err := lock.ParseID(record)
+	id, err := lock.ParseCanonicalID(record)
 	if err != nil {
 		return lockContext, generation, ErrInvalidID.Wrapf("record: %v", err)
 	}
@@ -40,7 +40,7 @@ func (h Header) owner() (lock.Owner, error) {
 	if h.OwnerKind == OWNER_KIND_HOSPITAL {
 		return lock.HospitalOwner(h.Custodian)
 	}
-	patient, err := lock.ParseID(h.Patient)
+	patient, err := lock.ParseCanonicalID(h.Patient)
 	if err != nil {
 		return lock.Owner{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -144,6 +145,8 @@ func TestNewVersionValidate(t *testing.T) {
 		err    error
 	}{
 		{"no record", func(n *records.NewVersion) { n.Record = "" }, records.ErrInvalidID},
+		{"record in lower case", func(n *records.NewVersion) { n.Record = strings.ToLower(n.Record) }, records.ErrInvalidID},
+		{"patient in lower case", func(n *records.NewVersion) { n.Header.Patient = strings.ToLower(n.Header.Patient) }, records.ErrInvalidHeader},
 		{"record with a wrong check symbol", func(n *records.NewVersion) { n.Record = n.Record[:26] + "u" }, records.ErrInvalidID},
 		{"version 0", func(n *records.NewVersion) { n.Version = 0 }, records.ErrInvalidHeader},
 		{"version 2^63", func(n *records.NewVersion) { n.Version = 1 << 63 }, records.ErrInvalidHeader},

@@ -18,7 +18,7 @@ func (r AccessReport) Validate() error {
 	if _, err := sdk.AccAddressFromBech32(r.Reader); err != nil {
 		return ErrInvalidReport.Wrapf("report %d: reader: %v", r.Number, err)
 	}
-	if _, err := lock.ParseID(r.Record); err != nil {
+	if _, err := lock.ParseCanonicalID(r.Record); err != nil {
 		return ErrInvalidReport.Wrapf("report %d: record: %v", r.Number, err)
 	}
 	if r.Version == 0 || r.Version > math.MaxInt64 {

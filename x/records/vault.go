@@ -15,7 +15,7 @@ const (
 
 // Validate answers ErrInvalidVault where the vault's public side is malformed.
 func (v Vault) Validate() error {
-	if _, err := lock.ParseID(v.Id); err != nil {
+	if _, err := lock.ParseCanonicalID(v.Id); err != nil {
 		return ErrInvalidVault.Wrapf("id: %v", err)
 	}
 	if v.Epoch < 1 || v.Epoch > math.MaxInt64 || v.Revision < 1 || v.Revision > math.MaxInt64 {

@@ -21,7 +21,7 @@ func (h Header) Validate() error {
 	}
 	switch h.OwnerKind {
 	case OWNER_KIND_PATIENT:
-		if _, err := lock.ParseID(h.Patient); err != nil {
+		if _, err := lock.ParseCanonicalID(h.Patient); err != nil {
 			return ErrInvalidHeader.Wrapf("patient: %v", err)
 		}
 	case OWNER_KIND_HOSPITAL:
@@ -63,7 +63,7 @@ func (h Header) IsOf(r Record) bool {
 // is ErrInvalidID, ErrInvalidHeader, ErrInvalidProof, ErrInvalidCID or
 // ErrInvalidSize. What it does not find is a matter of the state.
 func (n NewVersion) Validate() error {
-	if _, err := lock.ParseID(n.Record); err != nil {
+	if _, err := lock.ParseCanonicalID(n.Record); err != nil {
 		return ErrInvalidID.Wrapf("record: %v", err)
 	}
 	if n.Version < 1 || n.Version > math.MaxInt64 {
