@@ -1,0 +1,78 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/wallet"
+)
+
+// Names and beginnings of names of the keys that programs look for.
+const (
+	AccountPrefix       = "account/"
+	SessionPrefix       = "session/"
+	SharePrefix         = "share/"
+	RoundPrefix         = "round/"
+	HospitalVaultPrefix = "vault/hospital/"
+	PatientVault        = "vault/patient"
+	Libp2p              = "libp2p"
+)
+
+// NewAccount draws an account key and keeps it as account/<name>. Errors are those of Put.
+func (s *Store) NewAccount(name string) (*wallet.Key, error) {
+	key, err := wallet.NewKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return key, s.Put(AccountPrefix+name, key.Bytes())
+}
+
+// Account returns the account key account/<name>. Errors are those of Get.
+func (s *Store) Account(name string) (*wallet.Key, error) {
+	secret, err := s.Get(AccountPrefix + name)
+	if err != nil {
+		return nil, err
+	}
+	key, err := wallet.KeyFromBytes(secret)
+	if err != nil {
+		return nil, fmt.Errorf("key %q: %w: %w", AccountPrefix+name, ErrDamaged, err)
+	}
+	return key, nil
+}
+
+// Accounts lists the names of the account keys, sorted.
+func (s *Store) Accounts() ([]string, error) {
+	names, err := s.Names(AccountPrefix)
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], AccountPrefix)
+	}
+	return names, err
+}
+
+// Ed25519 returns the key whose 32-byte seed is kept under name. Errors are those of Get.
+func (s *Store) Ed25519(name string) (ed25519.PrivateKey, error) {
+	seed, err := s.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("key %q: %w: %d bytes, not %d", name, ErrDamaged, len(seed), ed25519.SeedSize)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// Hybrid returns the X-Wing key whose 32-byte seed is kept under name. Errors are those of Get.
+func (s *Store) Hybrid(name string) (*lock.PrivateKey, error) {
+	seed, err := s.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	key, err := lock.NewPrivateKey(seed)
+	if err != nil {
+		return nil, fmt.Errorf("key %q: %w: %w", name, ErrDamaged, err)
+	}
+	return key, nil
+}
