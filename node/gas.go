@@ -1,0 +1,40 @@
+package node
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+)
+
+const (
+	// maxGas is the most that the network allows a transaction to ask for.
+	maxGas = 10_000_000
+	// baseGas covers the signature, the account and one entry of the log.
+	baseGas = 300_000
+	// byteGas is what each byte of a message costs at most, counted twice: once as part of
+	// the transaction, once as written to the state.
+	byteGas = 50
+	// itemGas covers one element of a batch: the state it reads and writes, and its entry.
+	itemGas = 90_000
+	// shareGas covers one share with its proof, beside what its points cost by their bytes.
+	shareGas = 250_000
+)
+
+// gasFor returns the gas that a message asks for. It is a matter of the message's type and
+// size alone: since nothing is paid, too much costs only room in a block.
+func gasFor(message proto.Message) uint64 {
+	gas := uint64(baseGas) + byteGas*uint64(proto.Size(message))
+	switch m := message.(type) {
+	case *storagev1.MsgConfirmCopies:
+		gas += itemGas * uint64(len(m.GetObjects()))
+	case *storagev1.MsgReportLostCopies:
+		gas += itemGas * uint64(len(m.GetObjects()))
+	case *recordsv1.MsgReportAccess:
+		gas += itemGas * uint64(len(m.GetReports()))
+	case *custodyv1.MsgSubmitShares:
+		gas += shareGas * uint64(len(m.GetShares()))
+	}
+	return min(gas, maxGas)
+}
