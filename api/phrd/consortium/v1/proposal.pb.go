@@ -8,6 +8,7 @@ package consortiumv1
 
 import (
 	_ "github.com/cosmos/cosmos-proto"
+	_ "github.com/cosmos/gogoproto/gogoproto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	anypb "google.golang.org/protobuf/types/known/anypb"
@@ -269,7 +270,7 @@ var File_phrd_consortium_v1_proposal_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_proposal_proto_rawDesc = "" +
 	"\n" +
-	"!phrd/consortium/v1/proposal.proto\x12\x12phrd.consortium.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x19google/protobuf/any.proto\"\x99\x02\n" +
+	"!phrd/consortium/v1/proposal.proto\x12\x12phrd.consortium.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x19google/protobuf/any.proto\"\x99\x02\n" +
 	"\bProposal\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x124\n" +
 	"\bproposer\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bproposer\x12\x1a\n" +
@@ -282,7 +283,7 @@ const file_phrd_consortium_v1_proposal_proto_rawDesc = "" +
 	"\bproposal\x18\x01 \x01(\x04R\bproposal\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12.\n" +
 	"\x05voter\x18\x03 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05voter\x12\x16\n" +
-	"\x06accept\x18\x04 \x01(\bR\x06accept*\xe0\x01\n" +
+	"\x06accept\x18\x04 \x01(\bR\x06accept*\xe6\x01\n" +
 	"\x0eProposalStatus\x12\x1f\n" +
 	"\x1bPROPOSAL_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14PROPOSAL_STATUS_OPEN\x10\x01\x12\x1c\n" +
@@ -290,7 +291,7 @@ const file_phrd_consortium_v1_proposal_proto_rawDesc = "" +
 	"\x18PROPOSAL_STATUS_EXECUTED\x10\x03\x12\x1a\n" +
 	"\x16PROPOSAL_STATUS_FAILED\x10\x04\x12\x1c\n" +
 	"\x18PROPOSAL_STATUS_REJECTED\x10\x05\x12\x1d\n" +
-	"\x19PROPOSAL_STATUS_WITHDRAWN\x10\x06B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"\x19PROPOSAL_STATUS_WITHDRAWN\x10\x06\x1a\x04\x88\xa3\x1e\x00B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_proposal_proto_rawDescOnce sync.Once

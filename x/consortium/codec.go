@@ -1,0 +1,17 @@
+package consortium
+
+import (
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/msgservice"
+)
+
+// RegisterInterfaces registers the module's messages and their services.
+func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
+	registry.RegisterImplementations((*sdk.Msg)(nil),
+		&MsgSubmitProposal{}, &MsgVote{}, &MsgWithdrawProposal{},
+		&MsgSuspendMember{}, &MsgReinstateMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
+		&MsgUpdateMember{}, &MsgAddSite{}, &MsgRegisterStorageNode{}, &MsgRetireStorageNode{},
+		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})
+	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
+}

@@ -1,0 +1,25 @@
+package consortium
+
+import "context"
+
+// Principals is what the module that knows patients tells of an account.
+type Principals interface {
+	// PatientOf answers the patient number of a wallet account, and whether it has
+	// registered one.
+	PatientOf(ctx context.Context, address string) (patient string, registered bool, err error)
+}
+
+// MembershipHooks is what modules that hold a member's keys and copies do when it
+// comes and goes. The hooks run inside the consortium's handlers: they never call
+// back into the consortium to write, and an error from one is a bug that undoes the
+// whole message. The messages that admit a member and let one leave call them; the
+// founders were never admitted.
+type MembershipHooks interface {
+	// Admitted is called when a hospital has become a member.
+	Admitted(ctx context.Context, member uint64) error
+	// Leaving is called when a member has asked to leave: it still serves, and gets
+	// no new duties.
+	Leaving(ctx context.Context, member uint64) error
+	// ReadyToLeave says whether a leaving member's duties have passed to others.
+	ReadyToLeave(ctx context.Context, member uint64) (bool, error)
+}
