@@ -237,8 +237,7 @@ func (c *copier) begin() error {
 	if err != nil {
 		return err
 	}
-	c.end, err = 0, c.append(appendPackHeader(nil, sharedKind, c.store.options.Now()))
-	return err
+	return c.append(appendPackHeader(nil, sharedKind, c.store.options.Now()))
 }
 
 func (c *copier) tempPath() string {

@@ -86,6 +86,9 @@ func (s *Store) indexPack(id packID, from, size int64) error {
 	}
 	u := s.index.update()
 	end, err := s.scanPack(f, u, id, from, size)
+	if err == nil && size < packHeader {
+		end = 0
+	}
 	if err == nil && end < size {
 		s.options.Report(Damage{
 			File: id.file(), Offset: end, Length: size - end,

@@ -1,0 +1,256 @@
+package pack_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/blobtest"
+	"github.com/phrd/phrd/blob/pack"
+)
+
+// The test binary runs itself as a second process, which does what these variables say.
+const (
+	childJob = "PHRD_PACK_CHILD"
+	childDir = "PHRD_PACK_DIR"
+)
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(childJob); job != "" {
+		os.Exit(child(job, os.Getenv(childDir)))
+	}
+	os.Exit(m.Run())
+}
+
+// child runs a job on a store. It prints a line before and after each promise that the
+// store makes, straight to the pipe.
+func child(job, dir string) int {
+	s, err := pack.Open(dir, pack.Options{Reserve: -1})
+	if err != nil {
+		fmt.Fprintln(os.Stdout, "open:", err)
+		return 2
+	}
+	fmt.Fprintln(os.Stdout, "opened")
+	switch job {
+	case "hold":
+		// Until the parent closes our standard input.
+		_, err = io.Copy(io.Discard, os.Stdin)
+	case "write":
+		err = writeForEver(s)
+	case "one":
+		err = writeOne(s)
+	case "full":
+		err = writeUntilFull(s)
+	default:
+		err = fmt.Errorf("no job %q", job)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stdout, "failed:", err)
+		return 3
+	}
+	if err := s.Close(); err != nil {
+		fmt.Fprintln(os.Stdout, "close:", err)
+		return 4
+	}
+	return 0
+}
+
+// written is the block that a child stores as its n-th: most are small, some are full.
+func written(n int) []byte {
+	size := 100 + n*37%9000
+	if n%7 == 3 {
+		size = blob.MaxBlock - n
+	}
+	_, b := blobtest.Block(uint64(n), size)
+	return b
+}
+
+// writeForEver stores blocks in batches, some of their own and some shared, and erases
+// one in ten; it says what was acknowledged.
+func writeForEver(s *pack.Store) error {
+	ctx := context.Background()
+	for n := 0; ; n += 5 {
+		batch, err := s.Begin(ctx, blob.Hint{Size: uint64(n%2) * blob.LargeObject})
+		if err != nil {
+			return err
+		}
+		for i := n; i < n+5; i++ {
+			b := written(i)
+			if err := batch.Put(cidOf(b), b); err != nil {
+				return err
+			}
+			if i%2 == 0 {
+				if err := batch.Sync(ctx); err != nil {
+					return err
+				}
+				fmt.Fprintln(os.Stdout, "acked", i)
+			}
+		}
+		if err := errors.Join(batch.Sync(ctx), batch.Close()); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, "acked", n+4)
+		if n%10 == 0 {
+			fmt.Fprintln(os.Stdout, "erasing", n)
+			if err := s.Erase(ctx, cids(written(n)), nil); err != nil {
+				return err
+			}
+			fmt.Fprintln(os.Stdout, "erased", n)
+		}
+	}
+}
+
+// writeOne stores one block.
+func writeOne(s *pack.Store) error {
+	b := written(0)
+	if err := blobtest.Store(context.Background(), s, blob.Hint{}, b); err != nil {
+		return explain(s, err)
+	}
+	fmt.Fprintln(os.Stdout, "acked", 0)
+	return nil
+}
+
+// writeUntilFull stores blocks until that fails, then checks that reads go on.
+func writeUntilFull(s *pack.Store) error {
+	ctx := context.Background()
+	for n := range 1000 {
+		if err := blobtest.Store(ctx, s, blob.Hint{Size: uint64(n%2) * blob.LargeObject}, written(n)); err != nil {
+			for held := range n {
+				if err := blobtest.Holds(ctx, s, written(held)); err != nil {
+					return fmt.Errorf("read on a full disk: %w", err)
+				}
+			}
+			return explain(s, err)
+		}
+		fmt.Fprintln(os.Stdout, "acked", n)
+	}
+	return nil
+}
+
+// explain says which promise an error of writing keeps, and what the store says next.
+func explain(s *pack.Store, err error) error {
+	_, again := s.Begin(context.Background(), blob.Hint{})
+	return fmt.Errorf("full=%t failed=%t stays=%t: %w",
+		errors.Is(err, blob.ErrFull), errors.Is(err, blob.ErrFailed), errors.Is(again, blob.ErrFailed), err)
+}
+
+// command prepares a child; wrapper stands before it, such as strace and its flags.
+func command(t *testing.T, job, dir string, wrapper ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append(wrapper, self)
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), childJob+"="+job, childDir+"="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func TestTwoProcessesCannotOpenOneStore(t *testing.T) {
+	dir := t.TempDir()
+	cmd := command(t, "hold", dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "opened\n" {
+		t.Fatalf("child said %q, %v", line, err)
+	}
+	if _, err := pack.Open(dir, pack.Options{}); !errors.Is(err, pack.ErrLocked) {
+		t.Errorf("got %v, want %v", err, pack.ErrLocked)
+	}
+	if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, open(t, dir))
+}
+
+// TestKilledWriterLosesNothingAcknowledged kills a writer at random moments, again and
+// again on the same store, and reads everything back.
+func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for round := range 12 {
+		dir := t.TempDir()
+		acked, erasing, erased := runAndKill(t, dir, 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond)
+		if round%3 == 2 {
+			if err := os.RemoveAll(dir + "/index"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := openWith(t, dir, pack.Options{Report: func(d pack.Damage) {
+			if !strings.Contains(d.Reason, "torn end") {
+				t.Errorf("round %d: %s", round, d)
+			}
+		}})
+		for n := 0; n <= acked; n++ {
+			switch b := written(n); {
+			case erased[n]:
+				mustLack(t, s, b)
+			case erasing[n]:
+				// Cut in the middle: both are right.
+			default:
+				mustHold(t, s, b)
+			}
+		}
+		closeStore(t, s)
+	}
+}
+
+// runAndKill lets a child write until it has acknowledged some lines and a moment has
+// passed, and returns the last block acknowledged and the blocks being and been erased.
+func runAndKill(t *testing.T, dir string, lines int, delay time.Duration) (acked int, erasing, erased map[int]bool) {
+	t.Helper()
+	cmd := command(t, "write", dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	acked, erasing, erased = -1, map[int]bool{}, map[int]bool{}
+	scanner := bufio.NewScanner(out)
+	for seen := 0; scanner.Scan(); seen++ {
+		word, number, _ := strings.Cut(scanner.Text(), " ")
+		n, err := strconv.Atoi(number)
+		switch {
+		case word == "opened":
+		case err != nil:
+			t.Fatalf("child said %q", scanner.Text())
+		case word == "acked":
+			acked = n
+		case word == "erasing":
+			erasing[n] = true
+		case word == "erased":
+			erased[n] = true
+		}
+		if seen == lines {
+			time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
+		}
+	}
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != -1 {
+		t.Fatalf("child ended by itself: %v", err)
+	}
+	return acked, erasing, erased
+}
