@@ -18,6 +18,7 @@ PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc
 ARGS      ?=
 TESTFLAGS ?=
 FUZZTIME  ?= 20s
+SIZE      ?=
 
 .PHONY: help
 help: ## list the targets
@@ -63,6 +64,11 @@ e2e: build ## part of test: the program itself, in processes of its own
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
+	@go build -trimpath -o bin/bench ./internal/bench
+	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md)
 
 .PHONY: proto
 proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
