@@ -1,0 +1,366 @@
+package seal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+	"sync"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// ErrSize says that a reader gave fewer or more bytes than the file was said to have.
+var ErrSize = errors.New("the file does not have the size given")
+
+// Sink takes the blocks of an object while it is sealed. Put is called by one
+// goroutine at a time, in the order of the leaves; inner nodes come between. c is right:
+// it was computed from the block. The block is valid only during the call. An error ends
+// the sealing.
+type Sink interface {
+	Put(ctx context.Context, c lock.CID, block []byte) error
+}
+
+// SinkFunc makes a function a [Sink].
+type SinkFunc func(ctx context.Context, c lock.CID, block []byte) error
+
+// Put calls f.
+func (f SinkFunc) Put(ctx context.Context, c lock.CID, block []byte) error { return f(ctx, c, block) }
+
+// Draft says what to seal besides the bytes themselves.
+type Draft struct {
+	Name      string // UTF-8 in normal form C, at most 255 bytes
+	MediaType string // printable ASCII, at most 127 bytes
+	Created   uint64 // unix seconds
+	Modified  uint64 // unix seconds
+	Size      uint64 // exact length of the file in bytes; padding needs it beforehand
+
+	// Previous, when set, is the manifest of a live version of the same record and
+	// owner under a lock no stricter than the new one's. Its id key is used again, and
+	// so is each of its leaves whose plaintext returns; the Sink does not see those.
+	Previous *Manifest
+	// Holds, when set, is asked before a leaf of Previous is used again, by several
+	// goroutines at once. Where it answers false the chunk is sealed anew.
+	Holds func(lock.CID) bool
+
+	// Workers is how many chunks are sealed at a time; 0 means one for each processor.
+	// Sealing holds at most 2×Workers+3 chunks of 1 MiB in memory.
+	Workers int
+}
+
+// Ref names an object: by what chain and envelope hold of it.
+type Ref struct {
+	Object     lock.CID // root of the DAG over all leaves
+	Manifest   lock.CID // root of the manifest
+	PaddedSize uint64   // bytes of all data leaves
+}
+
+// Sealed is an object that Seal has put into its Sink whole.
+type Sealed struct {
+	Ref      Ref
+	DEK      DEK       // fresh; opens the manifest's root
+	Contents *Manifest // secret
+
+	Written uint64     // bytes put into the Sink, manifest and nodes included
+	Reused  int        // data leaves taken over from the previous version
+	Others  []lock.CID // manifest leaves, index leaves, manifest root and inner nodes, as they were put
+}
+
+// Blocks lists each block of the object once, taken-over leaves included.
+func (s *Sealed) Blocks() iter.Seq[lock.CID] {
+	return func(yield func(lock.CID) bool) {
+		for c := range s.Contents.leaves() {
+			if !yield(c) {
+				return
+			}
+		}
+		for _, c := range s.Others {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// Seal reads the draft's Size bytes from r, which must then end, and puts the sealed
+// object into sink: data leaves, manifest leaves, and inner nodes as they fill. Memory
+// is bounded by Workers, but for about 150 bytes a chunk that the manifest needs.
+//
+// Seal returns ErrSize when r gives another number of bytes, ErrManifest when name or
+// media type break the format, or the error of r, sink or ctx. What the sink holds
+// after an error belongs to no object. A reader that blocks blocks Seal: close it to
+// end early. Every call draws new keys.
+func Seal(ctx context.Context, sink Sink, r io.Reader, d Draft) (*Sealed, error) {
+	return sealObject(ctx, sink, r, d, rand.Reader)
+}
+
+// sealObject is Seal with the source of keys given. Keys are drawn in a fixed order:
+// DEK, id key unless there is a previous version, one for each chunk, one for each leaf
+// of a manifest that has several and of its indexes.
+func sealObject(ctx context.Context, sink Sink, r io.Reader, d Draft, random io.Reader) (*Sealed, error) {
+	if err := checkText(d.Name, d.MediaType); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	layout, err := LayoutOf(d.Size)
+	if err != nil {
+		return nil, err
+	}
+	if d.Workers < 1 {
+		d.Workers = runtime.GOMAXPROCS(0)
+	}
+	d.Workers = int(min(uint64(d.Workers), layout.Leaves))
+	dek, err := newSecret(random)
+	if err != nil {
+		return nil, err
+	}
+	contents := &Manifest{
+		Name: d.Name, MediaType: d.MediaType, Created: d.Created, Modified: d.Modified, Size: d.Size,
+		Entries: make([]Entry, 0, min(layout.Leaves, 1<<14)),
+	}
+	s := &sealing{
+		sink: sink, layout: layout, random: random, draft: d,
+		out: &Sealed{Ref: Ref{PaddedSize: layout.Padded}, DEK: DEK{dek}, Contents: contents},
+	}
+	if d.Previous != nil {
+		contents.IDKey = d.Previous.IDKey
+		s.earlier = newEarlier(d.Previous, d.Holds)
+	} else if err := s.newKey(&contents.IDKey); err != nil {
+		return nil, err
+	}
+	s.dag.Put = func(c lock.CID, node []byte) error { return s.putOther(ctx, c, node) }
+	if err := s.chunks(ctx, r); err != nil {
+		return nil, err
+	}
+	if s.out.Ref.Manifest, err = s.manifest(ctx); err != nil {
+		return nil, err
+	}
+	s.out.Ref.Object, err = s.dag.Root()
+	return s.out, err
+}
+
+// sealing is one call of Seal.
+type sealing struct {
+	sink    Sink
+	draft   Draft
+	layout  Layout
+	random  io.Reader
+	earlier *earlier // nil without a previous version
+	dag     DAG
+	out     *Sealed
+}
+
+// put hands a block to the sink and counts it.
+func (s *sealing) put(ctx context.Context, c lock.CID, block []byte) error {
+	if err := s.sink.Put(ctx, c, block); err != nil {
+		return fmt.Errorf("put block %s: %w", c, err)
+	}
+	s.out.Written += uint64(len(block))
+	return nil
+}
+
+func (s *sealing) putOther(ctx context.Context, c lock.CID, block []byte) error {
+	s.out.Others = append(s.out.Others, c)
+	return s.put(ctx, c, block)
+}
+
+func (s *sealing) newKey(key *[KeySize]byte) error {
+	if _, err := io.ReadFull(s.random, key[:]); err != nil {
+		return fmt.Errorf("read random bytes: %w", err)
+	}
+	return nil
+}
+
+// buffers are used again: clearing a megabyte of fresh memory costs as much as hashing
+// a part of it. What lies in them is ciphertext, or wiped.
+var buffers = sync.Pool{New: func() any { return new([LeafSize]byte) }}
+
+// chunk is one data leaf on its way.
+type chunk struct {
+	memory *[LeafSize]byte // from buffers; nil for a leaf that is not full
+	plain  []byte          // with padding; has room for the tag
+	sealed []byte          // nil when a leaf is used again
+	entry  Entry
+}
+
+func (c *chunk) free() {
+	if c.sealed == nil {
+		clear(c.plain)
+	}
+	if c.memory != nil {
+		buffers.Put(c.memory)
+	}
+}
+
+// chunks reads the file, seals its leaves and puts them.
+func (s *sealing) chunks(ctx context.Context, r io.Reader) error {
+	take := func(i uint64) (*chunk, error) { return s.read(r, i) }
+	for c, err := range ordered(ctx, s.draft.Workers, s.layout.Leaves, take, s.seal) {
+		if err != nil {
+			return err
+		}
+		if c.sealed == nil {
+			s.out.Reused++
+		} else if err := s.put(ctx, c.entry.CID, c.sealed); err != nil {
+			return err
+		}
+		if err := s.dag.Add(c.entry.CID, len(c.plain)+tagSize); err != nil {
+			return err
+		}
+		s.out.Contents.Entries = append(s.out.Contents.Entries, c.entry)
+		c.free()
+	}
+	return nil
+}
+
+// read takes the next chunk from the file, and after the last one checks that the file
+// ends.
+func (s *sealing) read(r io.Reader, i uint64) (*chunk, error) {
+	c, size := new(chunk), s.layout.LeafSize(i)
+	if size == LeafSize {
+		memory, _ := buffers.Get().(*[LeafSize]byte)
+		c.memory, c.plain = memory, memory[:size-tagSize]
+	} else {
+		c.plain = make([]byte, size-tagSize, size)
+	}
+	length := s.layout.Length(i)
+	c.entry.Length = uint32(length)
+	if _, err := io.ReadFull(r, c.plain[:length]); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("%w: it ends before %d bytes", ErrSize, s.layout.Size)
+		}
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	clear(c.plain[length:])
+	if err := s.newKey(&c.entry.Key); err != nil {
+		return nil, err
+	}
+	if i+1 < s.layout.Leaves {
+		return c, nil
+	}
+	var more [1]byte
+	switch _, err := io.ReadFull(r, more[:]); {
+	case err == nil:
+		return nil, fmt.Errorf("%w: it goes on after %d bytes", ErrSize, s.layout.Size)
+	case !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	return c, nil
+}
+
+// seal computes a chunk's id and seals it in its own memory, or finds it in the
+// previous version.
+func (s *sealing) seal(_ context.Context, c *chunk) (*chunk, error) {
+	c.entry.ID = newChunkID(&s.out.Contents.IDKey).of(c.plain)
+	if s.earlier.take(&c.entry) {
+		return c, nil
+	}
+	sealed, err := sealOnce(&c.entry.Key, c.plain, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.sealed, c.entry.CID = sealed, rawCID(sealed)
+	return c, nil
+}
+
+// earlier finds leaves of a previous version by their chunk id. The id covers the whole
+// plaintext of a leaf, so that equal ids mean leaves of equal length.
+type earlier struct {
+	holds func(lock.CID) bool
+
+	mu     sync.Mutex
+	leaves map[[32]byte]*Entry
+}
+
+func newEarlier(m *Manifest, holds func(lock.CID) bool) *earlier {
+	e := &earlier{holds: holds, leaves: make(map[[32]byte]*Entry, len(m.Entries))}
+	for i := range m.Entries {
+		e.leaves[m.Entries[i].ID] = &m.Entries[i]
+	}
+	return e
+}
+
+// take gives the entry the CID and the key of the leaf with its id. A leaf is given
+// once: no object names a CID twice.
+func (e *earlier) take(entry *Entry) bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	leaf, found := e.leaves[entry.ID]
+	delete(e.leaves, entry.ID)
+	e.mu.Unlock()
+	if !found || (e.holds != nil && !e.holds(leaf.CID)) {
+		return false
+	}
+	entry.CID, entry.Key = leaf.CID, leaf.Key
+	return true
+}
+
+// manifest seals the manifest, and indexes over it while it fills more than one leaf,
+// and returns the CID of its root.
+func (s *sealing) manifest(ctx context.Context) (lock.CID, error) {
+	m := s.out.Contents
+	leaves, err := s.message(ctx, m.encodedSize(), m.parts())
+	for err == nil && len(leaves) > 1 {
+		index := appendIndex(nil, leaves)
+		leaves, err = s.message(ctx, uint64(len(index)), func(yield func([]byte) bool) { yield(index) })
+	}
+	if err != nil {
+		return lock.CID{}, err
+	}
+	return leaves[0].cid, nil
+}
+
+// message frames a message of length bytes, whose parts it gets, and seals it as leaves:
+// one under the DEK when it fits, else each under a key of its own.
+func (s *sealing) message(ctx context.Context, length uint64, parts iter.Seq[[]byte]) ([]indexEntry, error) {
+	left := framedSize(length)
+	single := left <= ChunkSize
+	var leaves []indexEntry
+	buf := make([]byte, 0, min(left, ChunkSize)+tagSize)
+	flush := func() error {
+		leaf := indexEntry{length: uint32(len(buf)), key: s.out.DEK.b}
+		if !single {
+			if err := s.newKey(&leaf.key); err != nil {
+				return err
+			}
+		}
+		sealed, err := sealOnce(&leaf.key, buf, nil)
+		if err != nil {
+			return err
+		}
+		leaf.cid = rawCID(sealed)
+		if err := s.putOther(ctx, leaf.cid, sealed); err != nil {
+			return err
+		}
+		leaves = append(leaves, leaf)
+		left, buf = left-uint64(len(buf)), buf[:0]
+		return s.dag.Add(leaf.cid, len(sealed))
+	}
+	write := func(part []byte) error {
+		for len(part) > 0 {
+			room := int(min(left, ChunkSize)) - len(buf)
+			n := min(room, len(part))
+			buf, part = append(buf, part[:n]...), part[n:]
+			if n == room {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := write(binary.BigEndian.AppendUint64(nil, length)); err != nil {
+		return nil, err
+	}
+	for part := range parts {
+		if err := write(part); err != nil {
+			return nil, err
+		}
+	}
+	return leaves, write(make([]byte, left-uint64(len(buf))))
+}
