@@ -3,6 +3,7 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strings"
 
@@ -107,7 +108,7 @@ func (s Subject) validate() error {
 		return err
 	}
 	if s.Version > math.MaxInt64 || s.Offset > math.MaxInt64 || s.Length > math.MaxInt64 {
-		return ErrInvalidEntry.Wrapf("version %d, %d bytes from %d", s.Version, s.Length, s.Offset)
+		return fmt.Errorf("version %d, %d bytes from %d", s.Version, s.Length, s.Offset)
 	}
 	return nil
 }

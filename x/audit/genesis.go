@@ -17,7 +17,7 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("entry %d: height %d, time %d after %d", e.Sequence, e.Height, e.Time, last)
 		}
 		if err := e.Validate(); err != nil {
-			return ErrInvalidGenesis.Wrapf("entry %d: %v", e.Sequence, err)
+			return ErrInvalidGenesis.Wrapf("entry %d: %s", e.Sequence, err.Error())
 		}
 		last = e.Time
 	}
