@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,4 +222,26 @@ func TestPackOfAnotherVersionIsNotOpened(t *testing.T) {
 	// Its twin of version 1 opens.
 	copy(other, pack.HeaderOfVersion(1))
 	mustHold(t, open(t, l.copyWith(t, other, false)), l.blocks...)
+}
+
+func TestCutAtEveryByteKeepsTheRecordsBefore(t *testing.T) {
+	l := newLayout(t)
+	path := packs(t, l.dir)[0]
+	// Every byte of the small records, and of the ends of the large one.
+	for cut := range len(l.bytes) + 1 {
+		if large := l.starts[4]; cut > large+200 && cut < l.starts[5]-200 {
+			continue
+		}
+		found, end, err := pack.Scan(path, int64(cut))
+		if err != nil {
+			t.Fatalf("cut at %d: %v", cut, err)
+		}
+		whole := 0
+		for whole < len(l.blocks) && l.starts[whole+1] <= cut {
+			whole++
+		}
+		if !slices.Equal(found, cids(l.blocks[:whole]...)) || end != int64(min(l.starts[whole], cut)) {
+			t.Fatalf("cut at %d: %d records to offset %d, want %d to %d", cut, len(found), end, whole, l.starts[whole])
+		}
+	}
 }

@@ -2,8 +2,12 @@ package pack
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
+	"os"
 	"time"
+
+	"github.com/phrd/phrd/lock"
 )
 
 // HeaderOfVersion returns an intact pack header of any version.
@@ -12,4 +16,23 @@ func HeaderOfVersion(version uint32) []byte {
 	binary.BigEndian.PutUint32(b[8:], version)
 	binary.BigEndian.PutUint32(b[28:], crc32.Checksum(b[:28], castagnoli))
 	return b
+}
+
+// Scan returns the intact blocks of the first size bytes of a pack, and where the last
+// record ends.
+func Scan(path string, size int64) (found []lock.CID, end int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	end, err = scan(f, min(packHeader, size), size, visitor{
+		found: func(r record, _ int64, _ []byte, intact bool) error {
+			if intact {
+				found = append(found, r.cid)
+			}
+			return nil
+		},
+		unreadable: func(int64, int64) error { return nil },
+	})
+	return found, end, errors.Join(err, f.Close())
 }

@@ -17,13 +17,21 @@ import (
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/pack"
+	"golang.org/x/sys/unix"
 )
 
 // The test binary runs itself as a second process, which does what these variables say.
 const (
 	childJob = "PHRD_PACK_CHILD"
 	childDir = "PHRD_PACK_DIR"
+	// childGate makes the child wait for a line once its store is open, so that a tracer can
+	// be attached, by any process of the same user.
+	childGate = "PHRD_PACK_GATE"
 )
+
+func fmtAcked(n int) string { return "acked " + strconv.Itoa(n) }
+
+func fmtPid(pid int) string { return strconv.Itoa(pid) }
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv(childJob); job != "" {
@@ -40,7 +48,19 @@ func child(job, dir string) int {
 		fmt.Fprintln(os.Stdout, "open:", err)
 		return 2
 	}
+	if os.Getenv(childGate) != "" {
+		if err := unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+			fmt.Fprintln(os.Stdout, "allow a tracer:", err)
+			return 2
+		}
+	}
 	fmt.Fprintln(os.Stdout, "opened")
+	if os.Getenv(childGate) != "" {
+		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			fmt.Fprintln(os.Stdout, "wait for a tracer:", err)
+			return 2
+		}
+	}
 	switch job {
 	case "hold":
 		// Until the parent closes our standard input.
@@ -132,7 +152,7 @@ func writeUntilFull(s *pack.Store) error {
 			}
 			return explain(s, err)
 		}
-		fmt.Fprintln(os.Stdout, "acked", n)
+		fmt.Fprintln(os.Stdout, fmtAcked(n))
 	}
 	return nil
 }

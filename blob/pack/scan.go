@@ -25,7 +25,7 @@ type visitor struct {
 func scan(f *os.File, from, size int64, v visitor) (end int64, err error) {
 	end = from
 	header := make([]byte, recordHeader)
-	block := make([]byte, blob.MaxBlock)
+	block := make([]byte, min(blob.MaxBlock, max(size-from, 0)))
 	for offset := from; offset < size; {
 		r, ok, err := headerAt(f, header, offset, size)
 		if err != nil {
@@ -76,7 +76,7 @@ func headerAt(f *os.File, buffer []byte, offset, size int64) (record, bool, erro
 // its offset, or size when there is none.
 func nextRecord(f *os.File, offset, size int64) (int64, error) {
 	const step = 1 << 20
-	buffer := make([]byte, step)
+	buffer := make([]byte, min(step, max(size-offset, 0)))
 	header := make([]byte, recordHeader)
 	for offset < size {
 		n, err := f.ReadAt(buffer[:min(step, size-offset)], offset)
