@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,26 +161,24 @@ func fixedScalars(scalars ...octets) *bytes.Reader {
 	return bytes.NewReader(wide)
 }
 
-// claimed says which package reproduces the cases of each name. A new name must be added, and so be claimed.
-var claimed = map[string]string{
-	"lp": "lock", "h": "lock", "h32": "lock", "int_id_cid": "lock", "hash2group": "lock", "gen": "lock", "gbar": "lock", "ctx": "lock",
-	"encap": "lock", "seed": "lock", "request": "lock", "share": "lock", "combine": "lock", "rank": "lock", "round": "lock",
-	"deal_info": "lock", "pok": "lock", "pop": "lock", "dkg": "lock", "reshare": "lock", "guardians": "both", "e2e": "both",
-	"point": "lock", "u": "lock", "scalar": "lock", "secret_scalar": "lock", "string": "lock", "cid": "lock", "cid_text": "lock",
-	"raw_cid": "lock", "object_cid": "lock", "subshare": "lock", "deal_open": "lock", "xwing_key": "lock",
-	"nonce": "lock", "id_text": "lock", "emergency": "lock",
-	"pc": "seal", "dc": "seal", "salt": "seal", "kek": "seal", "wrap": "seal", "own_open": "seal", "envelope": "seal",
-	"capsule_open": "seal", "slot_wallet": "seal", "slot_code": "seal", "slot_passkey": "seal", "slot_guardians": "seal", "vault": "seal",
-	"adr36": "seal", "padme": "seal", "object_layout": "seal", "manifest_one_leaf": "seal", "manifest_index": "seal", "dag_root": "seal",
-	"unlock_dek": "seal", "p_check": "seal", "slot_open": "seal", "vault_open": "seal", "frame": "seal", "manifest": "seal", "object": "seal",
-}
-
-// ours tells whether this package reproduces a case, and fails for one that nobody claims.
-func ours(t testing.TB, v vector) bool {
+// cases calls each for every case that testdata/custody/claims.json gives to this package, and fails for one that it gives to none.
+func cases(t *testing.T, file string, each func(*testing.T, vector)) {
 	t.Helper()
-	who, known := claimed[v.kind()]
-	if !known {
-		t.Errorf("%s: no package reproduces %s", v.Name, v.kind())
+	raw, err := os.ReadFile(filepath.Join("..", "testdata", "custody", "claims.json"))
+	require.NoError(t, err)
+	var claims map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(raw, &claims))
+	var claimed map[string]string
+	require.NoError(t, json.Unmarshal(claims[file], &claimed))
+	seen := map[string]bool{}
+	for _, v := range load(t, file) {
+		packages := strings.Fields(claimed[v.kind()])
+		require.NotEmpty(t, packages, "%s: no package reproduces it", v.Name)
+		if slices.Contains(packages, "lock") {
+			require.False(t, seen[v.Name], "%s is there twice", v.Name)
+			seen[v.Name] = true
+			t.Run(v.Name, func(t *testing.T) { each(t, v) })
+		}
 	}
-	return who == "lock" || who == "both"
+	require.NotEmpty(t, seen)
 }

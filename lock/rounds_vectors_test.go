@@ -400,3 +400,26 @@ func reproduceOpening(t *testing.T, v vector) {
 	}
 	require.Equal(t, []byte(out.K), combined.K[0].Bytes())
 }
+
+// reproduceAnswer checks what the parties of a round see of a complaint and its justification: {ρ, dealer, receiver} and the sub-share.
+func reproduceAnswer(t *testing.T, v vector) {
+	c := decode[struct {
+		roundCase
+		Commitments []octets
+		Dealer      number
+		Receiver    number
+		SubShare    octets `json:"sub_share"`
+		Complaint   octets
+		Answer      octets `json:"justification"`
+	}](t, v.both(), true)
+	r := must(c.round())
+	rho := must(r.Hash())
+	complaint := lock.Complaint{Round: rho, Dealer: uint64(c.Dealer), Receiver: uint64(c.Receiver)}
+	require.NoError(t, r.CheckComplaint(complaint))
+	d := lock.Dealing{Dealer: complaint.Dealer, Commitments: must(lock.ParseCommitments(r.Threshold, raws(c.Commitments)))}
+	answer := lock.Justification{Round: rho, Dealer: complaint.Dealer, Receiver: complaint.Receiver, SubShare: must(lock.ParseSecretScalar(c.SubShare))}
+	require.NoError(t, r.CheckJustification(answer, d))
+	fields := lock.AppendLP(lock.AppendLP(lock.AppendLP(nil, rho[:]), lock.Uint(complaint.Dealer)), lock.Uint(complaint.Receiver))
+	require.Equal(t, []byte(c.Complaint), fields)
+	require.Equal(t, []byte(c.Answer), lock.AppendLP(fields, answer.SubShare.Bytes()))
+}

@@ -19,25 +19,18 @@ var reproduce = map[string]func(*testing.T, vector){
 	"request": reproduceRequest, "share": reproduceShare, "combine": reproduceCombine, "rank": reproduceRank, "round": reproduceRound,
 	"deal_info": reproduceDeal, "pok": reproducePoK, "pop": reproducePoP, "dkg": reproduceDKG, "reshare": reproduceReshare,
 	"guardians": reproduceGuardians, "e2e": reproduceOpening, "nonce": reproduceNonce, "id_text": reproduceIDText,
-	"emergency": reproduceEmergency,
+	"emergency": reproduceEmergency, "answer": reproduceAnswer, "rfc9496_multiples": reproduceMultiples,
+	"rfc9496_invalid": reproduceInvalidPoints, "rfc9497_voprf": reproduceVOPRF,
 }
 
 func TestVectors(t *testing.T) {
-	done := 0
-	for _, file := range []string{"vectors.json", "own.json"} {
-		for _, v := range load(t, file) {
-			if !ours(t, v) {
-				continue
-			}
-			t.Run(v.Name, func(t *testing.T) {
-				f, known := reproduce[v.kind()]
-				require.True(t, known, "claimed and not reproduced")
-				f(t, v)
-			})
-			done++
-		}
+	for _, file := range []string{"vectors.json", "own.json", "rfc.json"} {
+		cases(t, file, func(t *testing.T, v vector) {
+			f, known := reproduce[v.kind()]
+			require.True(t, known, "claimed and not reproduced")
+			f(t, v)
+		})
 	}
-	require.Equal(t, 92, done, "every case of this package is reproduced")
 }
 
 func reproduceLP(t *testing.T, v vector) {
