@@ -15,6 +15,7 @@ require (
 	github.com/libp2p/go-libp2p v0.49.0
 	github.com/prometheus/client_golang v1.24.1
 	github.com/rogpeppe/go-internal v1.16.0
+	github.com/swaggo/files/v2 v2.0.2
 	github.com/transparency-dev/merkle v0.0.2
 	github.com/vbauerster/mpb/v8 v8.16.2
 	golang.org/x/term v0.46.0
