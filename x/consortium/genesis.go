@@ -272,10 +272,10 @@ func (g genesisCheck) vote(v Vote) error {
 	if s, known := g.staff[v.Voter]; !known || s.Role != ROLE_ADMIN || s.Hospital != v.Hospital {
 		return ErrInvalidGenesis.Wrap("the voter is no admin of the hospital")
 	}
-	if key := [2]uint64{v.Proposal, v.Hospital}; g.votes[key] {
+	key := [2]uint64{v.Proposal, v.Hospital}
+	if g.votes[key] {
 		return ErrInvalidGenesis.Wrap("repeated")
-	} else {
-		g.votes[key] = true
 	}
+	g.votes[key] = true
 	return nil
 }
