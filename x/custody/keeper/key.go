@@ -1,0 +1,61 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+
+	"cosmossdk.io/collections"
+
+	"github.com/phrd/phrd/x/custody"
+)
+
+// Key answers a generation of a kind of key, the newest where generation is 0;
+// custody.ErrNoKey where there is none.
+func (k *Keeper) Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error) {
+	if generation == 0 {
+		return k.newest(ctx, kind)
+	}
+	key, err := k.keys.Get(ctx, collections.Join(uint64(kind), generation))
+	if errors.Is(err, collections.ErrNotFound) {
+		return key, custody.ErrNoKey.Wrapf("kind %d, generation %d", kind, generation)
+	}
+	return key, err
+}
+
+func (k *Keeper) newest(ctx context.Context, kind custody.KeyKind) (custody.Key, error) {
+	var key custody.Key
+	found := false
+	newestFirst := collections.NewPrefixedPairRange[uint64, uint64](uint64(kind)).Descending()
+	err := k.keys.Walk(ctx, newestFirst, func(_ keyKey, newest custody.Key) (bool, error) {
+		key, found = newest, true
+		return true, nil
+	})
+	if err == nil && !found {
+		err = custody.ErrNoKey.Wrapf("kind %d", kind)
+	}
+	return key, err
+}
+
+// Holders answers the holders of a key in an epoch by index.
+func (k *Keeper) Holders(ctx context.Context, key custody.Key, epoch uint64) ([]custody.Holder, error) {
+	var holders []custody.Holder
+	committee := collections.NewSuperPrefixedQuadRange3[uint64, uint64, uint64, uint64](uint64(key.Kind), key.Generation, epoch)
+	err := k.holders.Walk(ctx, committee, func(_ holderKey, h custody.Holder) (bool, error) {
+		holders = append(holders, h)
+		return false, nil
+	})
+	return holders, err
+}
+
+// holder answers one holder of an epoch; found is false where there is none.
+func (k *Keeper) holder(ctx context.Context, key custody.Key, epoch, index uint64) (h custody.Holder, found bool, err error) {
+	h, err = k.holders.Get(ctx, collections.Join4(uint64(key.Kind), key.Generation, epoch, index))
+	if errors.Is(err, collections.ErrNotFound) {
+		return h, false, nil
+	}
+	return h, err == nil, err
+}
+
+func (k *Keeper) setHolder(ctx context.Context, h custody.Holder) error {
+	return k.holders.Set(ctx, collections.Join4(uint64(h.Kind), h.Generation, h.ShareEpoch, h.Index), h)
+}
