@@ -1,0 +1,91 @@
+// Package keeper keeps objects and their copies in state, places new objects, and
+// handles the messages and queries of the storage module.
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/core/store"
+	"github.com/cosmos/cosmos-sdk/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/phrd/phrd/x/storage"
+)
+
+// copyKey is an object's root and a storage node's number.
+type copyKey = collections.Pair[[]byte, uint64]
+
+// nodeKey is a storage node's number and an object's root.
+type nodeKey = collections.Pair[uint64, []byte]
+
+// Keeper reads and writes the state of the module. CIDs are keys in their binary
+// form, 36 bytes.
+type Keeper struct {
+	audit      Audit
+	consortium Consortium
+	hooks      storage.ObjectHooks
+
+	schema collections.Schema
+	// params: the rules of placement
+	params collections.Item[storage.Params]
+	// objects: root -> object
+	objects collections.Map[[]byte, storage.Object]
+	// attached: attached block -> root of its object
+	attached collections.Map[[]byte, []byte]
+	// copies: (root, node) -> copy
+	copies collections.Map[copyKey, storage.Copy]
+	// assignments: (node, root), of copies that are to be fetched
+	assignments collections.KeySet[nodeKey]
+	// holdings: (node, root), of copies that are held
+	holdings collections.KeySet[nodeKey]
+	// usage: node -> bytes and objects that are placed on it, held or not
+	usage collections.Map[uint64, storage.NodeUsage]
+}
+
+// New opens the module's state in the store.
+func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, consortium Consortium) (*Keeper, error) {
+	if audit == nil || consortium == nil {
+		return nil, errors.New("storage keeper: a neighbour is missing")
+	}
+	sb := collections.NewSchemaBuilder(service)
+	byNode := collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey)
+	k := &Keeper{
+		audit: audit, consortium: consortium,
+		params:   collections.NewItem(sb, storage.ParamsPrefix, "params", codec.CollValue[storage.Params](cdc)),
+		objects:  collections.NewMap(sb, storage.ObjectsPrefix, "objects", collections.BytesKey, codec.CollValue[storage.Object](cdc)),
+		attached: collections.NewMap(sb, storage.AttachedPrefix, "attached", collections.BytesKey, collections.BytesValue),
+		copies: collections.NewMap(sb, storage.CopiesPrefix, "copies",
+			collections.PairKeyCodec(collections.BytesKey, collections.Uint64Key), codec.CollValue[storage.Copy](cdc)),
+		assignments: collections.NewKeySet(sb, storage.AssignmentsPrefix, "assignments", byNode),
+		holdings:    collections.NewKeySet(sb, storage.HoldingsPrefix, "holdings", byNode),
+		usage:       collections.NewMap(sb, storage.UsagePrefix, "usage", collections.Uint64Key, codec.CollValue[storage.NodeUsage](cdc)),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		return nil, fmt.Errorf("storage keeper: %w", err)
+	}
+	k.schema = schema
+	return k, nil
+}
+
+// SetObjectHooks names who is told of copies and knows what objects are about. The
+// application calls it once, before the first block. Without it entries name no
+// patient and no versions.
+func (k *Keeper) SetObjectHooks(h storage.ObjectHooks) { k.hooks = h }
+
+// Params answers the rules of placement.
+func (k *Keeper) Params(ctx context.Context) (storage.Params, error) { return k.params.Get(ctx) }
+
+// setParams validates and writes the rules.
+func (k *Keeper) setParams(ctx context.Context, p storage.Params) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return k.params.Set(ctx, p)
+}
+
+// blockTime is the block's time in unix seconds.
+func blockTime(ctx context.Context) int64 { return sdk.UnwrapSDKContext(ctx).BlockTime().Unix() }

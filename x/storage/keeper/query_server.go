@@ -1,0 +1,141 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+
+	"cosmossdk.io/collections"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/storage"
+)
+
+const defaultPageSize = 50
+
+// queryServer answers the module's queries.
+type queryServer struct{ k *Keeper }
+
+var _ storage.QueryServer = queryServer{}
+
+// NewQueryServer answers the module's queries from committed state.
+func NewQueryServer(k *Keeper) storage.QueryServer { return queryServer{k} }
+
+// Params returns the rules of placement.
+func (q queryServer) Params(ctx context.Context, _ *storage.QueryParamsRequest) (*storage.QueryParamsResponse, error) {
+	p, err := q.k.Params(ctx)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &storage.QueryParamsResponse{Params: p}, nil
+}
+
+// Object returns an object, its copies, and how many failure domains hold one.
+func (q queryServer) Object(ctx context.Context, req *storage.QueryObjectRequest) (*storage.QueryObjectResponse, error) {
+	object, copies, err := q.k.Object(ctx, req.GetCid())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	held, err := q.k.heldDomains(ctx, copies)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &storage.QueryObjectResponse{Object: object, Copies: copies, Held: held}, nil
+}
+
+// Assignments lists the objects that a node is to fetch, each with all its copies.
+func (q queryServer) Assignments(ctx context.Context, req *storage.QueryAssignmentsRequest) (*storage.QueryAssignmentsResponse, error) {
+	objects, next, err := q.page(ctx, q.k.assignments, req.GetNode(), req.GetAfter(), req.GetLimit())
+	if err != nil {
+		return nil, err
+	}
+	res := &storage.QueryAssignmentsResponse{Next: next}
+	for _, root := range objects {
+		object, copies, err := q.k.Object(ctx, root.String())
+		if err != nil {
+			return nil, asStatus(err)
+		}
+		res.Objects = append(res.Objects, storage.PlacedObject{Object: object, Copies: copies})
+	}
+	return res, nil
+}
+
+// Holdings lists the objects that a node holds.
+func (q queryServer) Holdings(ctx context.Context, req *storage.QueryHoldingsRequest) (*storage.QueryHoldingsResponse, error) {
+	objects, next, err := q.page(ctx, q.k.holdings, req.GetNode(), req.GetAfter(), req.GetLimit())
+	if err != nil {
+		return nil, err
+	}
+	res := &storage.QueryHoldingsResponse{Next: next}
+	for _, root := range objects {
+		object, err := q.k.objects.Get(ctx, root.Bytes())
+		if err != nil {
+			return nil, asStatus(err)
+		}
+		res.Objects = append(res.Objects, object)
+	}
+	return res, nil
+}
+
+// Usage lists what is placed on each node.
+func (q queryServer) Usage(ctx context.Context, _ *storage.QueryUsageRequest) (*storage.QueryUsageResponse, error) {
+	res := &storage.QueryUsageResponse{}
+	err := q.k.usage.Walk(ctx, nil, func(_ uint64, u storage.NodeUsage) (bool, error) {
+		res.Nodes = append(res.Nodes, u)
+		return false, nil
+	})
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return res, nil
+}
+
+// page reads a node's objects behind a CID, and the CID to continue behind, empty
+// at the end.
+func (q queryServer) page(ctx context.Context, set collections.KeySet[nodeKey], node uint64, after string, limit uint32) ([]lock.CID, string, error) {
+	if limit == 0 {
+		limit = defaultPageSize
+	}
+	if limit > storage.MaxPageSize {
+		return nil, "", status.Errorf(codes.InvalidArgument, "limit: got %d, want at most %d", limit, storage.MaxPageSize)
+	}
+	ranger := collections.NewPrefixedPairRange[uint64, []byte](node)
+	if after != "" {
+		cid, err := lock.ParseCID(after)
+		if err != nil {
+			return nil, "", status.Errorf(codes.InvalidArgument, "after: %v", err)
+		}
+		ranger = ranger.StartExclusive(cid.Bytes())
+	}
+	var list []lock.CID
+	more := false
+	err := set.Walk(ctx, ranger, func(key nodeKey) (bool, error) {
+		if len(list) == int(limit) {
+			more = true
+			return true, nil
+		}
+		cid, err := lock.CIDFromBytes(key.K2())
+		list = append(list, cid)
+		return err != nil, err
+	})
+	if err != nil {
+		return nil, "", asStatus(err)
+	}
+	if !more {
+		return list, "", nil
+	}
+	return list, list[len(list)-1].String(), nil
+}
+
+// asStatus gives an error of the module its gRPC code.
+func asStatus(err error) error {
+	switch {
+	case errors.Is(err, storage.ErrUnknownObject), errors.Is(err, collections.ErrNotFound):
+		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, storage.ErrInvalidCID):
+		return status.Error(codes.InvalidArgument, err.Error())
+	default:
+		return status.Error(codes.Internal, err.Error())
+	}
+}
