@@ -1,0 +1,113 @@
+// Package keeper keeps patients, records and versions in state and handles the
+// messages and queries of the records module.
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	collcodec "cosmossdk.io/collections/codec"
+	"cosmossdk.io/core/store"
+	"github.com/cosmos/cosmos-sdk/codec"
+
+	"github.com/phrd/phrd/x/records"
+)
+
+// versionKey is a record's id and a version's number.
+type versionKey = collections.Pair[[]byte, uint64]
+
+// Keeper reads and writes the state of the module. Ids, points and CIDs are keys
+// in their binary form: 16, 32 and 36 bytes.
+type Keeper struct {
+	audit      Audit
+	consortium Consortium
+	custody    Custody
+	storage    Storage
+
+	schema collections.Schema
+	// params: the bounds
+	params collections.Item[records.Params]
+	// patients: patient id -> patient
+	patients collections.Map[[]byte, records.Patient]
+	// patientsByAddress: account address, 20 bytes -> patient id
+	patientsByAddress collections.Map[[]byte, []byte]
+	// patientsByVault: vault id -> patient id
+	patientsByVault collections.Map[[]byte, []byte]
+	// patientsByVaultBlob: CID of each vault blob ever named -> patient id
+	patientsByVaultBlob collections.Map[[]byte, []byte]
+	// records: record id -> record
+	records collections.Map[[]byte, records.Record]
+	// recordsByPatient: (patient id, record id)
+	recordsByPatient collections.KeySet[collections.Pair[[]byte, []byte]]
+	// recordsByCustodian: (member's number, record id)
+	recordsByCustodian collections.KeySet[collections.Pair[uint64, []byte]]
+	// versions: (record id, version) -> version
+	versions collections.Map[versionKey, records.Version]
+	// versionsByObject: CID of each object ever named -> (record id, version)
+	versionsByObject collections.Map[[]byte, versionKey]
+	// envelopes: CID of each envelope ever named
+	envelopes collections.KeySet[[]byte]
+	// points: each U ever seen
+	points collections.KeySet[[]byte]
+	// reported: member's number -> number of its last access report
+	reported collections.Map[uint64, uint64]
+}
+
+// Neighbours are the modules that this one calls.
+type Neighbours struct {
+	// Audit is the log.
+	Audit Audit
+	// Consortium knows members and accounts.
+	Consortium Consortium
+	// Custody knows the network's keys.
+	Custody Custody
+	// Storage places ciphertext.
+	Storage Storage
+}
+
+// New opens the module's state in the store.
+func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Keeper, error) {
+	if n.Audit == nil || n.Consortium == nil || n.Custody == nil || n.Storage == nil {
+		return nil, errors.New("records keeper: a neighbour is missing")
+	}
+	sb := collections.NewSchemaBuilder(service)
+	pair := collections.PairKeyCodec(collections.BytesKey, collections.Uint64Key)
+	k := &Keeper{
+		audit: n.Audit, consortium: n.Consortium, custody: n.Custody, storage: n.Storage,
+		params:              collections.NewItem(sb, records.ParamsPrefix, "params", codec.CollValue[records.Params](cdc)),
+		patients:            collections.NewMap(sb, records.PatientsPrefix, "patients", collections.BytesKey, codec.CollValue[records.Patient](cdc)),
+		patientsByAddress:   collections.NewMap(sb, records.PatientsByAddressPrefix, "patients_by_address", collections.BytesKey, collections.BytesValue),
+		patientsByVault:     collections.NewMap(sb, records.PatientsByVaultPrefix, "patients_by_vault", collections.BytesKey, collections.BytesValue),
+		patientsByVaultBlob: collections.NewMap(sb, records.PatientsByVaultBlobPrefix, "patients_by_vault_blob", collections.BytesKey, collections.BytesValue),
+		records:             collections.NewMap(sb, records.RecordsPrefix, "records", collections.BytesKey, codec.CollValue[records.Record](cdc)),
+		recordsByPatient: collections.NewKeySet(sb, records.RecordsByPatientPrefix, "records_by_patient",
+			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
+		recordsByCustodian: collections.NewKeySet(sb, records.RecordsByCustodianPrefix, "records_by_custodian",
+			collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey)),
+		versions: collections.NewMap(sb, records.VersionsPrefix, "versions", pair, codec.CollValue[records.Version](cdc)),
+		versionsByObject: collections.NewMap(sb, records.VersionsByObjectPrefix, "versions_by_object", collections.BytesKey,
+			collcodec.KeyToValueCodec(pair)),
+		envelopes: collections.NewKeySet(sb, records.EnvelopesPrefix, "envelopes", collections.BytesKey),
+		points:    collections.NewKeySet(sb, records.PointsPrefix, "points", collections.BytesKey),
+		reported:  collections.NewMap(sb, records.ReportedPrefix, "reported", collections.Uint64Key, collections.Uint64Value),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		return nil, fmt.Errorf("records keeper: %w", err)
+	}
+	k.schema = schema
+	return k, nil
+}
+
+// Params answers the bounds.
+func (k *Keeper) Params(ctx context.Context) (records.Params, error) { return k.params.Get(ctx) }
+
+// setParams validates and writes the bounds.
+func (k *Keeper) setParams(ctx context.Context, p records.Params) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return k.params.Set(ctx, p)
+}

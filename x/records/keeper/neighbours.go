@@ -1,0 +1,45 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
+	"github.com/phrd/phrd/x/storage"
+)
+
+// Audit is the log.
+type Audit interface {
+	// Append writes the entry and answers its sequence.
+	Append(ctx context.Context, e audit.Entry) (uint64, error)
+}
+
+// Consortium knows members and accounts.
+type Consortium interface {
+	// Principal says who the account is; consortium.ErrUnknownAccount for a stranger.
+	Principal(ctx context.Context, address string) (consortium.Principal, error)
+	// Actor is Principal with an entry in which actor, role and hospital are filled in.
+	Actor(ctx context.Context, address string) (consortium.Principal, audit.Entry, error)
+	// Inviter is the member that invited the account; 0 where nobody did.
+	Inviter(ctx context.Context, address string) (uint64, error)
+	// Member is the member of that number.
+	Member(ctx context.Context, number uint64) (consortium.Member, error)
+	// NetworkID is the id that every hash of the network's cryptography binds.
+	NetworkID(ctx context.Context) (lock.Network, error)
+	// Authority is the consortium's account, whose signature is a vote.
+	Authority() string
+}
+
+// Custody knows the network's keys.
+type Custody interface {
+	// Key is that generation of the key; generation 0 asks for the newest. custody.ErrNoKey where there is none.
+	Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error)
+}
+
+// Storage places ciphertext.
+type Storage interface {
+	// Place chooses the nodes that keep the object and answers their numbers.
+	Place(ctx context.Context, p storage.Placement) ([]uint64, error)
+}
