@@ -1,0 +1,66 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// EndorseUnlock adds the signature of an officer of the custodian. Once enough
+// officers have signed, the owner may approve.
+func (s msgServer) EndorseUnlock(ctx context.Context, msg *access.MsgEndorseUnlock) (*access.MsgEndorseUnlockResponse, error) {
+	officer, entry, err := s.consortium.Actor(ctx, msg.Officer)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.Unlock(ctx, msg.Unlock)
+	if err != nil {
+		return nil, err
+	}
+	entry = about(entry, audit.KindEndorsed, u)
+	now := blockTime(ctx)
+	reason, err := s.whyNotEndorse(ctx, officer, u, now)
+	if err != nil {
+		return nil, err
+	}
+	if reason != "" {
+		return &access.MsgEndorseUnlockResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
+	}
+	u.Endorsements = append(u.Endorsements, access.Endorsement{Officer: officer.Address, At: now})
+	if err := s.save(ctx, u); err != nil {
+		return nil, err
+	}
+	return &access.MsgEndorseUnlockResponse{Outcome: audit.OUTCOME_OK}, s.accept(ctx, entry, u)
+}
+
+// whyNotEndorse answers the reason to refuse an endorsement, or nothing.
+func (k *Keeper) whyNotEndorse(ctx context.Context, officer consortium.Principal, u access.Unlock, now int64) (string, error) {
+	switch {
+	case !officer.Active:
+		return access.ReasonInactive, nil
+	case officer.Role != consortium.ROLE_OFFICER:
+		return access.ReasonWrongRole, nil
+	case officer.Hospital != u.Custodian:
+		return access.ReasonWrongHospital, nil
+	case officer.Address == u.Requester:
+		return access.ReasonSamePerson, nil
+	}
+	if u.Patient != "" {
+		patient, err := k.records.Patient(ctx, u.Patient)
+		if err != nil {
+			return "", err
+		}
+		if patient.Address == officer.Address {
+			return access.ReasonSamePerson, nil
+		}
+	}
+	if u.HasEndorsed(officer.Address) {
+		return access.ReasonRepeatedEndorsement, nil
+	}
+	if status := u.Status(now); status != access.UNLOCK_STATUS_PROPOSED {
+		return status.Reason(), nil
+	}
+	return "", nil
+}

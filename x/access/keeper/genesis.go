@@ -1,0 +1,64 @@
+package keeper
+
+import (
+	"context"
+
+	"cosmossdk.io/collections"
+
+	"github.com/phrd/phrd/x/access"
+)
+
+// InitGenesis writes the state of the first block. The genesis was validated.
+func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error {
+	if err := k.setParams(ctx, g.Params); err != nil {
+		return err
+	}
+	for _, u := range g.Unlocks {
+		if err := k.add(ctx, u); err != nil {
+			return err
+		}
+		if !u.HasEnded() {
+			if err := k.start(ctx, u); err != nil {
+				return err
+			}
+		}
+	}
+	for _, id := range g.Approved {
+		u, err := k.Unlock(ctx, id)
+		if err != nil {
+			return err
+		}
+		key, err := access.ParseUnlockID(id)
+		if err != nil {
+			return err
+		}
+		if err := k.releaseQueue.Set(ctx, collections.Join(u.Approval.Height, key[:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ExportGenesis reads the whole state, unlocks in the order in which they were
+// proposed.
+func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error) {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := &access.GenesisState{Params: params}
+	err = k.unlocksBySequence.Walk(ctx, nil, func(_ uint64, id []byte) (bool, error) {
+		u, err := k.unlocks.Get(ctx, id)
+		g.Unlocks = append(g.Unlocks, u)
+		return false, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = k.releaseQueue.Walk(ctx, nil, func(key queueKey) (bool, error) {
+		u, err := k.unlocks.Get(ctx, key.K2())
+		g.Approved = append(g.Approved, u.Id)
+		return false, err
+	})
+	return g, err
+}

@@ -1,0 +1,106 @@
+// Package keeper keeps unlocks in state, handles the messages and queries of the
+// access module, and moves approved unlocks to the holders of the network's key.
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/core/store"
+	"github.com/cosmos/cosmos-sdk/codec"
+
+	"github.com/phrd/phrd/x/access"
+)
+
+// Keeper reads and writes the state of the module. An unlock's id is a key as its
+// 32 bytes.
+type Keeper struct {
+	audit      Audit
+	consortium Consortium
+	records    Records
+	custody    Custody
+
+	schema collections.Schema
+	// params: the bounds
+	params collections.Item[access.Params]
+	// unlocks: unlock id -> unlock
+	unlocks collections.Map[[]byte, access.Unlock]
+	// sequence counts unlocks
+	sequence collections.Sequence
+	// unlocksBySequence: sequence -> unlock id
+	unlocksBySequence collections.Map[uint64, []byte]
+	// unlocksByPatient: (patient id, sequence) -> unlock id
+	unlocksByPatient collections.Map[collections.Pair[[]byte, uint64], []byte]
+	// unlocksByRequester: (account address, sequence) -> unlock id
+	unlocksByRequester collections.Map[collections.Pair[[]byte, uint64], []byte]
+	// unlocksByCustodian: (member's number, sequence) -> unlock id
+	unlocksByCustodian collections.Map[collections.Pair[uint64, uint64], []byte]
+	// open: (account address of the requester, owner, unlock id) -> expiry, of unlocks that have not ended
+	open collections.Map[collections.Triple[[]byte, []byte, []byte], int64]
+	// points: each B ever seen
+	points collections.KeySet[[]byte]
+	// requestKeys: CID of each one-time key ever seen
+	requestKeys collections.KeySet[[]byte]
+	// expiryQueue: (expiry, unlock id), of unlocks that have not ended
+	expiryQueue collections.KeySet[collections.Pair[int64, []byte]]
+	// releaseQueue: (height of the approval, unlock id), of approved unlocks whose release was not requested yet
+	releaseQueue collections.KeySet[collections.Pair[int64, []byte]]
+}
+
+// Neighbours are the modules that this one calls.
+type Neighbours struct {
+	// Audit is the log.
+	Audit Audit
+	// Consortium knows members and accounts.
+	Consortium Consortium
+	// Records knows patients, records and versions.
+	Records Records
+	// Custody asks the holders for their shares.
+	Custody Custody
+}
+
+// New opens the module's state in the store.
+func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Keeper, error) {
+	if n.Audit == nil || n.Consortium == nil || n.Records == nil || n.Custody == nil {
+		return nil, errors.New("access keeper: a neighbour is missing")
+	}
+	sb := collections.NewSchemaBuilder(service)
+	queue := collections.PairKeyCodec(collections.Int64Key, collections.BytesKey)
+	byBytes := collections.PairKeyCodec(collections.BytesKey, collections.Uint64Key)
+	k := &Keeper{
+		audit: n.Audit, consortium: n.Consortium, records: n.Records, custody: n.Custody,
+		params:             collections.NewItem(sb, access.ParamsPrefix, "params", codec.CollValue[access.Params](cdc)),
+		unlocks:            collections.NewMap(sb, access.UnlocksPrefix, "unlocks", collections.BytesKey, codec.CollValue[access.Unlock](cdc)),
+		sequence:           collections.NewSequence(sb, access.UnlockSequencePrefix, "unlock_sequence"),
+		unlocksBySequence:  collections.NewMap(sb, access.UnlocksBySequencePrefix, "unlocks_by_sequence", collections.Uint64Key, collections.BytesValue),
+		unlocksByPatient:   collections.NewMap(sb, access.UnlocksByPatientPrefix, "unlocks_by_patient", byBytes, collections.BytesValue),
+		unlocksByRequester: collections.NewMap(sb, access.UnlocksByRequesterPrefix, "unlocks_by_requester", byBytes, collections.BytesValue),
+		unlocksByCustodian: collections.NewMap(sb, access.UnlocksByCustodianPrefix, "unlocks_by_custodian",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.BytesValue),
+		open: collections.NewMap(sb, access.OpenUnlocksPrefix, "open_unlocks",
+			collections.TripleKeyCodec(collections.BytesKey, collections.BytesKey, collections.BytesKey), collections.Int64Value),
+		points:       collections.NewKeySet(sb, access.PointsPrefix, "points", collections.BytesKey),
+		requestKeys:  collections.NewKeySet(sb, access.RequestKeysPrefix, "request_keys", collections.BytesKey),
+		expiryQueue:  collections.NewKeySet(sb, access.ExpiryQueuePrefix, "expiry_queue", queue),
+		releaseQueue: collections.NewKeySet(sb, access.ReleaseQueuePrefix, "release_queue", queue),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		return nil, fmt.Errorf("access keeper: %w", err)
+	}
+	k.schema = schema
+	return k, nil
+}
+
+// Params answers the bounds.
+func (k *Keeper) Params(ctx context.Context) (access.Params, error) { return k.params.Get(ctx) }
+
+// setParams validates and writes the bounds.
+func (k *Keeper) setParams(ctx context.Context, p access.Params) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return k.params.Set(ctx, p)
+}

@@ -1,0 +1,63 @@
+package keeper_test
+
+import (
+	"bytes"
+	"slices"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/records"
+)
+
+// request is what the requester's program sends to open the versions for a day.
+func (f *fixture) request(requester string, versions ...records.Version) *access.MsgProposeUnlock {
+	f.t.Helper()
+	return f.requestUntil(f.ctx.BlockTime().Unix()+day, requester, versions...)
+}
+
+// requestUntil is request with an expiry.
+func (f *fixture) requestUntil(expiry int64, requester string, versions ...records.Version) *access.MsgProposeUnlock {
+	f.t.Helper()
+	versions = slices.Clone(versions)
+	slices.SortFunc(versions, func(a, b records.Version) int {
+		if order := bytes.Compare(f.recordID(a), f.recordID(b)); order != 0 {
+			return order
+		}
+		return int(a.Version) - int(b.Version)
+	})
+	session, err := lock.GenerateSession(f.random)
+	require.NoError(f.t, err)
+	account, err := sdk.AccAddressFromBech32(requester)
+	require.NoError(f.t, err)
+	msg := &access.MsgProposeUnlock{
+		Requester: requester, Purpose: "TREAT", ExpiresAt: expiry, RequestKey: session.Key().Public().CID().String(), B: session.B().Bytes(),
+	}
+	p := lock.Proposal{
+		Network: network, Requester: [20]byte(account), Hospital: f.people.principals[requester].Hospital, Purpose: msg.Purpose,
+		Expiry: uint64(expiry), RequestKeyCID: session.Key().Public().CID(), B: session.B(),
+	}
+	for _, v := range versions {
+		u, err := lock.ParseEncapsulation(v.Header.U)
+		require.NoError(f.t, err)
+		lockContext, _, err := f.data.LockContext(f.ctx, v)
+		require.NoError(f.t, err)
+		m := session.Blind(u)
+		p.Versions = append(p.Versions, lock.ProposedVersion{
+			Record: lock.ID(f.recordID(v)), Number: v.Version, Context: lockContext, U: u, M: m, C: v.Header.C,
+		})
+		msg.Records, msg.Versions, msg.M = append(msg.Records, v.Record), append(msg.Versions, v.Version), append(msg.M, m.Bytes())
+	}
+	msg.Proof, err = session.Prove(p, f.random)
+	require.NoError(f.t, err)
+	return msg
+}
+
+func (f *fixture) recordID(v records.Version) []byte {
+	f.t.Helper()
+	id, err := lock.ParseCanonicalID(v.Record)
+	require.NoError(f.t, err)
+	return id.Bytes()
+}
