@@ -21,7 +21,7 @@ const (
 	wantedLeaves = 16
 	// syncedBytes is how much a fetch writes between two Syncs, which is what a crash makes
 	// it fetch again.
-	syncedBytes = 256 << 20
+	syncedBytes = 64 << 20
 )
 
 // Fetch copies an object into the store from peers that hold it and returns when every
@@ -81,10 +81,16 @@ func (f *fetcher) object(ctx context.Context, root lock.CID, peers []peer.AddrIn
 	if err != nil {
 		return err
 	}
-	if err := f.leaves(ctx, tree.Leaves); err != nil {
-		return fmt.Errorf("object %s: %w", root, err)
+	err = f.leaves(ctx, tree.Leaves)
+	if err == nil {
+		return f.batch.Sync(ctx)
 	}
-	return f.batch.Sync(ctx)
+	err = fmt.Errorf("object %s: %w", root, err)
+	if errors.Is(err, blob.ErrShape) {
+		return err
+	}
+	// What came is kept for the next try, also when the caller has given up.
+	return errors.Join(err, f.batch.Sync(context.WithoutCancel(ctx)))
 }
 
 // single fetches a block that is no object.

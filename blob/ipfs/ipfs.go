@@ -19,9 +19,7 @@ import (
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
@@ -65,6 +63,7 @@ type Node struct {
 	exchange *bitswap.Bitswap
 	patience time.Duration
 	cancel   context.CancelFunc
+	contacts contacts
 }
 
 // New starts a node. It listens and serves until Close, or until ctx ends.
@@ -141,32 +140,3 @@ func PeerIDOf(key ed25519.PublicKey) (peer.ID, error) {
 // may be found. Connections to peers that are no longer on the list are closed before it
 // returns.
 func (n *Node) SetAllowed(peers map[peer.ID][]multiaddr.Multiaddr) { n.gate.set(peers) }
-
-// Connect makes sure that there is a connection to a peer on which both sides agree.
-// Errors are ErrNotAllowed when this node's list lacks the peer, else ErrUnreachable.
-func (n *Node) Connect(ctx context.Context, info peer.AddrInfo) error {
-	if !n.gate.admits(info.ID) {
-		return fmt.Errorf("peer %s: %w", info.ID, ErrNotAllowed)
-	}
-	// A far side that refuses us does so after our half of the handshake, so that a
-	// connection seems to exist for a moment: only an answer shows that it does.
-	err := n.host.Connect(network.WithDialPeerTimeout(ctx, n.patience), info)
-	if err == nil {
-		err = n.ping(ctx, info.ID)
-	}
-	if err != nil {
-		return fmt.Errorf("peer %s: %w: %w", info.ID, ErrUnreachable, err)
-	}
-	return nil
-}
-
-// ping waits for one answer of a connected peer.
-func (n *Node) ping(ctx context.Context, p peer.ID) error {
-	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "the connection exists"), n.patience)
-	defer cancel()
-	answer, ok := <-ping.Ping(ctx, n.host, p)
-	if !ok {
-		return errors.Join(errors.New("no answer"), ctx.Err())
-	}
-	return answer.Error
-}
