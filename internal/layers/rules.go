@@ -65,7 +65,7 @@ var Rules = []Rule{
 	},
 	{
 		From: []string{"./phr/..."},
-		Only: []string{"./phr/...", "./api/...", "./seal/...", "./lock/...", "./blob"}, Never: join(chain, ipfs), Deep: true,
+		Only: []string{"./phr/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
 		Why: "outsiders import phr without the chain's code",
 	},
 	{

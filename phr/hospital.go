@@ -1,0 +1,173 @@
+package phr
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"iter"
+
+	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/wallet"
+)
+
+// pageSize is how many things one page of a list holds, the most that a gateway gives.
+const pageSize = 200
+
+// Authority is the address of the consortium's account, which signs what the members have voted for.
+func Authority() string {
+	sum := sha256.Sum256([]byte("consortium"))
+	return wallet.FormatAddress(sum[:wallet.AddressSize])
+}
+
+// pages lists everything that a paged query gives, page by page.
+func pages[T any](ctx context.Context, ask func(context.Context, *queryv1.PageRequest) ([]T, *queryv1.PageResponse, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var key []byte
+		for {
+			items, next, err := ask(ctx, &queryv1.PageRequest{Key: key, Limit: pageSize})
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if key = next.GetNextKey(); len(key) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// collect is the list of a sequence that may break off with an error.
+func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for item, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}
+
+func (c *Client) consortium() consortiumv1.QueryClient { return consortiumv1.NewQueryClient(c) }
+
+// Members are the hospitals of the network by number, those that left included.
+func (c *Client) Members(ctx context.Context) ([]*consortiumv1.Member, error) {
+	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.Member, *queryv1.PageResponse, error) {
+		answer, err := c.consortium().Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
+		return answer.GetMembers(), answer.GetPagination(), err
+	}))
+}
+
+// Member is the hospital of a number; ErrNotFound where there is none.
+func (c *Client) Member(ctx context.Context, number uint64) (*consortiumv1.Member, error) {
+	answer, err := c.consortium().Member(ctx, &consortiumv1.QueryMemberRequest{Number: number})
+	return answer.GetMember(), err
+}
+
+// Sites are the places of a hospital, or of all where number is 0.
+func (c *Client) Sites(ctx context.Context, number uint64) ([]*consortiumv1.Site, error) {
+	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.Site, *queryv1.PageResponse, error) {
+		answer, err := c.consortium().Sites(ctx, &consortiumv1.QuerySitesRequest{Member: number, Pagination: page})
+		return answer.GetSites(), answer.GetPagination(), err
+	}))
+}
+
+// StorageNodes are the servers that store blobs of a hospital, or of all where number is 0.
+func (c *Client) StorageNodes(ctx context.Context, number uint64) ([]*consortiumv1.StorageNode, error) {
+	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.StorageNode, *queryv1.PageResponse, error) {
+		answer, err := c.consortium().StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Member: number, Pagination: page})
+		return answer.GetStorageNodes(), answer.GetPagination(), err
+	}))
+}
+
+// Staff are the accounts that a hospital registered, revoked ones included. The account is an admin, an officer or the
+// node of that hospital, or an auditor.
+func (c *Client) Staff(ctx context.Context, hospital uint64) ([]*consortiumv1.Staff, error) {
+	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.Staff, *queryv1.PageResponse, error) {
+		answer, err := c.consortium().Staff(ctx, &consortiumv1.QueryStaffRequest{Hospital: hospital, Pagination: page})
+		return answer.GetStaff(), answer.GetPagination(), err
+	}))
+}
+
+// RegisterStaff gives an address a role in the admin's hospital and makes its account.
+func (c *Client) RegisterStaff(ctx context.Context, address string, role consortiumv1.Role) error {
+	msg := &consortiumv1.MsgRegisterStaff{Admin: c.key.Address(), Address: address, Role: role}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRegisterStaffResponse{})
+	return err
+}
+
+// RevokeStaff ends an account's role from the next block on.
+func (c *Client) RevokeStaff(ctx context.Context, address string) error {
+	msg := &consortiumv1.MsgRevokeStaff{Admin: c.key.Address(), Address: address}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRevokeStaffResponse{})
+	return err
+}
+
+// Proposals are what the members voted or vote on, newest first.
+func (c *Client) Proposals(ctx context.Context) ([]*consortiumv1.Proposal, error) {
+	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.Proposal, *queryv1.PageResponse, error) {
+		answer, err := c.consortium().Proposals(ctx, &consortiumv1.QueryProposalsRequest{Pagination: page})
+		return answer.GetProposals(), answer.GetPagination(), err
+	}))
+}
+
+// Proposal is one proposal and the votes cast so far.
+func (c *Client) Proposal(ctx context.Context, number uint64) (*consortiumv1.Proposal, []*consortiumv1.Vote, error) {
+	answer, err := c.consortium().Proposal(ctx, &consortiumv1.QueryProposalRequest{Number: number})
+	return answer.GetProposal(), answer.GetVotes(), err
+}
+
+// ProposeToMembers asks the members to decide on messages whose signer is the consortium's account, 1 to 4, which are
+// carried out together. It returns the proposal's number. The account is an admin.
+func (c *Client) ProposeToMembers(ctx context.Context, messages ...proto.Message) (uint64, error) {
+	msg := &consortiumv1.MsgSubmitProposal{Proposer: c.key.Address()}
+	for _, m := range messages {
+		value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			return 0, fmt.Errorf("encode proposal: %w", err)
+		}
+		msg.Messages = append(msg.Messages, &anypb.Any{TypeUrl: "/" + string(m.ProtoReflect().Descriptor().FullName()), Value: value})
+	}
+	answer := &consortiumv1.MsgSubmitProposalResponse{}
+	_, err := c.send(ctx, c.direct, gasBase, msg, answer)
+	return answer.Number, err
+}
+
+// ProposeSuspension asks the members to suspend a hospital.
+func (c *Client) ProposeSuspension(ctx context.Context, hospital uint64) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgSuspendMember{Authority: Authority(), Member: hospital})
+}
+
+// ProposeReinstatement asks the members to end a suspension.
+func (c *Client) ProposeReinstatement(ctx context.Context, hospital uint64) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgReinstateMember{Authority: Authority(), Member: hospital})
+}
+
+// ProposeAdmin asks the members to give a hospital whose admins are lost a new one.
+func (c *Client) ProposeAdmin(ctx context.Context, hospital uint64, admin string) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgReplaceAdmin{Authority: Authority(), Member: hospital, Admin: admin})
+}
+
+// Vote casts the hospital's one vote. The error is *Refused where it does not count.
+func (c *Client) Vote(ctx context.Context, proposal uint64, accept bool) error {
+	msg := &consortiumv1.MsgVote{Voter: c.key.Address(), Proposal: proposal, Accept: accept}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgVoteResponse{})
+	return err
+}
+
+// WithdrawProposal takes an open proposal of one's own back.
+func (c *Client) WithdrawProposal(ctx context.Context, proposal uint64) error {
+	msg := &consortiumv1.MsgWithdrawProposal{Proposer: c.key.Address(), Proposal: proposal}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgWithdrawProposalResponse{})
+	return err
+}
