@@ -6,8 +6,9 @@ import "context"
 // state; it is no part of consensus. The node sets it once on the keeper.
 type Index interface {
 	// Entries answers one page of the entries that match the filter, newest first, and the value of before for the next
-	// page, 0 at the end. The filter is valid and its limit is set. The error is ErrIndexBuilding, with how far it is,
-	// until the index has read the log once.
+	// page, 0 at the end. What one page costs is bounded, so a page may be short, even empty, and not the last. The filter
+	// is valid and its limit is set. The error is ErrIndexBuilding, with how far it is, until the index has read the log
+	// once.
 	Entries(ctx context.Context, filter *QueryEntriesRequest) (page []Entry, next uint64, err error)
 	// Indexed is the highest sequence in the index.
 	Indexed() uint64

@@ -1,0 +1,197 @@
+package index
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble"
+
+	"github.com/phrd/phrd/x/audit"
+)
+
+// maxSteps bounds what one page costs: how many rows are looked at. A page that
+// meets it ends early and says where to go on.
+const maxSteps = 50_000
+
+// search answers one page, see [audit.Index].
+func (r *rows) search(ctx context.Context, filter *audit.QueryEntriesRequest) (page []audit.Entry, next uint64, err error) {
+	s := &search{ctx: ctx, steps: maxSteps}
+	if s.low, s.high, err = r.span(filter); err != nil || s.low >= s.high {
+		return nil, 0, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for _, prefix := range prefixes(filter) {
+		if err := s.open(r.db, prefix); err != nil {
+			return nil, 0, err
+		}
+	}
+	target := s.high - 1
+	for {
+		sequence, err := s.match(target)
+		if err != nil || sequence == 0 {
+			return page, 0, err
+		}
+		if len(page) == int(filter.Limit) || s.steps <= 0 {
+			return page, sequence + 1, nil
+		}
+		e, err := r.entry(sequence)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !filter.Matches(e) {
+			return nil, 0, fmt.Errorf("entry %d is in a list in which it should not be", sequence)
+		}
+		page = append(page, e)
+		if target = sequence - 1; target < s.low {
+			return page, 0, nil
+		}
+	}
+}
+
+// span is the sequences from low up to, not including, high that have the times of
+// the filter and come before its page. Times never go back along the log, so they
+// are one span.
+func (r *rows) span(filter *audit.QueryEntriesRequest) (low, high uint64, err error) {
+	low, high = 1, math.MaxUint64
+	if filter.Before != 0 {
+		high = filter.Before
+	}
+	if filter.From == 0 && filter.To == 0 {
+		return low, high, nil
+	}
+	it, err := r.db.NewIter(&pebble.IterOptions{LowerBound: []byte{timeTag}, UpperBound: []byte{timeTag + 1}})
+	if err != nil {
+		return 0, 0, err
+	}
+	if filter.From != 0 {
+		low = math.MaxUint64
+		if it.SeekGE(timeKey(filter.From)) {
+			low = number(it.Value())
+		}
+	}
+	if filter.To != 0 && it.SeekGE(timeKey(filter.To)) {
+		high = min(high, number(it.Value()))
+	}
+	return low, high, errors.Join(it.Error(), it.Close())
+}
+
+// prefixes are those of the lists in all of which an entry must be.
+func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
+	var list [][]byte
+	for _, by := range []struct {
+		tag  byte
+		text string
+	}{
+		{unlockTag, filter.Unlock}, {recordTag, filter.Record}, {patientTag, filter.Patient},
+		{actorTag, filter.Actor}, {kindTag, filter.Kind},
+	} {
+		if by.text != "" {
+			list = append(list, prefix(by.tag, by.text))
+		}
+	}
+	if filter.Hospital != 0 {
+		list = append(list, hospitalPrefix(filter.Hospital))
+	}
+	if len(list) == 0 {
+		list = append(list, []byte{entryTag})
+	}
+	return list
+}
+
+// search walks down several lists of sequences at once. The lists are read as they
+// were when the search began.
+type search struct {
+	ctx       context.Context
+	lists     []*list
+	low, high uint64
+	// steps is how many more rows may be looked at.
+	steps int
+}
+
+// open adds a list.
+func (s *search) open(db *pebble.DB, prefix []byte) error {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: appendNumber(prefix, s.low), UpperBound: appendNumber(prefix, s.high)})
+	if err != nil {
+		return err
+	}
+	s.lists = append(s.lists, &list{it: it, prefix: prefix})
+	return nil
+}
+
+func (s *search) close() error {
+	var err error
+	for _, l := range s.lists {
+		err = errors.Join(err, l.it.Close())
+	}
+	return err
+}
+
+// match answers the highest sequence up to target that is in all lists, 0 for none.
+// Out of steps it answers one below which it did not look.
+//
+// Each list in turn goes down to the target, and what it finds below is the new
+// target: the rarest list decides how far the others leap.
+func (s *search) match(target uint64) (uint64, error) {
+	for agreed, i := 0, 0; agreed < len(s.lists); i = (i + 1) % len(s.lists) {
+		if s.steps <= 0 {
+			return target, nil
+		}
+		s.steps--
+		if s.steps%1024 == 0 && s.ctx.Err() != nil {
+			return 0, s.ctx.Err()
+		}
+		sequence, err := s.lists[i].atMost(target)
+		if err != nil || sequence == 0 {
+			return 0, err
+		}
+		if sequence == target {
+			agreed++
+			continue
+		}
+		target, agreed = sequence, 1
+	}
+	return target, nil
+}
+
+// list is a list of sequences that is walked down.
+type list struct {
+	it     *pebble.Iterator
+	prefix []byte
+	// at is the sequence the walk has come to, 0 before it began.
+	at uint64
+}
+
+// atMost answers the highest sequence up to target, 0 for none. The targets of a
+// walk never rise.
+func (l *list) atMost(target uint64) (uint64, error) {
+	if l.at != 0 && l.at <= target {
+		return l.at, nil
+	}
+	// The next row is often the one; a seek costs several steps.
+	if l.at != 0 && !l.it.Prev() {
+		return 0, l.it.Error()
+	}
+	if l.at == 0 || l.sequence() > target {
+		if !l.it.SeekLT(appendNumber(l.prefix, target+1)) {
+			return 0, l.it.Error()
+		}
+	}
+	if l.at = l.sequence(); l.at == 0 {
+		return 0, fmt.Errorf("malformed row %x", l.it.Key())
+	}
+	return l.at, nil
+}
+
+// sequence is that of the row the iterator is on.
+func (l *list) sequence() uint64 { return number(l.it.Key()[len(l.prefix):]) }
+
+// number reads eight bytes; what is no number is 0, which is no sequence.
+func number(b []byte) uint64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(b)
+}
