@@ -48,6 +48,9 @@ func DecodeIndex(b []byte) error {
 	return err
 }
 
+// ErrFrame says that a frame is none.
+var ErrFrame = errFrame
+
 // Frame and Unframe are the framing of padded messages.
 func Frame(message []byte) []byte { return frame(message) }
 

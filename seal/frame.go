@@ -3,7 +3,11 @@ package seal
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
+
+// errFrame says that a message is framed in another way than frame does.
+var errFrame = errors.New("invalid frame")
 
 // frameBlock is the granule of padded messages: with its tag a leaf of one granule
 // has MinLeafSize bytes.
@@ -31,18 +35,18 @@ func frame(message []byte) []byte {
 // framing but the one that frame gives.
 func unframe(plain []byte) ([]byte, error) {
 	if len(plain) < frameHeader {
-		return nil, errors.New("frame: too short")
+		return nil, fmt.Errorf("%w: too short", errFrame)
 	}
 	n := binary.BigEndian.Uint64(plain)
 	if n > uint64(len(plain)-frameHeader) {
-		return nil, errors.New("frame: length past the end")
+		return nil, fmt.Errorf("%w: length past the end", errFrame)
 	}
 	if framedSize(n) != uint64(len(plain)) {
-		return nil, errors.New("frame: not padded to the smallest multiple")
+		return nil, fmt.Errorf("%w: not padded to the smallest multiple", errFrame)
 	}
 	message, padding := plain[frameHeader:frameHeader+n], plain[frameHeader+n:]
 	if !allZero(padding) {
-		return nil, errors.New("frame: padding is not zero")
+		return nil, fmt.Errorf("%w: padding is not zero", errFrame)
 	}
 	return message, nil
 }

@@ -3,9 +3,10 @@ package seal
 import (
 	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"io"
+
+	"github.com/phrd/phrd/lock"
 )
 
 // KeySize is the length in bytes of every symmetric key and secret half.
@@ -37,7 +38,7 @@ func newSecret(random io.Reader) (secret, error) {
 func secretFromBytes(b []byte) (secret, error) {
 	var s secret
 	if len(b) != KeySize {
-		return s, errors.New("secret: want 32 bytes")
+		return s, fmt.Errorf("secret of %d bytes: %w", len(b), lock.ErrField)
 	}
 	copy(s.b[:], b)
 	return s, nil
@@ -47,7 +48,8 @@ func secretFromBytes(b []byte) (secret, error) {
 // nothing else, ever.
 type DEK struct{ secret }
 
-// DEKFromBytes returns the data key whose 32 bytes are b.
+// DEKFromBytes returns the data key whose 32 bytes are b; another length is refused with
+// an error that is lock.ErrField.
 func DEKFromBytes(b []byte) (DEK, error) {
 	s, err := secretFromBytes(b)
 	return DEK{s}, err
@@ -59,7 +61,8 @@ func (k DEK) Equal(o DEK) bool { return k.equal(o.secret) }
 // Half is p, the owner's half of one version's key.
 type Half struct{ secret }
 
-// HalfFromBytes returns the owner's half whose 32 bytes are b.
+// HalfFromBytes returns the owner's half whose 32 bytes are b; another length is refused
+// with an error that is lock.ErrField.
 func HalfFromBytes(b []byte) (Half, error) {
 	s, err := secretFromBytes(b)
 	return Half{s}, err
@@ -82,7 +85,8 @@ func NewKV() (KV, error) {
 	return KV{s}, err
 }
 
-// KVFromBytes returns the vault key whose 32 bytes are b.
+// KVFromBytes returns the vault key whose 32 bytes are b; another length is refused with
+// an error that is lock.ErrField.
 func KVFromBytes(b []byte) (KV, error) {
 	s, err := secretFromBytes(b)
 	return KV{s}, err

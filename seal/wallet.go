@@ -27,7 +27,8 @@ func NewPepper() (Pepper, error) {
 	return Pepper{s}, err
 }
 
-// PepperFromBytes returns the pepper whose 32 bytes are b.
+// PepperFromBytes returns the pepper whose 32 bytes are b; another length is refused with
+// an error that is lock.ErrField.
 func PepperFromBytes(b []byte) (Pepper, error) {
 	s, err := secretFromBytes(b)
 	return Pepper{s}, err
