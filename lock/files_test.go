@@ -38,7 +38,7 @@ func (v vector) both() map[string]json.RawMessage {
 }
 
 // decode reads fields into a struct; with strict, the struct must know each of them.
-func decode[T any](t testing.TB, fields map[string]json.RawMessage, strict bool) T {
+func decode[T any](t *testing.T, fields map[string]json.RawMessage, strict bool) T {
 	t.Helper()
 	raw, err := json.Marshal(fields)
 	require.NoError(t, err)
@@ -51,31 +51,19 @@ func decode[T any](t testing.TB, fields map[string]json.RawMessage, strict bool)
 	return into
 }
 
-func load(t testing.TB, file string) []vector {
-	t.Helper()
+func load(tb testing.TB, file string) []vector {
+	tb.Helper()
 	raw, err := os.ReadFile(filepath.Join("..", "testdata", "custody", file))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var parsed struct {
 		Version int
 		Notes   string
 		Cases   []vector
 	}
-	require.NoError(t, json.Unmarshal(raw, &parsed))
-	require.Equal(t, 2, parsed.Version)
-	require.NotEmpty(t, parsed.Cases)
+	require.NoError(tb, json.Unmarshal(raw, &parsed))
+	require.Equal(tb, 2, parsed.Version)
+	require.NotEmpty(tb, parsed.Cases)
 	return parsed.Cases
-}
-
-// named returns one case.
-func named(t testing.TB, file, name string) vector {
-	t.Helper()
-	for _, v := range load(t, file) {
-		if v.Name == name {
-			return v
-		}
-	}
-	t.Fatalf("no case %s in %s", name, file)
-	return vector{}
 }
 
 // octets are bytes in hex.

@@ -55,6 +55,7 @@ var exceptions = map[string]error{
 
 func TestNegative(t *testing.T) {
 	cases(t, "negative.json", func(t *testing.T, v vector) {
+		t.Helper()
 		require.Equal(t, "refuse", v.Must)
 		r, known := refuse[v.kind()]
 		require.True(t, known, "claimed and not checked")
@@ -75,21 +76,25 @@ type encoded struct {
 }
 
 func refusePoint(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.ParsePoint(decode[encoded](t, v.In, true).Point)
 	return err
 }
 
 func refuseEncapsulation(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.ParseEncapsulation(decode[encoded](t, v.In, true).U)
 	return err
 }
 
 func refuseScalar(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.ParseScalar(decode[encoded](t, v.In, true).Scalar)
 	return err
 }
 
 func refuseSecretScalar(t *testing.T, v vector) error {
+	t.Helper()
 	b := decode[encoded](t, v.In, true).Scalar
 	_, err := lock.ParseScalar(b)
 	require.NoError(t, err, "it is a scalar, only no secret one")
@@ -98,15 +103,18 @@ func refuseSecretScalar(t *testing.T, v vector) error {
 }
 
 func refuseString(t *testing.T, v vector) error {
+	t.Helper()
 	return lock.CheckASCII(string(decode[encoded](t, v.In, true).Hex))
 }
 
 func refuseCID(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.CIDFromBytes(decode[encoded](t, v.In, true).CID)
 	return err
 }
 
 func refuseRawCID(t *testing.T, v vector) error {
+	t.Helper()
 	c, err := lock.CIDFromBytes(decode[encoded](t, v.In, true).CID)
 	require.NoError(t, err, "it is a CID, only not raw")
 	_, err = lock.ParseRawCID(c.String())
@@ -114,6 +122,7 @@ func refuseRawCID(t *testing.T, v vector) error {
 }
 
 func refuseObjectCID(t *testing.T, v vector) error {
+	t.Helper()
 	c, err := lock.CIDFromBytes(decode[encoded](t, v.In, true).CID)
 	require.NoError(t, err, "it is a CID, only not dag-pb")
 	_, err = lock.ParseDagCID(c.String())
@@ -121,11 +130,13 @@ func refuseObjectCID(t *testing.T, v vector) error {
 }
 
 func refuseCIDText(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.ParseCID(decode[encoded](t, v.In, true).Text)
 	return err
 }
 
 func refuseGeneration(t *testing.T, v vector) error {
+	t.Helper()
 	g, err := decode[generationCase](t, v.In, true).generation()
 	if err != nil {
 		return err
@@ -135,6 +146,7 @@ func refuseGeneration(t *testing.T, v vector) error {
 }
 
 func refuseContext(t *testing.T, v vector) error {
+	t.Helper()
 	c, err := decode[contextCase](t, v.In, true).context()
 	if err != nil {
 		return err
@@ -144,11 +156,13 @@ func refuseContext(t *testing.T, v vector) error {
 }
 
 func refuseKey(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := lock.ParsePublicKey(decode[encoded](t, v.In, true).Key)
 	return err
 }
 
 func refuseEncap(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[encapCase](t, v.In, true)
 	locked, err := c.version()
 	if err != nil {
@@ -158,6 +172,7 @@ func refuseEncap(t *testing.T, v vector) error {
 }
 
 func refuseRequest(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[requestCase](t, v.In, true)
 	p, err := c.proposal()
 	if err != nil {
@@ -167,6 +182,7 @@ func refuseRequest(t *testing.T, v vector) error {
 }
 
 func refuseShare(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[shareCase](t, v.In, true)
 	r, err := c.release()
 	if err != nil {
@@ -184,11 +200,13 @@ func refuseShare(t *testing.T, v vector) error {
 }
 
 func refuseCombine(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[combineCase](t, v.In, true).combine()
 	return err
 }
 
 func refuseGuardians(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[guardianCase](t, v.In, true)
 	slot, err := c.slot()
 	if err != nil {
@@ -198,6 +216,7 @@ func refuseGuardians(t *testing.T, v vector) error {
 }
 
 func refuseSubShare(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[dealCase](t, v.In, true)
 	commitments, err := lock.ParseCommitments(uint64(c.Threshold), raws(c.Commitments))
 	if err != nil {
@@ -211,20 +230,24 @@ func refuseSubShare(t *testing.T, v vector) error {
 }
 
 func refusePoK(t *testing.T, v vector) error {
+	t.Helper()
 	return decode[pokCase](t, v.In, true).verify()
 }
 
 func refusePoP(t *testing.T, v vector) error {
+	t.Helper()
 	return decode[popCase](t, v.In, true).verify()
 }
 
 func refuseDeal(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[dealCase](t, v.In, true).open()
 	return err
 }
 
 // refuseReshare follows one receiver: it checks the deals, sums them, and joins its sub-shares to its new share.
 func refuseReshare(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct {
 		TOld  number `json:"t_old"`
 		TNew  number `json:"t_new"`
@@ -278,6 +301,7 @@ func refuseReshare(t *testing.T, v vector) error {
 }
 
 func refuseRound(t *testing.T, v vector) error {
+	t.Helper()
 	r, err := decode[roundCase](t, v.In, true).round()
 	if err != nil {
 		return err

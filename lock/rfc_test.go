@@ -10,6 +10,7 @@ import (
 
 // reproduceMultiples checks the multiples of the generator in RFC 9496, appendix A.1.
 func reproduceMultiples(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Base      octets
 		Multiples []octets
@@ -34,6 +35,7 @@ func reproduceMultiples(t *testing.T, v vector) {
 
 // reproduceInvalidPoints checks the invalid encodings of RFC 9496, appendix A.2.
 func reproduceInvalidPoints(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct{ Encodings []octets }](t, v.both(), true)
 	require.Len(t, c.Encodings, 29)
 	for _, encoding := range c.Encodings {
@@ -44,6 +46,7 @@ func reproduceInvalidPoints(t *testing.T, v vector) {
 
 // reproduceVOPRF checks hash-to-group and batch proofs against RFC 9497, appendix A.1.2 (ristretto255-SHA512, VOPRF mode).
 func reproduceVOPRF(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Secret, Public octets
 		GroupDST       string `json:"group_dst"`

@@ -9,6 +9,7 @@ import (
 )
 
 func reproduceRound(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[roundCase](t, v.both(), true)
 	r, err := c.round()
 	require.NoError(t, err)
@@ -48,6 +49,7 @@ func (c dealCase) open() (lock.SecretShare, error) {
 }
 
 func reproduceDeal(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[dealCase](t, v.both(), true)
 	d, err := c.dealing()
 	require.NoError(t, err)
@@ -104,10 +106,12 @@ func (c pokCase) verify() error {
 }
 
 func reproducePoK(t *testing.T, v vector) {
+	t.Helper()
 	checkPoK(t, decode[pokCase](t, v.both(), true))
 }
 
 func checkPoK(t *testing.T, c pokCase) {
+	t.Helper()
 	d, err := dealCase{Dealer: c.Dealer, Commitments: c.Commitments}.dealing()
 	require.NoError(t, err)
 	label, q, err := lock.PoKBase([64]byte(c.Rho), d)
@@ -143,10 +147,12 @@ func (c popCase) verify() error {
 }
 
 func reproducePoP(t *testing.T, v vector) {
+	t.Helper()
 	checkPoP(t, decode[popCase](t, v.both(), true))
 }
 
 func checkPoP(t *testing.T, c popCase) {
+	t.Helper()
 	x := must(lock.ParseSecretScalar(c.Secret))
 	require.Equal(t, []byte(c.X), x.Public().Bytes())
 	label, q, err := lock.PoPBase([64]byte(c.Rho), lock.Holder{Index: uint64(c.Index), X: x.Public()})
@@ -188,6 +194,7 @@ func (c dkgCase) round() lock.Round {
 }
 
 func reproduceDKG(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[dkgCase](t, v.both(), true)
 	r := c.round()
 	rho, err := r.Hash()
@@ -265,6 +272,7 @@ type reshareCase struct {
 }
 
 func reproduceReshare(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[reshareCase](t, v.both(), true)
 	r := reshareRound(t, uint64(c.TOld), uint64(c.TNew), c.Dealers, c.Receivers)
 	var old []lock.Holder
@@ -286,7 +294,7 @@ func reproduceReshare(t *testing.T, v vector) {
 }
 
 // reshareRound is a round whose hash no case fixes.
-func reshareRound(t testing.TB, tOld, tNew uint64, dealers, receivers []number) lock.Round {
+func reshareRound(t *testing.T, tOld, tNew uint64, dealers, receivers []number) lock.Round {
 	t.Helper()
 	r := lock.Round{Kind: lock.KeyRecords, Generation: 1, Epoch: 2, Attempt: 1, OldThreshold: tOld, Threshold: tNew}
 	for _, d := range dealers {
@@ -299,7 +307,7 @@ func reshareRound(t testing.TB, tOld, tNew uint64, dealers, receivers []number) 
 	return r
 }
 
-func roundKey(t testing.TB) *lock.PrivateKey {
+func roundKey(t *testing.T) *lock.PrivateKey {
 	t.Helper()
 	key, err := lock.GeneratePrivateKey(chance(7))
 	require.NoError(t, err)
@@ -308,6 +316,7 @@ func roundKey(t testing.TB) *lock.PrivateKey {
 
 // reproduceOpening follows one version through this package: locked, asked for, released, opened.
 func reproduceOpening(t *testing.T, v vector) {
+	t.Helper()
 	g, err := decode[generationCase](t, v.both(), false).generation()
 	require.NoError(t, err)
 	out := decode[struct {
@@ -403,6 +412,7 @@ func reproduceOpening(t *testing.T, v vector) {
 
 // reproduceAnswer checks what the parties of a round see of a complaint and its justification: {ρ, dealer, receiver} and the sub-share.
 func reproduceAnswer(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		roundCase
 		Commitments []octets

@@ -85,7 +85,7 @@ func (s *Session) check(p Proposal) error {
 	}
 	for i, v := range p.Versions {
 		if !v.M.Equal(s.Blind(v.U)) {
-			return fmt.Errorf("M of version %d of the proposal is not the session's: %w", i+1, ErrPoint)
+			return fmt.Errorf("version %d of the proposal has another M than the session's: %w", i+1, ErrPoint)
 		}
 	}
 	return nil

@@ -26,6 +26,7 @@ var reproduce = map[string]func(*testing.T, vector){
 func TestVectors(t *testing.T) {
 	for _, file := range []string{"vectors.json", "own.json", "rfc.json"} {
 		cases(t, file, func(t *testing.T, v vector) {
+			t.Helper()
 			f, known := reproduce[v.kind()]
 			require.True(t, known, "claimed and not reproduced")
 			f(t, v)
@@ -34,12 +35,14 @@ func TestVectors(t *testing.T) {
 }
 
 func reproduceLP(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct{ X, LP octets }](t, v.both(), true)
 	require.Equal(t, []byte(c.LP), lock.AppendLP(nil, c.X))
 	require.Equal(t, append([]byte{1}, c.LP...), lock.AppendLP([]byte{1}, c.X))
 }
 
 func reproduceH(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Tag    string
 		Fields []json.RawMessage
@@ -66,6 +69,7 @@ func reproduceH(t *testing.T, v vector) {
 }
 
 func reproduceIntIDCID(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Int       *number
 		ID        octets
@@ -104,6 +108,7 @@ func reproduceIntIDCID(t *testing.T, v vector) {
 
 // block is hex, or the stream SHA-256(seed ‖ counter).
 func block(t *testing.T, raw json.RawMessage) []byte {
+	t.Helper()
 	var b octets
 	if json.Unmarshal(raw, &b) == nil {
 		return b
@@ -121,11 +126,13 @@ func block(t *testing.T, raw json.RawMessage) []byte {
 }
 
 func reproduceHashToGroup(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct{ Msg, Point octets }](t, v.both(), true)
 	require.Equal(t, []byte(c.Point), lock.HashToGroup(c.Msg).Bytes())
 }
 
 func reproduceGeneration(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[generationCase](t, v.both(), true)
 	g, err := c.generation()
 	require.NoError(t, err)
@@ -135,6 +142,7 @@ func reproduceGeneration(t *testing.T, v vector) {
 }
 
 func reproduceSecondGenerator(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Gen  octets
 		GBar octets `json:"g_bar"`
@@ -143,6 +151,7 @@ func reproduceSecondGenerator(t *testing.T, v vector) {
 }
 
 func reproduceContext(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[contextCase](t, v.both(), true)
 	context, err := c.context()
 	require.NoError(t, err)
@@ -152,7 +161,8 @@ func reproduceContext(t *testing.T, v vector) {
 }
 
 // generations returns the generations of the vectors by their hash.
-func generations(t testing.TB) map[[64]byte]lock.Generation {
+func generations(t *testing.T) map[[64]byte]lock.Generation {
+	t.Helper()
 	all := map[[64]byte]lock.Generation{}
 	for _, v := range load(t, "vectors.json") {
 		if v.kind() == "gen" {
@@ -164,6 +174,7 @@ func generations(t testing.TB) map[[64]byte]lock.Generation {
 }
 
 func reproduceEncap(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[encapCase](t, v.both(), true)
 	g, known := generations(t)[[64]byte(c.Gen)]
 	require.True(t, known)
@@ -193,6 +204,7 @@ func reproduceEncap(t *testing.T, v vector) {
 }
 
 func reproduceSeed(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Seed   octets `json:"session_seed"`
 		RKSeed octets `json:"rk_seed"`
@@ -213,6 +225,7 @@ func reproduceSeed(t *testing.T, v vector) {
 }
 
 func reproduceRequest(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[requestCase](t, v.both(), true)
 	p, err := c.proposal()
 	require.NoError(t, err)
@@ -233,6 +246,7 @@ func reproduceRequest(t *testing.T, v vector) {
 }
 
 func reproduceShare(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[shareCase](t, v.both(), true)
 	r, err := c.release()
 	require.NoError(t, err)
@@ -254,6 +268,7 @@ func reproduceShare(t *testing.T, v vector) {
 }
 
 func reproduceCombine(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[combineCase](t, v.both(), true)
 	got, err := c.combine()
 	require.NoError(t, err)
@@ -272,6 +287,7 @@ func reproduceCombine(t *testing.T, v vector) {
 }
 
 func reproduceRank(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Net      octets
 		UnlockID octets `json:"unlock_id"`
@@ -295,6 +311,7 @@ func reproduceRank(t *testing.T, v vector) {
 }
 
 func reproduceGuardians(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[guardianCase](t, v.both(), true)
 	p, err := lock.NewPolynomial(uint64(len(c.Polynomial)), fixedScalars(c.Polynomial...))
 	require.NoError(t, err)
@@ -335,6 +352,7 @@ func reproduceGuardians(t *testing.T, v vector) {
 }
 
 func reproduceNonce(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Kind                        string
 		Secret, Label, Fresh, Nonce octets
@@ -354,6 +372,7 @@ func nameOf(k any) string {
 }
 
 func reproduceIDText(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		ID   octets
 		Text string
@@ -366,6 +385,7 @@ func reproduceIDText(t *testing.T, v vector) {
 }
 
 func reproduceEmergency(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Net                 octets
 		Generation          number

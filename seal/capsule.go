@@ -54,13 +54,13 @@ func (v Asked) before(w Asked) bool {
 	return a < b || a == b && v.Version < w.Version
 }
 
-// SealCapsule seals the owner's halves of an unlock to the requester's session key rk.
+// NewCapsule seals the owner's halves of an unlock to the requester's session key rk.
 // asked is the proposal's list in its order and halves has one half for each, nil for
 // versions under lock.LockNetwork. Check each half against its header before. When no
 // version has an owner's half, there is no capsule and the result is nil.
 //
 // The error is lock.ErrField where the lists do not fit, or lock.ErrKey.
-func SealCapsule(rk lock.PublicKey, n lock.Network, unlock [32]byte, asked []Asked, halves []*Half) ([]byte, error) {
+func NewCapsule(rk lock.PublicKey, n lock.Network, unlock [32]byte, asked []Asked, halves []*Half) ([]byte, error) {
 	count, err := checkAsked(asked)
 	if err != nil {
 		return nil, err

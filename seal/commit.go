@@ -81,7 +81,7 @@ func wrapDEK(key secret, dek DEK, salt [64]byte) (wrap [wrapSize]byte, err error
 // unwrapDEK checks C, opens the wrap and checks Dc, in this order.
 func unwrapDEK(key secret, c, wantC [32]byte, wrap []byte, salt [64]byte, record lock.ID, version uint64, dc [32]byte) (DEK, error) {
 	if subtle.ConstantTimeCompare(c[:], wantC[:]) != 1 {
-		return DEK{}, fmt.Errorf("C differs: %w", ErrCommitment)
+		return DEK{}, fmt.Errorf("commitment C differs: %w", ErrCommitment)
 	}
 	plain, err := openOnce(nil, &key.b, wrap, salt[:])
 	if err != nil {
@@ -94,7 +94,7 @@ func unwrapDEK(key secret, c, wantC [32]byte, wrap []byte, salt [64]byte, record
 	}
 	got := commitDEK(record, version, dek)
 	if subtle.ConstantTimeCompare(got[:], dc[:]) != 1 {
-		return DEK{}, fmt.Errorf("Dc differs: %w", ErrCommitment)
+		return DEK{}, fmt.Errorf("commitment Dc differs: %w", ErrCommitment)
 	}
 	return dek, nil
 }

@@ -125,9 +125,9 @@ func (e *Envelope) check() error {
 	}
 	switch {
 	case len(e.Pc) != 0 && len(e.Pc) != 32:
-		return fmt.Errorf("Pc of %d bytes", len(e.Pc))
+		return fmt.Errorf("commitment Pc of %d bytes", len(e.Pc))
 	case (len(e.Pc) == 0) != (len(e.Own) == 0):
-		return fmt.Errorf("Pc of %d bytes with %d owner halves", len(e.Pc), len(e.Own))
+		return fmt.Errorf("commitment Pc of %d bytes with %d owner halves", len(e.Pc), len(e.Own))
 	case len(e.Own) > lock.MaxOwn:
 		return fmt.Errorf("%d owner halves", len(e.Own))
 	case !isWhole(e.Manifest) || !e.Manifest.IsRaw():
@@ -163,10 +163,10 @@ func (m *Emergency) check() error {
 // checkPair refuses identities, and U = G.
 func checkPair(u, uBar lock.Point) error {
 	if _, err := lock.ParseEncapsulation(u.Bytes()); err != nil {
-		return fmt.Errorf("U: %w", err)
+		return fmt.Errorf("point U: %w", err)
 	}
 	if uBar.IsIdentity() {
-		return fmt.Errorf("Ū is the identity: %w", lock.ErrPoint)
+		return fmt.Errorf("point Ū is the identity: %w", lock.ErrPoint)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (h Header) CheckHalf(p Half) error {
 
 func checkHalf(ctx [64]byte, u lock.Point, p Half, pc []byte) error {
 	if got := commitHalf(ctx, u, p); subtle.ConstantTimeCompare(got[:], pc) != 1 {
-		return fmt.Errorf("Pc differs: %w", ErrCommitment)
+		return fmt.Errorf("commitment Pc differs: %w", ErrCommitment)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func (e *Envelope) checkHeader(h Header) error {
 	case e.Suite != h.Context.Suite:
 		return fmt.Errorf("suite %d, want %d: %w", e.Suite, h.Context.Suite, ErrHeader)
 	case !e.U.Equal(h.U):
-		return fmt.Errorf("U differs: %w", ErrHeader)
+		return fmt.Errorf("point U differs: %w", ErrHeader)
 	case e.C != h.C || e.Dc != h.Dc || string(e.Pc) != string(h.Pc):
 		return fmt.Errorf("commitments differ: %w", ErrHeader)
 	case (len(e.Pc) != 0) != (h.Context.Lock == lock.LockBoth):

@@ -49,6 +49,7 @@ var exceptions = map[string]error{
 
 func TestNegative(t *testing.T) {
 	cases(t, "negative.json", func(t *testing.T, v vector) {
+		t.Helper()
 		require.Equal(t, "refuse", v.Must)
 		r, known := refuse[v.kind()]
 		require.True(t, known, "claimed and not checked")
@@ -61,16 +62,19 @@ func TestNegative(t *testing.T) {
 }
 
 func refuseCapsule(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[capsuleCase](t, v.In, true).open()
 	return err
 }
 
 func refuseOwn(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[ownCase](t, v.In, true).open()
 	return err
 }
 
 func refuseUnlock(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct {
 		Lock    number
 		P, K    octets
@@ -90,6 +94,7 @@ func refuseUnlock(t *testing.T, v vector) error {
 }
 
 func refuseHalf(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct {
 		Lock   number
 		Ctx, U octets
@@ -99,17 +104,20 @@ func refuseHalf(t *testing.T, v vector) error {
 }
 
 func refuseEnvelope(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct{ Envelope octets }](t, v.In, true)
 	_, err := seal.DecodeEnvelope(lock.RawCID(sha256.Sum256(c.Envelope)), c.Envelope)
 	return err
 }
 
 func refuseSlot(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[slotCase](t, v.In, true).wrap()
 	return err
 }
 
 func refuseSlotOpen(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[slotCase](t, v.In, true)
 	place, err := c.place()
 	if err != nil {
@@ -120,11 +128,13 @@ func refuseSlotOpen(t *testing.T, v vector) error {
 }
 
 func refuseADR36(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := decode[adr36Case](t, v.In, true).request().Document()
 	return err
 }
 
 func refuseVault(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct {
 		Net      octets
 		Vault    octets `json:"vault_id"`
@@ -141,11 +151,13 @@ func refuseVault(t *testing.T, v vector) error {
 }
 
 func refuseFrame(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := seal.Unframe(decode[struct{ Plain octets }](t, v.In, true).Plain)
 	return err
 }
 
 func refuseManifest(t *testing.T, v vector) error {
+	t.Helper()
 	_, err := seal.DecodeManifest(decode[struct{ Protobuf octets }](t, v.In, true).Protobuf)
 	return err
 }
@@ -198,13 +210,12 @@ func sealedChunk(t *testing.T, raw json.RawMessage) []byte {
 	}
 	require.NoError(t, json.Unmarshal(raw, &c))
 	layout := must(seal.LayoutOf(uint64(len(c.Plain))))
-	plain := make([]byte, layout.LeafSize(c.Chunk)-16)
+	plain := make([]byte, layout.LeafSize(c.Chunk)-16+c.ExtraZeros)
 	length := copy(plain, c.Plain[min(c.Chunk*seal.ChunkSize, uint64(len(c.Plain))):])
 	if c.PadNonzero {
 		require.Less(t, length, len(plain))
 		plain[len(plain)-1] = 1
 	}
-	plain = append(plain, make([]byte, c.ExtraZeros)...)
 	block, err := seal.SealUnder([32]byte(c.Key), plain)
 	require.NoError(t, err)
 	if c.Flip != nil {
@@ -214,6 +225,7 @@ func sealedChunk(t *testing.T, raw json.RawMessage) []byte {
 }
 
 func refuseObject(t *testing.T, v vector) error {
+	t.Helper()
 	c := decode[struct {
 		IDKey   octets `json:"id_key"`
 		Size    number

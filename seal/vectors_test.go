@@ -26,6 +26,7 @@ var reproduce = map[string]func(*testing.T, vector){
 func TestVectors(t *testing.T) {
 	for _, file := range []string{"vectors.json", "own.json"} {
 		cases(t, file, func(t *testing.T, v vector) {
+			t.Helper()
 			f, known := reproduce[v.kind()]
 			require.True(t, known, "claimed and not reproduced")
 			f(t, v)
@@ -33,7 +34,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func half(t testing.TB, b octets) *seal.Half {
+func half(t *testing.T, b octets) *seal.Half {
 	t.Helper()
 	if len(b) == 0 {
 		return nil
@@ -44,6 +45,7 @@ func half(t testing.TB, b octets) *seal.Half {
 }
 
 func reproducePc(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Lock   number
 		Ctx, U octets
@@ -61,6 +63,7 @@ func reproducePc(t *testing.T, v vector) {
 }
 
 func reproduceDc(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Record  octets `json:"record_id"`
 		Version number
@@ -71,6 +74,7 @@ func reproduceDc(t *testing.T, v vector) {
 }
 
 func reproduceSalt(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Ctx, U      octets
 		UBar        octets `json:"u_bar"`
@@ -85,6 +89,7 @@ func reproduceSalt(t *testing.T, v vector) {
 }
 
 func reproduceKEK(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Lock number
 		P, K octets
@@ -99,6 +104,7 @@ func reproduceKEK(t *testing.T, v vector) {
 }
 
 func reproduceWrap(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		KEK, DEK octets
 		Salt     octets `json:"kek_salt"`
@@ -155,6 +161,7 @@ func (c ownCase) open() (seal.Half, error) {
 }
 
 func reproduceOwn(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[ownCase](t, v.both(), true)
 	own := must(c.own())
 	key := must(lock.NewPrivateKey(c.RecipientSeed))
@@ -201,6 +208,7 @@ func (c envelopeCase) envelope(t *testing.T) *seal.Envelope {
 }
 
 func reproduceEnvelope(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[envelopeCase](t, v.both(), true)
 	e := c.envelope(t)
 	block, err := e.Encode()
@@ -251,6 +259,7 @@ func (c capsuleCase) open() ([]*seal.Half, error) {
 }
 
 func reproduceCapsule(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[capsuleCase](t, v.both(), true)
 	info := seal.CapsuleInfo(lock.Network(c.Net), [32]byte(c.UnlockID))
 	require.Equal(t, []byte(c.Info), info)
@@ -269,7 +278,7 @@ func reproduceCapsule(t *testing.T, v vector) {
 	halves, err := c.open()
 	require.NoError(t, err)
 	checkHalves(halves)
-	c.Capsule, err = seal.SealCapsule(key.Public(), lock.Network(c.Net), [32]byte(c.UnlockID), c.asked(), halves)
+	c.Capsule, err = seal.NewCapsule(key.Public(), lock.Network(c.Net), [32]byte(c.UnlockID), c.asked(), halves)
 	require.NoError(t, err)
 	require.Equal(t, []byte(c.Plaintext), must(key.Open(info, c.Capsule)))
 	halves, err = c.open()
@@ -355,6 +364,7 @@ func (c slotCase) wrap() ([]byte, error) {
 }
 
 func reproduceSlot(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[slotCase](t, v.both(), true)
 	place := must(c.place())
 	require.Equal(t, []byte(c.Info), must(place.Info()))
@@ -394,6 +404,7 @@ type vaultCase struct {
 }
 
 func reproduceVault(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[vaultCase](t, v.both(), true)
 	var numbers []uint64
 	var seeds [][]byte
@@ -441,12 +452,14 @@ func (c adr36Case) request() seal.WalletRequest {
 }
 
 func reproduceADR36(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[adr36Case](t, v.both(), true)
 	require.Equal(t, c.Text, string(must(c.request().Text())))
 	require.Equal(t, c.Document, string(must(c.request().Document())))
 }
 
 func reproducePadme(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct{ Length, Padme number }](t, v.both(), true)
 	require.Equal(t, uint64(c.Padme), seal.Padme(uint64(c.Length)))
 }
@@ -471,6 +484,7 @@ func requireEntries(t *testing.T, want []entryCase, m *seal.Manifest) {
 }
 
 func reproduceObject(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Plain     *plaintext
 		Length    *number
@@ -511,6 +525,7 @@ func reproduceObject(t *testing.T, v vector) {
 }
 
 func reproduceManifest(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Name      string
 		MediaType string `json:"media_type"`
@@ -590,6 +605,7 @@ func reproduceManifest(t *testing.T, v vector) {
 }
 
 func reproduceDAG(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Leaves []struct {
 			CID  octets
@@ -619,6 +635,7 @@ func reproduceDAG(t *testing.T, v vector) {
 }
 
 func reproduceGuardians(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Net        octets
 		Vault      octets `json:"vault_id"`
@@ -662,6 +679,7 @@ func reproduceGuardians(t *testing.T, v vector) {
 
 // reproduceBox opens an emergency box and follows its inner layer.
 func reproduceBox(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		K       octets `json:"k_e"`
 		E       octets
@@ -704,6 +722,7 @@ func reproduceBox(t *testing.T, v vector) {
 
 // reproduceOpening follows one version through this package: sealed, locked, opened.
 func reproduceOpening(t *testing.T, v vector) {
+	t.Helper()
 	c := decode[struct {
 		Net       octets
 		Suite     number
