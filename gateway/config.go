@@ -1,0 +1,281 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/node"
+)
+
+// Config says what a gateway is made of.
+type Config struct {
+	// Listen is the host:port to listen on; port 0 takes any, see [Gateway.Addr].
+	Listen string
+	// Host is the host:port that people sign when they log in. Empty takes it from the
+	// gateway URL that stands on the chain for this hospital.
+	Host string
+	// CertificateFile and KeyFile hold the TLS certificate and its key as PEM. A changed
+	// file is taken over without a restart.
+	CertificateFile, KeyFile string
+	// Folder holds the gateway's own state: the journal of reads and the uploads under way.
+	Folder string
+	// GenesisFile is what /genesis serves.
+	GenesisFile string
+	// RPC is the URL of the node's own CometBFT RPC; empty serves no /rpc.
+	RPC string
+	// Origins are the web origins that may call from a browser, such as
+	// https://phrd.example.org. Others get no CORS header.
+	Origins []string
+	// Version of the program, for /chain.
+	Version string
+	// Chain is the chain as the hospital's node account sees it.
+	Chain node.Chain
+	// Store holds the hospital's blocks. The gateway does not close it.
+	Store blob.Store
+	// Fetcher gets blocks from other hospitals; nil serves only what the store holds.
+	Fetcher Fetcher
+	// Ready are further things that /readyz asks; each returns why the hospital's server is
+	// not ready.
+	Ready []func(ctx context.Context) error
+	// Log is told what goes wrong; slog.Default() if nil.
+	Log *slog.Logger
+	// Limits bound what callers may ask; zero fields take their defaults.
+	Limits Limits
+	// Now is the clock; time.Now if nil.
+	Now func() time.Time
+}
+
+// A Fetcher gets blocks that this hospital does not hold.
+type Fetcher interface {
+	// Block returns a block of at most maxSize bytes from another hospital. Any error says
+	// that nobody within reach had it. It may be called at the same time from many
+	// goroutines. The gateway hashes what it gets.
+	Block(ctx context.Context, c lock.CID, maxSize int) ([]byte, error)
+}
+
+// Limits bound what callers may ask of a gateway. A field that is 0 takes its default.
+type Limits struct {
+	// HeaderBytes is the size of a request's header; 16 KiB.
+	HeaderBytes int
+	// QueryTime is how long one query of the chain may take; 10 s.
+	QueryTime time.Duration
+	// FetchTime is how long a block may take to come from another hospital; 30 s.
+	FetchTime time.Duration
+	// WriteTime is how long opening an account waits for its block; 1 min.
+	WriteTime time.Duration
+	// Stall is how long a body may pause in either direction; 30 s.
+	Stall time.Duration
+
+	// Connections at the same time, 4096, and of one address, 256.
+	Connections, ConnectionsPerAddress int
+	// Requests without a login from one address, 20 a second.
+	Requests Rate
+	// Logins from one address, 30 a minute: challenges and logins each.
+	Logins Rate
+	// Openings of accounts from one address, 20 an hour.
+	Openings Rate
+	// AccountRequests of one account, 50 a second.
+	AccountRequests Rate
+	// AccountRefusals of one account: reads that were refused and reported, 30 a minute.
+	AccountRefusals Rate
+	// AccountBlocks of one account: bytes put with PUT /blocks, 16 MiB an hour.
+	AccountBlocks Rate
+	// Transfers of one account at the same time, 16, and of all, 256: uploads and downloads.
+	Transfers, AllTransfers int
+
+	// Challenge is how long a login may take from the challenge to its signature; 2 min.
+	Challenge time.Duration
+	// SessionIdle ends a session that was not used; 15 min.
+	SessionIdle time.Duration
+	// SessionAge ends every session; 12 h.
+	SessionAge time.Duration
+	// Sessions of one account at the same time; 16. A further login ends the oldest.
+	Sessions int
+
+	// UploadBytes is the size of one upload; 64 GiB.
+	UploadBytes uint64
+	// Uploads of one account that are not complete; 8.
+	Uploads int
+	// UploadIdle forgets an upload that nobody touched; 24 h.
+	UploadIdle time.Duration
+
+	// Ranges of one request for content; 16.
+	Ranges int
+	// ReportQuiet is how long nothing must be read before a read counts as ended; 1 s.
+	ReportQuiet time.Duration
+	// ReportAge is how long one report takes up further reading; 30 s.
+	ReportAge time.Duration
+}
+
+// A Rate is a token bucket: so many at once, and so many in a period.
+type Rate struct {
+	Burst int
+	Count int
+	Per   time.Duration
+}
+
+func defaults() Limits {
+	return Limits{
+		HeaderBytes: 16 << 10,
+		QueryTime:   10 * time.Second,
+		FetchTime:   30 * time.Second,
+		WriteTime:   time.Minute,
+		Stall:       30 * time.Second,
+
+		Connections:           4096,
+		ConnectionsPerAddress: 256,
+		Requests:              Rate{Burst: 100, Count: 20, Per: time.Second},
+		Logins:                Rate{Burst: 30, Count: 30, Per: time.Minute},
+		Openings:              Rate{Burst: 20, Count: 20, Per: time.Hour},
+		AccountRequests:       Rate{Burst: 500, Count: 50, Per: time.Second},
+		AccountRefusals:       Rate{Burst: 30, Count: 30, Per: time.Minute},
+		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
+		Transfers:             16,
+		AllTransfers:          256,
+
+		Challenge:   2 * time.Minute,
+		SessionIdle: 15 * time.Minute,
+		SessionAge:  12 * time.Hour,
+		Sessions:    16,
+
+		UploadBytes: 64 << 30,
+		Uploads:     8,
+		UploadIdle:  24 * time.Hour,
+
+		Ranges:      16,
+		ReportQuiet: time.Second,
+		ReportAge:   30 * time.Second,
+	}
+}
+
+// Validate returns an error that names what is missing or out of bounds.
+func (c Config) Validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what))
+		}
+	}
+	need(c.Chain != nil, "no chain")
+	need(c.Store != nil, "no store")
+	need(c.Folder != "", "no folder")
+	need(c.GenesisFile != "", "no genesis file")
+	need(c.CertificateFile != "" && c.KeyFile != "", "no certificate")
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen: %w", err))
+	}
+	if c.Host != "" {
+		need(lock.CheckASCII(c.Host) == nil && hostOf("https://"+c.Host) == c.Host, "host is not host:port")
+	}
+	if c.RPC != "" {
+		u, err := url.Parse(c.RPC)
+		need(err == nil && u.Scheme == "http" && u.Host != "" && u.Path == "", "RPC is not an http URL without a path")
+	}
+	for _, origin := range c.Origins {
+		u, err := url.Parse(origin)
+		need(err == nil && u.Host != "" && origin == u.Scheme+"://"+u.Host, fmt.Sprintf("origin %q is not scheme://host[:port]", origin))
+	}
+	if err := c.Limits.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("gateway: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+func (l Limits) validate() error {
+	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
+		if r != (Rate{}) && (r.Burst < 1 || r.Count < 1 || r.Per < 1) {
+			return fmt.Errorf("rate of %d at once and %d in %s: every part must be above 0", r.Burst, r.Count, r.Per)
+		}
+	}
+	for _, n := range []int{
+		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges,
+	} {
+		if n < 0 {
+			return fmt.Errorf("a limit is %d", n)
+		}
+	}
+	for _, d := range []time.Duration{
+		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge,
+	} {
+		if d < 0 {
+			return fmt.Errorf("a time limit is %s", d)
+		}
+	}
+	return nil
+}
+
+// complete fills in what was left out.
+func (c Config) complete() Config {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	d, l := defaults(), &c.Limits
+	orInt := func(p *int, d int) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	orTime := func(p *time.Duration, d time.Duration) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	orRate := func(p *Rate, d Rate) {
+		if *p == (Rate{}) {
+			*p = d
+		}
+	}
+	orInt(&l.HeaderBytes, d.HeaderBytes)
+	orTime(&l.QueryTime, d.QueryTime)
+	orTime(&l.FetchTime, d.FetchTime)
+	orTime(&l.WriteTime, d.WriteTime)
+	orTime(&l.Stall, d.Stall)
+	orInt(&l.Connections, d.Connections)
+	orInt(&l.ConnectionsPerAddress, d.ConnectionsPerAddress)
+	orRate(&l.Requests, d.Requests)
+	orRate(&l.Logins, d.Logins)
+	orRate(&l.Openings, d.Openings)
+	orRate(&l.AccountRequests, d.AccountRequests)
+	orRate(&l.AccountRefusals, d.AccountRefusals)
+	orRate(&l.AccountBlocks, d.AccountBlocks)
+	orInt(&l.Transfers, d.Transfers)
+	orInt(&l.AllTransfers, d.AllTransfers)
+	orTime(&l.Challenge, d.Challenge)
+	orTime(&l.SessionIdle, d.SessionIdle)
+	orTime(&l.SessionAge, d.SessionAge)
+	orInt(&l.Sessions, d.Sessions)
+	if l.UploadBytes == 0 {
+		l.UploadBytes = d.UploadBytes
+	}
+	orInt(&l.Uploads, d.Uploads)
+	orTime(&l.UploadIdle, d.UploadIdle)
+	orInt(&l.Ranges, d.Ranges)
+	orTime(&l.ReportQuiet, d.ReportQuiet)
+	orTime(&l.ReportAge, d.ReportAge)
+	return c
+}
+
+// hostOf returns host:port of an https URL, with the port written out; empty for any other.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return ""
+	}
+	if u.Port() == "" {
+		return net.JoinHostPort(u.Hostname(), "443")
+	}
+	return u.Host
+}

@@ -1,0 +1,255 @@
+// Package gateway is the hospital's HTTP door: for people's programs, who have no other way
+// to the chain and to the blocks.
+//
+// # Who may ask what
+//
+// A person logs in by signing a text in the wallet (ADR-36) and gets a token; the principal
+// behind it is read from the chain at every request. One table gives each query method of the
+// network's modules a rule (rules.go). gRPC and REST go through the same connection, which
+// checks the rule before and after it asks the node. A program that has a query method
+// without a rule does not start a gateway. Who may not see something is told the same as who
+// asks for what does not exist.
+//
+// # Blocks
+//
+// Ciphertext comes in as a CAR stream by the tus protocol, which can be cut at any byte, and
+// goes out as the content of a version, in ranges, or block by block. Every read of a version
+// is written down and synced before its first byte leaves, and becomes an entry of the log by
+// MsgReportAccess; a refused read too. The gateway never sees a key.
+//
+// Every error is a problem document (RFC 9457).
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+const (
+	headerTime     = 10 * time.Second
+	idleTime       = 2 * time.Minute
+	maxStreams     = 128
+	streamBuffer   = 4 << 20
+	lastReportTime = 3 * time.Second
+)
+
+// Gateway serves one hospital's door.
+type Gateway struct {
+	config      Config
+	certificate *certificate
+	scope       *scope
+	rpc         *grpc.Server
+	routes      *http.ServeMux
+	server      *http.Server
+	comet       *comet
+
+	homes       homes
+	readinesses readinesses
+	challenges  challenges
+	sessions    *sessions
+	put         putBlocks
+	trees       trees
+	uploads     *uploads
+	reports     *reports
+
+	requests, logins, openings                      *buckets
+	accountRequests, accountRefusals, accountBlocks *buckets
+	transfers                                       *slots
+
+	listener net.Listener
+	cancel   context.CancelFunc
+	workers  sync.WaitGroup
+	done     chan struct{}
+	err      error // set before done is closed
+}
+
+// New returns a gateway that does not listen yet. It fails with ErrNoRule when a query method
+// has no rule, with ErrJournalLocked when another process uses the folder, and when the
+// certificate or the folder can't be used.
+func New(config Config) (*Gateway, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	config = config.complete()
+	l, now := config.Limits, config.Now
+	g := &Gateway{
+		config: config, sessions: newSessions(l, now), done: make(chan struct{}),
+		requests: newBuckets(l.Requests, now), logins: newBuckets(l.Logins, now), openings: newBuckets(l.Openings, now),
+		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
+		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
+	}
+	var err error
+	if g.scope, err = newScope(config.Chain, scopeTable(), l.QueryTime, config.Log); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if g.certificate, err = newCertificate(config.CertificateFile, config.KeyFile, now, config.Log); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if g.rpc, err = g.newRPC(); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if config.RPC != "" {
+		g.comet = newComet(g)
+	}
+	if g.routes, err = g.newRoutes(); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g.server = g.newServer()
+	if err := g.openFolder(); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	return g, nil
+}
+
+// openFolder opens what the gateway keeps on the disk.
+func (g *Gateway) openFolder() error {
+	if err := os.MkdirAll(g.config.Folder, 0o700); err != nil {
+		return err
+	}
+	j, err := openJournal(g.config.Folder, g.config.Log)
+	if err != nil {
+		return err
+	}
+	g.reports = newReports(j, g)
+	if g.uploads, err = openUploads(g); err != nil {
+		return errors.Join(err, j.close())
+	}
+	return nil
+}
+
+func (g *Gateway) newServer() *http.Server {
+	l := g.config.Limits
+	return &http.Server{
+		Handler:           g,
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    l.HeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.config.Log.Handler(), slog.LevelDebug),
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: g.certificate.get},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerStream:     streamBuffer,
+			MaxReceiveBufferPerConnection: 4 * streamBuffer,
+			SendPingTimeout:               l.Stall,
+			PingTimeout:                   l.Stall,
+			WriteByteTimeout:              l.Stall,
+		},
+	}
+}
+
+func (g *Gateway) newRoutes() (*http.ServeMux, error) {
+	rest, err := g.newREST()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", g.open(g.serveHealth))
+	mux.Handle("GET /readyz", g.open(g.serveReady))
+	mux.Handle("GET /chain", g.open(g.serveChain))
+	mux.Handle("GET /genesis", g.open(g.serveGenesis))
+	mux.Handle("POST /accounts", g.limited(g.openings, g.serveAccounts))
+	mux.Handle("POST /login/challenge", g.limited(g.logins, g.serveChallenge))
+	mux.Handle("POST /login", g.limited(g.logins, g.serveLogin))
+	mux.Handle("POST /logout", g.open(g.serveLogout))
+	mux.Handle("PUT /blocks/{cid}", g.loggedIn(g.servePutBlock))
+	mux.Handle("GET /blocks/{cid}", g.loggedIn(g.serveGetBlock))
+	mux.Handle("OPTIONS /uploads", g.open(g.serveUploadOptions))
+	mux.Handle("OPTIONS /uploads/{id}", g.open(g.serveUploadOptions))
+	mux.Handle("POST /uploads", g.loggedIn(g.serveUploadCreate))
+	mux.Handle("HEAD /uploads/{id}", g.loggedIn(g.serveUploadHead))
+	mux.Handle("PATCH /uploads/{id}", g.loggedIn(g.serveUploadPatch))
+	mux.Handle("POST /uploads/{id}", g.loggedIn(g.serveUploadOverride))
+	mux.Handle("DELETE /uploads/{id}", g.loggedIn(g.serveUploadDelete))
+	mux.Handle("GET /uploads/{id}/blocks/{cid}", g.loggedIn(g.serveUploadBlock))
+	mux.Handle("GET /records/{record}/versions/{version}/content", g.loggedIn(g.serveContent))
+	mux.Handle("GET /records/{record}/versions/{version}/blocks/{cid}", g.loggedIn(g.serveVersionBlock))
+	mux.Handle("/phrd/", rest)
+	mux.Handle("/cosmos/", rest)
+	if g.comet != nil {
+		mux.Handle("GET /rpc/{method}", g.open(g.comet.serveGet))
+		mux.Handle("POST /rpc", g.open(g.comet.servePost))
+		mux.Handle("POST /rpc/{$}", g.open(g.comet.servePost))
+		mux.Handle("GET /rpc/websocket", g.open(g.comet.serveSocket))
+	}
+	return mux, nil
+}
+
+// Start listens and returns. The gateway serves, and reports reads, until Stop; ctx bounds
+// the start alone.
+func (g *Gateway) Start(ctx context.Context) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", g.config.Listen)
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	g.listener = limitedListener{Listener: listener, slots: newSlots(g.config.Limits.ConnectionsPerAddress, g.config.Limits.Connections)}
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	g.cancel = cancel
+	g.workers.Go(func() { g.reports.run(work) })
+	g.workers.Go(func() { g.uploads.run(work) })
+	go func() {
+		defer close(g.done)
+		if err := g.server.ServeTLS(g.listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			g.err = fmt.Errorf("gateway: %w", err)
+		}
+	}()
+	return nil
+}
+
+// Addr is the address that a started gateway listens on.
+func (g *Gateway) Addr() string {
+	if g.listener == nil {
+		return ""
+	}
+	return g.listener.Addr().String()
+}
+
+// Done is closed when a started gateway has ended serving.
+func (g *Gateway) Done() <-chan struct{} { return g.done }
+
+// Err is why serving ended; nil before Done is closed and after Stop.
+func (g *Gateway) Err() error {
+	select {
+	case <-g.done:
+		return g.err
+	default:
+		return nil
+	}
+}
+
+// Stop takes no new requests, waits for those under way until ctx ends, and closes what the
+// gateway keeps on the disk. Reads that are not reported by then are reported after the next
+// start. A gateway that was not started is stopped too.
+func (g *Gateway) Stop(ctx context.Context) error {
+	var err error
+	if g.listener != nil {
+		if err = g.server.Shutdown(ctx); err != nil {
+			err = errors.Join(err, g.server.Close())
+		}
+		g.cancel()
+		g.workers.Wait()
+		<-g.done
+		g.reportLast(ctx)
+	}
+	return errors.Join(err, g.uploads.close(), g.reports.journal.close())
+}
+
+// reportLast tries to hand in the last reads, which the journal keeps in any case.
+func (g *Gateway) reportLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastReportTime)
+	defer cancel()
+	g.reports.closeAll()
+	if _, err := g.reports.round(ctx); err != nil {
+		g.config.Log.Info("the last reads are reported after the next start", "reason", err)
+	}
+}

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+
+	cmtservice "cosmossdk.io/api/cosmos/base/tendermint/v1beta1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/lock"
+)
+
+// homeAge is how long the gateway goes on with what it read about its own hospital.
+const homeAge = 10 * time.Second
+
+// home is what the chain says about this hospital and its network.
+type home struct {
+	chainID string
+	network lock.Network
+	number  uint64
+	name    string
+	// host is what people sign at login.
+	host string
+	// active is false where the hospital may not write, and so not report a read.
+	active bool
+}
+
+// networkName is how the network is named to a person: part of its id, and its chain id.
+func (h home) networkName() string { return hex.EncodeToString(h.network[:4]) + " " + h.chainID }
+
+// homes keeps the last home that was read.
+type homes struct {
+	mu   sync.Mutex
+	last home
+	at   time.Time
+}
+
+// home returns what the chain says about this hospital, at most homeAge old. Errors are
+// faults.
+func (g *Gateway) home(ctx context.Context) (home, error) {
+	g.homes.mu.Lock()
+	defer g.homes.mu.Unlock()
+	if !g.homes.at.IsZero() && g.config.Now().Sub(g.homes.at) < homeAge {
+		return g.homes.last, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	defer cancel()
+	h, err := g.readHome(ctx)
+	if status.Code(err) == codes.NotFound {
+		return home{}, unavailable(err, "this hospital is not a member of the network yet")
+	}
+	if err != nil {
+		return home{}, unavailable(err, "the node does not answer")
+	}
+	g.homes.last, g.homes.at = h, g.config.Now()
+	return h, nil
+}
+
+func (g *Gateway) readHome(ctx context.Context) (home, error) {
+	var h home
+	consortium := consortiumv1.NewQueryClient(g.config.Chain)
+	params, err := consortium.Params(ctx, &consortiumv1.QueryParamsRequest{})
+	if err != nil {
+		return h, fmt.Errorf("read the network's id: %w", err)
+	}
+	if copy(h.network[:], params.GetNetworkId()) != len(h.network) {
+		return h, fmt.Errorf("the network's id has %d bytes", len(params.GetNetworkId()))
+	}
+	principal, err := consortium.Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: g.config.Chain.Account()})
+	if err != nil {
+		return h, fmt.Errorf("find the node's account: %w", err)
+	}
+	h.number, h.active = principal.GetPrincipal().GetHospital(), principal.GetPrincipal().GetActive()
+	member, err := consortium.Member(ctx, &consortiumv1.QueryMemberRequest{Number: h.number})
+	if err != nil {
+		return h, fmt.Errorf("find the node's hospital: %w", err)
+	}
+	h.name, h.host = member.GetMember().GetName(), g.config.Host
+	if h.host == "" {
+		if h.host = hostOf(member.GetMember().GetGatewayUrl()); h.host == "" {
+			return h, fmt.Errorf("gateway URL %q on the chain is not an https URL", member.GetMember().GetGatewayUrl())
+		}
+	}
+	latest, err := g.latest(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.chainID = latest.chainID
+	return h, nil
+}
+
+// block is the newest block of the node, whatever its age.
+type block struct {
+	chainID    string
+	height     int64
+	time       time.Time
+	catchingUp bool
+}
+
+func (g *Gateway) latest(ctx context.Context) (block, error) {
+	blocks := cmtservice.NewServiceClient(g.config.Chain)
+	syncing, err := blocks.GetSyncing(ctx, &cmtservice.GetSyncingRequest{})
+	if err != nil {
+		return block{}, fmt.Errorf("ask whether the node is catching up: %w", err)
+	}
+	got, err := blocks.GetLatestBlock(ctx, &cmtservice.GetLatestBlockRequest{})
+	if err != nil {
+		return block{}, fmt.Errorf("ask for the newest block: %w", err)
+	}
+	header := got.GetSdkBlock().GetHeader()
+	return block{
+		chainID: header.GetChainId(), height: header.GetHeight(), time: header.GetTime().AsTime(), catchingUp: syncing.GetSyncing(),
+	}, nil
+}

@@ -1,0 +1,259 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+)
+
+const (
+	tokenSize = 32
+	// maxSessions is how many sessions there are at a time; a further login ends the one
+	// that was used longest ago.
+	maxSessions = 1 << 16
+)
+
+// A caller is the principal behind a request. The zero caller has not logged in.
+type caller struct {
+	address  string
+	role     consortiumv1.Role
+	hospital uint64
+	patient  string
+}
+
+func (c caller) isNobody() bool  { return c.address == "" }
+func (c caller) isPatient() bool { return c.role == consortiumv1.Role_ROLE_PATIENT }
+func (c caller) isAuditor() bool { return c.role == consortiumv1.Role_ROLE_AUDITOR }
+
+// isNode tells whether the caller is a server of a member.
+func (c caller) isNode() bool {
+	return c.role == consortiumv1.Role_ROLE_NODE || c.role == consortiumv1.Role_ROLE_STORAGE
+}
+
+// isStaff tells whether the caller is a person whom a hospital's admin registered.
+func (c caller) isStaff() bool {
+	return c.role >= consortiumv1.Role_ROLE_ADMIN && c.role <= consortiumv1.Role_ROLE_AUDITOR
+}
+
+// is tells whether the caller has one of the roles.
+func (c caller) is(roles ...consortiumv1.Role) bool {
+	for _, r := range roles {
+		if c.role == r {
+			return true
+		}
+	}
+	return false
+}
+
+// of tells whether the caller belongs to a hospital; nobody belongs to hospital 0.
+func (c caller) of(hospital uint64) bool { return hospital != 0 && c.hospital == hospital }
+
+// owns tells whether the caller is the patient of that number.
+func (c caller) owns(patient string) bool {
+	return c.isPatient() && patient != "" && c.patient == patient
+}
+
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerOf(ctx context.Context) caller {
+	c, ok := ctx.Value(callerKey{}).(caller)
+	if !ok {
+		return caller{}
+	}
+	return c
+}
+
+// roleWord is a role as people and the log write it.
+func roleWord(r consortiumv1.Role) string {
+	return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_"))
+}
+
+// session is one login. Of its token only the hash is kept.
+type session struct {
+	address       string
+	began, used   time.Time
+	idle, maximum time.Duration
+}
+
+func (s *session) end() time.Time {
+	end := s.used.Add(s.idle)
+	if last := s.began.Add(s.maximum); last.Before(end) {
+		return last
+	}
+	return end
+}
+
+// sessions are all logins; a restart ends them.
+type sessions struct {
+	limits Limits
+	now    func() time.Time
+
+	mu sync.Mutex
+	by map[[sha256.Size]byte]*session
+}
+
+func newSessions(l Limits, now func() time.Time) *sessions {
+	return &sessions{limits: l, now: now, by: map[[sha256.Size]byte]*session{}}
+}
+
+// begin begins a session and returns its token, and when it ends if it is not used.
+func (s *sessions) begin(address string) (token string, end time.Time, err error) {
+	var b [tokenSize]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", time.Time{}, fmt.Errorf("draw token: %w", err)
+	}
+	token = base64.RawURLEncoding.EncodeToString(b[:])
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeRoom(address, now)
+	added := &session{address: address, began: now, used: now, idle: s.limits.SessionIdle, maximum: s.limits.SessionAge}
+	s.by[sha256.Sum256([]byte(token))] = added
+	return token, added.end(), nil
+}
+
+// makeRoom forgets sessions that have ended, and the oldest of an account or of all that
+// have too many.
+func (s *sessions) makeRoom(address string, now time.Time) {
+	own := 0
+	var oldest, oldestOwn [sha256.Size]byte
+	for key, x := range s.by {
+		if !now.Before(x.end()) {
+			delete(s.by, key)
+			continue
+		}
+		if o := s.by[oldest]; o == nil || x.used.Before(o.used) {
+			oldest = key
+		}
+		if x.address != address {
+			continue
+		}
+		own++
+		if o := s.by[oldestOwn]; o == nil || x.used.Before(o.used) {
+			oldestOwn = key
+		}
+	}
+	if own >= s.limits.Sessions {
+		delete(s.by, oldestOwn)
+	}
+	if len(s.by) >= maxSessions {
+		delete(s.by, oldest)
+	}
+}
+
+// use returns the account behind a token and counts the session as used now.
+func (s *sessions) use(token string) (address string, ok bool) {
+	key, now := sha256.Sum256([]byte(token)), s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.by[key]
+	if found == nil {
+		return "", false
+	}
+	if !now.Before(found.end()) {
+		delete(s.by, key)
+		return "", false
+	}
+	found.used = now
+	return found.address, true
+}
+
+// end ends the session of a token.
+func (s *sessions) end(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.by, sha256.Sum256([]byte(token)))
+}
+
+// endAll ends all sessions of an account.
+func (s *sessions) endAll(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, x := range s.by {
+		if x.address == address {
+			delete(s.by, key)
+		}
+	}
+}
+
+// errNobody says that an account is no principal, or may not act now.
+var errNobody = errors.New("account has no role that may act now")
+
+// principal reads who an account is now.
+func (g *Gateway) principal(ctx context.Context, address string) (caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	defer cancel()
+	got, err := consortiumv1.NewQueryClient(g.config.Chain).Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: address})
+	if status.Code(err) == codes.NotFound {
+		return caller{}, errNobody
+	}
+	if err != nil {
+		return caller{}, unavailable(err, "the node does not answer")
+	}
+	p := got.GetPrincipal()
+	if !p.GetActive() || p.GetAddress() != address || p.GetRole() == consortiumv1.Role_ROLE_UNSPECIFIED {
+		return caller{}, errNobody
+	}
+	return caller{address: address, role: p.GetRole(), hospital: p.GetHospital(), patient: p.GetPatient()}, nil
+}
+
+func loginNeeded() *fault {
+	return &fault{status: http.StatusUnauthorized, detail: "log in first, or again", hint: "POST /login/challenge"}
+}
+
+// authenticate returns who asks, from the value of an Authorization header: nobody where it
+// is empty. The principal is read anew each time, so that a session ends with the role.
+func (g *Gateway) authenticate(ctx context.Context, authorization string) (caller, error) {
+	if authorization == "" {
+		return caller{}, nil
+	}
+	token, ok := bearer(authorization)
+	if !ok {
+		return caller{}, loginNeeded()
+	}
+	address, ok := g.sessions.use(token)
+	if !ok {
+		return caller{}, loginNeeded()
+	}
+	c, err := g.principal(ctx, address)
+	if errors.Is(err, errNobody) {
+		g.sessions.endAll(address)
+		return caller{}, loginNeeded()
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	if wait := g.accountRequests.take(address, 1); wait > 0 {
+		return caller{}, tooMany(wait)
+	}
+	return c, nil
+}
+
+// bearer returns the token of an Authorization header.
+func bearer(authorization string) (string, bool) {
+	scheme, token, ok := strings.Cut(authorization, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || len(token) != base64.RawURLEncoding.EncodedLen(tokenSize) {
+		return "", false
+	}
+	return token, true
+}
+
+func tooMany(wait time.Duration) *fault {
+	return &fault{status: http.StatusTooManyRequests, detail: "too many requests", retry: wait}
+}
