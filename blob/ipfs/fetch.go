@@ -57,10 +57,19 @@ func (n *Node) FetchBlock(ctx context.Context, c lock.CID, peers []peer.AddrInfo
 	return block, errors.Join(err, f.batch.Close())
 }
 
+// ReadBlock returns a single block of at most maxSize bytes: from the store, else from
+// peers, and then the store does not keep it. Errors are those of FetchBlock.
+func (n *Node) ReadBlock(ctx context.Context, c lock.CID, peers []peer.AddrInfo, maxSize int) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &fetcher{node: n, peers: peers}
+	return f.one(ctx, c, maxSize)
+}
+
 // fetcher is one fetch under way.
 type fetcher struct {
 	node    *Node
-	batch   blob.Batch
+	batch   blob.Batch       // nil where nothing is kept
 	session exchange.Fetcher // nil until peers are connected
 	peers   []peer.AddrInfo
 	unsaved uint64
@@ -93,16 +102,12 @@ func (f *fetcher) object(ctx context.Context, root lock.CID, peers []peer.AddrIn
 	return errors.Join(err, f.batch.Sync(context.WithoutCancel(ctx)))
 }
 
-// single fetches a block that is no object.
+// single fetches a block that is no object, and keeps it.
 func (f *fetcher) single(ctx context.Context, c lock.CID, peers []peer.AddrInfo, maxSize int) ([]byte, error) {
 	f.peers = peers
-	got, err := f.get(ctx, []lock.CID{c})
+	block, err := f.one(ctx, c, maxSize)
 	if err != nil {
 		return nil, err
-	}
-	block := got[0]
-	if len(block) > maxSize {
-		return nil, fmt.Errorf("block %s has %d bytes, %d are allowed: %w", c, len(block), maxSize, blob.ErrBudget)
 	}
 	if err := f.batch.PutTrusted(c, block); err != nil {
 		return nil, err
@@ -111,6 +116,18 @@ func (f *fetcher) single(ctx context.Context, c lock.CID, peers []peer.AddrInfo,
 		return nil, err
 	}
 	return block, nil
+}
+
+// one returns a block of bounded size.
+func (f *fetcher) one(ctx context.Context, c lock.CID, maxSize int) ([]byte, error) {
+	got, err := f.get(ctx, []lock.CID{c})
+	if err != nil {
+		return nil, err
+	}
+	if n := len(got[0]); n > maxSize {
+		return nil, fmt.Errorf("block %s has %d bytes, %d are allowed: %w", c, n, maxSize, blob.ErrBudget)
+	}
+	return got[0], nil
 }
 
 // nodes is the [blob.Fetch] of an object's inner nodes: it keeps them too. They become

@@ -161,6 +161,29 @@ func TestFetchCopiesAnObject(t *testing.T) {
 	}
 }
 
+func TestReadBlockKeepsNothing(t *testing.T) {
+	o, far := object(t, 1, 2<<20)
+	near := memory.New()
+	farNode, nearNode := start(t, 1, far, 2), start(t, 2, near, 1)
+	from := []peer.AddrInfo{farNode.Info()}
+	for _, c := range o.CIDs {
+		got, err := nearNode.ReadBlock(t.Context(), c, from, blob.MaxBlock)
+		if err != nil || !bytes.Equal(got, o.Blocks[c]) {
+			t.Errorf("block %s: %d bytes, %v", c, len(got), err)
+		}
+	}
+	if n := held(t, near, o); n != 0 {
+		t.Errorf("%d blocks were kept", n)
+	}
+	if _, err := nearNode.ReadBlock(t.Context(), o.CIDs[0], from, 100); !errors.Is(err, blob.ErrBudget) {
+		t.Errorf("over its bound: got %v, want %v", err, blob.ErrBudget)
+	}
+	// What the store holds needs no peer.
+	if _, err := farNode.ReadBlock(t.Context(), o.CIDs[0], nil, blob.MaxBlock); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFetchTakesFromWhoeverHoldsABlock(t *testing.T) {
 	// Neither of two peers holds the whole object.
 	o := blobtest.NewObject(1, blobtest.Sizes(10<<20)...)
