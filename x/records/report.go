@@ -15,8 +15,9 @@ func (r AccessReport) Validate() error {
 	if r.Number == 0 {
 		return ErrInvalidReport.Wrap("number is 0")
 	}
-	if _, err := sdk.AccAddressFromBech32(r.Reader); err != nil {
-		return ErrInvalidReport.Wrapf("report %d: reader: %v", r.Number, err)
+	// An address has one more text, in capitals, which the log does not take.
+	if reader, err := sdk.AccAddressFromBech32(r.Reader); err != nil || reader.String() != r.Reader {
+		return ErrInvalidReport.Wrapf("report %d: reader %q is no address", r.Number, r.Reader)
 	}
 	if _, err := lock.ParseCanonicalID(r.Record); err != nil {
 		return ErrInvalidReport.Wrapf("report %d: record: %v", r.Number, err)

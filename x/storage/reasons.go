@@ -5,7 +5,7 @@ package storage
 const (
 	// ReasonWrongRole says that the signer is not the account of a storage node.
 	ReasonWrongRole = "wrong_role"
-	// ReasonInactive says that the node was retired, or that its member may not act now.
+	// ReasonInactive says that the node's member may not act now.
 	ReasonInactive = "inactive"
 	// ReasonUnknownObject says that the network keeps no such object.
 	ReasonUnknownObject = "unknown_object"

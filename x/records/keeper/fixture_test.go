@@ -160,10 +160,13 @@ func (f *fixture) storeBy(signer string, versions ...records.NewVersion) string 
 	return res.Reason
 }
 
-// fakeAudit remembers entries.
+// fakeAudit remembers entries, and takes only those that the log takes.
 type fakeAudit struct{ entries []audit.Entry }
 
 func (a *fakeAudit) Append(_ context.Context, e audit.Entry) (uint64, error) {
+	if err := e.Validate(); err != nil {
+		return 0, err
+	}
 	a.entries = append(a.entries, e)
 	return uint64(len(a.entries)), nil
 }

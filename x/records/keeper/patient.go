@@ -105,15 +105,15 @@ func (s msgServer) RegisterPatient(ctx context.Context, msg *records.MsgRegister
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkNewPatient(ctx, msg.Address, number, vault); err != nil {
+	if err := s.checkNewPatient(ctx, signer.Address, number, vault); err != nil {
 		return nil, err
 	}
 	// The hospital that invited the patient took the blob in, so its own node has the bytes.
-	inviter, err := s.consortium.Inviter(ctx, msg.Address)
+	inviter, err := s.consortium.Inviter(ctx, signer.Address)
 	if err != nil {
 		return nil, err
 	}
-	p := records.Patient{Id: msg.Patient, Address: msg.Address, Vault: vault, Since: blockTime(ctx)}
+	p := records.Patient{Id: msg.Patient, Address: signer.Address, Vault: vault, Since: blockTime(ctx)}
 	if err := s.addPatient(ctx, p); err != nil {
 		return nil, err
 	}

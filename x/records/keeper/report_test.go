@@ -97,6 +97,7 @@ func TestReportAccessErrors(t *testing.T) {
 		{"numbers that fall", f.node, []records.AccessReport{many[1], many[0]}, records.ErrInvalidReport},
 		{"number 0", f.node, with(func(r *records.AccessReport) { r.Number = 0 }), records.ErrInvalidReport},
 		{"no reader", f.node, with(func(r *records.AccessReport) { r.Reader = "" }), records.ErrInvalidReport},
+		{"a reader in capitals", f.node, with(func(r *records.AccessReport) { r.Reader = strings.ToUpper(r.Reader) }), records.ErrInvalidReport},
 		{"no record", f.node, with(func(r *records.AccessReport) { r.Record = "../x" }), records.ErrInvalidReport},
 		{"version 0", f.node, with(func(r *records.AccessReport) { r.Version = 0 }), records.ErrInvalidReport},
 		{"bytes beyond any object", f.node, with(func(r *records.AccessReport) { r.Offset = 1 << 63 }), records.ErrInvalidReport},

@@ -66,7 +66,8 @@ func (k *Keeper) changeCopies(ctx context.Context, signer string, objects []stri
 }
 
 // signingNode is the storage node whose account signed, or the reason why there is
-// none. A member's first node signs with the member's node account.
+// none. A member's first node signs with the member's node account. A retired node
+// gets nothing new, and still says what became of what it has.
 func (k *Keeper) signingNode(ctx context.Context, p consortium.Principal) (node consortium.StorageNode, refusal string, err error) {
 	if p.Role != consortium.ROLE_STORAGE && p.Role != consortium.ROLE_NODE {
 		return node, storage.ReasonWrongRole, nil
@@ -75,13 +76,7 @@ func (k *Keeper) signingNode(ctx context.Context, p consortium.Principal) (node 
 		return node, storage.ReasonInactive, nil
 	}
 	node, err = k.consortium.StorageNodeByAccount(ctx, p.Address)
-	if err != nil {
-		return node, "", err
-	}
-	if node.Retired {
-		return node, storage.ReasonInactive, nil
-	}
-	return node, "", nil
+	return node, "", err
 }
 
 // changeCopy brings one copy to a status and writes its entry, or answers why not.
