@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"cosmossdk.io/collections"
 	errorsmod "cosmossdk.io/errors"
@@ -117,9 +118,15 @@ func (k *Keeper) carryOut(ctx sdk.Context, p consortium.Proposal) (failure strin
 	return ""
 }
 
+var plainCodespace = regexp.MustCompile(`^[a-z]{1,32}$`)
+
 // failureOf is an error's codespace and code, which stay the same; the text is for
-// people and may change between versions.
+// people and may change between versions. The log takes plain codes only, and a
+// codespace is whatever a module of the SDK calls itself.
 func failureOf(err error) string {
 	codespace, code, _ := errorsmod.ABCIInfo(err, false)
+	if !plainCodespace.MatchString(codespace) {
+		codespace = errorsmod.UndefinedCodespace
+	}
 	return fmt.Sprintf("%s/%d", codespace, code)
 }
