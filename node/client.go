@@ -97,15 +97,9 @@ func (c *Client) Committed() <-chan struct{} {
 	return tick
 }
 
-// pause waits for a while, or for a channel to close, or the end of ctx, which is an error.
+// pause is sleep, and the error of ctx.
 func (c *Client) pause(ctx context.Context, until <-chan struct{}, longest time.Duration) error {
-	timer := time.NewTimer(longest)
-	defer timer.Stop()
-	select {
-	case <-until:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	sleep(ctx, until, longest)
 	return ctx.Err()
 }
 

@@ -43,8 +43,8 @@ type code struct {
 
 // transient lists the refusals that pass by themselves.
 var transient = map[code]bool{
-	{"sdk", 20}:         true, // the mempool is full
-	{"consortium", 100}: true, // the account's rate is used up
+	{"sdk", 20}:       true, // the mempool is full
+	{"consortium", 3}: true, // the account's rate is used up
 }
 
 // inMempool is the answer to a transaction that is on its way already.

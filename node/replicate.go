@@ -1,0 +1,382 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/lock"
+)
+
+const (
+	// DefaultWorkers is how many objects a Replicator copies at the same time.
+	DefaultWorkers = 4
+	// DefaultScrubRate is how many bytes a second are read back to see whether what the
+	// node holds is sound.
+	DefaultScrubRate = 32 << 20
+	// DefaultScrubEvery is the time between two looks at all that the node holds.
+	DefaultScrubEvery = 24 * time.Hour
+
+	// maxBatch is how many objects one message confirms or reports at most.
+	maxBatch = 100
+	// queueLength is how many objects are taken up at once; the rest stays on the chain.
+	queueLength = 2 * maxBatch
+	// firstRetry and lastRetry bound the pauses before an object is tried again.
+	firstRetry = time.Second
+	lastRetry  = 5 * time.Minute
+	// gatherFor is how long the first finished object waits for others of its batch.
+	gatherFor = 50 * time.Millisecond
+)
+
+// Copier fetches into the store; it is an *ipfs.Node.
+type Copier interface {
+	// Fetch copies an object, see ipfs.Node.
+	Fetch(ctx context.Context, root lock.CID, peers []peer.AddrInfo, budget uint64) error
+	// FetchBlock copies a single block, see ipfs.Node.
+	FetchBlock(ctx context.Context, c lock.CID, peers []peer.AddrInfo, maxSize int) ([]byte, error)
+}
+
+// Directory tells how to reach storage nodes; it is a *Peers.
+type Directory interface {
+	// Of returns how to reach the nodes of these numbers, save this one.
+	Of(numbers ...uint64) []peer.AddrInfo
+	// All returns how to reach all others.
+	All() []peer.AddrInfo
+}
+
+// ReplicatorConfig says what a [Replicator] works with.
+type ReplicatorConfig struct {
+	// Chain tells what this node is to hold, and takes its confirmations. Its account is the
+	// storage node's.
+	Chain Chain
+	// Store is where copies are kept.
+	Store blob.Store
+	// Copier fetches into Store.
+	Copier Copier
+	// Peers tells where copies are.
+	Peers Directory
+	// Workers is how many objects are copied at the same time; DefaultWorkers if 0.
+	Workers int
+	// ScrubRate is how many bytes a second are read back to check what is held;
+	// DefaultScrubRate if 0.
+	ScrubRate int
+	// ScrubEvery is the time between two such checks; DefaultScrubEvery if 0. The first one
+	// begins at the start.
+	ScrubEvery time.Duration
+	// Log is told what can't be done; slog.Default() if nil.
+	Log *slog.Logger
+}
+
+// Replicator brings to this node the copies that the chain assigned to it. For each object
+// it fetches what the store lacks, reads every block back from the disk itself, hashes it,
+// and only then confirms the copy. What it confirmed once it checks again from time to time,
+// and reports what was lost.
+type Replicator struct {
+	config ReplicatorConfig
+	query  storagev1.QueryClient
+	self   self
+
+	mu      sync.Mutex
+	taken   map[string]bool  // objects at work or waiting for their confirmation, by CID
+	retries map[string]retry // objects that failed
+	idle    chan struct{}    // tells that there is room for more work
+}
+
+// retry is when a failed object is tried again.
+type retry struct {
+	tries int
+	at    time.Time
+}
+
+// NewReplicator returns a Replicator that has not begun.
+func NewReplicator(config ReplicatorConfig) (*Replicator, error) {
+	if config.Chain == nil || config.Store == nil || config.Copier == nil || config.Peers == nil {
+		return nil, errors.New("replicator needs a chain, a store, a copier and peers")
+	}
+	if config.Workers == 0 {
+		config.Workers = DefaultWorkers
+	}
+	if config.ScrubRate == 0 {
+		config.ScrubRate = DefaultScrubRate
+	}
+	if config.ScrubEvery == 0 {
+		config.ScrubEvery = DefaultScrubEvery
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	return &Replicator{
+		config: config, query: storagev1.NewQueryClient(config.Chain), self: self{chain: config.Chain},
+		taken: map[string]bool{}, retries: map[string]retry{}, idle: make(chan struct{}, 1),
+	}, nil
+}
+
+// Run replicates until ctx ends; then it returns nil. It returns an error when the store
+// has failed ([blob.ErrFailed], [blob.ErrClosed]), for then nothing can be promised until
+// it is opened anew.
+func (r *Replicator) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	work := make(chan *storagev1.PlacedObject, queueLength)
+	done := make(chan string, queueLength)
+	for range r.config.Workers {
+		group.Go(func() { r.work(ctx, cancel, work, done) })
+	}
+	group.Go(func() { r.confirm(ctx, done) })
+	group.Go(func() { r.scrubAgain(ctx, cancel) })
+	report := reporter{log: r.config.Log}
+	for ctx.Err() == nil {
+		committed := r.config.Chain.Committed()
+		pause, err := r.scan(ctx, work)
+		if err != nil {
+			pause = firstRetry
+		}
+		report.changed(ctx, "assigned copies can't be read", err)
+		r.wait(ctx, committed, pause)
+	}
+	group.Wait()
+	if cause := context.Cause(ctx); errors.Is(cause, errStore) {
+		return cause
+	}
+	return nil
+}
+
+// errStore says that the store ended the Replicator.
+var errStore = errors.New("copies can't be kept")
+
+// wait waits for a block, for room in the queue, for the time of the next retry or for ctx.
+func (r *Replicator) wait(ctx context.Context, committed <-chan struct{}, pause time.Duration) {
+	var later <-chan time.Time
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		later = timer.C
+	}
+	select {
+	case <-committed:
+	case <-r.idle:
+	case <-later:
+	case <-ctx.Done():
+	}
+}
+
+// scan reads the node's assignments and takes up those that are due, as long as the queue
+// has room. It returns after what time another one is due, 0 if none is known.
+func (r *Replicator) scan(ctx context.Context, work chan<- *storagev1.PlacedObject) (time.Duration, error) {
+	node, err := r.self.number(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var next time.Time
+	seen := map[string]bool{}
+	for after := ""; ; {
+		page, err := r.query.Assignments(ctx, &storagev1.QueryAssignmentsRequest{Node: node, After: after, Limit: pageSize})
+		if err != nil {
+			return 0, fmt.Errorf("list the assignments of node %d: %w", node, err)
+		}
+		for _, o := range page.GetObjects() {
+			cid := o.GetObject().GetCid()
+			seen[cid] = true
+			due, full := r.take(cid)
+			if full {
+				return 0, nil // whoever finishes calls for another scan
+			}
+			if due.IsZero() {
+				work <- o
+			} else if !due.Equal(atWork) && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
+		}
+		if after = page.GetNext(); after == "" {
+			break
+		}
+	}
+	r.forget(seen)
+	if next.IsZero() {
+		return 0, nil
+	}
+	return max(time.Until(next), time.Millisecond), nil
+}
+
+// atWork stands for the time at which an object is due that is at work.
+var atWork = time.Unix(1, 0)
+
+// take takes up an object unless it is at work or not due yet, or the queue is full. It
+// returns the zero time when it did.
+func (r *Replicator) take(cid string) (due time.Time, full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.taken[cid] {
+		return atWork, false
+	}
+	if failed, ok := r.retries[cid]; ok && time.Now().Before(failed.at) {
+		return failed.at, false
+	}
+	if len(r.taken) == queueLength {
+		return time.Time{}, true
+	}
+	r.taken[cid] = true
+	return time.Time{}, false
+}
+
+// forget drops the retries of objects that are no longer assigned.
+func (r *Replicator) forget(assigned map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for cid := range r.retries {
+		if !assigned[cid] {
+			delete(r.retries, cid)
+		}
+	}
+}
+
+// finish ends the work on an object: for good, or until it is tried again.
+func (r *Replicator) finish(cid string, ok bool) {
+	r.mu.Lock()
+	delete(r.taken, cid)
+	if ok {
+		delete(r.retries, cid)
+	} else {
+		failed := r.retries[cid]
+		pause := lastRetry
+		if failed.tries < 9 {
+			pause = min(firstRetry<<failed.tries, lastRetry)
+		}
+		r.retries[cid] = retry{tries: failed.tries + 1, at: time.Now().Add(pause)}
+	}
+	r.mu.Unlock()
+	select {
+	case r.idle <- struct{}{}:
+	default:
+	}
+}
+
+// tries returns how often an object has failed.
+func (r *Replicator) tries(cid string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.retries[cid].tries
+}
+
+// work copies objects, one after another. Those that were read back go to done.
+func (r *Replicator) work(ctx context.Context, stop context.CancelCauseFunc, work <-chan *storagev1.PlacedObject, done chan<- string) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-work:
+			cid := o.GetObject().GetCid()
+			err := r.copy(ctx, o)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err == nil:
+				done <- cid // there is room for all that is taken
+			case errors.Is(err, blob.ErrFailed), errors.Is(err, blob.ErrClosed):
+				stop(fmt.Errorf("%w: %w", errStore, err))
+				return
+			default:
+				r.config.Log.Warn("copy failed and is tried again", "object", cid, "tries", r.tries(cid)+1, "reason", err)
+				r.finish(cid, false)
+			}
+		}
+	}
+}
+
+// copy fetches an object with its attached blocks, and reads everything back.
+func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) error {
+	o, err := parseObject(placed.GetObject())
+	if err != nil {
+		return err
+	}
+	peers := r.sources(placed)
+	if o.root.IsDag() {
+		err = r.config.Copier.Fetch(ctx, o.root, peers, o.budget)
+	} else {
+		_, err = r.config.Copier.FetchBlock(ctx, o.root, peers, o.single)
+	}
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	for _, c := range o.attached {
+		if _, err := r.config.Copier.FetchBlock(ctx, c, peers, blob.MaxBlock); err != nil {
+			return fmt.Errorf("fetch attached block %s: %w", c, err)
+		}
+	}
+	if err := o.verify(ctx, r.config.Store); err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	return nil
+}
+
+// sources returns from where an object is fetched: the nodes that hold it, the origin
+// before the others; after a failure anybody may have it.
+func (r *Replicator) sources(placed *storagev1.PlacedObject) []peer.AddrInfo {
+	if r.tries(placed.GetObject().GetCid()) > 0 {
+		return r.config.Peers.All()
+	}
+	origin := placed.GetObject().GetOrigin()
+	nodes := []uint64{origin}
+	for _, c := range placed.GetCopies() {
+		if c.GetStatus() == storagev1.CopyStatus_COPY_STATUS_HELD && !slices.Contains(nodes, c.GetNode()) {
+			nodes = append(nodes, c.GetNode())
+		}
+	}
+	return r.config.Peers.Of(nodes...)
+}
+
+// object is an object as the chain describes it.
+type object struct {
+	root     lock.CID
+	budget   uint64 // of all blocks of a tree
+	single   int    // the length of a single block
+	attached []lock.CID
+}
+
+func parseObject(o *storagev1.Object) (object, error) {
+	root, err := lock.ParseCID(o.GetCid())
+	if err != nil {
+		return object{}, fmt.Errorf("object %q: %w", o.GetCid(), err)
+	}
+	parsed := object{root: root, budget: blob.Budget(o.GetSize()), single: int(min(o.GetSize(), blob.MaxBlock))}
+	for _, text := range o.GetAttached() {
+		c, err := lock.ParseRawCID(text)
+		if err != nil {
+			return object{}, fmt.Errorf("attached block %q: %w", text, err)
+		}
+		parsed.attached = append(parsed.attached, c)
+	}
+	return parsed, nil
+}
+
+// verify reads every block of an object back, from the disk itself where the store can, and
+// hashes it.
+func (o object) verify(ctx context.Context, store blob.Getter) error {
+	if reader, ok := store.(blob.ColdReader); ok {
+		store = reader.Cold()
+	}
+	if o.root.IsDag() {
+		if err := blob.Verify(ctx, store, o.root, o.budget); err != nil {
+			return err
+		}
+	} else if block, err := store.Get(ctx, o.root); err != nil {
+		return err
+	} else if len(block) > o.single {
+		return fmt.Errorf("block %s has %d bytes, the chain says %d: %w", o.root, len(block), o.single, blob.ErrBudget)
+	}
+	for _, c := range o.attached {
+		if _, err := store.Get(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
