@@ -374,7 +374,7 @@ func (r *Review) capsule(vault *Vault) ([]byte, error) {
 		}
 		asked[i], halves[i] = askedOf(v), half
 	}
-	capsule, err := seal.SealCapsule(r.key, c.network, r.unlock.id, asked, halves)
+	capsule, err := seal.NewCapsule(r.key, c.network, r.unlock.id, asked, halves)
 	if err != nil {
 		return nil, err
 	}
