@@ -164,7 +164,7 @@ func catchUp(t *testing.T, x *index.Index, l *memoryLog) {
 }
 
 // all reads page after page.
-func all(t require.TestingT, ctx context.Context, x *index.Index, filter audit.QueryEntriesRequest) []audit.Entry {
+func all(ctx context.Context, t require.TestingT, x *index.Index, filter audit.QueryEntriesRequest) []audit.Entry {
 	var found []audit.Entry
 	for {
 		page, next, err := x.Entries(ctx, &filter)
@@ -217,7 +217,7 @@ func TestSearchIsTheNaiveFilter(t *testing.T) {
 		if n, ok := maybe(r, "before", 2600); ok {
 			filter.Before = n
 		}
-		require.Equal(r, l.naive(&filter), all(r, t.Context(), x, filter))
+		require.Equal(r, l.naive(&filter), all(t.Context(), r, x, filter))
 	})
 }
 
@@ -242,18 +242,18 @@ func TestPagesWhileTheLogGrows(t *testing.T) {
 	}
 	require.Equal(t, want, got)
 	filter.Before = 0
-	require.Greater(t, len(all(t, t.Context(), x, filter)), len(want))
+	require.Greater(t, len(all(t.Context(), t, x, filter)), len(want))
 }
 
 func TestEmptyLog(t *testing.T) {
 	l := &memoryLog{}
 	x := open(t, t.TempDir(), l)
 	catchUp(t, x, l)
-	require.Empty(t, all(t, t.Context(), x, audit.QueryEntriesRequest{Limit: 10}))
-	require.Empty(t, all(t, t.Context(), x, audit.QueryEntriesRequest{From: start, Limit: 10}))
+	require.Empty(t, all(t.Context(), t, x, audit.QueryEntriesRequest{Limit: 10}))
+	require.Empty(t, all(t.Context(), t, x, audit.QueryEntriesRequest{From: start, Limit: 10}))
 	grow(t, l, 1, 3)
 	catchUp(t, x, l)
-	require.Len(t, all(t, t.Context(), x, audit.QueryEntriesRequest{Limit: 10}), 3)
+	require.Len(t, all(t.Context(), t, x, audit.QueryEntriesRequest{Limit: 10}), 3)
 }
 
 func TestUnavailableWhileBuilding(t *testing.T) {
@@ -282,7 +282,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 	for _, filter := range []audit.QueryEntriesRequest{
 		{Limit: 200}, {Patient: id(1), Limit: 200}, {From: start + 100, To: start + 2000, Limit: 200},
 	} {
-		require.Equal(t, l.naive(&filter), all(t, t.Context(), x, filter))
+		require.Equal(t, l.naive(&filter), all(t.Context(), t, x, filter))
 	}
 }
 
@@ -315,9 +315,9 @@ func TestIndexOfAnotherChain(t *testing.T) {
 			x = open(t, dir, other)
 			catchUp(t, x, other)
 			filter := audit.QueryEntriesRequest{Limit: 200}
-			require.Equal(t, other.naive(&filter), all(t, t.Context(), x, filter))
+			require.Equal(t, other.naive(&filter), all(t.Context(), t, x, filter))
 			filter.Patient = id(1)
-			require.Equal(t, other.naive(&filter), all(t, t.Context(), x, filter))
+			require.Equal(t, other.naive(&filter), all(t.Context(), t, x, filter))
 		})
 	}
 }
@@ -354,41 +354,46 @@ func TestDamagedIndexIsBuiltAnew(t *testing.T) {
 		b[at(len(b))] ^= 0xff
 		require.NoError(t, os.WriteFile(path, b, 0o600))
 	}
+	tables := func(at func(size int) int) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			t.Helper()
+			for _, path := range files(t, dir, "*.sst") {
+				spoil(t, path, at)
+			}
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, dir string)
 	}{
-		{"whole folder is gone", func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) }},
+		{"whole folder is gone", func(t *testing.T, dir string) {
+			t.Helper()
+			require.NoError(t, os.RemoveAll(dir))
+		}},
 		{"file in place of the folder", func(t *testing.T, dir string) {
+			t.Helper()
 			require.NoError(t, os.RemoveAll(filepath.Join(dir, "rows")))
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "rows"), []byte("x"), 0o600))
 		}},
 		{"manifest is empty", func(t *testing.T, dir string) {
+			t.Helper()
 			for _, path := range files(t, dir, "MANIFEST-*") {
 				require.NoError(t, os.Truncate(path, 0))
 			}
 		}},
-		{"current is garbage", func(t *testing.T, dir string) {
+		{"manifest is not the one named", func(t *testing.T, dir string) {
+			t.Helper()
 			for _, path := range files(t, dir, "marker.manifest.*") {
 				require.NoError(t, os.Rename(path, strings.TrimSuffix(path, filepath.Ext(path))+".MANIFEST-999999"))
 			}
 		}},
-		{"table is gone", func(t *testing.T, dir string) { require.NoError(t, os.Remove(files(t, dir, "*.sst")[0])) }},
-		{"table has a flipped byte in its middle", func(t *testing.T, dir string) {
-			for _, path := range files(t, dir, "*.sst") {
-				spoil(t, path, func(size int) int { return size / 2 })
-			}
+		{"table is gone", func(t *testing.T, dir string) {
+			t.Helper()
+			require.NoError(t, os.Remove(files(t, dir, "*.sst")[0]))
 		}},
-		{"table has a flipped byte at its beginning", func(t *testing.T, dir string) {
-			for _, path := range files(t, dir, "*.sst") {
-				spoil(t, path, func(int) int { return 10 })
-			}
-		}},
-		{"table has a flipped byte at its end", func(t *testing.T, dir string) {
-			for _, path := range files(t, dir, "*.sst") {
-				spoil(t, path, func(size int) int { return size - 3 })
-			}
-		}},
+		{"table has a flipped byte at its beginning", tables(func(int) int { return 10 })},
+		{"table has a flipped byte in its middle", tables(func(size int) int { return size / 2 })},
+		{"table has a flipped byte at its end", tables(func(size int) int { return size - 3 })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l, dir := newLog(t, 1, 3000), filepath.Join(t.TempDir(), "index")
@@ -426,7 +431,7 @@ func patiently(t *testing.T, x *index.Index, l *memoryLog, filter audit.QueryEnt
 		if err != nil {
 			require.ErrorIs(t, err, audit.ErrIndexBuilding)
 			catchUp(t, x, l)
-			return all(t, t.Context(), x, filter)
+			return all(t.Context(), t, x, filter)
 		}
 		found = append(found, entries...)
 		if page.Before = next; next == 0 {
@@ -482,6 +487,6 @@ func TestOnePageIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, page)
 	require.NotZero(t, next)
-	require.Equal(t, l.naive(&filter), all(t, t.Context(), x, filter))
+	require.Equal(t, l.naive(&filter), all(t.Context(), t, x, filter))
 	require.Len(t, l.naive(&filter), 1)
 }

@@ -90,7 +90,10 @@ func (r *rows) readCursor() error {
 	if r.frontier.Size_ == 0 {
 		return nil
 	}
-	last, err := r.entry(r.frontier.Size_)
+	if value, err = r.get(appendNumber([]byte{entryTag}, r.frontier.Size_)); err != nil {
+		return fmt.Errorf("entry %d: %w", r.frontier.Size_, err)
+	}
+	last, err := decode(value, r.frontier.Size_)
 	r.lastTime = last.Time
 	return err
 }
@@ -117,12 +120,8 @@ func (r *rows) get(key []byte) ([]byte, error) {
 	return value, closer.Close()
 }
 
-// entry reads an entry that must be there.
-func (r *rows) entry(sequence uint64) (audit.Entry, error) {
-	value, err := r.get(appendNumber([]byte{entryTag}, sequence))
-	if err != nil {
-		return audit.Entry{}, fmt.Errorf("entry %d: %w", sequence, err)
-	}
+// decode reads the value of an entry's row.
+func decode(value []byte, sequence uint64) (audit.Entry, error) {
 	var e audit.Entry
 	if err := e.Unmarshal(value); err != nil {
 		return audit.Entry{}, fmt.Errorf("entry %d: %w", sequence, err)

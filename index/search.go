@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble"
 
@@ -16,6 +17,9 @@ import (
 // meets it ends early and says where to go on.
 const maxSteps = 50_000
 
+// nearRows is how many rows a walk passes one by one before it seeks.
+const nearRows = 16
+
 // search answers one page, see [audit.Index].
 func (r *rows) search(ctx context.Context, filter *audit.QueryEntriesRequest) (page []audit.Entry, next uint64, err error) {
 	s := &search{ctx: ctx, steps: maxSteps}
@@ -23,10 +27,8 @@ func (r *rows) search(ctx context.Context, filter *audit.QueryEntriesRequest) (p
 		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	for _, prefix := range prefixes(filter) {
-		if err := s.open(r.db, prefix); err != nil {
-			return nil, 0, err
-		}
+	if err := s.open(r.db, filter); err != nil {
+		return nil, 0, err
 	}
 	target := s.high - 1
 	for {
@@ -37,7 +39,7 @@ func (r *rows) search(ctx context.Context, filter *audit.QueryEntriesRequest) (p
 		if len(page) == int(filter.Limit) || s.steps <= 0 {
 			return page, sequence + 1, nil
 		}
-		e, err := r.entry(sequence)
+		e, err := s.entry(sequence)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -95,30 +97,44 @@ func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
 	if filter.Hospital != 0 {
 		list = append(list, hospitalPrefix(filter.Hospital))
 	}
-	if len(list) == 0 {
-		list = append(list, []byte{entryTag})
-	}
 	return list
 }
 
-// search walks down several lists of sequences at once. The lists are read as they
-// were when the search began.
+// search walks down several lists of sequences at once, and the entries beside them.
+// All are read as they were when the search began.
 type search struct {
 	ctx       context.Context
-	lists     []*list
+	entries   *list
+	lists     []*list // the entries alone where nothing is asked
 	low, high uint64
-	// steps is how many more rows may be looked at.
+	// steps is how many more times a list may be moved.
 	steps int
 }
 
-// open adds a list.
-func (s *search) open(db *pebble.DB, prefix []byte) error {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: appendNumber(prefix, s.low), UpperBound: appendNumber(prefix, s.high)})
-	if err != nil {
+func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
+	var err error
+	if s.entries, err = s.list(db, []byte{entryTag}); err != nil {
 		return err
 	}
-	s.lists = append(s.lists, &list{it: it, prefix: prefix})
+	for _, prefix := range prefixes(filter) {
+		l, err := s.list(db, prefix)
+		if err != nil {
+			return err
+		}
+		s.lists = append(s.lists, l)
+	}
+	if len(s.lists) == 0 {
+		s.lists = []*list{s.entries}
+	}
 	return nil
+}
+
+func (s *search) list(db *pebble.DB, prefix []byte) (*list, error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: appendNumber(prefix, s.low), UpperBound: appendNumber(prefix, s.high)})
+	if err != nil {
+		return nil, err
+	}
+	return &list{it: it, prefix: prefix}, nil
 }
 
 func (s *search) close() error {
@@ -126,7 +142,22 @@ func (s *search) close() error {
 	for _, l := range s.lists {
 		err = errors.Join(err, l.it.Close())
 	}
+	if s.entries != nil && !slices.Contains(s.lists, s.entries) {
+		err = errors.Join(err, s.entries.it.Close())
+	}
 	return err
+}
+
+// entry reads an entry that must be there.
+func (s *search) entry(sequence uint64) (audit.Entry, error) {
+	at, err := s.entries.atMost(sequence)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	if at != sequence {
+		return audit.Entry{}, fmt.Errorf("entry %d is missing", sequence)
+	}
+	return decode(s.entries.it.Value(), sequence)
 }
 
 // match answers the highest sequence up to target that is in all lists, 0 for none.
@@ -165,28 +196,24 @@ type list struct {
 }
 
 // atMost answers the highest sequence up to target, 0 for none. The targets of a
-// walk never rise.
+// walk never rise. A row that is near is walked to, for a seek costs many steps.
 func (l *list) atMost(target uint64) (uint64, error) {
-	if l.at != 0 && l.at <= target {
-		return l.at, nil
-	}
-	// The next row is often the one; a seek costs several steps.
-	if l.at != 0 && !l.it.Prev() {
-		return 0, l.it.Error()
-	}
-	if l.at == 0 || l.sequence() > target {
-		if !l.it.SeekLT(appendNumber(l.prefix, target+1)) {
+	for passed := 0; l.at == 0 || l.at > target; passed++ {
+		var found bool
+		if l.at == 0 || passed == nearRows {
+			found = l.it.SeekLT(appendNumber(l.prefix, target+1))
+		} else {
+			found = l.it.Prev()
+		}
+		if !found {
 			return 0, l.it.Error()
 		}
-	}
-	if l.at = l.sequence(); l.at == 0 {
-		return 0, fmt.Errorf("malformed row %x", l.it.Key())
+		if l.at = number(l.it.Key()[len(l.prefix):]); l.at == 0 {
+			return 0, fmt.Errorf("malformed row %x", l.it.Key())
+		}
 	}
 	return l.at, nil
 }
-
-// sequence is that of the row the iterator is on.
-func (l *list) sequence() uint64 { return number(l.it.Key()[len(l.prefix):]) }
 
 // number reads eight bytes; what is no number is 0, which is no sequence.
 func number(b []byte) uint64 {
