@@ -248,7 +248,7 @@ func (m *QueryEntriesRequest) GetLimit() uint32 {
 	return 0
 }
 
-// QueryEntriesResponse is one page, newest first.
+// QueryEntriesResponse is one page, newest first. What a page costs the node is bounded, so one may be short, even empty, before the end.
 type QueryEntriesResponse struct {
 	// entries of this page.
 	Entries []Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries"`

@@ -242,7 +242,7 @@ func (x *QueryEntriesRequest) GetLimit() uint32 {
 	return 0
 }
 
-// QueryEntriesResponse is one page, newest first.
+// QueryEntriesResponse is one page, newest first. What a page costs the node is bounded, so one may be short, even empty, before the end.
 type QueryEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// entries of this page.
