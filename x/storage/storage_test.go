@@ -28,7 +28,9 @@ func TestParams(t *testing.T) {
 		valid  bool
 	}{
 		{"all domains", func(p *storage.Params) { p.Copies[0].Target = 0 }, true},
-		{"most copies", func(p *storage.Params) { p.Copies[0].Target, p.Copies[0].Minimum = storage.MaxCopies, storage.MaxCopies }, true},
+		{"most copies", func(p *storage.Params) {
+			p.Copies[0].Target, p.Copies[0].Minimum = storage.MaxCopies, storage.MaxCopies
+		}, true},
 		{"one copy", func(p *storage.Params) { p.Copies[0].Target, p.Copies[0].Minimum = 1, 1 }, true},
 		{"no minimum", func(p *storage.Params) { p.Copies[0].Minimum = 0 }, false},
 		{"minimum over target", func(p *storage.Params) { p.Copies[0].Minimum = 4 }, false},
