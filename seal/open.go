@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"runtime"
+	"sync"
 
 	"github.com/phrd/phrd/lock"
 )
@@ -327,25 +328,67 @@ func (r *Reader) Close() error {
 	return nil
 }
 
-// At returns an io.ReaderAt over the file, whose calls may run at the same time. Each
-// reads whole leaves: who reads forwards in small steps uses Reader.
-func (o *Object) At(ctx context.Context) io.ReaderAt { return readerAt{o, ctx} }
+// At returns an io.ReaderAt over the file, whose calls may run at the same time. It
+// keeps the leaf that it read last, so that small steps within one leaf read it once.
+func (o *Object) At(ctx context.Context) io.ReaderAt { return &readerAt{object: o, ctx: ctx} }
 
 type readerAt struct {
 	object *Object
 	ctx    context.Context //nolint:containedctx // io.ReaderAt takes none
+
+	mu    sync.Mutex
+	last  uint64
+	plain []byte // of leaf last; nil before the first
 }
 
 // ReadAt implements io.ReaderAt.
-func (a readerAt) ReadAt(p []byte, offset int64) (int, error) {
+func (a *readerAt) ReadAt(p []byte, offset int64) (int, error) {
 	if offset < 0 {
 		return 0, errors.New("negative offset")
 	}
-	r := a.object.Reader(a.ctx, uint64(offset), uint64(len(p)))
+	from := uint64(offset)
+	if len(p) == 0 || from >= a.object.Size() {
+		return 0, a.object.end(from, p)
+	}
+	if i := from / ChunkSize; (from+uint64(len(p))-1)/ChunkSize == i {
+		plain, err := a.leaf(i)
+		if err != nil {
+			return 0, err
+		}
+		n := copy(p, plain[from%ChunkSize:])
+		return n, a.object.end(from, p)
+	}
+	r := a.object.Reader(a.ctx, from, uint64(len(p)))
 	defer r.Close()
 	n, err := io.ReadFull(r, p)
 	if errors.Is(err, io.ErrUnexpectedEOF) && r.left == 0 {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// end is io.EOF where a read of p from an offset on reaches past the file.
+func (o *Object) end(from uint64, p []byte) error {
+	if from > o.Size() || uint64(len(p)) > o.Size()-from {
+		return io.EOF
+	}
+	return nil
+}
+
+// leaf returns the file's bytes in a leaf, from memory where it was the last one read.
+func (a *readerAt) leaf(i uint64) ([]byte, error) {
+	a.mu.Lock()
+	last, plain := a.last, a.plain
+	a.mu.Unlock()
+	if plain != nil && last == i {
+		return plain, nil
+	}
+	plain, err := a.object.leaf(a.ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	a.last, a.plain = i, plain
+	a.mu.Unlock()
+	return plain, nil
 }
