@@ -26,7 +26,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/phrd
-	go build -trimpath -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
+	go build -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
 
 .PHONY: demo
 demo: build ## build, then run four hospitals on this machine (ARGS="--once" and others)
@@ -67,7 +67,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 .PHONY: bench
 bench: ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
-	@go build -trimpath -o bin/bench ./internal/bench
+	@go build -o bin/bench ./internal/bench
 	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md)
 
 .PHONY: proto
