@@ -111,8 +111,16 @@ func OpenCapsule(rk *lock.PrivateKey, n lock.Network, unlock [32]byte, asked []A
 		return nil, fmt.Errorf("%w: %w", ErrCapsule, err)
 	}
 	defer clear(plain)
+	if err := decodeCapsule(plain, asked, count, halves); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCapsule, err)
+	}
+	return halves, nil
+}
+
+// decodeCapsule reads the halves of count versions of those asked for.
+func decodeCapsule(plain []byte, asked []Asked, count int, halves []*Half) error {
 	if len(plain) != 8+count*entrySize || binary.BigEndian.Uint64(plain) != uint64(count) {
-		return nil, fmt.Errorf("%w: %d bytes, want %d versions", ErrCapsule, len(plain), count)
+		return fmt.Errorf("%d bytes, want %d versions", len(plain), count)
 	}
 	rest := plain[8:]
 	for i, v := range asked {
@@ -122,13 +130,13 @@ func OpenCapsule(rk *lock.PrivateKey, n lock.Network, unlock [32]byte, asked []A
 		entry := rest[:entrySize]
 		rest = rest[entrySize:]
 		if lock.ID(entry[:16]) != v.Record || binary.BigEndian.Uint64(entry[16:24]) != v.Version {
-			return nil, fmt.Errorf("%w: version %d of the proposal is missing or out of order", ErrCapsule, i+1)
+			return fmt.Errorf("version %d of the proposal is missing or out of order", i+1)
 		}
 		p, err := HalfFromBytes(entry[24:])
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCapsule, err)
+			return err
 		}
 		halves[i] = &p
 	}
-	return halves, nil
+	return nil
 }

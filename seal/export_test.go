@@ -219,3 +219,13 @@ func OpenBox(k lock.Point, e [64]byte, box []byte) error {
 func LockWith(t Terms, ref Ref, dek DEK, random io.Reader) (*Locked, error) {
 	return lockVersion(t, ref, dek, random)
 }
+
+// DecodeCapsule reads the plaintext of a capsule.
+func DecodeCapsule(plain []byte, asked []Asked) ([]*Half, error) {
+	count, err := checkAsked(asked)
+	if err != nil {
+		return nil, err
+	}
+	halves := make([]*Half, len(asked))
+	return halves, decodeCapsule(plain, asked, count, halves)
+}
