@@ -1,0 +1,132 @@
+package home
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// Accept makes the home a member of the network of a genesis, which must have the agreed hash (64 hex digits) and name this home's
+// keys as those of a member. share is the file of the member's dealt share; it may be empty where the genesis has none for it.
+// The round key that received the share is erased. Errors are ErrWrongHash, ErrWrongGenesis, ErrWrongShare, and ErrExists where the
+// home has accepted another genesis.
+func (h Home) Accept(store *keys.Store, genesis, hash, share string) (*Genesis, consortium.Member, error) {
+	fail := func(err error) (*Genesis, consortium.Member, error) {
+		return nil, consortium.Member{}, fmt.Errorf("accept genesis: %w", err)
+	}
+	g, err := ReadGenesis(genesis)
+	if err != nil {
+		return fail(err)
+	}
+	if got := HashText(g.Hash); !strings.EqualFold(got, hash) {
+		return fail(fmt.Errorf("%w: %s, agreed on %s", ErrWrongHash, got, hash))
+	}
+	member, err := h.self(g)
+	if err != nil {
+		return fail(err)
+	}
+	switch accepted, err := os.ReadFile(h.Genesis()); {
+	case err == nil && !bytes.Equal(accepted, g.Text):
+		return fail(fmt.Errorf("%s: another genesis %w", h.Genesis(), ErrExists))
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return fail(err)
+	}
+	if err := acceptShare(store, g, member, share); err != nil {
+		return fail(err)
+	}
+	door := NewDoor(member.GatewayUrl, member.GatewayFingerprint, g.ChainID, g.ID[:])
+	if err := WriteDoor(h.dir, door); err != nil {
+		return fail(err)
+	}
+	// The genesis comes last: with it the home is ready to start.
+	if err := writeFile(h.Genesis(), g.Text); err != nil {
+		return fail(err)
+	}
+	return g, member, nil
+}
+
+// self finds the member of the genesis that this home is, and checks that it says what this home declared.
+func (h Home) self(g *Genesis) (consortium.Member, error) {
+	_, declared, err := ReadMember(h.Member())
+	if err != nil {
+		return consortium.Member{}, err
+	}
+	for _, m := range g.Consortium.Members {
+		if !bytes.Equal(m.ConsensusKey, declared.ConsensusKey) {
+			continue
+		}
+		want := declared.Found(m.Number, m.Number, m.Since).Member
+		said, err := m.Marshal()
+		if err != nil {
+			return consortium.Member{}, err
+		}
+		declaredBytes, err := want.Marshal()
+		if err != nil {
+			return consortium.Member{}, err
+		}
+		if !bytes.Equal(said, declaredBytes) {
+			return consortium.Member{}, fmt.Errorf("%w: it does not say of %q what this home's member.json says", ErrWrongGenesis, declared.Name)
+		}
+		return m, nil
+	}
+	return consortium.Member{}, fmt.Errorf("%w: this home's consensus key %s is no member's", ErrWrongGenesis, hex.EncodeToString(declared.ConsensusKey))
+}
+
+// acceptShare keeps the member's dealt share and erases the round key, whose only use it was. It may be repeated.
+func acceptShare(store *keys.Store, g *Genesis, member consortium.Member, path string) error {
+	if path != "" {
+		if err := takeShare(store, g, member, path); err != nil {
+			return err
+		}
+	}
+	for _, k := range g.Custody.Keys {
+		holder, ok := g.holder(k, member.Number)
+		if !ok {
+			continue
+		}
+		kept, err := store.Share(lock.KeyKind(k.Kind), k.Generation, k.ShareEpoch)
+		if errors.Is(err, keys.ErrNotFound) {
+			return fmt.Errorf("%w: the genesis names this hospital as a holder, and its share is missing", ErrWrongShare)
+		}
+		if err != nil {
+			return err
+		}
+		if kept.Network != g.ID || kept.Index != member.Number || !bytes.Equal(kept.Scalar.Public().Bytes(), holder.PublicShare) {
+			return fmt.Errorf("%w: another share of that key is kept already", ErrWrongShare)
+		}
+	}
+	if err := store.Delete(firstRound); err != nil && !errors.Is(err, keys.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// takeShare opens the file of a share and keeps the share, unless one is kept already.
+func takeShare(store *keys.Store, g *Genesis, member consortium.Member, path string) error {
+	sealed, err := readShare(path)
+	if err != nil {
+		return err
+	}
+	if _, err := store.Get(keys.ShareName(lock.KeyKind(sealed.Kind), sealed.Generation, sealed.Epoch)); err == nil {
+		return nil
+	}
+	round, err := store.Hybrid(firstRound)
+	if errors.Is(err, keys.ErrNotFound) {
+		return fmt.Errorf("%w: the round key that opens it was erased", ErrWrongShare)
+	}
+	if err != nil {
+		return err
+	}
+	share, err := sealed.open(round, g, member.Number)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return store.PutShare(share)
+}

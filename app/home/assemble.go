@@ -1,0 +1,261 @@
+package home
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	cometproto "github.com/cometbft/cometbft/proto/tendermint/types"
+	comettypes "github.com/cometbft/cometbft/types"
+	genutil "github.com/cosmos/cosmos-sdk/x/genutil/types"
+
+	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
+)
+
+// Limits of one block at the first block; a vote may change them within bounds.
+const (
+	BlockMaxBytes = 2 << 20
+	BlockMaxGas   = 200_000_000
+)
+
+// Network is a network that was assembled and has not begun.
+type Network struct {
+	ChainID string
+	ID      lock.Network
+	// Genesis is the text of genesis.json and Hash its SHA-256, on which all hospitals must agree.
+	Genesis []byte
+	Hash    [sha256.Size]byte
+	// Consortium is the members at the first block, in the order of their numbers.
+	Consortium *consortium.GenesisState
+	// Key is the records key, and Shares are its shares, sealed to each member's round key, in the order of the members.
+	Key    custody.Key
+	Shares []SealedShare
+}
+
+// Assemble makes the first state of a network of the hospitals that signed these declarations: the same for the same inputs in any
+// order, but for the records key. That key is dealt here: whoever runs Assemble could keep it. The errors are those of
+// consortium.Found.
+func Assemble(chainID string, at time.Time, members []consortium.SignedDeclaration) (*Network, error) {
+	if err := checkChainID(chainID); err != nil {
+		return nil, err
+	}
+	at = at.UTC().Truncate(time.Second)
+	founded, err := consortium.Found(chainID, at.Unix(), members)
+	if err != nil {
+		return nil, fmt.Errorf("assemble network: %w", err)
+	}
+	id, err := lock.NetworkFromBytes(founded.NetworkId)
+	if err != nil {
+		return nil, fmt.Errorf("assemble network: %w", err)
+	}
+	n := &Network{ChainID: chainID, ID: id, Consortium: founded}
+	keys, err := n.deal(members, at)
+	if err != nil {
+		return nil, fmt.Errorf("assemble network: %w", err)
+	}
+	if n.Genesis, err = encodeGenesis(chainID, at, founded, keys); err != nil {
+		return nil, fmt.Errorf("assemble network: %w", err)
+	}
+	n.Hash = sha256.Sum256(n.Genesis)
+	return n, nil
+}
+
+// checkChainID takes what wallets take for a chain id.
+func checkChainID(id string) error {
+	if len(id) == 0 || len(id) > 32 {
+		return fmt.Errorf("chain id %q: 1 to 32 characters", id)
+	}
+	for _, c := range id {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return fmt.Errorf("chain id %q: lower-case letters, digits and dashes, such as phrd-1", id)
+		}
+	}
+	return nil
+}
+
+// deal makes the records key and seals its shares.
+func (n *Network) deal(members []consortium.SignedDeclaration, at time.Time) (*custody.GenesisState, error) {
+	round := map[string]lock.PublicKey{} // by consensus key
+	for _, m := range members {
+		d, err := consortium.ParseDeclaration(m.Declaration)
+		if err != nil {
+			return nil, err
+		}
+		if round[string(d.ConsensusKey)], err = lock.ParsePublicKey(d.RoundKey); err != nil {
+			return nil, err
+		}
+	}
+	indexes := make([]uint64, len(n.Consortium.Members))
+	for i, m := range n.Consortium.Members {
+		indexes[i] = m.Number
+	}
+	threshold := custody.Threshold(custody.KEY_KIND_RECORDS, uint64(len(indexes)))
+	dealt, err := lock.Deal(threshold, indexes, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	n.Key = custody.Key{
+		Kind: custody.KEY_KIND_RECORDS, Generation: 1, PublicKey: dealt.X.Bytes(), Origin: custody.ORIGIN_DEALT,
+		Threshold: threshold, ShareEpoch: 1, Since: at.Unix(),
+	}
+	state := custody.DefaultGenesis()
+	state.Keys = []custody.Key{n.Key}
+	for i, h := range dealt.Holders {
+		state.Holders = append(state.Holders, custody.Holder{
+			Kind: n.Key.Kind, Generation: n.Key.Generation, ShareEpoch: n.Key.ShareEpoch,
+			Index: h.Index, PublicShare: h.X.Bytes(), Confirmed: true,
+		})
+		member := n.Consortium.Members[i]
+		sealed, err := sealShare(n.ID, n.Key, dealt.Shares[i], round[string(member.ConsensusKey)])
+		if err != nil {
+			return nil, err
+		}
+		n.Shares = append(n.Shares, sealed)
+	}
+	return state, state.Validate()
+}
+
+// encodeGenesis is the text of genesis.json.
+func encodeGenesis(chainID string, at time.Time, members *consortium.GenesisState, keys *custody.GenesisState) ([]byte, error) {
+	codec, state, err := app.DefaultGenesis()
+	if err != nil {
+		return nil, err
+	}
+	if state[consortium.ModuleName], err = codec.MarshalJSON(members); err != nil {
+		return nil, err
+	}
+	if state[custody.ModuleName], err = codec.MarshalJSON(keys); err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(state) // sorts the modules
+	if err != nil {
+		return nil, err
+	}
+	params := comettypes.DefaultConsensusParams()
+	params.Block.MaxBytes = BlockMaxBytes
+	params.Block.MaxGas = BlockMaxGas
+	genesis := &genutil.AppGenesis{
+		AppName: app.Name, GenesisTime: at, ChainID: chainID, InitialHeight: 1, AppState: encoded,
+		Consensus: genutil.NewConsensusGenesis(params.ToProto(), nil),
+	}
+	if err := genesis.ValidateAndComplete(); err != nil {
+		return nil, err
+	}
+	compact, err := json.Marshal(genesis)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// Genesis is a genesis.json that was read and is valid.
+type Genesis struct {
+	ChainID    string
+	Time       time.Time
+	ID         lock.Network
+	Hash       [sha256.Size]byte
+	Text       []byte
+	Consortium consortium.GenesisState
+	Custody    custody.GenesisState
+	Params     cometproto.ConsensusParams
+}
+
+// maxGenesis is how many bytes a genesis.json has at most.
+const maxGenesis = 64 << 20
+
+// ReadGenesis reads a genesis.json and checks the state of every module in it. The error is ErrWrongGenesis where it is not valid.
+func ReadGenesis(path string) (*Genesis, error) {
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if stat.Size() > maxGenesis {
+		return nil, fmt.Errorf("%s: %w: %d bytes, at most %d", path, ErrWrongGenesis, stat.Size(), maxGenesis)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	g, err := parseGenesis(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrWrongGenesis, err)
+	}
+	return g, nil
+}
+
+func parseGenesis(text []byte) (*Genesis, error) {
+	file, err := genutil.AppGenesisFromReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if err := file.ValidateAndComplete(); err != nil {
+		return nil, err
+	}
+	if err := checkChainID(file.ChainID); err != nil {
+		return nil, err
+	}
+	var state map[string]json.RawMessage
+	if err := json.Unmarshal(file.AppState, &state); err != nil {
+		return nil, err
+	}
+	codec, err := app.ValidateGenesis(state)
+	if err != nil {
+		return nil, err
+	}
+	g := &Genesis{ChainID: file.ChainID, Time: file.GenesisTime, Hash: sha256.Sum256(text), Text: text, Params: file.Consensus.Params.ToProto()}
+	if err := codec.UnmarshalJSON(state[consortium.ModuleName], &g.Consortium); err != nil {
+		return nil, err
+	}
+	if err := codec.UnmarshalJSON(state[custody.ModuleName], &g.Custody); err != nil {
+		return nil, err
+	}
+	if len(g.Consortium.Members) == 0 {
+		return nil, errors.New("it has no members")
+	}
+	if g.ID, err = lock.NetworkFromBytes(g.Consortium.NetworkId); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// Write writes genesis.json and one file for each member's share into folder dir, which is created where it is not there, and
+// returns their paths. The shares are sealed: only the member's home opens its own.
+func (n *Network) Write(dir string) (genesis string, shares []string, err error) {
+	if err := os.MkdirAll(dir, folderMode); err != nil {
+		return "", nil, fmt.Errorf("write network: %w", err)
+	}
+	genesis = filepath.Join(dir, "genesis.json")
+	if err := writeFile(genesis, n.Genesis); err != nil {
+		return "", nil, fmt.Errorf("write network: %w", err)
+	}
+	for _, s := range n.Shares {
+		text, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return "", nil, fmt.Errorf("write network: %w", err)
+		}
+		path := filepath.Join(dir, fmt.Sprintf("share-%d.json", s.Index))
+		if err := writeFile(path, append(text, '\n')); err != nil {
+			return "", nil, fmt.Errorf("write network: %w", err)
+		}
+		shares = append(shares, path)
+	}
+	return genesis, shares, nil
+}
+
+// HashText is the hash of a genesis as people compare it, 64 hex digits.
+func HashText(hash [sha256.Size]byte) string { return hex.EncodeToString(hash[:]) }

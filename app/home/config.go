@@ -1,0 +1,205 @@
+package home
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"text/template"
+	"time"
+
+	cometconfig "github.com/cometbft/cometbft/config"
+	"github.com/cosmos/cosmos-sdk/client/flags"
+	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
+	"github.com/spf13/viper"
+)
+
+// Default ports. The first three listen for other hospitals and people, the others on loopback only.
+const (
+	PortComet   = 26656
+	PortLibp2p  = 4001
+	PortGateway = 8443
+	PortRPC     = 26657
+	PortGRPC    = 9090
+	PortREST    = 1317
+)
+
+const (
+	loopback = "127.0.0.1"
+	// MaxTxBytes is the longest transaction that a node takes; blobs never ride in transactions.
+	MaxTxBytes = 64 << 10
+	// queryGasLimit bounds what one query may read: some 15 MB.
+	queryGasLimit = 50_000_000
+	// snapshotInterval is how many blocks lie between two snapshots of the state.
+	snapshotInterval = 1000
+	// emptyBlocks is the time between two blocks that nobody asked for: they carry the clock on.
+	emptyBlocks = 5 * time.Second
+)
+
+// Services is the section [phrd] of app.toml: what runs around the chain.
+type Services struct {
+	// GatewayListen is the host:port on which the gateway listens.
+	GatewayListen string `mapstructure:"gateway_listen"`
+	// Libp2pListen is the multiaddr on which the blob node listens.
+	Libp2pListen string `mapstructure:"libp2p_listen"`
+	// CORSOrigins are the origins of pages on other hosts that may call the gateway.
+	CORSOrigins []string `mapstructure:"cors_origins"`
+	// Capacity is how many bytes of blobs the server stores at most.
+	Capacity uint64 `mapstructure:"capacity"`
+}
+
+// Validate returns an error where a setting is missing or not of its form.
+func (s Services) Validate() error {
+	if _, _, err := net.SplitHostPort(s.GatewayListen); err != nil {
+		return fmt.Errorf("[phrd] gateway_listen: %w", err)
+	}
+	if s.Libp2pListen == "" {
+		return errors.New("[phrd] libp2p_listen is missing")
+	}
+	if s.Capacity == 0 {
+		return errors.New("[phrd] capacity is missing")
+	}
+	return nil
+}
+
+const servicesTemplate = `
+###############################################################################
+###                          What runs around the chain                     ###
+###############################################################################
+
+[phrd]
+
+# Address on which the gateway listens, the only port for people and applications.
+gateway_listen = "{{ .Phrd.GatewayListen }}"
+
+# Multiaddr on which the blob node listens for the blob nodes of other hospitals.
+libp2p_listen = "{{ .Phrd.Libp2pListen }}"
+
+# Origins of pages on other hosts that may call the gateway, such as ["https://portal.hospital.example"].
+cors_origins = [{{ range .Phrd.CORSOrigins }}{{ printf "%q, " . }}{{ end }}]
+
+# Bytes of blobs that this server stores at most.
+capacity = {{ .Phrd.Capacity }}
+`
+
+// appConfig is app.toml.
+type appConfig struct {
+	serverconfig.Config `mapstructure:",squash"`
+	Phrd                Services `mapstructure:"phrd"`
+}
+
+// Config is what the files in config/ say.
+type Config struct {
+	Comet    *cometconfig.Config
+	App      serverconfig.Config
+	Services Services
+	// Options are the settings of both files by name, as the application reads them.
+	Options *viper.Viper
+}
+
+// Config reads config.toml and app.toml. The error tells the file and what is wrong in it.
+func (h Home) Config() (Config, error) {
+	options := viper.New()
+	for _, path := range []string{h.CometConfig(), h.AppConfig()} {
+		file := viper.New()
+		file.SetConfigFile(path)
+		if err := file.ReadInConfig(); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", path, err)
+		}
+		if err := options.MergeConfigMap(file.AllSettings()); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	options.Set(flags.FlagHome, h.dir)
+
+	c := Config{Comet: cometconfig.DefaultConfig(), Options: options}
+	if err := options.Unmarshal(c.Comet); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.CometConfig(), err)
+	}
+	c.Comet.SetRoot(h.dir)
+	if err := c.Comet.ValidateBasic(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.CometConfig(), err)
+	}
+	var err error
+	if c.App, err = serverconfig.GetConfig(options); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
+	}
+	if err := c.App.ValidateBasic(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
+	}
+	if err := options.UnmarshalKey("phrd", &c.Services); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
+	}
+	if err := c.Services.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
+	}
+	return c, nil
+}
+
+// newConfig is what a new home's files say: only the ports of other hospitals and people are open, and only for those whom the
+// chain's state names.
+func newConfig(o Options) (*cometconfig.Config, appConfig) {
+	comet := cometconfig.DefaultConfig()
+	comet.Moniker = o.Hospital
+	comet.LogLevel = "consensus:error,state:error,p2p:error,mempool:error,txindex:error,pubsub:error,events:error,blocksync:error,statesync:error,*:info"
+	comet.FilterPeers = true
+	comet.P2P.ListenAddress = "tcp://" + net.JoinHostPort(o.Listen, o.port(PortComet))
+	comet.P2P.ExternalAddress = net.JoinHostPort(o.Host, o.port(PortComet))
+	comet.P2P.PexReactor = false
+	// Who may connect is decided by identity, not by address: members may share one, or have one that is not routed.
+	comet.P2P.AddrBookStrict = false
+	comet.P2P.AllowDuplicateIP = true
+	comet.P2P.MaxNumInboundPeers = 512
+	comet.RPC.ListenAddress = "tcp://" + net.JoinHostPort(loopback, o.port(PortRPC))
+	comet.RPC.PprofListenAddress = ""
+	comet.Mempool.MaxTxBytes = MaxTxBytes
+	comet.Consensus.CreateEmptyBlocks = false
+	comet.Consensus.CreateEmptyBlocksInterval = emptyBlocks
+	comet.Consensus.TimeoutCommit = time.Second
+	if o.Fast {
+		comet.Consensus.TimeoutCommit = 100 * time.Millisecond
+		comet.Consensus.TimeoutPropose = 500 * time.Millisecond
+	}
+
+	app := appConfig{Config: *serverconfig.DefaultConfig()}
+	app.MinGasPrices = "0uphrd"
+	app.QueryGasLimit = queryGasLimit
+	app.API.Enable = true
+	app.API.Address = "tcp://" + net.JoinHostPort(loopback, o.port(PortREST))
+	app.API.MaxOpenConnections = 256
+	app.GRPC.Address = net.JoinHostPort(loopback, o.port(PortGRPC))
+	app.GRPCWeb.Enable = false
+	app.StateSync.SnapshotInterval = snapshotInterval
+	app.StateSync.SnapshotKeepRecent = 2
+	app.Phrd = Services{
+		GatewayListen: net.JoinHostPort(o.Listen, o.port(PortGateway)),
+		Libp2pListen:  multiaddr(o.Listen, o.port(PortLibp2p)),
+		Capacity:      o.Capacity,
+	}
+	return comet, app
+}
+
+// encode returns the text of app.toml.
+func (c appConfig) encode() ([]byte, error) {
+	text, err := template.New("app.toml").Parse(serverconfig.DefaultConfigTemplate + servicesTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = text.Execute(&out, c)
+	return out.Bytes(), err
+}
+
+func (o Options) port(base int) string { return strconv.Itoa(base + o.PortOffset) }
+
+// multiaddr is the TCP multiaddr of a host, which is an IP address or a name.
+func multiaddr(host, port string) string {
+	kind := "dns"
+	if ip := net.ParseIP(host); ip != nil && ip.To4() != nil {
+		kind = "ip4"
+	} else if ip != nil {
+		kind = "ip6"
+	}
+	return "/" + kind + "/" + host + "/tcp/" + port
+}

@@ -1,0 +1,246 @@
+package home
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	cometconfig "github.com/cometbft/cometbft/config"
+	cometed25519 "github.com/cometbft/cometbft/crypto/ed25519"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// Names of the accounts of a new home.
+const (
+	AccountNode  = "node"
+	AccountAdmin = "admin"
+)
+
+// Names of the first keys of a new home that change with time.
+const (
+	firstVault = keys.HospitalVaultPrefix + "1"
+	firstRound = keys.RoundPrefix + "1"
+)
+
+// Options say what a new home is to be.
+type Options struct {
+	// Hospital is the hospital's name, Site its first site, TimeZone that site's IANA time zone.
+	Hospital, Site, TimeZone string
+	// Host is the name or address at which other hospitals and people reach the server.
+	Host string
+	// Listen is the address to listen on.
+	Listen string
+	// PortOffset is added to every port, so that several homes fit on one machine.
+	PortOffset int
+	// Capacity is how many bytes of blobs the server stores at most.
+	Capacity uint64
+	// Fast makes blocks follow each other as fast as one machine can, for demonstrations and tests.
+	Fast bool
+	// Passphrase encrypts the keys.
+	Passphrase []byte
+	// KeyOptions change how the key store is created; tests lower the work of its passphrase hash.
+	KeyOptions []keys.Option
+}
+
+func (o Options) validate() error {
+	if ip := net.ParseIP(o.Listen); ip == nil {
+		return fmt.Errorf("listen: %q is no IP address", o.Listen)
+	}
+	if o.PortOffset < 0 || o.PortOffset > 60000-PortComet {
+		return fmt.Errorf("port offset %d, 0 to %d", o.PortOffset, 60000-PortComet)
+	}
+	if _, err := time.LoadLocation(o.TimeZone); err != nil || o.TimeZone == "" || o.TimeZone == "Local" {
+		return fmt.Errorf("time zone: %q is no IANA name such as Europe/Vienna", o.TimeZone)
+	}
+	return nil
+}
+
+// Create makes a home in folder dir, which must be empty or not there: all keys, the configuration, and member.json signed by
+// every key. The home appears whole or not at all. Errors are ErrExists, keys.ErrPassphrase for a passphrase that is too short,
+// and consortium.ErrInvalidDeclaration.
+func Create(dir string, o Options) (Home, consortium.Declaration, error) {
+	fail := func(err error) (Home, consortium.Declaration, error) {
+		return Home{}, consortium.Declaration{}, fmt.Errorf("create home: %w", err)
+	}
+	if err := o.validate(); err != nil {
+		return fail(err)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fail(err)
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fail(fmt.Errorf("%s: %w", dir, ErrExists))
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), folderMode); err != nil {
+		return fail(err)
+	}
+	made, err := os.MkdirTemp(filepath.Dir(dir), ".partial-"+filepath.Base(dir)+"-") // created 0700
+	if err != nil {
+		return fail(err)
+	}
+	declaration, err := fill(Home{dir: made}, o)
+	if err == nil {
+		err = os.Rename(made, dir)
+	}
+	if err != nil {
+		return fail(errors.Join(err, os.RemoveAll(made)))
+	}
+	if err := syncFolder(filepath.Dir(dir)); err != nil {
+		return fail(err)
+	}
+	return Home{dir: dir}, declaration, nil
+}
+
+// fill writes everything into the folder of a new home.
+func fill(h Home, o Options) (consortium.Declaration, error) {
+	for _, dir := range []string{h.config(""), h.Data(), h.Blobs(), h.Index(), h.Gateway()} {
+		if err := os.Mkdir(dir, folderMode); err != nil {
+			return consortium.Declaration{}, err
+		}
+	}
+	certificate, key, fingerprint, err := newCertificate(o.Hospital, certificateHosts(o), time.Now())
+	if err != nil {
+		return consortium.Declaration{}, err
+	}
+	comet, app := newConfig(o)
+	appText, err := app.encode()
+	if err != nil {
+		return consortium.Declaration{}, err
+	}
+	cometconfig.WriteConfigFile(h.CometConfig(), comet)
+	for path, content := range map[string][]byte{
+		h.AppConfig(): appText, h.GatewayCertificate(): certificate, h.GatewayKey(): key,
+	} {
+		if err := writeFile(path, content); err != nil {
+			return consortium.Declaration{}, err
+		}
+	}
+
+	by, vault, round, err := newKeys(h, o)
+	if err != nil {
+		return consortium.Declaration{}, err
+	}
+	declaration := consortium.Declaration{
+		Name: o.Hospital, Site: o.Site, TimeZone: o.TimeZone,
+		ConsensusKey: publicKey(by.consensus), CometKey: publicKey(by.comet), CometAddress: comet.P2P.ExternalAddress,
+		Libp2PKey: publicKey(by.libp2p), Libp2PAddress: multiaddr(o.Host, o.port(PortLibp2p)),
+		NodeKey: by.node.PublicKey(), AdminKey: by.admin.PublicKey(),
+		VaultKey: vault.Bytes(), RoundKey: round.Bytes(),
+		GatewayUrl: "https://" + net.JoinHostPort(o.Host, o.port(PortGateway)), GatewayFingerprint: fingerprint,
+		Capacity: o.Capacity,
+	}
+	signed, err := by.sign(declaration)
+	if err != nil {
+		return consortium.Declaration{}, err
+	}
+	member, err := encodeMember(signed)
+	if err != nil {
+		return consortium.Declaration{}, err
+	}
+	return declaration, writeFile(h.Member(), member)
+}
+
+// newKeys makes every key of a new home.
+func newKeys(h Home, o Options) (by signers, vault, round lock.PublicKey, err error) {
+	validator := privval.GenFilePV(h.ConsensusKey(), h.ConsensusState())
+	consensus, ok := validator.Key.PrivKey.(cometed25519.PrivKey)
+	if !ok {
+		return by, vault, round, fmt.Errorf("consensus key is of type %s", validator.Key.PrivKey.Type())
+	}
+	validator.Save()
+	by.consensus = ed25519.PrivateKey(consensus)
+	if _, by.comet, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return by, vault, round, err
+	}
+	node := p2p.NodeKey{PrivKey: cometed25519.PrivKey(by.comet)}
+	if err := node.SaveAs(h.NodeKey()); err != nil {
+		return by, vault, round, err
+	}
+
+	store, err := keys.Create(h.Keys(), o.Passphrase, o.KeyOptions...)
+	if err != nil {
+		return by, vault, round, err
+	}
+	if _, by.libp2p, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return by, vault, round, err
+	}
+	if err := store.Put(keys.Libp2p, by.libp2p.Seed()); err != nil {
+		return by, vault, round, err
+	}
+	if by.node, err = store.NewAccount(AccountNode); err != nil {
+		return by, vault, round, err
+	}
+	if by.admin, err = store.NewAccount(AccountAdmin); err != nil {
+		return by, vault, round, err
+	}
+	if vault, err = newHybrid(store, firstVault); err != nil {
+		return by, vault, round, err
+	}
+	round, err = newHybrid(store, firstRound)
+	return by, vault, round, err
+}
+
+// newHybrid draws an X-Wing key and keeps its seed.
+func newHybrid(store *keys.Store, name string) (lock.PublicKey, error) {
+	key, err := lock.GeneratePrivateKey(rand.Reader)
+	if err != nil {
+		return lock.PublicKey{}, err
+	}
+	return key.Public(), store.Put(name, key.Seed())
+}
+
+func publicKey(key ed25519.PrivateKey) []byte {
+	return append([]byte(nil), key[ed25519.PrivateKeySize-ed25519.PublicKeySize:]...)
+}
+
+// certificateHosts are the names that the gateway's certificate speaks for.
+func certificateHosts(o Options) []string {
+	hosts := []string{o.Host}
+	for _, local := range []string{"localhost", loopback} {
+		if local != o.Host {
+			hosts = append(hosts, local)
+		}
+	}
+	return hosts
+}
+
+// Door is client.json: the gateway that commands talk to, and how to know it. It is public.
+type Door struct {
+	Gateway     string `json:"gateway"`
+	Fingerprint string `json:"fingerprint"`
+	ChainID     string `json:"chain_id"`
+	NetworkID   string `json:"network_id"`
+}
+
+// WriteDoor writes client.json into folder dir.
+func WriteDoor(dir string, d Door) error {
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write client.json: %w", err)
+	}
+	if err := writeFile(Home{dir: dir}.Client(), append(text, '\n')); err != nil {
+		return fmt.Errorf("write client.json: %w", err)
+	}
+	return nil
+}
+
+// NewDoor is the door to a gateway of a network.
+func NewDoor(gateway string, fingerprint []byte, chainID string, networkID []byte) Door {
+	return Door{Gateway: gateway, Fingerprint: hex.EncodeToString(fingerprint), ChainID: chainID, NetworkID: hex.EncodeToString(networkID)}
+}

@@ -1,0 +1,94 @@
+package home
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/wallet"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// signers are the keys of a declaration that can sign.
+type signers struct {
+	consensus, comet, libp2p ed25519.PrivateKey
+	node, admin              *wallet.Key
+}
+
+// sign makes a member.json of a declaration: every key that can sign signs it.
+func (s signers) sign(d consortium.Declaration) (consortium.SignedDeclaration, error) {
+	encoded, err := d.Marshal()
+	if err != nil {
+		return consortium.SignedDeclaration{}, fmt.Errorf("sign declaration: %w", err)
+	}
+	digest := consortium.DeclarationDigest(encoded)
+	signed := consortium.SignedDeclaration{
+		Declaration:        encoded,
+		ConsensusSignature: ed25519.Sign(s.consensus, digest),
+		CometSignature:     ed25519.Sign(s.comet, digest),
+		Libp2PSignature:    ed25519.Sign(s.libp2p, digest),
+		NodeSignature:      s.node.Sign(digest),
+		AdminSignature:     s.admin.Sign(digest),
+	}
+	if _, err := signed.Open(); err != nil {
+		return consortium.SignedDeclaration{}, err
+	}
+	return signed, nil
+}
+
+// encodeMember is the text of member.json.
+func encodeMember(s consortium.SignedDeclaration) ([]byte, error) {
+	compact, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(&consortiumv1.SignedDeclaration{
+		Declaration: s.Declaration, ConsensusSignature: s.ConsensusSignature, CometSignature: s.CometSignature,
+		Libp2PSignature: s.Libp2PSignature, NodeSignature: s.NodeSignature, AdminSignature: s.AdminSignature,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode member.json: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "", "  "); err != nil {
+		return nil, fmt.Errorf("encode member.json: %w", err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// maxMember is how many bytes a member.json has at most.
+const maxMember = 64 << 10
+
+// ReadMember reads a member.json and checks every signature in it. The error is ErrDamaged for what is none, else that of
+// consortium.SignedDeclaration.Open.
+func ReadMember(path string) (consortium.SignedDeclaration, consortium.Declaration, error) {
+	fail := func(err error) (consortium.SignedDeclaration, consortium.Declaration, error) {
+		return consortium.SignedDeclaration{}, consortium.Declaration{}, fmt.Errorf("%s: %w", path, err)
+	}
+	stat, err := os.Stat(path)
+	if err != nil {
+		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
+	}
+	if stat.Size() > maxMember {
+		return fail(fmt.Errorf("%w: %d bytes, at most %d", ErrDamaged, stat.Size(), maxMember))
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
+	}
+	var read consortiumv1.SignedDeclaration
+	if err := protojson.Unmarshal(content, &read); err != nil {
+		return fail(fmt.Errorf("%w: not a member.json: %w", ErrDamaged, err))
+	}
+	signed := consortium.SignedDeclaration{
+		Declaration: read.Declaration, ConsensusSignature: read.ConsensusSignature, CometSignature: read.CometSignature,
+		Libp2PSignature: read.Libp2PSignature, NodeSignature: read.NodeSignature, AdminSignature: read.AdminSignature,
+	}
+	declaration, err := signed.Open()
+	if err != nil {
+		return fail(err)
+	}
+	return signed, declaration, nil
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"maps"
+
+	abci "github.com/cometbft/cometbft/abci/types"
+	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
+
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// AdmitPeers names the members whose nodes may connect while the chain's own state does not say so yet: before the first block and
+// while a new node fetches a snapshot. They are those of the genesis.
+func (app *App) AdmitPeers(members []consortium.Member) {
+	if app.LastBlockHeight() == 0 {
+		app.admit(members)
+	}
+}
+
+// Peers are the CometBFT ids that may connect now.
+func (app *App) Peers() map[string]bool {
+	if peers := app.peers.Load(); peers != nil {
+		return maps.Clone(*peers)
+	}
+	return nil
+}
+
+// filterPeer answers whether a peer with this id may connect; CometBFT asks for each connection, in either direction.
+func (app *App) filterPeer(id string) *abci.ResponseQuery {
+	if peers := app.peers.Load(); peers != nil && (*peers)[id] {
+		return &abci.ResponseQuery{}
+	}
+	return &abci.ResponseQuery{Code: 1, Log: "peer " + id + " is no member of the network"}
+}
+
+// refreshPeers takes the list of peers from the latest committed state. Where that can't be read the list stays: the node reads it
+// at every block.
+func (app *App) refreshPeers() {
+	if app.LastBlockHeight() == 0 {
+		return
+	}
+	members, err := app.Members()
+	if err != nil {
+		app.Logger().Error("read the list of peers", "err", err)
+		return
+	}
+	app.admit(members)
+}
+
+// admit takes the members that have not left as the list.
+func (app *App) admit(members []consortium.Member) {
+	ids := make(map[string]bool, len(members))
+	for _, m := range members {
+		if m.Status != consortium.MEMBER_STATUS_LEFT {
+			ids[m.CometId] = true
+		}
+	}
+	app.peers.Store(&ids)
+}
+
+// listener hears of each block that was committed.
+type listener struct {
+	app       *App
+	committed func()
+}
+
+var _ storetypes.ABCIListener = listener{}
+
+// ListenFinalizeBlock does nothing: what matters is read from the committed state.
+func (listener) ListenFinalizeBlock(context.Context, abci.RequestFinalizeBlock, abci.ResponseFinalizeBlock) error {
+	return nil
+}
+
+// ListenCommit wakes those who wait for a block.
+func (l listener) ListenCommit(context.Context, abci.ResponseCommit, []*storetypes.StoreKVPair) error {
+	l.app.refreshPeers()
+	if l.committed != nil {
+		l.committed()
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"strings"
+	"sync"
+
+	"cosmossdk.io/log/v2"
+	cometconfig "github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cometjson "github.com/cometbft/cometbft/libs/json"
+	comet "github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+	"github.com/cometbft/cometbft/rpc/client/local"
+	comettypes "github.com/cometbft/cometbft/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/client"
+	sdkserver "github.com/cosmos/cosmos-sdk/server"
+	"github.com/cosmos/cosmos-sdk/server/api"
+	cometlog "github.com/cosmos/cosmos-sdk/server/log"
+	"github.com/cosmos/cosmos-sdk/store/v2/snapshots"
+	snapshottypes "github.com/cosmos/cosmos-sdk/store/v2/snapshots/types"
+	genutil "github.com/cosmos/cosmos-sdk/x/genutil/types"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+
+	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/node"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+// chain is the running chain: the application, CometBFT, and the ways to ask them on loopback.
+type chain struct {
+	app    *app.App
+	node   *comet.Node
+	client *local.Local
+	// bell rings at each committed block.
+	bell *node.Bell
+	// conn leads to the node's own gRPC server.
+	conn *grpc.ClientConn
+
+	grpc   *grpc.Server
+	health *health.Server
+	// end ends what runs in group.
+	end   context.CancelFunc
+	group sync.WaitGroup
+}
+
+// startChain starts the node and its loopback services. On an error nothing is left running.
+func startChain(ctx context.Context, c Config, files home.Config, genesis *home.Genesis) (_ *chain, err error) {
+	ch := &chain{bell: &node.Bell{}}
+	ctx, ch.end = context.WithCancel(context.WithoutCancel(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ch.stop(context.WithoutCancel(ctx)))
+		}
+	}()
+	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring); err != nil {
+		return nil, err
+	}
+	ch.app.AdmitPeers(genesis.Consortium.Members)
+	if err := ch.startNode(ctx, c, files, genesis); err != nil {
+		return nil, err
+	}
+	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
+		return nil, err
+	}
+	ch.group.Go(func() { ch.watchPeers(ctx, c.Logger) })
+	return ch, nil
+}
+
+// openApp opens the application's state.
+func openApp(c Config, files home.Config, chainID string, committed func()) (*app.App, error) {
+	pruning, err := sdkserver.GetPruningOptionsFromFlags(files.Options)
+	if err != nil {
+		return nil, fmt.Errorf("pruning: %w", err)
+	}
+	db, err := dbm.NewDB("application", sdkserver.GetAppDBBackend(files.Options), c.Home.Data())
+	if err != nil {
+		return nil, fmt.Errorf("open application state: %w", err)
+	}
+	var store *snapshots.Store
+	if store, err = sdkserver.GetSnapshotStore(files.Options); err != nil {
+		return nil, errors.Join(fmt.Errorf("open snapshots: %w", err), db.Close())
+	}
+	a, err := app.New(app.Config{
+		Logger: c.Logger, DB: db, Home: c.Home.Dir(), Committed: committed,
+		Options: []func(*baseapp.BaseApp){
+			baseapp.SetChainID(chainID),
+			baseapp.SetPruning(pruning),
+			baseapp.SetMinGasPrices(files.App.MinGasPrices),
+			baseapp.SetMinRetainBlocks(files.App.MinRetainBlocks),
+			baseapp.SetQueryGasLimit(files.App.QueryGasLimit),
+			baseapp.SetIndexEvents(files.App.IndexEvents),
+			baseapp.SetIAVLCacheSize(int(files.App.IAVLCacheSize)),
+			baseapp.SetSnapshot(store, snapshottypes.NewSnapshotOptions(files.App.StateSync.SnapshotInterval, files.App.StateSync.SnapshotKeepRecent)),
+		},
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+// startNode starts CometBFT around the application.
+func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, genesis *home.Genesis) error {
+	nodeKey, err := p2p.LoadNodeKey(c.Home.NodeKey())
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", c.Home.NodeKey(), home.ErrDamaged, err)
+	}
+	validator, err := loadValidator(c.Home)
+	if err != nil {
+		return err
+	}
+	config, peers := *files.Comet, *files.Comet.P2P
+	config.P2P = &peers
+	members, err := ch.members(genesis)
+	if err != nil {
+		return err
+	}
+	peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
+	logger := cometlog.CometLoggerWrapper{Logger: c.Logger}
+	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
+		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
+		func() (*comettypes.GenesisDoc, error) {
+			file, err := genutil.AppGenesisFromFile(c.Home.Genesis())
+			if err != nil {
+				return nil, err
+			}
+			return file.ToGenesisDoc()
+		},
+		cometconfig.DefaultDBProvider, comet.DefaultMetricsProvider(config.Instrumentation), logger)
+	if err != nil {
+		return fmt.Errorf("chain: %w", err)
+	}
+	if err := ch.node.Start(); err != nil {
+		return fmt.Errorf("chain: %w", err)
+	}
+	ch.client = local.New(ch.node)
+	return nil
+}
+
+// loadValidator reads the consensus key and what was signed with it last. Without the latter the node could sign twice.
+func loadValidator(h home.Home) (*privval.FilePV, error) {
+	for path, into := range map[string]any{h.ConsensusKey(): &privval.FilePVKey{}, h.ConsensusState(): &privval.FilePVLastSignState{}} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("consensus key: %w", err)
+		}
+		if err := cometjson.Unmarshal(content, into); err != nil {
+			return nil, fmt.Errorf("%s: %w: %w", path, home.ErrDamaged, err)
+		}
+		if key, ok := into.(*privval.FilePVKey); ok {
+			if _, ok := key.PrivKey.(ed25519.PrivKey); !ok {
+				return nil, fmt.Errorf("%s: %w: no ed25519 key", path, home.ErrDamaged)
+			}
+		}
+	}
+	return privval.LoadFilePV(h.ConsensusKey(), h.ConsensusState()), nil
+}
+
+// members lists the members of the latest state, or of the genesis before the first block.
+func (ch *chain) members(genesis *home.Genesis) ([]consortium.Member, error) {
+	if ch.app.LastBlockHeight() == 0 {
+		return genesis.Consortium.Members, nil
+	}
+	return ch.app.Members()
+}
+
+// addresses are the peers to which a node keeps a connection: the other members that have not left.
+func addresses(members []consortium.Member, self string) []string {
+	var peers []string
+	for _, m := range members {
+		if m.CometId != self && m.Status != consortium.MEMBER_STATUS_LEFT {
+			peers = append(peers, m.CometId+"@"+m.CometAddress)
+		}
+	}
+	return peers
+}
+
+// startLoopback starts the node's own gRPC and REST servers.
+func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config, chainID string) error {
+	clients := client.Context{}.WithCodec(ch.app.Codec()).WithInterfaceRegistry(ch.app.InterfaceRegistry()).WithTxConfig(ch.app.TxConfig()).
+		WithChainID(chainID).WithHomeDir(c.Home.Dir()).WithClient(ch.client)
+	ch.grpc, ch.health = ch.app.NewGRPCServer(clients, files.App)
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", files.App.GRPC.Address)
+	if err != nil {
+		return fmt.Errorf("gRPC: %w", err)
+	}
+	ch.group.Go(func() {
+		if err := ch.grpc.Serve(listener); err != nil {
+			c.Logger.Error("gRPC server ended", "err", err)
+		}
+	})
+	ch.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(app.MaxQueryBytes), grpc.MaxCallSendMsgSize(app.MaxQueryBytes)))
+	if err != nil {
+		return fmt.Errorf("gRPC: %w", err)
+	}
+	if !files.App.API.Enable {
+		return nil
+	}
+	rest := api.New(clients.WithGRPCClient(ch.conn), c.Logger.With("module", "api"), ch.grpc)
+	if err := ch.app.RegisterRoutes(ctx, rest, ch.conn); err != nil {
+		return err
+	}
+	ch.group.Go(func() {
+		if err := rest.Start(ctx, files.App); err != nil && ctx.Err() == nil {
+			c.Logger.Error("REST server ended", "err", err)
+		}
+	})
+	return nil
+}
+
+// watchPeers keeps CometBFT's connections in step with the members: it dials who is new and drops who has left.
+func (ch *chain) watchPeers(ctx context.Context, logger log.Logger) {
+	self := string(ch.node.NodeInfo().ID())
+	known := ch.app.Peers()
+	for {
+		rung := ch.bell.Rung()
+		if now := ch.app.Peers(); !maps.Equal(known, now) {
+			if err := ch.followPeers(self, now); err != nil {
+				logger.Error("follow the list of members", "err", err)
+			} else {
+				known = now
+			}
+		}
+		select {
+		case <-rung:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (ch *chain) followPeers(self string, admitted map[string]bool) error {
+	members, err := ch.app.Members()
+	if err != nil {
+		return err
+	}
+	peers := addresses(members, self)
+	if err := ch.node.Switch().AddPersistentPeers(peers); err != nil {
+		return err
+	}
+	ch.node.Switch().Peers().ForEach(func(p p2p.Peer) {
+		if !admitted[string(p.ID())] {
+			ch.node.Switch().StopPeerGracefully(p)
+		}
+	})
+	return ch.node.Switch().DialPeersAsync(peers)
+}
+
+// stop stops the node; what was committed stays. It may be called when the start failed half-way.
+func (ch *chain) stop(ctx context.Context) error {
+	if ch.health != nil {
+		ch.health.Shutdown()
+	}
+	ch.end()
+	var errs []error
+	if ch.conn != nil {
+		errs = append(errs, ch.conn.Close())
+	}
+	if ch.grpc != nil {
+		stopGRPC(ctx, ch.grpc)
+	}
+	ch.group.Wait()
+	if ch.node != nil && ch.node.IsRunning() {
+		errs = append(errs, ch.node.Stop())
+		ch.node.Wait()
+	}
+	if ch.app != nil {
+		errs = append(errs, ch.app.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// stopGRPC lets calls under way end, as long as ctx and the time for it allow.
+func stopGRPC(ctx context.Context, s *grpc.Server) {
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		s.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.Stop()
+		<-done
+	}
+}

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/blob/ipfs"
+	"github.com/phrd/phrd/blob/pack"
+	"github.com/phrd/phrd/gateway"
+	"github.com/phrd/phrd/index"
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/node"
+)
+
+// services are what runs around the chain.
+type services struct {
+	blobs   *pack.Store
+	ipfs    *ipfs.Node
+	index   *index.Index
+	gateway *gateway.Gateway
+
+	end     context.CancelFunc // of the workers
+	workers sync.WaitGroup
+}
+
+// startServices starts everything around a running chain. failed is told when a part stops by itself. On an error nothing is left
+// running.
+func startServices(ctx context.Context, c Config, files home.Config, ch *chain, failed func(error)) (_ *services, err error) {
+	s := &services{}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop(running))
+		}
+	}()
+	logger := NewSlog(c.Logger)
+	client, err := newClient(c, ch, logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.startIndex(running, c, ch); err != nil {
+		return nil, err
+	}
+	if s.blobs, err = pack.Open(c.Home.Blobs(), pack.Options{Report: func(d pack.Damage) {
+		logger.Warn("block store is damaged", "damage", d.String())
+	}}); err != nil {
+		return nil, fmt.Errorf("open block store: %w", err)
+	}
+	seed, err := c.Keys.Ed25519(keys.Libp2p)
+	if err != nil {
+		return nil, err
+	}
+	if s.ipfs, err = ipfs.New(running, ipfs.Config{Store: s.blobs, Key: seed, Listen: []string{files.Services.Libp2pListen}}); err != nil {
+		return nil, fmt.Errorf("start blob node: %w", err)
+	}
+	peers, err := node.NewPeers(node.PeersConfig{Chain: client, Node: s.ipfs, Log: logger.With("module", "peers")})
+	if err != nil {
+		return nil, err
+	}
+	replicator, err := node.NewReplicator(node.ReplicatorConfig{
+		Chain: client, Store: s.blobs, Copier: s.ipfs, Peers: peers, Log: logger.With("module", "replicate"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name, worker := range map[string]func(context.Context) error{"peers": peers.Run, "replicate": replicator.Run} {
+		s.workers.Go(func() {
+			if err := worker(running); err != nil {
+				failed(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	return s, s.startGateway(ctx, c, files, client, peers, logger, failed)
+}
+
+// newClient is the chain as the hospital's node account sees it.
+func newClient(c Config, ch *chain, logger *slog.Logger) (*node.Client, error) {
+	key, err := c.Keys.Account(home.AccountNode)
+	if err != nil {
+		return nil, err
+	}
+	return node.NewClient(node.ClientConfig{Conn: ch.conn, Key: key, Bell: ch.bell, Commits: ch.client, Log: logger.With("module", "chain")})
+}
+
+// startIndex starts the index of the log, which the log's queries ask.
+func (s *services) startIndex(running context.Context, c Config, ch *chain) error {
+	var err error
+	if s.index, err = index.Open(c.Home.Index(), ch.app.Log()); err != nil {
+		return err
+	}
+	if err := ch.app.Audit.SetIndex(s.index); err != nil {
+		return err
+	}
+	if err := s.index.Start(running); err != nil {
+		return err
+	}
+	s.workers.Go(func() {
+		for {
+			rung := ch.bell.Rung()
+			s.index.Wake()
+			select {
+			case <-rung:
+			case <-running.Done():
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// startGateway opens the door.
+func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
+	g, err := gateway.New(gateway.Config{
+		Listen: files.Services.GatewayListen, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
+		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
+		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
+		Origins: files.Services.CORSOrigins, Version: c.Version,
+		Chain: client, Store: s.blobs, Fetcher: peers, Log: logger.With("module", "gateway"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.Start(ctx); err != nil {
+		return err
+	}
+	s.gateway = g
+	go func() {
+		<-g.Done()
+		if err := g.Err(); err != nil {
+			failed(fmt.Errorf("gateway: %w", err))
+		}
+	}()
+	return nil
+}
+
+// stop stops what was started, from the door inwards.
+func (s *services) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	var errs []error
+	if s.gateway != nil {
+		errs = append(errs, s.gateway.Stop(ctx))
+	}
+	s.end()
+	s.workers.Wait()
+	if s.ipfs != nil {
+		errs = append(errs, s.ipfs.Close())
+	}
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
+	}
+	if s.index != nil {
+		errs = append(errs, s.index.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
