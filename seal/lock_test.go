@@ -150,20 +150,22 @@ func TestTermsOutOfBounds(t *testing.T) {
 	vaultKey := w.vault.Public(seal.PatientRecipient(w.alice))
 	emergency := seal.VaultKey{Recipient: must(seal.EmergencyRecipient(1)), Epoch: 1, Key: vaultKey.Key}
 	for what, change := range map[string]func(*seal.Terms){
-		"lock 0":                     func(x *seal.Terms) { x.Lock = 0 },
-		"lock 3":                     func(x *seal.Terms) { x.Lock = 3 },
-		"version 0":                  func(x *seal.Terms) { x.Version = 0 },
-		"no owner":                   func(x *seal.Terms) { x.Owner = lock.Owner{} },
-		"no recipient":               func(x *seal.Terms) { x.Recipients = nil },
-		"recipient without owner":    func(x *seal.Terms) { x.Lock = lock.LockNetwork },
-		"key of the emergency kind":  func(x *seal.Terms) { x.Key = w.keys[lock.KeyEmergency] },
-		"generation 0":               func(x *seal.Terms) { x.Key.Number = 0 },
-		"nobody":                     func(x *seal.Terms) { x.Recipients[0].Recipient = seal.Recipient{} },
-		"epoch 0":                    func(x *seal.Terms) { x.Recipients[0].Epoch = 0 },
-		"an emergency vault in own":  func(x *seal.Terms) { x.Recipients[0] = emergency },
-		"49 recipients":              func(x *seal.Terms) { x.Recipients = slices.Repeat(x.Recipients, 49) },
-		"no emergency vault":         func(x *seal.Terms) { x.Emergency = &seal.EmergencyTerms{Key: w.keys[lock.KeyEmergency]} },
-		"the records' key for a box": func(x *seal.Terms) { x.Emergency = &seal.EmergencyTerms{Key: x.Key, Vaults: []seal.VaultKey{emergency}} },
+		"lock 0":                    func(x *seal.Terms) { x.Lock = 0 },
+		"lock 3":                    func(x *seal.Terms) { x.Lock = 3 },
+		"version 0":                 func(x *seal.Terms) { x.Version = 0 },
+		"no owner":                  func(x *seal.Terms) { x.Owner = lock.Owner{} },
+		"no recipient":              func(x *seal.Terms) { x.Recipients = nil },
+		"recipient without owner":   func(x *seal.Terms) { x.Lock = lock.LockNetwork },
+		"key of the emergency kind": func(x *seal.Terms) { x.Key = w.keys[lock.KeyEmergency] },
+		"generation 0":              func(x *seal.Terms) { x.Key.Number = 0 },
+		"nobody":                    func(x *seal.Terms) { x.Recipients[0].Recipient = seal.Recipient{} },
+		"epoch 0":                   func(x *seal.Terms) { x.Recipients[0].Epoch = 0 },
+		"an emergency vault in own": func(x *seal.Terms) { x.Recipients[0] = emergency },
+		"49 recipients":             func(x *seal.Terms) { x.Recipients = slices.Repeat(x.Recipients, 49) },
+		"no emergency vault":        func(x *seal.Terms) { x.Emergency = &seal.EmergencyTerms{Key: w.keys[lock.KeyEmergency]} },
+		"the records' key for a box": func(x *seal.Terms) {
+			x.Emergency = &seal.EmergencyTerms{Key: x.Key, Vaults: []seal.VaultKey{emergency}}
+		},
 		"a patient's vault in a box": func(x *seal.Terms) {
 			x.Emergency = &seal.EmergencyTerms{Key: w.keys[lock.KeyEmergency], Vaults: []seal.VaultKey{vaultKey}}
 		},
