@@ -479,7 +479,10 @@ func (s *txServer) BroadcastTx(_ context.Context, r *txv1.BroadcastTxRequest) (*
 	if auth.SignerInfos[0].ModeInfo.GetSingle().GetMode().String() == "SIGN_MODE_LEGACY_AMINO_JSON" {
 		doc, err = wallet.AminoDocument(account, auth.Fee.GasLimit, msg)
 	}
-	if err != nil || !wallet.Verify(pub, doc, raw.Signatures[0]) {
+	if err != nil {
+		return nil, err
+	}
+	if !wallet.Verify(pub, doc, raw.Signatures[0]) {
 		return &txv1.BroadcastTxResponse{TxResponse: &abciv1.TxResponse{Codespace: "sdk", Code: 4, Txhash: hash, RawLog: "signature"}}, nil
 	}
 	s.net.sequences[signer]++
@@ -571,7 +574,7 @@ func (n *network) store(signer string, m *recordsv1.MsgStoreVersions) (proto.Mes
 		for _, hash := range v.OwnKeys {
 			statement.OwnKeys = append(statement.OwnKeys, [32]byte(hash))
 		}
-		if statement.Verify(v.Proof) != nil {
+		if good := statement.Verify(v.Proof) == nil; !good {
 			return &recordsv1.MsgStoreVersionsResponse{Outcome: refused, Reason: "bad_proof"}, nil
 		}
 		if uint64(len(n.versions[v.Record]))+1 != v.Version {
@@ -650,8 +653,8 @@ func (n *network) propose(m *accessv1.MsgProposeUnlock) (proto.Message, error) {
 		}
 		p.Versions = append(p.Versions, proposed)
 	}
-	if err := p.Verify(m.Proof); err != nil {
-		return &accessv1.MsgProposeUnlockResponse{Outcome: refused, Reason: "bad_proof"}, nil //nolint:nilerr // the chain answers with an outcome
+	if good := p.Verify(m.Proof) == nil; !good {
+		return &accessv1.MsgProposeUnlockResponse{Outcome: refused, Reason: "bad_proof"}, nil
 	}
 	id := p.ID()
 	u.Id = hex.EncodeToString(id[:])

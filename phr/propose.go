@@ -154,7 +154,8 @@ func (c *Client) putBlockTwice(ctx context.Context, cid lock.CID, block []byte) 
 	}
 	for _, d := range c.order()[1:] {
 		// One copy is enough; the second one is for the day on which the first gateway is away.
-		if err := c.attempt(ctx, d, true, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) }); err == nil || ctx.Err() != nil {
+		given := c.attempt(ctx, d, true, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) }) == nil
+		if given || ctx.Err() != nil {
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -761,7 +762,7 @@ func TestFailover(t *testing.T) {
 	c.gates[4].down()
 	rest, err := io.ReadAll(r)
 	require.NoError(t, err)
-	require.True(t, bytes.Equal(b, append(head, rest...)))
+	require.True(t, bytes.Equal(b, slices.Concat(head, rest)))
 
 	f, err = c.doctor.Open(t.Context(), unlock, stored.Ref)
 	require.NoError(t, err)

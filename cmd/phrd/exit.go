@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/app/server"
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/seal"
+)
+
+// Exit codes that scripts can rely on.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // anything else
+	exitUsage   = 2 // the command line is wrong
+	exitNotYet  = 3 // not possible now: signatures, shares, copies or gateways are missing
+	exitRefused = 4 // refused: by the chain, by a gateway, or because it was denied, withdrawn or has expired
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ text string }
+
+// Error implements error.
+func (e *usageError) Error() string { return e.text }
+
+// usage is an error with exit code 2.
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// exitCode is what the process ends with after this error.
+func exitCode(err error) int {
+	var wrong *usageError
+	var refused *phr.Refused
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.As(err, &refused), errors.Is(err, phr.ErrEnded), errors.Is(err, phr.ErrForbidden):
+		return exitRefused
+	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
+		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady):
+		return exitNotYet
+	}
+	return exitFailed
+}
+
+// hint is what may help after this error; empty where nothing does.
+func hint(err error) string {
+	var problem *phr.Problem
+	if errors.As(err, &problem) && problem.Hint != "" {
+		return problem.Hint
+	}
+	for _, h := range []struct {
+		err  error
+		text string
+	}{
+		{phr.ErrNotApproved, "`phrd unlock show` tells whose signature is missing"},
+		{phr.ErrNotReleased, "too few hospitals are up to give their shares; try again, or give it more time with --timeout"},
+		{phr.ErrSession, "only the home that proposed an unlock can open it, until it is closed or ends"},
+		{phr.ErrNoAccount, "an admin registers staff with `phrd staff add`; patients come with an invitation, `phrd patient join`"},
+		{phr.ErrUnreachable, "is the gateway in client.json running? `phrd status` tells"},
+		{phr.ErrCertificate, "if the hospital has replaced its certificate, have the new fingerprint confirmed by it and put it into client.json"},
+		{phr.ErrInvitation, "copy the whole line that `phrd patient invite` printed"},
+		{phr.ErrDisagree, "do not approve; tell both hospitals"},
+		{phr.ErrNotCopied, "the record is stored; copying goes on by itself, see `phrd record show`"},
+		{seal.ErrSize, "the file changed while it was read; nothing was stored"},
+		{keys.ErrLoose, "only you may read it: chmod 600, and 700 for folders"},
+		{keys.ErrMissing, "this home has no keys; is --home right?"},
+		{keys.ErrPassphrase, "each home has its own passphrase; it has at least 8 characters"},
+		{home.ErrLoose, "only you may read it: chmod 600"},
+		{home.ErrNoHome, "is --home right? `phrd init` makes a home"},
+		{home.ErrExists, "nothing was overwritten; name another folder"},
+		{home.ErrNoGenesis, "`phrd init --genesis` accepts the first state of a network"},
+		{home.ErrWrongHash, "do not accept it; ask the other hospitals which genesis they have"},
+		{server.ErrPortInUse, "another program listens there, or another home with the same ports; change the setting, or make homes with --port-offset"},
+		{server.ErrRunning, "stop the other process first"},
+		{errNoNetwork, "is --home right? `phrd network create` makes a network on this machine"},
+	} {
+		if errors.Is(err, h.err) {
+			return h.text
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return "you may not read or write this file"
+	}
+	return ""
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/wallet"
+)
+
+// proposalView is a proposal with its votes.
+type proposalView struct {
+	Proposal json.RawMessage   `json:"proposal"`
+	Votes    []json.RawMessage `json:"votes"`
+}
+
+func hospitalProposalsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "proposals [NUMBER]", Short: "list what the hospitals voted or vote on, or show one proposal and its votes", Args: atMostOne,
+		Example: "  phrd hospital proposals\n  phrd hospital proposals 7",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				if len(args) == 1 {
+					return showProposal(ctx, u, o, args[0])
+				}
+				proposals, err := u.client.Proposals(ctx)
+				if err != nil {
+					return err
+				}
+				rows := make([][]string, len(proposals))
+				for i, p := range proposals {
+					rows[i] = proposalRow(p)
+				}
+				return o.print(protosJSON(proposals), proposalHeader, rows)
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
+
+var proposalHeader = []string{"NO.", "STATUS", "BY HOSPITAL", "MESSAGES", "CLOSES (UTC)", "FAILURE"}
+
+func proposalRow(p *consortiumv1.Proposal) []string {
+	messages := make([]string, len(p.Messages))
+	for i, m := range p.Messages {
+		messages[i] = m.TypeUrl[strings.LastIndex(m.TypeUrl, ".")+1:]
+	}
+	return []string{
+		strconv.FormatUint(p.Number, 10), strings.ToLower(strings.TrimPrefix(p.Status.String(), "PROPOSAL_STATUS_")), strconv.FormatUint(p.Hospital, 10),
+		strings.Join(messages, ", "), timeText(p.ClosesAt), orDash(p.Failure),
+	}
+}
+
+func showProposal(ctx context.Context, u *user, o *output, text string) error {
+	number, err := parseNumber("a proposal", text)
+	if err != nil {
+		return err
+	}
+	p, votes, err := u.client.Proposal(ctx, number)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return o.value(proposalView{protoJSON(p), protosJSON(votes)})
+	}
+	if err := o.print(nil, proposalHeader, [][]string{proposalRow(p)}); err != nil {
+		return err
+	}
+	for _, v := range votes {
+		word := "no"
+		if v.Accept {
+			word = "yes"
+		}
+		if err := o.line("hospital %d: %s", v.Hospital, word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proposed is what a command that proposes says.
+type proposed struct {
+	Proposal uint64 `json:"proposal"`
+}
+
+func hospitalProposeCommand() *cobra.Command {
+	type propose func(ctx context.Context, u *user, hospital uint64, args []string) (uint64, error)
+	command := func(use, short, example string, args cobra.PositionalArgs, run propose) *cobra.Command {
+		cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			hospital, err := parseNumber("a hospital", args[0])
+			if err != nil {
+				return err
+			}
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				number, err := run(ctx, u, hospital, args[1:])
+				if err != nil {
+					return err
+				}
+				return o.print(proposed{number}, nil, [][]string{{fmt.Sprintf("proposal %d is open; admins vote with `phrd hospital vote %d yes`", number, number)}})
+			})
+		}}
+		userFlags(cmd)
+		return cmd
+	}
+	return group("propose", "ask the hospitals to decide",
+		command("suspend NUMBER", "ask to take a hospital out of the validators and stop its writing", "  phrd hospital propose suspend 3", exactArgs("the hospital's number"),
+			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
+				return u.client.ProposeSuspension(ctx, hospital)
+			}),
+		command("reinstate NUMBER", "ask to end a suspension", "  phrd hospital propose reinstate 3", exactArgs("the hospital's number"),
+			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
+				return u.client.ProposeReinstatement(ctx, hospital)
+			}),
+		command("admin NUMBER ADDRESS", "ask to give a hospital that lost its admins a new one", "  phrd hospital propose admin 3 phrd1…", exactArgs("the hospital's number", "the new admin's address"),
+			func(ctx context.Context, u *user, hospital uint64, args []string) (uint64, error) {
+				if _, err := wallet.ParseAddress(args[0]); err != nil {
+					return 0, usage("%v", err)
+				}
+				return u.client.ProposeAdmin(ctx, hospital, args[0])
+			}),
+	)
+}
+
+func hospitalVoteCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "vote PROPOSAL yes|no", Short: "cast the hospital's one vote", Args: exactArgs("the proposal's number", "yes or no"),
+		Example: "  phrd hospital vote 7 yes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := parseNumber("a proposal", args[0])
+			if err != nil {
+				return err
+			}
+			if args[1] != "yes" && args[1] != "no" {
+				return usage("%q: vote yes or no", args[1])
+			}
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				if err := u.client.Vote(ctx, number, args[1] == "yes"); err != nil {
+					return err
+				}
+				return showProposal(ctx, u, o, args[0])
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
+
+func hospitalWithdrawCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "withdraw PROPOSAL", Short: "take back an open proposal of your own", Args: exactArgs("the proposal's number"),
+		Example: "  phrd hospital withdraw 7",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := parseNumber("a proposal", args[0])
+			if err != nil {
+				return err
+			}
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				if err := u.client.WithdrawProposal(ctx, number); err != nil {
+					return err
+				}
+				return showProposal(ctx, u, o, args[0])
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
