@@ -34,7 +34,6 @@ import (
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
-	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/node"
 	"github.com/phrd/phrd/wallet"
 )
@@ -516,14 +515,4 @@ func (s storageServer) Holdings(_ context.Context, req *storagev1.QueryHoldingsR
 		held.Objects = append(held.Objects, row.GetObject())
 	}
 	return held, nil
-}
-
-// mustCID parses a CID.
-func mustCID(t *testing.T, text string) lock.CID {
-	t.Helper()
-	c, err := lock.ParseCID(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }

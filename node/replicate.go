@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"golang.org/x/sync/semaphore"
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob"
@@ -18,7 +19,7 @@ import (
 
 const (
 	// DefaultWorkers is how many objects a Replicator copies at the same time.
-	DefaultWorkers = 4
+	DefaultWorkers = 16
 	// DefaultScrubRate is how many bytes a second are read back to see whether what the
 	// node holds is sound.
 	DefaultScrubRate = 32 << 20
@@ -32,6 +33,10 @@ const (
 	// firstRetry and lastRetry bound the pauses before an object is tried again.
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
+	// bytesAtOnce bounds the bytes of all objects that are copied at the same time, where each
+	// counts for no more than bytesOfOne, since a fetch holds only a part of a large one.
+	bytesAtOnce = 128 << 20
+	bytesOfOne  = 32 << 20
 	// gatherFor is how long the first finished object waits for others of its batch.
 	gatherFor = 50 * time.Millisecond
 )
@@ -63,7 +68,8 @@ type ReplicatorConfig struct {
 	Copier Copier
 	// Peers tells where copies are.
 	Peers Directory
-	// Workers is how many objects are copied at the same time; DefaultWorkers if 0.
+	// Workers is how many objects are copied at the same time, fewer of large ones;
+	// DefaultWorkers if 0.
 	Workers int
 	// ScrubRate is how many bytes a second are read back to check what is held;
 	// DefaultScrubRate if 0.
@@ -83,6 +89,7 @@ type Replicator struct {
 	config ReplicatorConfig
 	query  storagev1.QueryClient
 	self   self
+	space  *semaphore.Weighted // bytes that are copied at the same time
 
 	mu      sync.Mutex
 	taken   map[string]bool  // objects at work or waiting for their confirmation, by CID
@@ -115,6 +122,7 @@ func NewReplicator(config ReplicatorConfig) (*Replicator, error) {
 	}
 	return &Replicator{
 		config: config, query: storagev1.NewQueryClient(config.Chain), self: self{chain: config.Chain},
+		space: semaphore.NewWeighted(bytesAtOnce),
 		taken: map[string]bool{}, retries: map[string]retry{}, idle: make(chan struct{}, 1),
 	}, nil
 }
@@ -298,6 +306,11 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	if err != nil {
 		return err
 	}
+	weight := int64(min(o.budget, bytesOfOne))
+	if err := r.space.Acquire(ctx, weight); err != nil {
+		return err
+	}
+	defer r.space.Release(weight)
 	peers := r.sources(placed)
 	if o.root.IsDag() {
 		err = r.config.Copier.Fetch(ctx, o.root, peers, o.budget)
