@@ -220,7 +220,7 @@ func (r *round) proposal(ctx context.Context, key *heldKey, u *accessv1.Unlock) 
 	}
 	p := lock.Proposal{
 		Network: r.network, Requester: [20]byte(requester), Hospital: u.GetHospital(), Purpose: u.GetPurpose(),
-		PolicyVersion: u.GetPolicyVersion(), Expiry: uint64(u.GetExpiresAt()), //nolint:gosec // checked against the head's time
+		PolicyVersion: u.GetPolicyVersion(), Expiry: uint64(u.GetExpiresAt()),
 	}
 	if p.RequestKeyCID, err = lock.ParseRawCID(u.GetRequestKey()); err != nil {
 		return lock.Proposal{}, fmt.Errorf("request key: %w: %w", errNotVerified, err)
