@@ -229,10 +229,10 @@ func (g *Gateway) serveUploadPatch(w http.ResponseWriter, r *http.Request, c cal
 		return err
 	}
 	defer end()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
 	body := newUploadBody(ctx, w, r.Body, g.config.Limits.Stall)
-	release, err := x.acquire(ctx, func() { cancel(); body.interrupt() })
+	release, err := x.acquire(ctx, func() { cancel(errInterrupted); body.interrupt() })
 	if err != nil {
 		return err
 	}
@@ -469,10 +469,10 @@ func (u *uploadBody) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("set time limit: %w", err)
 	}
 	if u.ctx.Err() != nil {
-		return 0, errInterrupted
+		return 0, context.Cause(u.ctx)
 	}
 	n, err := u.body.Read(p)
-	if err != nil && err != io.EOF && u.ctx.Err() != nil {
+	if err != nil && err != io.EOF && errors.Is(context.Cause(u.ctx), errInterrupted) {
 		err = errInterrupted
 	}
 	return n, err
