@@ -303,12 +303,16 @@ func (c *Client) try(ctx context.Context, ask func(context.Context, *door) error
 // a door that answered, else the first.
 func (c *Client) tryWhile(ctx context.Context, onward func(error) bool, ask func(context.Context, *door) error) error {
 	var first error
+	away := true // all before did not answer
 	for i, d := range c.order() {
 		err := c.attempt(ctx, d, i > 0, ask)
 		if err == nil {
-			c.prefer(d)
+			if away {
+				c.prefer(d)
+			}
 			return nil
 		}
+		away = away && errors.Is(err, ErrUnreachable)
 		if ctx.Err() != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}

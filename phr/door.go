@@ -75,7 +75,7 @@ func (c *Client) newDoor(known Door, pinned bool) (*door, error) {
 	d.http = &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig: d.tlsConfig(), ForceAttemptHTTP2: true, TLSHandshakeTimeout: attemptTime, IdleConnTimeout: time.Minute,
-			MaxIdleConnsPerHost: 16, DialContext: (&net.Dialer{Timeout: attemptTime}).DialContext,
+			HTTP2: &http.HTTP2Config{SendPingTimeout: attemptTime, PingTimeout: attemptTime}, DialContext: (&net.Dialer{Timeout: attemptTime}).DialContext,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

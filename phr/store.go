@@ -101,7 +101,7 @@ func (c *Client) Upload(ctx context.Context, v NewVersion) (*Uploaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	up, err := home.newUpload(ctx, v.Progress.of(StageUpload, layout.Padded))
+	up, err := home.newUpload(ctx, layout.Padded, v.Progress.of(StageUpload, layout.Padded))
 	if err != nil {
 		return nil, err
 	}

@@ -57,8 +57,8 @@ type segment struct {
 	last  bool // the stream ends with it
 }
 
-// newUpload opens an upload and starts its sender, which lives until finish or abandon.
-func (d *door) newUpload(ctx context.Context, progress func(uint64)) (*upload, error) {
+// newUpload opens an upload of about so many bytes and starts its sender, which lives until finish or abandon.
+func (d *door) newUpload(ctx context.Context, size uint64, progress func(uint64)) (*upload, error) {
 	header := http.Header{"Tus-Resumable": {tusVersion}, "Upload-Defer-Length": {"1"}}
 	opening, stop := context.WithTimeout(ctx, attemptTime)
 	defer stop()
@@ -73,10 +73,14 @@ func (d *door) newUpload(ctx context.Context, progress func(uint64)) (*upload, e
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	u := &upload{
-		door: d, path: location.Path, patience: d.client.patience, progress: progress, segment: make([]byte, 0, segmentSize+maxBlock+maxSmallBlock),
+		door: d, path: location.Path, patience: d.client.patience, progress: progress, segment: make([]byte, 0, min(size, segmentSize)+maxBlock),
 		queue: make(chan segment), free: make(chan []byte, 1), done: make(chan struct{}), cancel: cancel,
 	}
-	u.free <- make([]byte, 0, cap(u.segment))
+	if size > segmentSize {
+		u.free <- make([]byte, 0, cap(u.segment))
+	} else {
+		u.free <- nil // one segment takes all of it
+	}
 	if u.stream, err = car.NewWriter((*segmentWriter)(u)); err != nil {
 		cancel(err)
 		return nil, err

@@ -1,0 +1,200 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// hospitals is how many hospitals the network of the tests has.
+const hospitals = 4
+
+// ports are those of the first hospital of a network on one machine, without offset.
+var ports = []int{26656, 26657, 9090, 1317, 4001, 8443}
+
+// program is the binary under test; make e2e builds it and names it.
+var program = os.Getenv("PHRD_BINARY")
+
+// shared is the one network that all tests here use, in processes of its own. Starting it takes longer than most tests.
+var shared struct {
+	once sync.Once
+	net  *localNet
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.net != nil {
+		if err := shared.net.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// localNet is a network of hospitals on this machine.
+type localNet struct{ dir string }
+
+// startNet gives the network of the tests, which is made at the first call.
+func startNet(t *testing.T) *localNet {
+	t.Helper()
+	if program == "" {
+		t.Skip("PHRD_BINARY does not name the program; make e2e does")
+	}
+	shared.once.Do(func() { shared.net, shared.err = newLocalNet() })
+	require.NoError(t, shared.err)
+	return shared.net
+}
+
+func newLocalNet() (*localNet, error) {
+	dir, err := os.MkdirTemp("", "phrd-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	n := &localNet{dir: dir}
+	offset, err := freeOffset()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	for _, args := range [][]string{
+		{"network", "create", "--home", dir, "--hospitals", fmt.Sprint(hospitals), "--port-offset", fmt.Sprint(offset)},
+		{"network", "start", "--home", dir},
+	} {
+		if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
+			return nil, errors.Join(fmt.Errorf("phrd %s: %w\n%s", strings.Join(args, " "), err, out), n.stop())
+		}
+	}
+	return n, nil
+}
+
+// freeOffset finds a place where all ports of the network are free.
+func freeOffset() (int, error) {
+	for range 100 {
+		offset := 100 * rand.IntN(300)
+		if isFree(offset) {
+			return offset, nil
+		}
+	}
+	return 0, errors.New("no free ports")
+}
+
+func isFree(offset int) bool {
+	for hospital := range hospitals {
+		for _, port := range ports {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+offset+10*hospital))
+			if err != nil || l.Close() != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (n *localNet) stop() error {
+	out, err := exec.Command(program, "network", "stop", "--home", n.dir).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("phrd network stop: %w\n%s", err, out)
+	}
+	return os.RemoveAll(n.dir)
+}
+
+// hospital is the home of a hospital.
+func (n *localNet) hospital(number int) person {
+	name := fmt.Sprintf("hospital-%d", number)
+	return person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name)}
+}
+
+// turn starts or stops hospitals.
+func (n *localNet) turn(t *testing.T, what string, numbers ...int) {
+	t.Helper()
+	args := []string{"network", what, "--home", n.dir}
+	for _, number := range numbers {
+		args = append(args, fmt.Sprintf("hospital-%d", number))
+	}
+	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// person is an account in a home.
+type person struct {
+	home, passphrase string
+	account          string // in the key store; empty for the default
+}
+
+func (p person) as(account string) person {
+	p.account = account
+	return p
+}
+
+// command is the process of a command of this person, not started yet.
+func (p person) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append(args, "--home", p.home)
+	if p.account != "" {
+		args = append(args, "--from", p.account)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), "PHRD_PASSPHRASE_FILE="+p.passphrase)
+	return cmd
+}
+
+// result is how a command ended.
+type result struct {
+	code        int
+	out, errors string
+}
+
+// runs runs a command to its end.
+func (p person) runs(t *testing.T, args ...string) result {
+	t.Helper()
+	cmd := p.command(t.Context(), args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// does runs a command that must succeed, and decodes its JSON into value unless that is nil.
+func (p person) does(t *testing.T, value any, args ...string) string {
+	t.Helper()
+	if value != nil {
+		args = append(args, "--json")
+	}
+	r := p.runs(t, args...)
+	require.Zero(t, r.code, "phrd %s\n%s%s", strings.Join(args, " "), r.out, r.errors)
+	if value != nil {
+		decoder := json.NewDecoder(strings.NewReader(r.out))
+		require.NoError(t, decoder.Decode(value), r.out)
+		require.False(t, decoder.More(), "one JSON value")
+	}
+	return r.out
+}
+
+// fails runs a command that must fail with a code and say a word of why.
+func (p person) fails(t *testing.T, code int, word string, args ...string) result {
+	t.Helper()
+	r := p.runs(t, args...)
+	require.Equal(t, code, r.code, "phrd %s\n%s%s", strings.Join(args, " "), r.out, r.errors)
+	require.Contains(t, r.errors, "phrd: error: ")
+	require.Contains(t, r.errors, word)
+	return r
+}

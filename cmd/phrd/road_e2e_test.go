@@ -1,0 +1,502 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/phr"
+)
+
+// What the commands print under --json, as far as the tests look at it.
+type (
+	storedFile struct {
+		Record  string
+		Version uint64
+		Bytes   uint64
+		Copies  struct{ Held, Target uint32 }
+	}
+	openedFile struct {
+		Name, Path, SHA256 string
+		MediaType          string `json:"media_type"`
+		Size, Bytes        uint64
+	}
+	unlockID struct{ Unlock string }
+	unlocks  []struct{ ID, Status string }
+	entries  []struct{ Kind, Outcome, Role, Unlock string }
+)
+
+// cast are the people of the story, made once: a clerk and two officers of hospital 1, a clinician of hospital 4, and the
+// patient alice.
+type cast struct {
+	*localNet
+	clerk, officer, second, doctor, alice person
+	patient                               string
+}
+
+var people *cast
+
+func newCast(t *testing.T) *cast {
+	t.Helper()
+	n := startNet(t)
+	if people != nil {
+		return people
+	}
+	first, fourth := n.hospital(1), n.hospital(4)
+	for name, role := range map[string]string{"desk": "clerk", "officer": "officer", "second": "officer"} {
+		first.does(t, nil, "staff", "add", name, "--role", role)
+	}
+	fourth.does(t, nil, "staff", "add", "weber", "--role", "clinician")
+	c := &cast{
+		localNet: n, clerk: first.as("desk"), officer: first.as("officer"), second: first.as("second"), doctor: fourth.as("weber"),
+		alice: person{home: filepath.Join(n.dir, "alice"), passphrase: filepath.Join(n.dir, "passphrases", "alice")},
+	}
+	require.NoError(t, os.WriteFile(c.alice.passphrase, []byte("correct horse battery staple\n"), 0o600))
+	var invitation struct{ Invitation string }
+	c.clerk.does(t, &invitation, "patient", "invite", "--for", "1h")
+	var joined struct {
+		Patient      string
+		RecoveryCode string `json:"recovery_code"`
+		WalletSlot   bool   `json:"wallet_slot"`
+	}
+	c.alice.does(t, &joined, "patient", "join", invitation.Invitation)
+	require.Len(t, strings.Fields(joined.RecoveryCode), 24)
+	require.True(t, joined.WalletSlot)
+	c.patient = joined.Patient
+	c.alice.fails(t, 1, "already", "patient", "join", invitation.Invitation)
+	people = c
+	return c
+}
+
+// file writes a file of random bytes.
+func file(t *testing.T, name string, size int) (path string, content []byte) {
+	t.Helper()
+	content = make([]byte, size)
+	_, err := rand.NewChaCha8([32]byte{byte(size), 1}).Read(content)
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path, content
+}
+
+// store stores a file for alice and returns "<record>/<version>".
+func (c *cast) store(t *testing.T, path string, more ...string) string {
+	t.Helper()
+	var stored []storedFile
+	args := append([]string{"record", "store", path, "--wait", "none"}, more...)
+	if !slices.Contains(more, "--record") && !slices.Contains(more, "--own") {
+		args = append(args, "--patient", c.patient)
+	}
+	c.clerk.does(t, &stored, slices.DeleteFunc(args, func(s string) bool { return s == "--own" })...)
+	require.Len(t, stored, 1)
+	return fmt.Sprintf("%s/%d", stored[0].Record, stored[0].Version)
+}
+
+func (c *cast) propose(t *testing.T, refs ...string) string {
+	t.Helper()
+	var u unlockID
+	c.doctor.does(t, &u, append([]string{"unlock", "propose", "--for", "1h"}, refs...)...)
+	return u.Unlock
+}
+
+func (c *cast) approved(t *testing.T, refs ...string) string {
+	t.Helper()
+	u := c.propose(t, refs...)
+	c.officer.does(t, nil, "unlock", "endorse", u)
+	c.alice.does(t, nil, "unlock", "approve", u, "--yes")
+	return u
+}
+
+// kinds are the kinds of the entries that alice sees of a record, oldest first.
+func (c *cast) kinds(t *testing.T, record string) []string {
+	t.Helper()
+	var log entries
+	c.alice.does(t, &log, "audit", "log", "--record", record)
+	var kinds []string
+	for _, e := range slices.Backward(log) {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+// eventually asks until something holds; the condition runs a command, so it is its own pause.
+func eventually(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", limit, what)
+}
+
+func TestRoad(t *testing.T) {
+	c := newCast(t)
+	path, content := file(t, "chest à jeun.dcm", 3<<20+5)
+	var stored []storedFile
+	c.clerk.does(t, &stored, "record", "store", path, "--patient", strings.ToLower(c.patient), "--wait", "copies")
+	require.EqualValues(t, 3, stored[0].Copies.Held)
+	require.EqualValues(t, 3, stored[0].Copies.Target)
+	require.EqualValues(t, len(content), stored[0].Bytes)
+	record := stored[0].Record
+	ref := record + "/1"
+	for _, p := range []person{c.clerk, c.alice} {
+		require.Contains(t, p.does(t, nil, "record", "list"), record)
+		require.Contains(t, p.does(t, nil, "record", "show", ref), "3 of 3")
+		p.does(t, nil, "record", "history", record)
+	}
+
+	// Nobody has signed.
+	unlock := c.propose(t, ref)
+	out := filepath.Join(t.TempDir(), "opened.dcm")
+	c.doctor.fails(t, 3, "waits for signatures", "record", "open", ref, "-o", out)
+	var inbox unlocks
+	c.alice.does(t, &inbox, "unlock", "list")
+	require.NotContains(t, fmt.Sprint(inbox), unlock, "it reaches the patient when it is endorsed")
+	c.alice.fails(t, 3, "endorsement", "unlock", "approve", unlock, "--yes")
+	c.doctor.fails(t, 4, "refused", "unlock", "endorse", unlock)
+
+	c.officer.does(t, nil, "unlock", "endorse", unlock[:12])
+	c.alice.does(t, &inbox, "unlock", "list")
+	require.Contains(t, fmt.Sprint(inbox), unlock)
+	c.alice.fails(t, 2, "--yes", "unlock", "approve", unlock)
+	var approval struct {
+		Hospital, Purpose string
+		Versions          []string
+		CheckedAt         []string `json:"checked_at"`
+		Independent       bool
+	}
+	c.alice.does(t, &approval, "unlock", "approve", unlock[:12], "--yes")
+	require.Equal(t, "Hospital 04", approval.Hospital)
+	require.Equal(t, "TREAT", approval.Purpose)
+	require.Equal(t, []string{ref}, approval.Versions)
+	require.Len(t, approval.CheckedAt, 2)
+	require.True(t, approval.Independent)
+
+	var opened openedFile
+	c.doctor.does(t, &opened, "record", "open", ref, "-o", out)
+	require.Equal(t, "chest à jeun.dcm", opened.Name)
+	got, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(content, got))
+	c.doctor.fails(t, 1, "exist", "record", "open", ref, "-o", out)
+	c.doctor.fails(t, 2, "folder", "record", "open", ref, "-o", filepath.Dir(out))
+	require.Equal(t, string(content[100:200]), c.doctor.does(t, nil, "record", "open", ref, "-o", "-", "--range", "100-199"))
+	require.Equal(t, string(content[len(content)-3:]), c.doctor.does(t, nil, "record", "open", ref, "-o", "-", "--range", "-3"))
+	c.doctor.fails(t, 2, "--range", "record", "open", ref, "-o", "-", "--range", fmt.Sprintf("0-%d", len(content)))
+
+	// The hospital that stored it is lost; the same session opens it elsewhere.
+	c.turn(t, "stop", 1)
+	c.doctor.does(t, &opened, "record", "open", ref, "-o", out, "--force")
+	got, err = os.ReadFile(out)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(content, got))
+	c.turn(t, "start", 1)
+	require.Equal(t, []string{filepath.Base(out)}, names(t, filepath.Dir(out)), "nothing is left beside the file")
+
+	eventually(t, 30*time.Second, "the story stands in the log", func() bool {
+		kinds := c.kinds(t, record)
+		at := 0
+		for _, kind := range []string{"stored", "proposed", "endorsed", "approved", "released", "opened"} {
+			i := slices.Index(kinds[at:], kind)
+			if i < 0 {
+				return false
+			}
+			at += i
+		}
+		return true
+	})
+	c.doctor.does(t, nil, "unlock", "close", unlock)
+	c.doctor.fails(t, 1, "no unlock of this home", "record", "open", ref, "-o", out, "--force")
+	c.doctor.fails(t, 4, "withdrawn", "unlock", "withdraw", unlock)
+}
+
+// names are the files in a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+func TestVersionsOfARecord(t *testing.T) {
+	c := newCast(t)
+	one, first := file(t, "a", 1)
+	two, second := file(t, "b", 2)
+	ref := c.store(t, one)
+	record := strings.TrimSuffix(ref, "/1")
+	require.Equal(t, record+"/2", c.store(t, two, "--record", record))
+	c.clerk.fails(t, 2, "one file", "record", "store", one, two, "--record", record)
+	c.approved(t, ref, record)
+	for version, content := range map[string][]byte{"/1": first, "/2": second, "": second} {
+		require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", record+version, "-o", "-"))
+	}
+}
+
+func TestHospitalsOwnRecord(t *testing.T) {
+	c := newCast(t)
+	path, content := file(t, "rota.xlsx", 5000)
+	ref := c.store(t, path, "--own", "--class", "other")
+	unlock := c.propose(t, ref)
+	c.officer.does(t, nil, "unlock", "endorse", unlock)
+	c.officer.fails(t, 4, "same_person", "unlock", "approve", unlock, "--yes")
+	c.second.does(t, nil, "unlock", "approve", unlock, "--yes")
+	require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", ref, "-o", "-"))
+	c.alice.fails(t, 1, "not found", "record", "show", ref)
+}
+
+func TestOwnReading(t *testing.T) {
+	c := newCast(t)
+	path, content := file(t, "letter.pdf", 0)
+	ref := c.store(t, path, "--class", "document")
+	var u unlockID
+	c.alice.does(t, &u, "unlock", "propose", ref, "--purpose", "PATRQT", "--for", "10m")
+	c.alice.does(t, nil, "unlock", "approve", u.Unlock, "--yes")
+	require.Equal(t, string(content), c.alice.does(t, nil, "record", "open", ref, "-o", "-"))
+}
+
+func TestDenied(t *testing.T) {
+	c := newCast(t)
+	path, _ := file(t, "x", 10)
+	ref := c.store(t, path)
+	unlock := c.propose(t, ref)
+	c.officer.does(t, nil, "unlock", "endorse", unlock)
+	c.doctor.fails(t, 4, "not_party", "unlock", "deny", unlock)
+	c.alice.does(t, nil, "unlock", "deny", unlock)
+	c.alice.fails(t, 4, "ended", "unlock", "approve", unlock, "--yes")
+	c.doctor.fails(t, 4, "ended", "record", "open", ref, "--unlock", unlock, "-o", "-")
+	require.Contains(t, c.doctor.does(t, nil, "unlock", "show", unlock), "denied")
+	require.NotContains(t, c.alice.does(t, nil, "unlock", "list"), unlock[:12])
+	require.Contains(t, c.alice.does(t, nil, "unlock", "list", "--all"), unlock[:12])
+}
+
+// Two of four hospitals fall right after the approval: too few shares, and no blocks. Opening ends in time and says so; with
+// one of them back, and the approval completed, it opens.
+func TestSharesThatAreMissing(t *testing.T) {
+	c := newCast(t)
+	path, content := file(t, "x", 100)
+	ref := c.store(t, path)
+	for try := 1; ; try++ {
+		unlock := c.propose(t, ref)
+		c.officer.does(t, nil, "unlock", "endorse", unlock)
+		ctx, cancel := context.WithCancel(t.Context())
+		approving := c.alice.command(ctx, "unlock", "approve", unlock, "--yes")
+		require.NoError(t, approving.Start())
+		c.killAtApproval(t, unlock, 2, 3)
+		cancel()
+		_ = approving.Wait() // cut short, whatever it was doing
+		r := c.doctor.runs(t, "record", "open", ref, "--unlock", unlock, "-o", filepath.Join(t.TempDir(), "x"), "--timeout", "3s")
+		if r.code == 3 {
+			c.turn(t, "start", 2)
+			c.alice.does(t, nil, "unlock", "approve", unlock, "--yes")
+			require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", ref, "--unlock", unlock, "-o", "-"))
+			c.turn(t, "start", 3)
+			return
+		}
+		require.Zero(t, r.code, r.errors)
+		c.turn(t, "start", 2, 3)
+		require.Less(t, try, 3, "the shares were faster each time")
+	}
+}
+
+// killAtApproval ends hospitals the moment that an unlock is approved.
+func (c *cast) killAtApproval(t *testing.T, unlock string, numbers ...int) {
+	t.Helper()
+	var pids []int
+	for _, number := range numbers {
+		text, err := os.ReadFile(filepath.Join(c.hospital(number).home, "phrd.pid"))
+		require.NoError(t, err)
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	client := c.doctor.dial(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		u, err := client.Unlock(ctx, unlock)
+		require.NoError(t, err)
+		if u.GetApproval() != nil {
+			break
+		}
+		<-tick.C
+	}
+	for _, pid := range pids {
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	}
+}
+
+// dial connects as this person within the test.
+func (p person) dial(t *testing.T) *phr.Client {
+	t.Helper()
+	passphrase, err := keys.Passphrase(p.passphrase, false)
+	require.NoError(t, err)
+	store, err := keys.Open(filepath.Join(p.home, "keys"), passphrase)
+	require.NoError(t, err)
+	key, err := store.Account(p.account)
+	require.NoError(t, err)
+	encoded, err := os.ReadFile(filepath.Join(p.home, "client.json"))
+	require.NoError(t, err)
+	var door phr.Door
+	require.NoError(t, json.Unmarshal(encoded, &door))
+	client, err := phr.Dial(t.Context(), phr.Config{Gateway: door.Gateway, Fingerprint: door.Fingerprint, Key: key})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// What a person can get wrong at the terminal.
+func TestBadInput(t *testing.T) {
+	c := newCast(t)
+	dir := t.TempDir()
+	odd, content := filepath.Join(dir, "..\u202egnp.\n.exe"), []byte("not a picture")
+	require.NoError(t, os.WriteFile(odd, content, 0o600))
+	pipe, missing, locked := filepath.Join(dir, "pipe"), filepath.Join(dir, "missing"), filepath.Join(dir, "locked")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, os.WriteFile(locked, content, 0o600))
+	require.NoError(t, os.Chmod(locked, 0))
+	stranger := person{home: t.TempDir(), passphrase: c.clerk.passphrase}
+	unknown := strings.Repeat("0", 26) + "0"
+	for _, b := range []struct {
+		who  person
+		code int
+		word string
+		args []string
+	}{
+		{c.clerk, 2, "which command", []string{"record"}},
+		{c.clerk, 2, "unknown command", []string{"record", "stroe"}},
+		{c.clerk, 2, "unknown flag", []string{"record", "list", "--nothing"}},
+		{c.clerk, 2, "no arguments", []string{"record", "list", "more"}},
+		{c.clerk, 2, "which file", []string{"record", "store"}},
+		{c.clerk, 1, "folder", []string{"record", "store", dir}},
+		{c.clerk, 1, "no such file", []string{"record", "store", missing}},
+		{c.clerk, 1, "size is not known", []string{"record", "store", pipe}},
+		{c.clerk, 2, "class", []string{"record", "store", locked, "--class", "secret"}},
+		{c.clerk, 2, "patient", []string{"record", "store", locked, "--patient", "alice"}},
+		{c.clerk, 1, "not found", []string{"record", "store", odd, "--patient", unknown}},
+		{c.clerk, 2, "record", []string{"record", "store", odd, "--record", "x"}},
+		{c.clerk, 1, "not found", []string{"record", "store", odd, "--record", unknown}},
+		{c.clerk, 1, "255 bytes", []string{"record", "store", odd, "--patient", c.patient, "--name", strings.Repeat("x", 256)}},
+		{c.clerk, 2, "--wait", []string{"record", "store", odd, "--wait", "long"}},
+		{c.clerk, 2, "--from", []string{"record", "list", "--from", "nobody"}},
+		{c.alice, 4, "may not send", []string{"record", "store", odd, "--patient", c.patient}},
+		{c.clerk, 1, "not found", []string{"record", "show", unknown}},
+		{c.clerk, 2, "RECORD", []string{"record", "show", "x"}},
+		{c.clerk, 2, "unlock", []string{"unlock", "show", "x"}},
+		{c.clerk, 1, "not found", []string{"unlock", "show", strings.Repeat("0", 64)}},
+		{c.doctor, 2, "time span", []string{"unlock", "propose", unknown, "--for", "soon"}},
+		{c.doctor, 1, "not found", []string{"unlock", "propose", unknown}},
+		{c.doctor, 2, "--timeout", []string{"record", "open", unknown, "--timeout", "0s"}},
+		{c.doctor, 1, "no unlock", []string{"record", "open", unknown, "-o", filepath.Join(dir, "x")}},
+		{c.officer, 2, "yes or no", []string{"hospital", "vote", "1", "perhaps"}},
+		{c.hospital(1).as("admin"), 2, "role", []string{"staff", "add", "x", "--role", "surgeon"}},
+		{c.hospital(1).as("admin"), 2, "address", []string{"staff", "add", "x", "--role", "clerk", "--address", "phrd1x"}},
+		{c.officer, 4, "may not send", []string{"staff", "add", "x", "--role", "clerk"}},
+		{c.alice, 1, "invitation", []string{"patient", "join", "phrd1nonsense"}},
+		{stranger, 1, "client.json", []string{"record", "list"}},
+	} {
+		t.Run(strings.Join(b.args[:min(3, len(b.args))], " "), func(t *testing.T) { b.who.fails(t, b.code, b.word, b.args...) })
+	}
+
+	// A name is data: it is kept as it is, shown harmlessly, and never a path.
+	if os.Geteuid() != 0 {
+		c.clerk.fails(t, 1, "permission", "record", "store", locked)
+	}
+	ref := c.store(t, odd)
+	c.approved(t, ref)
+	target := filepath.Join(t.TempDir(), "x")
+	text := c.doctor.does(t, nil, "record", "open", ref, "-o", target)
+	require.Contains(t, text, `..\u202egnp.\u000a.exe`)
+	require.Equal(t, []string{"x"}, names(t, filepath.Dir(target)))
+
+	require.NoError(t, os.Chmod(filepath.Join(c.alice.home, "keys"), 0o755))
+	c.alice.fails(t, 1, "permissions are too loose", "record", "list")
+	require.NoError(t, os.Chmod(filepath.Join(c.alice.home, "keys"), 0o700))
+	wrong := filepath.Join(t.TempDir(), "passphrase")
+	require.NoError(t, os.WriteFile(wrong, []byte("wrong passphrase\n"), 0o600))
+	(person{home: c.alice.home, passphrase: wrong}).fails(t, 1, "wrong passphrase", "record", "list")
+}
+
+// ^C while storing leaves no record, while opening no file.
+func TestInterrupted(t *testing.T) {
+	c := newCast(t)
+	path, content := file(t, "big", 48<<20)
+	before := c.clerk.does(t, nil, "record", "list")
+	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool {
+		uploads, err := filepath.Glob(filepath.Join(c.clerk.home, "gateway", "uploads", "*"))
+		return err == nil && len(uploads) > 0
+	})
+	require.Equal(t, before, c.clerk.does(t, nil, "record", "list"))
+
+	ref := c.store(t, path)
+	c.approved(t, ref)
+	out := filepath.Join(t.TempDir(), "big")
+	c.doctor.does(t, nil, "record", "open", ref, "-o", "-", "--range", "0-0")
+	interrupt(t, c.doctor.command(t.Context(), "record", "open", ref, "-o", out), func() bool { return len(names(t, filepath.Dir(out))) > 0 })
+	require.Empty(t, names(t, filepath.Dir(out)))
+	c.doctor.does(t, nil, "record", "open", ref, "-o", out)
+	got, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(content, got))
+}
+
+// interrupt sends ^C to a command as soon as something holds.
+func interrupt(t *testing.T, cmd *exec.Cmd, holds func() bool) {
+	t.Helper()
+	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its exit code is looked at below
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-ended:
+			require.Fail(t, "it ended before it could be interrupted")
+		}
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	<-ended
+	require.Equal(t, 1, cmd.ProcessState.ExitCode())
+}
+
+// Every command explains itself, with an example.
+func TestHelp(t *testing.T) {
+	if program == "" {
+		t.Skip("PHRD_BINARY does not name the program; make e2e does")
+	}
+	for _, line := range []string{
+		"hospital list", "hospital show", "hospital proposals", "hospital propose suspend", "hospital propose reinstate", "hospital propose admin", "hospital vote",
+		"hospital withdraw", "staff add", "staff list", "staff revoke", "patient invite", "patient join", "patient show", "record store", "record list",
+		"record show", "record history", "record open", "unlock propose", "unlock list", "unlock show", "unlock endorse", "unlock approve", "unlock deny",
+		"unlock withdraw", "audit log", "audit show", "audit head",
+	} {
+		out, err := exec.CommandContext(t.Context(), program, append(strings.Fields(line), "--help")...).Output()
+		require.NoError(t, err, line)
+		require.Contains(t, string(out), "Examples:", line)
+		require.Contains(t, string(out), "--json", line)
+	}
+}
