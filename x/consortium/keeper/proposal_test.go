@@ -310,9 +310,8 @@ func TestAProposalThatFailsWritesNothing(t *testing.T) {
 		{"an error of no codespace", func(sdk.Context, sdk.Msg) (*sdk.Result, error) { return nil, errors.New("boom") }, "undefined/1"},
 		{"an error of an odd codespace", func(sdk.Context, sdk.Msg) (*sdk.Result, error) { return nil, odd }, "undefined/8"},
 		{"a panic", func(sdk.Context, sdk.Msg) (*sdk.Result, error) { panic("boom") }, consortium.ReasonPanic},
-		{"a nil pointer", func(sdk.Context, sdk.Msg) (*sdk.Result, error) {
-			var m *consortium.Member
-			return nil, errors.New(m.Name)
+		{"an error at run time", func(_ sdk.Context, m sdk.Msg) (*sdk.Result, error) {
+			return &sdk.Result{Log: []string{}[len(m.String())]}, nil
 		}, consortium.ReasonPanic},
 		{"too much gas", func(ctx sdk.Context, _ sdk.Msg) (*sdk.Result, error) {
 			ctx.GasMeter().ConsumeGas(consortium.ProposalGas+1, "a lot")
