@@ -43,7 +43,7 @@ type joinOptions struct {
 // joinNetwork opens the account of an invited person and registers the patient: key, number, vault, recovery code. It can
 // be repeated after it was cut short, with the same invitation.
 func joinNetwork(ctx context.Context, j joinOptions) (joined, error) {
-	store, err := openOrCreateKeys(j.Home, j.Passphrase)
+	store, err := patientKeys(j.Home, j.Passphrase)
 	if err != nil {
 		return joined{}, err
 	}
@@ -101,7 +101,8 @@ func pinned(known, learnt []phr.Door) []phr.Door {
 	return known
 }
 
-func openOrCreateKeys(home string, passphrase []byte) (*keys.Store, error) {
+// patientKeys opens the key store of a home, or makes it.
+func patientKeys(home string, passphrase []byte) (*keys.Store, error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, err
 	}
