@@ -1,8 +1,10 @@
 package keys
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/pem"
 	"fmt"
 	"strings"
 
@@ -75,4 +77,39 @@ func (s *Store) Hybrid(name string) (*lock.PrivateKey, error) {
 		return nil, fmt.Errorf("key %q: %w: %w", name, ErrDamaged, err)
 	}
 	return key, nil
+}
+
+// exportKind is the type of the PEM block of an exported key.
+const exportKind = "PHRD ACCOUNT KEY"
+
+// ExportAccount is the key account/<name> for another store: PEM of an age file under a passphrase of its own. Errors are those of
+// Get, and ErrPassphrase for a passphrase that is too short.
+func (s *Store) ExportAccount(name string, passphrase []byte, options ...Option) ([]byte, error) {
+	key, err := s.Account(name)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := sealUnder(key.Bytes(), passphrase, options)
+	if err != nil {
+		return nil, fmt.Errorf("export key %q: %w", name, err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: exportKind, Headers: map[string]string{"Address": key.Address()}, Bytes: sealed}), nil
+}
+
+// ImportAccount keeps an exported key as account/<name>. Errors are ErrDamaged for what is no exported key, ErrPassphrase for
+// another passphrase, and those of Put.
+func (s *Store) ImportAccount(name string, exported, passphrase []byte) (*wallet.Key, error) {
+	block, rest := pem.Decode(exported)
+	if block == nil || block.Type != exportKind || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fmt.Errorf("import key %q: %w: not an exported key", name, ErrDamaged)
+	}
+	secret, err := unsealUnder(block.Bytes, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("import key %q: %w", name, err)
+	}
+	key, err := wallet.KeyFromBytes(secret)
+	if err != nil || block.Headers["Address"] != key.Address() {
+		return nil, fmt.Errorf("import key %q: %w: not the key of its address", name, ErrDamaged)
+	}
+	return key, s.Put(AccountPrefix+name, secret)
 }

@@ -88,15 +88,8 @@ func WithWorkFactor(log2 int) Option { return func(s *settings) { s.workFactor =
 // Create makes a store in folder dir, which is created where it is not there. The error is ErrExists where dir holds a store, and
 // ErrPassphrase for a passphrase that is too short.
 func Create(dir string, passphrase []byte, options ...Option) (*Store, error) {
-	set := settings{workFactor: DefaultWorkFactor}
-	for _, o := range options {
-		o(&set)
-	}
-	if set.workFactor < 1 || set.workFactor > maxWorkFactor {
-		return nil, fmt.Errorf("work factor %d, 1 to %d", set.workFactor, maxWorkFactor)
-	}
 	if len(passphrase) < MinPassphrase {
-		return nil, fmt.Errorf("%w: %d bytes, at least %d", ErrPassphrase, len(passphrase), MinPassphrase)
+		return nil, tooShort(passphrase)
 	}
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, fmt.Errorf("create keys: %w", err)
@@ -108,12 +101,7 @@ func Create(dir string, passphrase []byte, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create keys: %w", err)
 	}
-	recipient, err := age.NewScryptRecipient(string(passphrase))
-	if err != nil {
-		return nil, fmt.Errorf("create keys: %w", err)
-	}
-	recipient.SetWorkFactor(set.workFactor)
-	sealed, err := seal([]byte(self.String()), recipient)
+	sealed, err := sealUnder([]byte(self.String()), passphrase, options)
 	if err != nil {
 		return nil, fmt.Errorf("create keys: %w", err)
 	}
@@ -137,17 +125,9 @@ func Open(dir string, passphrase []byte) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open keys: %w", err)
 	}
-	identity, err := age.NewScryptIdentity(string(passphrase))
+	secret, err := unsealUnder(sealed, passphrase)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is empty", ErrPassphrase)
-	}
-	identity.SetMaxWorkFactor(maxWorkFactor)
-	secret, err := unseal(sealed, identity)
-	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) {
-		return nil, fmt.Errorf("open keys in %s: %w", dir, ErrPassphrase)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return nil, fmt.Errorf("open keys in %s: %w", dir, err)
 	}
 	self, err := age.ParseHybridIdentity(string(secret))
 	if err != nil {
@@ -155,6 +135,9 @@ func Open(dir string, passphrase []byte) (*Store, error) {
 	}
 	return &Store{dir: dir, self: self}, nil
 }
+
+// At is the store after its folder was moved to dir.
+func (s *Store) At(dir string) *Store { return &Store{dir: dir, self: s.self} }
 
 // Put keeps a secret under a new name. It is durable when Put returns. Errors are ErrExists and ErrName.
 func (s *Store) Put(name string, secret []byte) error { return s.put(name, secret, false) }
@@ -256,16 +239,8 @@ func (s *Store) Names(prefix string) ([]string, error) {
 
 // Change puts the store under another passphrase; the keys in it stay as they are. A copy of the old identity.age still opens
 // with the old passphrase. The error is ErrPassphrase for one that is too short.
-func (s *Store) Change(passphrase []byte) error {
-	if len(passphrase) < MinPassphrase {
-		return fmt.Errorf("%w: %d bytes, at least %d", ErrPassphrase, len(passphrase), MinPassphrase)
-	}
-	recipient, err := age.NewScryptRecipient(string(passphrase))
-	if err != nil {
-		return fmt.Errorf("change passphrase: %w", err)
-	}
-	recipient.SetWorkFactor(DefaultWorkFactor)
-	sealed, err := seal([]byte(s.self.String()), recipient)
+func (s *Store) Change(passphrase []byte, options ...Option) error {
+	sealed, err := sealUnder([]byte(s.self.String()), passphrase, options)
 	if err != nil {
 		return fmt.Errorf("change passphrase: %w", err)
 	}
@@ -297,6 +272,47 @@ func (s *Store) makeFolders(dir string) error {
 		return err
 	}
 	return syncFolder(parent)
+}
+
+func tooShort(passphrase []byte) error {
+	return fmt.Errorf("%w: %d bytes, at least %d", ErrPassphrase, len(passphrase), MinPassphrase)
+}
+
+// sealUnder encrypts to a passphrase.
+func sealUnder(plain, passphrase []byte, options []Option) ([]byte, error) {
+	set := settings{workFactor: DefaultWorkFactor}
+	for _, o := range options {
+		o(&set)
+	}
+	if set.workFactor < 1 || set.workFactor > maxWorkFactor {
+		return nil, fmt.Errorf("work factor %d, 1 to %d", set.workFactor, maxWorkFactor)
+	}
+	if len(passphrase) < MinPassphrase {
+		return nil, tooShort(passphrase)
+	}
+	recipient, err := age.NewScryptRecipient(string(passphrase))
+	if err != nil {
+		return nil, err
+	}
+	recipient.SetWorkFactor(set.workFactor)
+	return seal(plain, recipient)
+}
+
+// unsealUnder decrypts what sealUnder made. Errors are ErrPassphrase and ErrDamaged.
+func unsealUnder(sealed, passphrase []byte) ([]byte, error) {
+	identity, err := age.NewScryptIdentity(string(passphrase))
+	if err != nil {
+		return nil, fmt.Errorf("%w: it is empty", ErrPassphrase)
+	}
+	identity.SetMaxWorkFactor(maxWorkFactor)
+	plain, err := unseal(sealed, identity)
+	if noMatch := new(age.NoIdentityMatchError); errors.As(err, &noMatch) {
+		return nil, ErrPassphrase
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return plain, nil
 }
 
 func seal(plain []byte, to age.Recipient) ([]byte, error) {

@@ -243,12 +243,9 @@ func TestNothingSecretIsOnTheDiskInClear(t *testing.T) {
 }
 
 func TestChange(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a full passphrase hash")
-	}
 	store, dir := create(t)
 	put(t, store, "libp2p", "seed")
-	if err := store.Change([]byte("another passphrase")); err != nil {
+	if err := store.Change([]byte("another passphrase"), keys.WithWorkFactor(2)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := keys.Open(dir, passphrase); !errors.Is(err, keys.ErrPassphrase) {
@@ -316,6 +313,41 @@ func TestShare(t *testing.T) {
 		if _, err := keys.DecodeShare([]byte(bad)); !errors.Is(err, keys.ErrDamaged) {
 			t.Errorf("%s: %v", bad, err)
 		}
+	}
+}
+
+func TestExportedAccountsAreImported(t *testing.T) {
+	from, _ := create(t)
+	to, _ := create(t)
+	key, err := from.NewAccount("dr-weber")
+	if err != nil {
+		t.Fatal(err)
+	}
+	under := []byte("for the way")
+	exported, err := from.ExportAccount("dr-weber", under, keys.WithWorkFactor(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(exported, key.Bytes()) || bytes.Contains(exported, []byte(hex.EncodeToString(key.Bytes()))) {
+		t.Error("the key is exported in clear")
+	}
+	if _, err := to.ImportAccount("weber", exported, passphrase); !errors.Is(err, keys.ErrPassphrase) {
+		t.Errorf("another passphrase: %v", err)
+	}
+	other := bytes.Replace(exported, []byte("Address: phrd1"), []byte("Address: phrd2"), 1)
+	for _, bad := range [][]byte{nil, exported[:len(exported)/2], append(bytes.Clone(exported), "more"...), other} {
+		if _, err := to.ImportAccount("weber", bad, under); !errors.Is(err, keys.ErrDamaged) {
+			t.Errorf("%.40q: %v", bad, err)
+		}
+	}
+	if got, err := to.ImportAccount("weber", exported, under); err != nil || got.Address() != key.Address() {
+		t.Fatalf("import: %v", err)
+	}
+	if _, err := to.ImportAccount("weber", exported, under); !errors.Is(err, keys.ErrExists) {
+		t.Errorf("import again: %v", err)
+	}
+	if kept, err := to.Account("weber"); err != nil || kept.Address() != key.Address() {
+		t.Fatalf("kept: %v", err)
 	}
 }
 

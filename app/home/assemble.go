@@ -234,14 +234,15 @@ func parseGenesis(text []byte) (*Genesis, error) {
 }
 
 // Write writes genesis.json and one file for each member's share into folder dir, which is created where it is not there, and
-// returns their paths. The shares are sealed: only the member's home opens its own.
+// returns their paths. The shares are sealed: only the member's home opens its own. The error is ErrExists where there is a
+// genesis.json already, since its shares would be lost.
 func (n *Network) Write(dir string) (genesis string, shares []string, err error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return "", nil, fmt.Errorf("write network: %w", err)
 	}
 	genesis = filepath.Join(dir, "genesis.json")
-	if err := writeFile(genesis, n.Genesis); err != nil {
-		return "", nil, fmt.Errorf("write network: %w", err)
+	if _, err := os.Lstat(genesis); err == nil {
+		return "", nil, fmt.Errorf("write network: %s: %w", genesis, ErrExists)
 	}
 	for _, s := range n.Shares {
 		text, err := json.MarshalIndent(s, "", "  ")
@@ -253,6 +254,9 @@ func (n *Network) Write(dir string) (genesis string, shares []string, err error)
 			return "", nil, fmt.Errorf("write network: %w", err)
 		}
 		shares = append(shares, path)
+	}
+	if err := writeFile(genesis, n.Genesis); err != nil {
+		return "", nil, fmt.Errorf("write network: %w", err)
 	}
 	return genesis, shares, nil
 }

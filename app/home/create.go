@@ -68,13 +68,20 @@ func (o Options) validate() error {
 	return nil
 }
 
+// Created is a new home.
+type Created struct {
+	Home Home
+	// Keys are the home's keys, open.
+	Keys *keys.Store
+	// Declaration is what member.json says of the hospital.
+	Declaration consortium.Declaration
+}
+
 // Create makes a home in folder dir, which must be empty or not there: all keys, the configuration, and member.json signed by
 // every key. The home appears whole or not at all. Errors are ErrExists, keys.ErrPassphrase for a passphrase that is too short,
 // and consortium.ErrInvalidDeclaration.
-func Create(dir string, o Options) (Home, consortium.Declaration, error) {
-	fail := func(err error) (Home, consortium.Declaration, error) {
-		return Home{}, consortium.Declaration{}, fmt.Errorf("create home: %w", err)
-	}
+func Create(dir string, o Options) (*Created, error) {
+	fail := func(err error) (*Created, error) { return nil, fmt.Errorf("create home: %w", err) }
 	if err := o.validate(); err != nil {
 		return fail(err)
 	}
@@ -94,7 +101,7 @@ func Create(dir string, o Options) (Home, consortium.Declaration, error) {
 	if err != nil {
 		return fail(err)
 	}
-	declaration, err := fill(Home{dir: made}, o)
+	store, declaration, err := fill(Home{dir: made}, o)
 	if err == nil {
 		err = os.Rename(made, dir)
 	}
@@ -104,96 +111,104 @@ func Create(dir string, o Options) (Home, consortium.Declaration, error) {
 	if err := syncFolder(filepath.Dir(dir)); err != nil {
 		return fail(err)
 	}
-	return Home{dir: dir}, declaration, nil
+	h := Home{dir: dir}
+	return &Created{Home: h, Keys: store.At(h.Keys()), Declaration: declaration}, nil
 }
 
 // fill writes everything into the folder of a new home.
-func fill(h Home, o Options) (consortium.Declaration, error) {
+func fill(h Home, o Options) (*keys.Store, consortium.Declaration, error) {
+	fail := func(err error) (*keys.Store, consortium.Declaration, error) {
+		return nil, consortium.Declaration{}, err
+	}
 	for _, dir := range []string{h.config(""), h.Data(), h.Blobs(), h.Index(), h.Gateway()} {
 		if err := os.Mkdir(dir, folderMode); err != nil {
-			return consortium.Declaration{}, err
+			return fail(err)
 		}
 	}
 	certificate, key, fingerprint, err := newCertificate(o.Hospital, certificateHosts(o), time.Now())
 	if err != nil {
-		return consortium.Declaration{}, err
+		return fail(err)
 	}
 	comet, app := newConfig(o)
 	appText, err := app.encode()
 	if err != nil {
-		return consortium.Declaration{}, err
+		return fail(err)
 	}
 	cometconfig.WriteConfigFile(h.CometConfig(), comet)
 	for path, content := range map[string][]byte{
 		h.AppConfig(): appText, h.GatewayCertificate(): certificate, h.GatewayKey(): key,
 	} {
 		if err := writeFile(path, content); err != nil {
-			return consortium.Declaration{}, err
+			return fail(err)
 		}
 	}
-
-	by, vault, round, err := newKeys(h, o)
+	store, err := keys.Create(h.Keys(), o.Passphrase, o.KeyOptions...)
 	if err != nil {
-		return consortium.Declaration{}, err
+		return fail(err)
+	}
+	made, err := newKeys(h, store)
+	if err != nil {
+		return fail(err)
 	}
 	declaration := consortium.Declaration{
 		Name: o.Hospital, Site: o.Site, TimeZone: o.TimeZone,
-		ConsensusKey: publicKey(by.consensus), CometKey: publicKey(by.comet), CometAddress: comet.P2P.ExternalAddress,
-		Libp2PKey: publicKey(by.libp2p), Libp2PAddress: multiaddr(o.Host, o.port(PortLibp2p)),
-		NodeKey: by.node.PublicKey(), AdminKey: by.admin.PublicKey(),
-		VaultKey: vault.Bytes(), RoundKey: round.Bytes(),
+		ConsensusKey: publicKey(made.consensus), CometKey: publicKey(made.comet), CometAddress: comet.P2P.ExternalAddress,
+		Libp2PKey: publicKey(made.libp2p), Libp2PAddress: multiaddr(o.Host, o.port(PortLibp2p)),
+		NodeKey: made.node.PublicKey(), AdminKey: made.admin.PublicKey(),
+		VaultKey: made.vault.Bytes(), RoundKey: made.round.Bytes(),
 		GatewayUrl: "https://" + net.JoinHostPort(o.Host, o.port(PortGateway)), GatewayFingerprint: fingerprint,
 		Capacity: o.Capacity,
 	}
-	signed, err := by.sign(declaration)
+	signed, err := made.sign(declaration)
 	if err != nil {
-		return consortium.Declaration{}, err
+		return fail(err)
 	}
 	member, err := encodeMember(signed)
 	if err != nil {
-		return consortium.Declaration{}, err
+		return fail(err)
 	}
-	return declaration, writeFile(h.Member(), member)
+	return store, declaration, writeFile(h.Member(), member)
+}
+
+// madeKeys are the keys of a new home.
+type madeKeys struct {
+	signers
+	vault, round lock.PublicKey
 }
 
 // newKeys makes every key of a new home.
-func newKeys(h Home, o Options) (by signers, vault, round lock.PublicKey, err error) {
+func newKeys(h Home, store *keys.Store) (made madeKeys, err error) {
 	validator := privval.GenFilePV(h.ConsensusKey(), h.ConsensusState())
 	consensus, ok := validator.Key.PrivKey.(cometed25519.PrivKey)
 	if !ok {
-		return by, vault, round, fmt.Errorf("consensus key is of type %s", validator.Key.PrivKey.Type())
+		return made, fmt.Errorf("consensus key is of type %s", validator.Key.PrivKey.Type())
 	}
 	validator.Save()
-	by.consensus = ed25519.PrivateKey(consensus)
-	if _, by.comet, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		return by, vault, round, err
+	made.consensus = ed25519.PrivateKey(consensus)
+	if _, made.comet, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return made, err
 	}
-	node := p2p.NodeKey{PrivKey: cometed25519.PrivKey(by.comet)}
+	node := p2p.NodeKey{PrivKey: cometed25519.PrivKey(made.comet)}
 	if err := node.SaveAs(h.NodeKey()); err != nil {
-		return by, vault, round, err
+		return made, err
 	}
-
-	store, err := keys.Create(h.Keys(), o.Passphrase, o.KeyOptions...)
-	if err != nil {
-		return by, vault, round, err
+	if _, made.libp2p, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		return made, err
 	}
-	if _, by.libp2p, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		return by, vault, round, err
+	if err := store.Put(keys.Libp2p, made.libp2p.Seed()); err != nil {
+		return made, err
 	}
-	if err := store.Put(keys.Libp2p, by.libp2p.Seed()); err != nil {
-		return by, vault, round, err
+	if made.node, err = store.NewAccount(AccountNode); err != nil {
+		return made, err
 	}
-	if by.node, err = store.NewAccount(AccountNode); err != nil {
-		return by, vault, round, err
+	if made.admin, err = store.NewAccount(AccountAdmin); err != nil {
+		return made, err
 	}
-	if by.admin, err = store.NewAccount(AccountAdmin); err != nil {
-		return by, vault, round, err
+	if made.vault, err = newHybrid(store, firstVault); err != nil {
+		return made, err
 	}
-	if vault, err = newHybrid(store, firstVault); err != nil {
-		return by, vault, round, err
-	}
-	round, err = newHybrid(store, firstRound)
-	return by, vault, round, err
+	made.round, err = newHybrid(store, firstRound)
+	return made, err
 }
 
 // newHybrid draws an X-Wing key and keeps its seed.

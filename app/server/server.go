@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/gateway"
 	"github.com/phrd/phrd/keys"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	Logger log.Logger
 	// Version of the program, which the gateway tells.
 	Version string
+	// Limits bound what callers of the gateway may ask; zero fields take their defaults.
+	Limits gateway.Limits
 }
 
 // Server is one hospital's server.

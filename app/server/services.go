@@ -69,7 +69,11 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	for name, worker := range map[string]func(context.Context) error{"peers": peers.Run, "replicate": replicator.Run} {
+	holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
+	if err != nil {
+		return nil, err
+	}
+	for name, worker := range map[string]func(context.Context) error{"peers": peers.Run, "replicate": replicator.Run, "release": holder.Run} {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
 				failed(fmt.Errorf("%s: %w", name, err))
@@ -121,7 +125,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: s.blobs, Fetcher: peers, Log: logger.With("module", "gateway"),
+		Chain: client, Store: s.blobs, Fetcher: peers, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err

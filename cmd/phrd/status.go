@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phrd/phrd/phr"
+)
+
+const (
+	// statusTime is how long a gateway may take to answer.
+	statusTime = 10 * time.Second
+	// maxStatus bounds the answer.
+	maxStatus = 64 << 10
+)
+
+// errNotReady says that a server is up but can't serve yet.
+var errNotReady = errors.New("the server is not ready")
+
+// serverStatus is how a hospital's server stands, as its gateway tells everybody.
+type serverStatus struct {
+	Gateway    string   `json:"gateway"`
+	Ready      bool     `json:"ready"`
+	Reasons    []string `json:"reasons"`
+	Hospital   uint64   `json:"hospital"`
+	Name       string   `json:"name"`
+	ChainID    string   `json:"chain_id"`
+	NetworkID  string   `json:"network_id"`
+	Height     int64    `json:"height"`
+	BlockTime  string   `json:"block_time"`
+	CatchingUp bool     `json:"catching_up"`
+	Version    string   `json:"version"`
+}
+
+func statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "how the hospital's server stands",
+		Long:    "Ask the gateway in client.json how its server stands. Ends with exit code 3 where it is not up or not ready.",
+		Example: "  phrd status --home /var/lib/phrd --json", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			home, err := homeFlag(cmd)
+			if err != nil {
+				return err
+			}
+			file, err := readClientFile(home)
+			if err != nil {
+				return err
+			}
+			s, err := askStatus(cmd.Context(), file)
+			if err != nil {
+				return err
+			}
+			if err := newOutput(cmd).print(s, nil, s.rows()); err != nil {
+				return err
+			}
+			if !s.Ready {
+				return errNotReady
+			}
+			return nil
+		},
+	}
+}
+
+func (s serverStatus) rows() [][]string {
+	return [][]string{
+		{"gateway", s.Gateway}, {"hospital", fmt.Sprintf("%d, %s", s.Hospital, s.Name)}, {"chain", s.ChainID}, {"network", s.NetworkID},
+		{"height", strconv.FormatInt(s.Height, 10)}, {"block time", s.BlockTime}, {"catching up", strconv.FormatBool(s.CatchingUp)},
+		{"ready", s.readyText()}, {"version", s.Version},
+	}
+}
+
+func (s serverStatus) readyText() string {
+	if s.Ready {
+		return "yes"
+	}
+	return "no: " + strings.Join(s.Reasons, ", ")
+}
+
+// askStatus asks a gateway how its server stands. The error is phr.ErrUnreachable where it does not answer.
+func askStatus(ctx context.Context, door clientFile) (serverStatus, error) {
+	s := serverStatus{Gateway: door.Gateway}
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	client, err := pinnedClient(door.Fingerprint)
+	if err != nil {
+		return s, err
+	}
+	defer client.CloseIdleConnections()
+	if err := askJSON(ctx, client, door.Gateway+"/readyz", &s); err != nil {
+		return s, err
+	}
+	var chain struct {
+		ChainID   string `json:"chain_id"`
+		NetworkID string `json:"network_id"`
+		Hospital  struct {
+			Number uint64 `json:"number"`
+			Name   string `json:"name"`
+		} `json:"hospital"`
+		Version string `json:"version"`
+	}
+	if err := askJSON(ctx, client, door.Gateway+"/chain", &chain); err != nil {
+		return s, err
+	}
+	s.ChainID, s.NetworkID, s.Hospital, s.Name, s.Version = chain.ChainID, chain.NetworkID, chain.Hospital.Number, chain.Hospital.Name, chain.Version
+	return s, nil
+}
+
+// askJSON reads the answer of a gateway, which may be that it is not ready.
+func askJSON(ctx context.Context, client *http.Client, url string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		if errors.Is(err, phr.ErrCertificate) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", phr.ErrUnreachable, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxStatus))
+	if err != nil {
+		return fmt.Errorf("%w: %w", phr.ErrUnreachable, err)
+	}
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusServiceUnavailable {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s: the answer is not one of a gateway: %w", url, err)
+	}
+	return nil
+}
+
+// pinnedClient takes only the certificate whose public key has this SHA-256, 64 hex digits.
+func pinnedClient(fingerprint string) (*http.Client, error) {
+	want, err := hex.DecodeString(fingerprint)
+	if err != nil || len(want) != sha256.Size {
+		return nil, fmt.Errorf("client.json: fingerprint is not %d hex digits", 2*sha256.Size)
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		// The certificate is known by its key, which VerifyConnection checks; who signed it does not matter.
+		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if len(state.PeerCertificates) == 0 {
+				return phr.ErrCertificate
+			}
+			return checkPin(state.PeerCertificates[0], want)
+		},
+	}}}, nil
+}
+
+func checkPin(certificate *x509.Certificate, want []byte) error {
+	got := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
+	if subtle.ConstantTimeCompare(got[:], want) != 1 {
+		return fmt.Errorf("%w: its key is %s", phr.ErrCertificate, hex.EncodeToString(got[:]))
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"runtime"
+
+	"github.com/cosmos/cosmos-sdk/version"
+	"github.com/spf13/cobra"
+)
+
+// programVersion is which program this is.
+type programVersion struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit"`
+	Go      string `json:"go"`
+}
+
+func thisVersion() programVersion {
+	v := programVersion{Version: version.Version, Commit: version.Commit, Go: runtime.Version()}
+	if v.Version == "" {
+		v.Version = "unknown"
+	}
+	return v
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "which program this is", Example: "  phrd version --json", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := thisVersion()
+			return newOutput(cmd).print(v, nil, [][]string{{"phrd", v.Version}, {"commit", orDash(v.Commit)}, {"go", v.Go}})
+		},
+	}
+}
