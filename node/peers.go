@@ -77,9 +77,12 @@ func NewPeers(config PeersConfig) (*Peers, error) {
 
 // Run keeps list and connections until ctx ends; then it returns nil.
 func (p *Peers) Run(ctx context.Context) error {
-	defer p.group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer func() {
+		cancel()
+		p.group.Wait()
+		clear(p.keepers)
+	}()
 	report := reporter{log: p.config.Log}
 	return loop(ctx, p.config.Chain, func(ctx context.Context) (time.Duration, error) {
 		err := p.Refresh(ctx)

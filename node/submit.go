@@ -75,7 +75,7 @@ func (c *Client) Submit(ctx context.Context, message proto.Message) (Result, err
 		if !passes(last) {
 			return Result{}, fmt.Errorf("send %s: %w", name, last)
 		}
-		c.config.Log.Info("transaction is tried again", "message", string(name), "pause", pause, "reason", last)
+		c.config.Log.Warn("transaction is tried again", "message", string(name), "pause", pause, "reason", last)
 		if err := c.pause(ctx, nil, pause); err != nil {
 			return Result{}, fmt.Errorf("send %s: %w: %w", name, err, last)
 		}
