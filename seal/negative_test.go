@@ -176,18 +176,18 @@ func (a answers) Get(ctx context.Context, c lock.CID) ([]byte, error) {
 }
 
 // forge seals a manifest that its writer could not have made, with the object CID that goes with it.
-func forge(t *testing.T, blocks *shelf, m *seal.Manifest) (seal.Ref, seal.DEK) {
-	t.Helper()
+func forge(tb testing.TB, blocks *shelf, m *seal.Manifest) (seal.Ref, seal.DEK) {
+	tb.Helper()
 	dek := must(seal.DEKFromBytes(noise(1, 32)))
-	root, err := seal.SealManifest(t.Context(), blocks, m, dek, chance(2))
-	require.NoError(t, err)
+	root, err := seal.SealManifest(tb.Context(), blocks, m, dek, chance(2))
+	require.NoError(tb, err)
 	layout := must(m.Layout())
 	var dag seal.DAG
 	for i, e := range m.Entries {
-		require.NoError(t, dag.Add(e.CID, layout.LeafSize(uint64(i))))
+		require.NoError(tb, dag.Add(e.CID, layout.LeafSize(uint64(i))))
 	}
 	for _, c := range blocks.order {
-		require.NoError(t, dag.Add(c, len(blocks.blocks[c])))
+		require.NoError(tb, dag.Add(c, len(blocks.blocks[c])))
 	}
 	return seal.Ref{Object: must(dag.Root()), Manifest: root, PaddedSize: layout.Padded}, dek
 }

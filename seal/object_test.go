@@ -163,8 +163,8 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 }
 
 // large forges the manifest of a file of 10 GB, of whose leaves a few are there.
-func large(t *testing.T, blocks *shelf, real map[uint64][]byte) (seal.Ref, seal.DEK, seal.Layout) {
-	t.Helper()
+func large(tb testing.TB, blocks *shelf, there map[uint64][]byte) (seal.Ref, seal.DEK, seal.Layout) {
+	tb.Helper()
 	const size = 10_000*seal.ChunkSize + 77
 	layout := must(seal.LayoutOf(size))
 	m := &seal.Manifest{Size: size, IDKey: [32]byte(noise(4, 32))}
@@ -175,10 +175,10 @@ func large(t *testing.T, blocks *shelf, real map[uint64][]byte) (seal.Ref, seal.
 		var digest [32]byte
 		for _, b := range [][]byte{e.Key[:], e.ID[:], digest[:]} {
 			_, err := io.ReadFull(random, b)
-			require.NoError(t, err)
+			require.NoError(tb, err)
 		}
 		e.CID = lock.RawCID(digest)
-		if plain, there := real[i]; there {
+		if plain, given := there[i]; given {
 			plain = append(plain, make([]byte, layout.LeafSize(i)-16-len(plain))...)
 			block := must(seal.SealUnder(e.Key, plain))
 			e.CID, e.ID = lock.RawCID(sha256.Sum256(block)), seal.ChunkID(m.IDKey, plain)
@@ -186,7 +186,7 @@ func large(t *testing.T, blocks *shelf, real map[uint64][]byte) (seal.Ref, seal.
 		}
 		m.Entries = append(m.Entries, e)
 	}
-	ref, dek := forge(t, blocks, m)
+	ref, dek := forge(tb, blocks, m)
 	for c, block := range leaves.blocks {
 		blocks.blocks[c] = block
 	}
