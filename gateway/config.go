@@ -101,6 +101,9 @@ type Limits struct {
 
 	// UploadBytes is the size of one upload; 64 GiB.
 	UploadBytes uint64
+	// CommitBytes of an upload are stored between two acknowledgements, which is what a cut
+	// makes the client send again; 64 MiB.
+	CommitBytes uint64
 	// Uploads of one account that are not complete; 8.
 	Uploads int
 	// UploadIdle forgets an upload that nobody touched; 24 h.
@@ -146,6 +149,7 @@ func defaults() Limits {
 		Sessions:    16,
 
 		UploadBytes: 64 << 30,
+		CommitBytes: 64 << 20,
 		Uploads:     8,
 		UploadIdle:  24 * time.Hour,
 
@@ -259,6 +263,9 @@ func (c Config) complete() Config {
 	orInt(&l.Sessions, d.Sessions)
 	if l.UploadBytes == 0 {
 		l.UploadBytes = d.UploadBytes
+	}
+	if l.CommitBytes == 0 {
+		l.CommitBytes = d.CommitBytes
 	}
 	orInt(&l.Uploads, d.Uploads)
 	orTime(&l.UploadIdle, d.UploadIdle)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -224,31 +225,47 @@ func (g *Gateway) sendContent(w http.ResponseWriter, r *http.Request, granted gr
 	}
 	reader := &contentReader{g: g, ctx: ctx, granted: granted, tree: tree, spans: spans}
 	defer reader.close()
-	if r.Method == http.MethodGet {
-		// The first bytes must be there before the answer begins, so that it can still be
-		// another one.
-		if err := reader.prefetch(spans[0].start); err != nil {
-			return err
-		}
-	}
 	// Over HTTP/1 a time limit for reading would end the request while it is answered.
-	out := &stallWriter{ResponseWriter: w, rc: http.NewResponseController(w), stall: g.config.Limits.Stall}
+	out := &contentWriter{ResponseWriter: w, rc: http.NewResponseController(w), stall: g.config.Limits.Stall}
 	if err := out.rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
+	if r.Method == http.MethodGet {
+		if err := reader.prefetch(spans[0].start); err != nil {
+			return err
+		}
+		out.begin = reader.begin
+	}
 	http.ServeContent(out, r, "", time.Time{}, reader)
-	return reader.err
+	return reader.failure()
 }
 
-// stallWriter ends a request whose receiver takes nothing for a while.
-type stallWriter struct {
+// contentWriter begins an answer with content only when the first bytes are there and
+// written down, so that it can still be another one; and it ends a request whose receiver
+// takes nothing for a while.
+type contentWriter struct {
 	http.ResponseWriter
-	rc    *http.ResponseController
-	stall time.Duration
+	rc     *http.ResponseController
+	stall  time.Duration
+	begin  func() error
+	failed error
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *contentWriter) WriteHeader(status int) {
+	if s.begin != nil && (status == http.StatusOK || status == http.StatusPartialContent) {
+		s.failed = s.begin()
+	}
+	if s.failed == nil {
+		s.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // Write implements http.ResponseWriter.
-func (s *stallWriter) Write(b []byte) (int, error) {
+func (s *contentWriter) Write(b []byte) (int, error) {
+	if s.failed != nil {
+		return 0, s.failed
+	}
 	if err := s.rc.SetWriteDeadline(time.Now().Add(s.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
@@ -315,6 +332,9 @@ type contentReader struct {
 	// spans are what will probably be read.
 	spans []span
 
+	// mu is held by every method: http.ServeContent reads several ranges from a goroutine
+	// of its own.
+	mu       sync.Mutex
 	position uint64
 	ahead    map[int]chan leafResult // by the leaf's place
 	place    int                     // of current, where that is not nil
@@ -335,6 +355,8 @@ const leavesAhead = 3
 
 // Seek implements io.Seeker.
 func (c *contentReader) Seek(offset int64, whence int) (int64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var from int64
 	switch whence {
 	case io.SeekCurrent:
@@ -351,6 +373,8 @@ func (c *contentReader) Seek(offset int64, whence int) (int64, error) {
 
 // Read implements io.Reader.
 func (c *contentReader) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.err != nil {
 		return 0, c.err
 	}
@@ -364,7 +388,7 @@ func (c *contentReader) Read(p []byte) (int, error) {
 	leaf := c.tree.tree.Leaves[place]
 	part := c.current[c.position-leaf.Offset:]
 	n := min(len(p), len(part))
-	if err := c.write(uint64(n)); err != nil {
+	if err := c.write(c.position, uint64(n)); err != nil {
 		return 0, c.fail(claimFault(err))
 	}
 	copy(p, part[:n])
@@ -380,8 +404,33 @@ func (c *contentReader) fail(err error) error {
 	return err
 }
 
+// begin writes down the first part of what will be read.
+func (c *contentReader) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if c.claim != nil || c.tree.size() == 0 {
+		return nil
+	}
+	if err := c.write(c.spans[0].start, 1); err != nil {
+		return c.fail(claimFault(err))
+	}
+	return nil
+}
+
+// failure is why reading ended early.
+func (c *contentReader) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
 // prefetch gets the leaf at an offset.
 func (c *contentReader) prefetch(offset uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.tree.size() == 0 {
 		return nil
 	}
@@ -441,22 +490,22 @@ func (c *contentReader) fetch(l blob.Leaf) chan leafResult {
 	return result
 }
 
-// write makes sure that the next n bytes are written down as read.
-func (c *contentReader) write(n uint64) error {
+// write makes sure that the next n bytes, from an offset on, are written down as read.
+func (c *contentReader) write(offset, n uint64) error {
 	if c.claim != nil && c.served+n <= c.claim.granted {
 		return nil
 	}
-	c.close()
+	c.settle()
 	planned := uint64(0)
 	for _, s := range c.spans {
 		planned += s.length
 	}
-	rest := c.tree.size() - c.position
+	rest := c.tree.size() - offset
 	if planned > c.claimed {
 		rest = planned - c.claimed
 	}
 	step := max(n, min(claimStep, rest))
-	claimed, err := c.g.reports.claim(c.ctx, c.granted.read, part{content: true, offset: c.position, length: step})
+	claimed, err := c.g.reports.claim(c.ctx, c.granted.read, part{content: true, offset: offset, length: step})
 	if err != nil {
 		return err
 	}
@@ -465,11 +514,21 @@ func (c *contentReader) write(n uint64) error {
 	return nil
 }
 
-// close settles what was written down last.
-func (c *contentReader) close() {
+// settle gives back what was written down last and not read.
+func (c *contentReader) settle() {
 	if c.claim != nil {
 		c.claim.settle(c.served)
 		c.claim = nil
+	}
+}
+
+// close ends reading.
+func (c *contentReader) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle()
+	if c.err == nil {
+		c.err = errors.New("the request has ended")
 	}
 }
 

@@ -322,9 +322,7 @@ func TestTransfersAreLimited(t *testing.T) {
 	d := newDoor(t, func(c *gateway.Config) { c.Limits.Transfers = 1 })
 	path := d.createUpload(100)
 	writer, answer := d.pipeRequest(path, 0, 100)
-	for !gateway.IsWriting(d.gateway, path[len("/uploads/"):]) {
-		time.Sleep(time.Millisecond)
-	}
+	d.waitForWriter(path)
 	d.want(d.do("clerk1", http.MethodGet, d.contentPath(), nil, nil), http.StatusTooManyRequests)
 	d.want(d.do("alice", http.MethodGet, d.contentPath(), nil, nil), http.StatusOK)
 	if err := writer.Close(); err != nil {

@@ -1,10 +1,13 @@
 package gateway
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 
 	"google.golang.org/grpc"
+
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
 
 // ScopeWithout makes the scope of a program whose table lacks a method.
@@ -29,4 +32,47 @@ func IsWriting(g *Gateway, id string) bool {
 		}
 	}
 	return false
+}
+
+// Journal is the journal of reads.
+type Journal struct{ j *journal }
+
+// OpenJournal opens the journal in a folder.
+func OpenJournal(folder string, log *slog.Logger) (*Journal, error) {
+	j, err := openJournal(folder, log)
+	return &Journal{j}, err
+}
+
+// Append writes a report.
+func (j *Journal) Append(r *recordsv1.AccessReport) error {
+	_, err := j.j.put(r)
+	return err
+}
+
+// Write writes a report and returns when it is durable.
+func (j *Journal) Write(r *recordsv1.AccessReport) error {
+	place, err := j.j.put(r)
+	if err != nil {
+		return err
+	}
+	return j.j.sync(place)
+}
+
+// Taken notes what the chain has.
+func (j *Journal) Taken(n uint64) error { return j.j.taken(n) }
+
+// Reports are those that the chain may not have.
+func (j *Journal) Reports() []*recordsv1.AccessReport { return j.j.reports() }
+
+// Last is the highest number.
+func (j *Journal) Last() uint64 { return j.j.last() }
+
+// Close closes the journal.
+func (j *Journal) Close() error { return j.j.close() }
+
+// BreakJournal makes a gateway's journal fail as after a failed fsync.
+func BreakJournal(g *Gateway) {
+	g.reports.journal.mu.Lock()
+	defer g.reports.journal.mu.Unlock()
+	g.reports.journal.err = errors.New("fsync: input/output error")
 }

@@ -90,8 +90,12 @@ func (f *fault) write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	h.Del("Content-Length")
-	h.Del("ETag")
+	for _, name := range []string{"Content-Length", "ETag", "Accept-Ranges", "Last-Modified"} {
+		h.Del(name)
+	}
+	if f.status != http.StatusRequestedRangeNotSatisfiable {
+		h.Del("Content-Range")
+	}
 	if f.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
 	}

@@ -23,10 +23,7 @@ import (
 const (
 	tusVersion   = "1.0.0"
 	tusExtension = "creation,creation-defer-length,termination,checksum"
-	// commitBytes is how much of an upload is stored between two acknowledgements, which is
-	// what a cut makes the client send again.
-	commitBytes = 64 << 20
-	copyBuffer  = 256 << 10
+	copyBuffer   = 256 << 10
 )
 
 func (g *Gateway) serveUploadOptions(w http.ResponseWriter, _ *http.Request) error {
@@ -353,7 +350,7 @@ func (p *uploadPart) copy(offset uint64) error {
 		if err := p.parse(buffer[:n], offset); err != nil {
 			return err
 		}
-		if p.unsaved >= commitBytes && p.want == nil {
+		if p.unsaved >= p.g.config.Limits.CommitBytes && p.want == nil {
 			if err := p.commit(p.ctx); err != nil {
 				return err
 			}

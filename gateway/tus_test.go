@@ -383,6 +383,17 @@ func (d *door) pipeRequest(path string, offset int, length int64) (body *io.Pipe
 	return writer, answer
 }
 
+// waitForWriter waits until a request writes to an upload.
+func (d *door) waitForWriter(path string) {
+	d.t.Helper()
+	for !gateway.IsWriting(d.gateway, filepath.Base(path)) {
+		if d.t.Context().Err() != nil {
+			d.t.Fatal("no request writes")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // http1 makes the client speak HTTP/1.1, where a time limit is the connection's.
 func (d *door) http1() {
 	transport, ok := d.client.Transport.(*http.Transport)
@@ -416,9 +427,7 @@ func TestHeadTakesOverAHangingUpload(t *testing.T) {
 		if _, err := writer.Write(body[:sent]); err != nil {
 			t.Fatal(err)
 		}
-		for !gateway.IsWriting(d.gateway, filepath.Base(path)) {
-			time.Sleep(time.Millisecond)
-		}
+		d.waitForWriter(path)
 		// What of it has arrived is for the network to say.
 		want := d.offset(path)
 		if want > boundaries(o)[2] || want != boundaryBefore(o, want) {
@@ -522,16 +531,17 @@ func TestIdleUploadIsForgotten(t *testing.T) {
 	}
 }
 
-// A clerk who is dismissed while uploading gets no further than the next 64 MiB.
+// A clerk who is dismissed while uploading gets no further than the next acknowledgement.
 func TestRevokedClerkEndsUploading(t *testing.T) {
-	d := newDoor(t)
-	o := blobtest.NewObject(5, blobtest.Sizes(66<<20)...)
+	d := newDoor(t, func(c *gateway.Config) { c.Limits.CommitBytes = 2 << 20 })
+	o := blobtest.NewObject(5, blobtest.Sizes(6<<20)...)
 	body := stream(t, o)
 	path := d.createUpload(len(body))
 	writer, answer := d.pipeRequest(path, 0, int64(len(body)))
 	if _, err := writer.Write(body[:1<<20]); err != nil {
 		t.Fatal(err)
 	}
+	d.waitForWriter(path)
 	clerk := d.people["clerk1"].address()
 	d.node.change(func() { d.node.principals[clerk].Active = false })
 	if _, err := writer.Write(body[1<<20:]); err != nil {
@@ -540,5 +550,10 @@ func TestRevokedClerkEndsUploading(t *testing.T) {
 	r := <-answer
 	if r.Response == nil || r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("answer %v, want %d", r.Response, http.StatusUnauthorized)
+	}
+	d.node.change(func() { d.node.principals[clerk].Active = true })
+	d.people["clerk1"].token = ""
+	if got, want := d.offset(path), boundaries(o)[3]; got != want {
+		t.Errorf("the upload is at %d, want %d", got, want)
 	}
 }
