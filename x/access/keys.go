@@ -5,8 +5,9 @@ import "cosmossdk.io/collections"
 const (
 	// ModuleName names the module.
 	ModuleName = "access"
-	// StoreKey names the module's store.
-	StoreKey = ModuleName
+	// StoreKey names the module's store. It differs from the module's name because no store's name may begin with
+	// another's, and auth's is "acc".
+	StoreKey = "unlocks"
 )
 
 // Prefixes of the collections. A number is never used for a second thing.
