@@ -57,8 +57,8 @@ func TestParams(t *testing.T) {
 }
 
 // dealt is a genesis with one key, dealt to members 1 to n.
-func dealt(t testing.TB, kind custody.KeyKind, n uint64) *custody.GenesisState {
-	t.Helper()
+func dealt(tb testing.TB, kind custody.KeyKind, n uint64) *custody.GenesisState {
+	tb.Helper()
 	g := custody.DefaultGenesis()
 	threshold := custody.Threshold(kind, n)
 	indexes := make([]uint64, n)
@@ -66,7 +66,7 @@ func dealt(t testing.TB, kind custody.KeyKind, n uint64) *custody.GenesisState {
 		indexes[i] = uint64(i) + 1
 	}
 	d, err := lock.Deal(threshold, indexes, rand.NewChaCha8([32]byte{1}))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	g.Keys = []custody.Key{{
 		Kind: kind, Generation: 1, PublicKey: d.X.Bytes(), Origin: custody.ORIGIN_DEALT, Threshold: threshold, ShareEpoch: 1, Since: 5,
 	}}
