@@ -18,8 +18,14 @@ const (
 	byteGas = 50
 	// itemGas covers one element of a batch: the state it reads and writes, and its entry.
 	itemGas = 90_000
-	// shareGas covers one share with its proof, beside what its points cost by their bytes.
-	shareGas = 250_000
+	// shareGas covers one share with its proof and its entry, and a release by it in the
+	// largest committee.
+	shareGas = 300_000
+	// pointGas covers one point of a share: to verify it, and the version that it stands for
+	// in the entries and the unlock.
+	pointGas = 10_000
+	// largestShareGas covers a share with as many points as an unlock has at most.
+	largestShareGas = shareGas + 64*(pointGas+40*byteGas)
 )
 
 // gasFor returns the gas that a message asks for. It is a matter of the message's type and
@@ -34,7 +40,9 @@ func gasFor(message proto.Message) uint64 {
 	case *recordsv1.MsgReportAccess:
 		gas += itemGas * uint64(len(m.GetReports()))
 	case *custodyv1.MsgSubmitShares:
-		gas += shareGas * uint64(len(m.GetShares()))
+		for _, s := range m.GetShares() {
+			gas += shareGas + pointGas*uint64(len(s.GetPoints()))
+		}
 	}
 	return min(gas, maxGas)
 }

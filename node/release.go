@@ -242,7 +242,7 @@ func (h *Holder) answer(ctx context.Context, r *round, pending []*custodyv1.Rele
 			continue
 		}
 		batch.Shares = append(batch.Shares, share)
-		if len(batch.GetShares()) == maxShares || proto.Size(batch) > maxSharesSize {
+		if len(batch.GetShares()) == maxShares || proto.Size(batch) > maxSharesSize || gasFor(batch)+largestShareGas > maxGas {
 			h.send(ctx, batch)
 			batch = &custodyv1.MsgSubmitShares{Node: batch.GetNode()}
 		}

@@ -226,7 +226,7 @@ func (r *round) proposal(ctx context.Context, key *heldKey, u *accessv1.Unlock) 
 		return lock.Proposal{}, fmt.Errorf("request key: %w: %w", errNotVerified, err)
 	}
 	if p.B, err = lock.ParseEncapsulation(u.GetB()); err != nil {
-		return lock.Proposal{}, fmt.Errorf("B: %w: %w", errNotVerified, err)
+		return lock.Proposal{}, fmt.Errorf("point B: %w: %w", errNotVerified, err)
 	}
 	for i, v := range u.GetVersions() {
 		proposed, err := r.version(ctx, key, u, v)
@@ -260,10 +260,10 @@ func (r *round) version(ctx context.Context, key *heldKey, u *accessv1.Unlock, v
 		return lock.ProposedVersion{}, fmt.Errorf("%w: %w", errNotVerified, err)
 	}
 	if proposed.U, err = lock.ParseEncapsulation(header.GetU()); err != nil {
-		return lock.ProposedVersion{}, fmt.Errorf("U: %w: %w", errNotVerified, err)
+		return lock.ProposedVersion{}, fmt.Errorf("point U: %w: %w", errNotVerified, err)
 	}
 	if proposed.M, err = lock.ParsePoint(v.GetM()); err != nil {
-		return lock.ProposedVersion{}, fmt.Errorf("M: %w: %w", errNotVerified, err)
+		return lock.ProposedVersion{}, fmt.Errorf("point M: %w: %w", errNotVerified, err)
 	}
 	return proposed, nil
 }
