@@ -99,7 +99,7 @@ func (c *Client) verifyCommit(ctx context.Context, head Head, hash []byte) error
 	if err != nil {
 		return err
 	}
-	if got := commit.Header.Hash(); string(got) != string(hash) {
+	if got := commit.Hash(); string(got) != string(hash) {
 		return fmt.Errorf("signatures are for block %X, not %X", []byte(got), hash)
 	}
 	if got := commit.Commit.BlockID.Hash; string(got) != string(hash) {

@@ -87,11 +87,12 @@ func (p *Peers) Run(ctx context.Context) error {
 	return loop(ctx, p.config.Chain, func(ctx context.Context) (time.Duration, error) {
 		err := p.Refresh(ctx)
 		report.changed(ctx, "list of peers can't be read", err)
-		if err != nil {
-			return keepEvery, nil // the list stays as it was
+		if err == nil {
+			p.keep(ctx)
+			return 0, nil
 		}
-		p.keep(ctx)
-		return 0, nil
+		// The list stays as it was.
+		return keepEvery, nil
 	})
 }
 

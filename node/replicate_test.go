@@ -42,7 +42,6 @@ type hospital struct {
 	ipfs   *ipfs.Node
 	chain  *node.Client
 	peers  *node.Peers
-	stop   func() // ends what run started
 }
 
 // ipfsKey is the key of the n-th IPFS node.

@@ -125,7 +125,10 @@ func want(what string, err, target error) error {
 	if errors.Is(err, target) {
 		return nil
 	}
-	return fmt.Errorf("%s: got error %v, want %w", what, err, target)
+	if err == nil {
+		return fmt.Errorf("%s: no error, want %w", what, target)
+	}
+	return fmt.Errorf("%s: got %w, want %w", what, err, target)
 }
 
 func readsBack(ctx context.Context, s blob.Store) error {
@@ -302,5 +305,5 @@ func together(ctx context.Context, s blob.Store) error {
 		})
 	}
 	group.Wait()
-	return errors.Join(append(errs, s.Close())...)
+	return errors.Join(errors.Join(errs...), s.Close())
 }

@@ -42,17 +42,17 @@ func object(sizes ...int) []got {
 }
 
 // stream returns a stream and the offsets at which it may be cut.
-func stream(t testing.TB, blocks []got) (whole []byte, boundaries []int) {
-	t.Helper()
+func stream(tb testing.TB, blocks []got) (whole []byte, boundaries []int) {
+	tb.Helper()
 	var b bytes.Buffer
 	w, err := car.NewWriter(&b)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	boundaries = []int{0, b.Len()}
 	for _, g := range blocks {
 		if err := w.Put(g.cid, g.block); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		boundaries = append(boundaries, b.Len())
 	}

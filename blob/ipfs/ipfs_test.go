@@ -31,53 +31,53 @@ func key(n byte) ed25519.PrivateKey {
 }
 
 // peerID returns the peer ID of the n-th node.
-func peerID(t testing.TB, n byte) peer.ID {
-	t.Helper()
+func peerID(tb testing.TB, n byte) peer.ID {
+	tb.Helper()
 	public, ok := key(n).Public().(ed25519.PublicKey)
 	if !ok {
-		t.Fatal("not an Ed25519 key")
+		tb.Fatal("not an Ed25519 key")
 	}
 	id, err := ipfs.PeerIDOf(public)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return id
 }
 
 // list returns a list of allowed peers without addresses.
-func list(t testing.TB, ns ...byte) map[peer.ID][]multiaddr.Multiaddr {
-	t.Helper()
+func list(tb testing.TB, ns ...byte) map[peer.ID][]multiaddr.Multiaddr {
+	tb.Helper()
 	peers := map[peer.ID][]multiaddr.Multiaddr{}
 	for _, n := range ns {
-		peers[peerID(t, n)] = nil
+		peers[peerID(tb, n)] = nil
 	}
 	return peers
 }
 
 // start starts the n-th node over a store, with a list of peers that it allows.
-func start(t testing.TB, n byte, store blob.Store, allowed ...byte) *ipfs.Node {
-	t.Helper()
-	node, err := ipfs.New(t.Context(), ipfs.Config{
-		Store: store, Key: key(n), Listen: []string{loopback}, Allowed: list(t, allowed...), Patience: 2 * time.Second,
+func start(tb testing.TB, n byte, store blob.Store, allowed ...byte) *ipfs.Node {
+	tb.Helper()
+	node, err := ipfs.New(tb.Context(), ipfs.Config{
+		Store: store, Key: key(n), Listen: []string{loopback}, Allowed: list(tb, allowed...), Patience: 2 * time.Second,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := node.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return node
 }
 
 // object returns an object of total bytes that a new store holds.
-func object(t testing.TB, seed uint64, total int) (*blobtest.Object, blob.Store) {
-	t.Helper()
+func object(tb testing.TB, seed uint64, total int) (*blobtest.Object, blob.Store) {
+	tb.Helper()
 	o := blobtest.NewObject(seed, blobtest.Sizes(total)...)
 	s := memory.New()
-	if err := o.Put(t.Context(), s); err != nil {
-		t.Fatal(err)
+	if err := o.Put(tb.Context(), s); err != nil {
+		tb.Fatal(err)
 	}
 	return o, s
 }

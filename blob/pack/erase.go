@@ -130,12 +130,6 @@ func (s *Store) retire(id packID) error {
 	return nil
 }
 
-// moved is a record and its place in the old pack.
-type moved struct {
-	cid lock.CID
-	old place
-}
-
 // rewrite moves the live records of a pack to a new one and removes it.
 func (s *Store) rewrite(id packID) error {
 	old, err := os.Open(s.packPath(id))

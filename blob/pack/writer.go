@@ -218,10 +218,10 @@ func (w *writer) retire() error {
 	w.mu.Lock()
 	w.retired = true
 	end := w.written + int64(len(w.buffer))
-	err := w.err
+	ended := w.err != nil // what it acknowledged is indexed; its batches learn of the error
 	w.mu.Unlock()
-	if err != nil || end == packHeader {
-		return nil // what it acknowledged, if anything, is indexed; its batches learn of the error
+	if ended || end == packHeader {
+		return nil
 	}
 	return w.commit(end)
 }
