@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
@@ -85,16 +84,16 @@ type Config struct {
 	Options []func(*baseapp.BaseApp)
 }
 
-var setPrefix = sync.OnceFunc(func() {
+// The SDK caches the text of an address at its first use, so its prefix must stand before anything runs.
+func init() {
 	config := sdk.GetConfig()
 	config.SetBech32PrefixForAccount(wallet.Prefix, wallet.Prefix+"pub")
 	config.SetBech32PrefixForValidator(wallet.Prefix+"valoper", wallet.Prefix+"valoperpub")
 	config.SetBech32PrefixForConsensusNode(wallet.Prefix+"valcons", wallet.Prefix+"valconspub")
 	config.Seal()
-})
+}
 
 func newEncoding() (encoding, error) {
-	setPrefix()
 	registry, err := codectypes.NewInterfaceRegistryWithOptions(codectypes.InterfaceRegistryOptions{
 		ProtoFiles: proto.HybridResolver,
 		SigningOptions: txsigning.Options{
