@@ -1,6 +1,9 @@
 package lock
 
-import "fmt"
+import (
+	"crypto/hpke"
+	"fmt"
+)
 
 // What the vectors give and the package keeps to itself: nonces, shares without proofs, tags of other protocols.
 
@@ -35,6 +38,38 @@ func VerifyIn(context string, public Point, in, out []Point, proof []byte) error
 
 // HashToGroupTag is HashToGroup with another tag.
 func HashToGroupTag(message []byte, tag string) Point { return hashToGroup(message, tag) }
+
+// OpenHPKE opens one message under our KDF and schedule, with a KEM and an AEAD that may be others, since no published vector has ours
+// together. It returns the public key of the private key too.
+func OpenHPKE(kemID, aeadID uint16, private, enc, info, aad, ciphertext []byte) (public, plaintext []byte, err error) {
+	kem, err := hpke.NewKEM(kemID)
+	if err != nil {
+		return nil, nil, err
+	}
+	other, err := hpke.NewAEAD(aeadID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kemID == xwing.ID() {
+		kem = xwing
+	}
+	if aeadID == aead.ID() {
+		other = aead
+	}
+	key, err := kem.NewPrivateKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := hpke.NewRecipient(enc, key, kdf, other, info)
+	if err != nil {
+		return nil, nil, err
+	}
+	plaintext, err = r.Open(aad, ciphertext)
+	return key.PublicKey().Bytes(), plaintext, err
+}
+
+// SuiteIDs are the KEM, KDF and AEAD of own halves, capsules and deals.
+func SuiteIDs() [3]uint16 { return [3]uint16{xwing.ID(), kdf.ID(), aead.ID()} }
 
 // Generator is G.
 func Generator() Point { return generator }

@@ -75,8 +75,35 @@ func reproduceVOPRF(t *testing.T, v vector) {
 	require.ErrorIs(t, lock.VerifyIn("OPRFV1-\x02-ristretto255-SHA512", secret.Public(), blinded, evaluated, proof), lock.ErrProof)
 }
 
-// The first two vectors of RFC 9380, appendix K.1 (expand_message_xmd with SHA-512), are under hash_to_ristretto255 in RFC 9497's blinded
-// elements above: input 00 and 5a…5a. Here the wide reduction that makes scalars of 64 bytes is checked at its edges.
+// reproduceHPKE checks our KDF, our AEAD and our KEM against published vectors: RFC 9180, appendix A.1 (DHKEM(X25519), HKDF-SHA256,
+// AES-256-GCM), and those of draft-ietf-hpke-pq for X-Wing.
+func reproduceHPKE(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		KEM    uint16 `json:"kem_id"`
+		AEAD   uint16 `json:"aead_id"`
+		Secret octets `json:"sk"`
+		Info   octets
+		Enc    octets
+		AAD    octets
+		CT, PT octets
+		Public octets `json:"pk"`
+	}](t, v.both(), true)
+	public, plain, err := lock.OpenHPKE(c.KEM, c.AEAD, c.Secret, c.Enc, c.Info, c.AAD, c.CT)
+	require.NoError(t, err)
+	require.Equal(t, []byte(c.Public), public)
+	require.Equal(t, []byte(c.PT), plain)
+	ids := lock.SuiteIDs()
+	require.Equal(t, [3]uint16{0x647a, 1, 2}, ids)
+	require.True(t, c.KEM == ids[0] || c.AEAD == ids[2], "a case has at least one of ours")
+	if c.KEM == ids[0] {
+		key := must(lock.NewPrivateKey(c.Secret))
+		require.Equal(t, []byte(c.Public), key.Public().Bytes(), "the seed is the key: DeriveKeyPair is not called")
+	}
+	_, _, err = lock.OpenHPKE(c.KEM, c.AEAD, c.Secret, c.Enc, append(c.Info, 0), c.AAD, c.CT)
+	require.Error(t, err)
+}
+
 func TestReduceAtItsEdges(t *testing.T) {
 	// ℓ = 2^252 + 27742317777372353535851937790883648493, little-endian.
 	order := [64]byte{

@@ -20,7 +20,7 @@ var reproduce = map[string]func(*testing.T, vector){
 	"deal_info": reproduceDeal, "pok": reproducePoK, "pop": reproducePoP, "dkg": reproduceDKG, "reshare": reproduceReshare,
 	"guardians": reproduceGuardians, "e2e": reproduceOpening, "nonce": reproduceNonce, "id_text": reproduceIDText,
 	"emergency": reproduceEmergency, "answer": reproduceAnswer, "rfc9496_multiples": reproduceMultiples,
-	"rfc9496_invalid": reproduceInvalidPoints, "rfc9497_voprf": reproduceVOPRF,
+	"rfc9496_invalid": reproduceInvalidPoints, "rfc9497_voprf": reproduceVOPRF, "hpke_base": reproduceHPKE,
 }
 
 func TestVectors(t *testing.T) {

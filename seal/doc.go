@@ -16,14 +16,21 @@
 //
 // # Opening
 //
-// [DecodeEnvelope] checks the envelope against its CID, [Envelope.OpenOwn] or
-// [OpenCapsule] gives the owner's half, [Envelope.Unlock] joins it with the
-// network's half to the DEK, and [OpenObject] checks the manifest and reads the
-// file, whole or in ranges.
+// [Header.OpenEnvelope] checks the envelope against what the chain says,
+// [Vault.OpenOwn] or [OpenCapsule] gives the owner's half, [Envelope.Unlock] joins
+// it with the network's half to the DEK, and [OpenObject] checks the manifest and
+// reads the file, whole or in ranges.
+//
+// # Keeping keys
+//
+// A [Vault] holds the private keys that open owner halves. Its blob stands under a
+// key of type [KV], which each slot wraps for another means of opening: a wallet's
+// signature with a [Pepper], a [Code], a passkey, or guardians.
 //
 // # Errors
 //
 // Each step has one sentinel (ErrEnvelope, ErrCommitment, ErrManifest,
-// ErrCiphertext and so on), wrapped with the reason. No error holds key material,
-// plaintext or a file's name.
+// ErrCiphertext and so on), wrapped with the reason; arguments out of bounds are
+// lock.ErrField or lock.ErrPoint. No error holds key material, plaintext or a file's
+// name.
 package seal

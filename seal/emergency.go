@@ -255,11 +255,7 @@ func (v *Vault) OpenEmergency(h Header, e *Envelope, generation [64]byte, k lock
 			continue
 		}
 		own := Own{Recipient: to, Epoch: b.epoch, KeyHash: key.Public().Hash(), Ciphertext: b.ciphertext}
-		p, err := own.open(statement.Context, e.U, key)
-		if err != nil {
-			return Half{}, err
-		}
-		return p, checkHalf(statement.Context, h.U, p, h.Pc)
+		return own.openChecked(statement.Context, h, key)
 	}
 	return Half{}, ErrNotRecipient
 }

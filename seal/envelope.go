@@ -326,11 +326,7 @@ func (e *Envelope) openAt(h Header, at int, key *lock.PrivateKey) (Half, error) 
 	if err != nil {
 		return Half{}, err
 	}
-	p, err := e.Own[at].open(ctx, e.U, key)
-	if err != nil {
-		return Half{}, err
-	}
-	return p, checkHalf(ctx, h.U, p, h.Pc)
+	return e.Own[at].openChecked(ctx, h, key)
 }
 
 // Unlock joins the halves of the version that the chain's header names to its data key.
@@ -373,8 +369,10 @@ func (e *Envelope) Reseal(h Header, p Half, to []VaultKey) (*Envelope, error) {
 	if fresh.Own, err = sealOwns(ctx, e.U, p, to); err != nil {
 		return nil, err
 	}
-	_, err = fresh.Encode()
-	return &fresh, err
+	if _, err := fresh.Encode(); err != nil {
+		return nil, err
+	}
+	return &fresh, nil
 }
 
 // sealOwns seals p to vaults and sorts the result as an envelope has it.

@@ -33,6 +33,15 @@ func SealUnder(key [KeySize]byte, plain []byte) ([]byte, error) {
 	return sealOnce(&key, append(make([]byte, 0, len(plain)+tagSize), plain...), nil)
 }
 
+// OpenGCM opens under the AEAD that every key of this package uses.
+func OpenGCM(key, nonce, sealed, aad []byte) ([]byte, error) {
+	aead, err := newGCM(key)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Open(nil, nonce, sealed, aad)
+}
+
 // IndexOf encodes an index over leaves.
 func IndexOf(cids []lock.CID, keys [][KeySize]byte, lengths []uint32) []byte {
 	var entries []indexEntry

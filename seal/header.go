@@ -52,7 +52,10 @@ func (h Header) OpenEnvelope(block []byte) (*Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, e.checkHeader(h)
+	if err := e.checkHeader(h); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // checkHeader checks all that envelope and chain both hold.

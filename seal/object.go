@@ -138,8 +138,10 @@ func sealObject(ctx context.Context, sink Sink, r io.Reader, d Draft, random io.
 	if s.out.Ref.Manifest, err = s.manifest(ctx); err != nil {
 		return nil, err
 	}
-	s.out.Ref.Object, err = s.dag.Root()
-	return s.out, err
+	if s.out.Ref.Object, err = s.dag.Root(); err != nil {
+		return nil, err
+	}
+	return s.out, nil
 }
 
 // sealing is one call of Seal.

@@ -136,6 +136,19 @@ func (o *Own) open(ctx [64]byte, u lock.Point, key *lock.PrivateKey) (Half, erro
 	return p, nil
 }
 
+// openChecked is open, and ErrCommitment unless p is the half that the chain's header
+// commits to.
+func (o *Own) openChecked(ctx [64]byte, h Header, key *lock.PrivateKey) (Half, error) {
+	p, err := o.open(ctx, h.U, key)
+	if err != nil {
+		return Half{}, err
+	}
+	if err := checkHalf(ctx, h.U, p, h.Pc); err != nil {
+		return Half{}, err
+	}
+	return p, nil
+}
+
 func (o *Own) check() error {
 	if err := o.Recipient.check(); err != nil {
 		return err

@@ -38,8 +38,10 @@ type epoch struct {
 // NewVault makes a vault with a fresh key of epoch 1.
 func NewVault(id lock.ID) (*Vault, error) {
 	v := &Vault{id: id}
-	_, err := v.Rotate()
-	return v, err
+	if _, err := v.Rotate(); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // ID is the vault's id.

@@ -2,7 +2,9 @@ package seal_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
 	"crypto/sha256"
+	"crypto/sha512"
 	"io"
 	"slices"
 	"testing"
@@ -20,11 +22,12 @@ var reproduce = map[string]func(*testing.T, vector){
 	"slot_passkey": reproduceSlot, "slot_guardians": reproduceSlot, "vault": reproduceVault, "adr36": reproduceADR36,
 	"padme": reproducePadme, "object_layout": reproduceObject, "manifest_one_leaf": reproduceManifest,
 	"manifest_index": reproduceManifest, "dag_root": reproduceDAG, "guardians": reproduceGuardians, "e2e": reproduceOpening,
-	"emergency_box": reproduceBox,
+	"emergency_box": reproduceBox, "wycheproof_gcm": reproduceGCM, "wycheproof_hkdf_sha256": reproduceHKDF,
+	"wycheproof_hkdf_sha512": reproduceHKDF,
 }
 
 func TestVectors(t *testing.T) {
-	for _, file := range []string{"vectors.json", "own.json"} {
+	for _, file := range []string{"vectors.json", "own.json", "wycheproof.json"} {
 		cases(t, file, func(t *testing.T, v vector) {
 			t.Helper()
 			f, known := reproduce[v.kind()]
@@ -812,4 +815,40 @@ func reproduceOpening(t *testing.T, v vector) {
 	_, err = io.Copy(sum, object.Reader(t.Context(), 0, object.Size()))
 	require.NoError(t, err)
 	require.Equal(t, []byte(c.OpenedHash), sum.Sum(nil))
+}
+
+func reproduceGCM(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		Key, Nonce, AAD, Plaintext, Sealed octets
+		Opens                              bool
+	}](t, v.both(), true)
+	plain, err := seal.OpenGCM(c.Key, c.Nonce, c.Sealed, c.AAD)
+	if !c.Opens {
+		require.Error(t, err, v.What)
+		return
+	}
+	require.NoError(t, err, v.What)
+	require.Equal(t, []byte(c.Plaintext), append([]byte{}, plain...))
+}
+
+func reproduceHKDF(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		IKM, Salt, Info octets
+		Size            int
+		OKM             octets
+		Valid           bool
+	}](t, v.both(), true)
+	hash := sha256.New
+	if v.kind() == "wycheproof_hkdf_sha512" {
+		hash = sha512.New
+	}
+	okm, err := hkdf.Key(hash, c.IKM, c.Salt, string(c.Info), c.Size)
+	if !c.Valid {
+		require.Error(t, err, v.What)
+		return
+	}
+	require.NoError(t, err, v.What)
+	require.Equal(t, []byte(c.OKM), okm)
 }

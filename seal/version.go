@@ -126,7 +126,10 @@ func lockVersion(t Terms, ref Ref, dek DEK, random io.Reader) (*Locked, error) {
 			return nil, err
 		}
 	}
-	return l, l.finish(ctx, encap, t.Signer, random)
+	if err := l.finish(ctx, encap, t.Signer, random); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // envelope makes the envelope but for its recipients, and the header's commitments.
