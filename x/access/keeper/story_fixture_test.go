@@ -67,7 +67,6 @@ type chain struct {
 	clerk, officer, doctor, wallet string
 	alice                          records.Patient
 	genesis                        chainGenesis
-	vaultKey                       []byte
 }
 
 // chainGenesis is the state of all modules.
