@@ -169,6 +169,7 @@ func TestDamagedJournal(t *testing.T) {
 		t.Fatalf("frames at %v", starts)
 	}
 	read := func(t *testing.T, content []byte) (got []uint64, damaged bool) {
+		t.Helper()
 		folder := t.TempDir()
 		path := filepath.Join(folder, "reads.journal")
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -352,7 +353,9 @@ func TestJournalThatFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	_ = d.gateway.Stop(ctx) //nolint:errcheck // the journal is broken on purpose
+	if err := d.gateway.Stop(ctx); err != nil {
+		t.Errorf("stop with a broken journal: %v", err)
+	}
 	d.gateway = nil
 }
 

@@ -39,6 +39,7 @@ func (g *Gateway) newREST() (http.Handler, error) {
 		runtime.WithRoutingErrorHandler(g.restRoutingError),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
 	)
 	ctx := context.Background()
 	for _, register := range []func() error{

@@ -359,7 +359,7 @@ func (p *uploadPart) copy(offset uint64) error {
 			}
 		}
 		switch {
-		case readErr == io.EOF:
+		case errors.Is(readErr, io.EOF):
 			return nil
 		case readErr != nil:
 			return bodyFault(readErr)
@@ -469,7 +469,7 @@ func (u *uploadBody) Read(p []byte) (int, error) {
 		return 0, context.Cause(u.ctx)
 	}
 	n, err := u.body.Read(p)
-	if err != nil && err != io.EOF && errors.Is(context.Cause(u.ctx), errInterrupted) {
+	if err != nil && !errors.Is(err, io.EOF) && errors.Is(context.Cause(u.ctx), errInterrupted) {
 		err = errInterrupted
 	}
 	return n, err

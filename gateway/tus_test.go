@@ -407,41 +407,40 @@ func (d *door) http1() {
 	d.client = &http.Client{Transport: transport, CheckRedirect: d.client.CheckRedirect}
 }
 
-func eachProtocol(t *testing.T, f func(t *testing.T, prepare func(d *door))) {
-	t.Helper()
-	t.Run("HTTP2", func(t *testing.T) { f(t, func(*door) {}) })
-	t.Run("HTTP1", func(t *testing.T) { f(t, func(d *door) { d.http1() }) })
-}
+// protocols prepare a door for each version of HTTP.
+var protocols = map[string]func(d *door){"HTTP2": func(*door) {}, "HTTP1": func(d *door) { d.http1() }}
 
 // A client that lost its connection finds the upload where the last whole block ended, even
 // though the request that hangs has not noticed.
 func TestHeadTakesOverAHangingUpload(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, prepare func(d *door)) {
-		d := newDoor(t)
-		prepare(d)
-		o := smallObject()
-		body := stream(t, o)
-		path := d.createUpload(len(body))
-		writer, answer := d.pipeRequest(path, 0, int64(len(body)))
-		sent := boundaries(o)[2] + 50
-		if _, err := writer.Write(body[:sent]); err != nil {
-			t.Fatal(err)
-		}
-		d.waitForWriter(path)
-		// What of it has arrived is for the network to say.
-		want := d.offset(path)
-		if want > boundaries(o)[2] || want != boundaryBefore(o, want) {
-			t.Errorf("HEAD says %d, want a boundary up to %d", want, boundaries(o)[2])
-		}
-		if err := writer.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if r := <-answer; r.Response != nil && r.StatusCode != http.StatusLocked {
-			t.Errorf("the request that hung: %d %s, want %d", r.StatusCode, r.body, http.StatusLocked)
-		}
-		d.want(d.patch(path, want, body[want:]), http.StatusNoContent)
-		d.checkStored(path, o)
-	})
+	for name, prepare := range protocols {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t)
+			prepare(d)
+			o := smallObject()
+			body := stream(t, o)
+			path := d.createUpload(len(body))
+			writer, answer := d.pipeRequest(path, 0, int64(len(body)))
+			sent := boundaries(o)[2] + 50
+			if _, err := writer.Write(body[:sent]); err != nil {
+				t.Fatal(err)
+			}
+			d.waitForWriter(path)
+			// What of it has arrived is for the network to say.
+			want := d.offset(path)
+			if want > boundaries(o)[2] || want != boundaryBefore(o, want) {
+				t.Errorf("HEAD says %d, want a boundary up to %d", want, boundaries(o)[2])
+			}
+			if err := writer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if r := <-answer; r.Response != nil && r.StatusCode != http.StatusLocked {
+				t.Errorf("the request that hung: %d %s, want %d", r.StatusCode, r.body, http.StatusLocked)
+			}
+			d.want(d.patch(path, want, body[want:]), http.StatusNoContent)
+			d.checkStored(path, o)
+		})
+	}
 }
 
 func TestTwoWritersAtOneOffset(t *testing.T) {
@@ -495,27 +494,29 @@ func TestTwoWritersAtOneOffset(t *testing.T) {
 }
 
 func TestBodyThatStops(t *testing.T) {
-	eachProtocol(t, func(t *testing.T, prepare func(d *door)) {
-		d := newDoor(t, func(c *gateway.Config) { c.Limits.Stall = 150 * time.Millisecond })
-		prepare(d)
-		o := smallObject()
-		body := stream(t, o)
-		path := d.createUpload(len(body))
-		writer, answer := d.pipeRequest(path, 0, int64(len(body)))
-		if _, err := writer.Write(body[:boundaries(o)[3]+7]); err != nil {
-			t.Fatal(err)
-		}
-		r := <-answer
-		if err := writer.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if r.Response != nil && r.StatusCode != http.StatusRequestTimeout {
-			t.Errorf("status %d %s, want %d", r.StatusCode, r.body, http.StatusRequestTimeout)
-		}
-		if got, want := d.offset(path), boundaries(o)[3]; got != want {
-			t.Errorf("the upload is at %d, want %d: what came whole counts", got, want)
-		}
-	})
+	for name, prepare := range protocols {
+		t.Run(name, func(t *testing.T) {
+			d := newDoor(t, func(c *gateway.Config) { c.Limits.Stall = 150 * time.Millisecond })
+			prepare(d)
+			o := smallObject()
+			body := stream(t, o)
+			path := d.createUpload(len(body))
+			writer, answer := d.pipeRequest(path, 0, int64(len(body)))
+			if _, err := writer.Write(body[:boundaries(o)[3]+7]); err != nil {
+				t.Fatal(err)
+			}
+			r := <-answer
+			if err := writer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if r.Response != nil && r.StatusCode != http.StatusRequestTimeout {
+				t.Errorf("status %d %s, want %d", r.StatusCode, r.body, http.StatusRequestTimeout)
+			}
+			if got, want := d.offset(path), boundaries(o)[3]; got != want {
+				t.Errorf("the upload is at %d, want %d: what came whole counts", got, want)
+			}
+		})
+	}
 }
 
 func TestIdleUploadIsForgotten(t *testing.T) {
