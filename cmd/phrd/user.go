@@ -56,10 +56,13 @@ func userFlags(cmd *cobra.Command) {
 	cmd.Flags().String("from", "", "account of the key store that acts (default: the only one, or admin)")
 }
 
-// userOptionsOf reads the flags that say for whom a command acts.
+// userOptionsOf reads the flags that say for whom a command acts. Commands that act for no account have no --from.
 func userOptionsOf(cmd *cobra.Command) (userOptions, error) {
 	var o userOptions
 	for name, field := range map[string]*string{"home": &o.Home, "passphrase-file": &o.PassphraseFile, "from": &o.From} {
+		if cmd.Flags().Lookup(name) == nil {
+			continue
+		}
 		var err error
 		if *field, err = cmd.Flags().GetString(name); err != nil {
 			return o, fmt.Errorf("flag --%s: %w", name, err)
