@@ -1,0 +1,109 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"time"
+
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/phr"
+)
+
+// contentSize is the size of files whose content no story cares for: more than two leaves.
+const contentSize = 2<<20 + 12345
+
+// Version is a file that was stored as a version of a record.
+type Version struct {
+	phr.Stored
+	// Name and Content of the file.
+	Name    string
+	Content []byte
+	// Patient who owns it; nil for a record of the hospital's own.
+	Patient *Patient
+}
+
+// Store has the hospital's clerk store a file of random content for a patient, and waits until it is copied to as many hospitals as
+// the network wants.
+func (h *Hospital) Store(patient *Patient, name string) Version {
+	h.t.Helper()
+	return h.StoreContent(patient, name, randomContent(contentSize))
+}
+
+// StoreContent is Store of a given content.
+func (h *Hospital) StoreContent(patient *Patient, name string, content []byte) Version {
+	h.t.Helper()
+	return h.waitForCopies(h.Upload(patient, lock.ID{}, name, content))
+}
+
+// StoreOwn stores a file as a record that the hospital owns itself.
+func (h *Hospital) StoreOwn(name string) Version {
+	h.t.Helper()
+	return h.waitForCopies(h.Upload(nil, lock.ID{}, name, randomContent(contentSize)))
+}
+
+// StoreNext stores a file as the next version of a record.
+func (h *Hospital) StoreNext(v Version, name string) Version {
+	h.t.Helper()
+	return h.waitForCopies(h.Upload(v.Patient, v.Record, name, randomContent(contentSize)))
+}
+
+// Upload stores a file and does not wait for its copies. The record is the zero id for a new one, the patient nil for a record that
+// the hospital owns.
+func (h *Hospital) Upload(patient *Patient, record lock.ID, name string, content []byte) Version {
+	h.t.Helper()
+	clerk := h.Clerk()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	v, err := clerk.store(ctx, patient, record, name, content)
+	if err != nil {
+		h.t.Fatalf("%s stores %s: %v", h.name, name, err)
+	}
+	return v
+}
+
+func (p *person) store(ctx context.Context, patient *Patient, record lock.ID, name string, content []byte) (Version, error) {
+	v := Version{Name: name, Content: content, Patient: patient}
+	file := phr.NewVersion{
+		Record: record, Class: recordsv1.Class_CLASS_IMAGING, Name: name, MediaType: "application/dicom", Modified: time.Unix(1_700_000_000, 0),
+		Size: uint64(len(content)), Content: bytes.NewReader(content),
+	}
+	if patient != nil {
+		file.Patient = patient.Number
+	}
+	stored, err := p.client.Store(ctx, file)
+	if err != nil {
+		return v, err
+	}
+	v.Stored = *stored
+	return v, nil
+}
+
+func (h *Hospital) waitForCopies(v Version) Version {
+	h.t.Helper()
+	h.HasCopies(v, 0)
+	return v
+}
+
+// HasCopies waits until as many copies of a version are held; 0 stands for as many as the network wants.
+func (h *Hospital) HasCopies(v Version, want uint32) phr.Copies {
+	h.t.Helper()
+	clerk := h.Clerk()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	copies, err := clerk.client.WaitForCopies(ctx, v.Ref, want, nil)
+	if err != nil {
+		h.t.Fatalf("copies of %s: %v", v.Name, err)
+	}
+	return copies
+}
+
+// randomContent is a file of a size that nobody has seen before.
+func randomContent(size int) []byte {
+	content := make([]byte, size)
+	for i := range content {
+		content[i] = byte(rand.Uint32()) //nolint:gosec // content of a test file, no key
+	}
+	return content
+}
