@@ -46,7 +46,7 @@ func initCommand() *cobra.Command {
 	flags.StringVar(&f.hash, "hash", "", "hash of the genesis on which the hospitals agreed")
 	flags.StringVar(&f.shareFile, "share", "", "file of this hospital's share of the network's key")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := userOptionsOf(cmd)
+		o, err := homeOptionsOf(cmd)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func keysAddCommand() *cobra.Command {
 			"before an admin registers it or an invitation opens it.",
 		Example: "  phrd keys add dr-weber --home ~/.phrd", Args: exactArgs("a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}
@@ -75,7 +75,7 @@ func keysListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "list the account keys", Example: "  phrd keys list --json", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func keysShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "show the address and public key of an account", Example: "  phrd keys show admin", Args: exactArgs("a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func keysExportCommand() *cobra.Command {
 			if out == "" {
 				return usage("--out is missing")
 			}
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}
@@ -175,7 +175,7 @@ func keysImportCommand() *cobra.Command {
 			if in == "" {
 				return usage("--in is missing")
 			}
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}

@@ -85,3 +85,16 @@ func homeFlag(cmd *cobra.Command) (string, error) {
 	}
 	return home, err
 }
+
+// homeOptionsOf reads the flags that say which home a command acts on.
+func homeOptionsOf(cmd *cobra.Command) (userOptions, error) {
+	home, err := homeFlag(cmd)
+	if err != nil {
+		return userOptions{}, err
+	}
+	passphrase, err := cmd.Flags().GetString("passphrase-file")
+	if err != nil {
+		return userOptions{}, fmt.Errorf("flag --passphrase-file: %w", err)
+	}
+	return userOptions{Home: home, PassphraseFile: passphrase}, nil
+}

@@ -25,7 +25,7 @@ func startCommand() *cobra.Command {
 			"It writes its log to standard error, as JSON under --json, and stops at the first signal.",
 		Example: "  phrd start --home /var/lib/phrd --passphrase-file /etc/phrd/passphrase", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := userOptionsOf(cmd)
+			o, err := homeOptionsOf(cmd)
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,120 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"cosmossdk.io/api/amino"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	gogoproto "github.com/cosmos/gogoproto/proto"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+func TestEmptyBlocksWriteNothing(t *testing.T) {
+	_, network := newNetwork(t, 4)
+	c := newChain(t, network.Genesis, 4)
+	first := c.block()
+	for range 20 {
+		if hash := c.block(); !bytes.Equal(hash, first) {
+			t.Fatalf("the app hash changed at height %d", c.height)
+		}
+	}
+}
+
+func TestTheStateIsExportedAndImported(t *testing.T) {
+	_, network := newNetwork(t, 4)
+	c := newChain(t, network.Genesis, 4)
+	c.block()
+	exported, err := c.app.ExportGenesis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state map[string]json.RawMessage
+	if err := json.Unmarshal(exported, &state); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.ValidateGenesis(state); err != nil {
+		t.Fatal(err)
+	}
+	again := newChain(t, []byte(`{"app_state":`+string(exported)+`}`), 4)
+	again.block()
+	twice, err := again.app.ExportGenesis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(exported, twice) {
+		t.Errorf("the export of the import differs:\n%s\n%s", exported, twice)
+	}
+}
+
+func TestGenesisOfAnUnknownModuleIsRefused(t *testing.T) {
+	_, state, err := app.DefaultGenesis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state["mint"] = json.RawMessage(`{}`)
+	delete(state, consortium.ModuleName)
+	_, err = app.ValidateGenesis(state)
+	if err == nil || !strings.Contains(err.Error(), `no module "mint"`) || !strings.Contains(err.Error(), "consortium is missing") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// Wallets show a message under its amino name, and Ledger takes at most 39 characters.
+func TestMessagesOfTheRegistry(t *testing.T) {
+	_, network := newNetwork(t, 1)
+	c := newChain(t, network.Genesis, 1)
+	seen := 0
+	for _, url := range c.app.InterfaceRegistry().ListImplementations(sdk.MsgInterfaceProtoName) {
+		if !strings.HasPrefix(url, "/phrd.") {
+			continue
+		}
+		seen++
+		found, err := gogoproto.HybridResolver.FindDescriptorByName(protoreflect.FullName(url[1:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, ok := proto.GetExtension(found.Options(), amino.E_Name).(string)
+		if !ok || !strings.HasPrefix(name, "phrd/") || len(name) > 39 {
+			t.Errorf("%s: amino name %q", url, name)
+		}
+		if c.app.MsgServiceRouter().HandlerByTypeURL(url) == nil {
+			t.Errorf("%s: no handler", url)
+		}
+	}
+	if seen < 30 {
+		t.Errorf("only %d messages", seen)
+	}
+	for _, url := range []string{"/cosmos.bank.v1beta1.MsgSend", "/cosmos.bank.v1beta1.MsgMultiSend"} {
+		if _, err := c.app.InterfaceRegistry().Resolve(url); err == nil {
+			t.Errorf("%s is known to the network", url)
+		}
+	}
+}
+
+func TestOnlyMembersMayConnect(t *testing.T) {
+	_, network := newNetwork(t, 2)
+	c := newChain(t, network.Genesis, 2)
+	ask := func(id string) uint32 {
+		return c.app.FilterPeerByID(id).Code
+	}
+	stranger := strings.Repeat("0", 40)
+	// Before the first block, and after it.
+	for range 2 {
+		for _, m := range network.Consortium.Members {
+			if code := ask(m.CometId); code != 0 {
+				t.Errorf("height %d: member %d is refused", c.height, m.Number)
+			}
+		}
+		if code := ask(stranger); code == 0 {
+			t.Errorf("height %d: a stranger is admitted", c.height)
+		}
+		c.block()
+	}
+}

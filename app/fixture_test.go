@@ -1,0 +1,123 @@
+// The tests of this folder and of home/ stand in one package: linking the whole chain costs a minute of CPU.
+package app_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cosmossdk.io/log/v2"
+	abci "github.com/cometbft/cometbft/abci/types"
+	comettypes "github.com/cometbft/cometbft/types"
+	dbm "github.com/cosmos/cosmos-db"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+
+	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/x/consortium"
+)
+
+var (
+	passphrase = []byte("correct horse battery")
+	genesisDay = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+)
+
+func options(number int) home.Options {
+	return home.Options{
+		Hospital: fmt.Sprintf("Hospital %02d", number), Site: "Vienna", TimeZone: "Europe/Vienna",
+		Host: "127.0.0.1", Listen: "127.0.0.1", PortOffset: 10 * number, Capacity: 1 << 30, Fast: true,
+		Passphrase: passphrase, KeyOptions: []keys.Option{keys.WithWorkFactor(2)},
+	}
+}
+
+// newHomes makes the homes of hospitals and reads their declarations.
+func newHomes(t *testing.T, hospitals int) ([]*home.Created, []consortium.SignedDeclaration) {
+	t.Helper()
+	dir := t.TempDir()
+	var homes []*home.Created
+	var members []consortium.SignedDeclaration
+	for i := range hospitals {
+		made, err := home.Create(filepath.Join(dir, fmt.Sprintf("hospital-%d", i+1)), options(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		member, _, err := home.ReadMember(made.Home.Member())
+		if err != nil {
+			t.Fatal(err)
+		}
+		homes, members = append(homes, made), append(members, member)
+	}
+	return homes, members
+}
+
+// newNetwork assembles a network of new homes.
+func newNetwork(t *testing.T, hospitals int) ([]*home.Created, *home.Network) {
+	t.Helper()
+	homes, members := newHomes(t, hospitals)
+	n, err := home.Assemble("phrd-test", genesisDay, members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return homes, n
+}
+
+// chain is an application that a test gives blocks.
+type chain struct {
+	t      *testing.T
+	app    *app.App
+	height int64
+	at     time.Time
+}
+
+// newChain starts an application in memory from the text of a genesis.json.
+func newChain(t *testing.T, genesis []byte, validators int) *chain {
+	t.Helper()
+	a, err := app.New(app.Config{
+		Logger: log.NewNopLogger(), DB: dbm.NewMemDB(), Home: t.TempDir(),
+		Options: []func(*baseapp.BaseApp){baseapp.SetChainID("phrd-test")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var file struct {
+		AppState json.RawMessage `json:"app_state"`
+	}
+	if err := json.Unmarshal(genesis, &file); err != nil {
+		t.Fatal(err)
+	}
+	params := comettypes.DefaultConsensusParams().ToProto()
+	params.Block.MaxBytes, params.Block.MaxGas = home.BlockMaxBytes, home.BlockMaxGas
+	res, err := a.InitChain(&abci.RequestInitChain{
+		Time: genesisDay, ChainId: "phrd-test", InitialHeight: 1, ConsensusParams: &params, AppStateBytes: file.AppState,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Validators) != validators {
+		t.Fatalf("got %d validators, want %d", len(res.Validators), validators)
+	}
+	return &chain{t: t, app: a, at: genesisDay}
+}
+
+// block commits a block of these transactions and returns its app hash.
+func (c *chain) block(txs ...[]byte) []byte {
+	c.t.Helper()
+	c.height++
+	c.at = c.at.Add(5 * time.Second)
+	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.at, Txs: txs})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.app.Commit(); err != nil {
+		c.t.Fatal(err)
+	}
+	return res.AppHash
+}

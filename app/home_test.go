@@ -1,0 +1,345 @@
+package app_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
+)
+
+func TestCreate(t *testing.T) {
+	homes, members := newHomes(t, 1)
+	made := homes[0]
+	again, err := home.Open(made.Home.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := again.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Safe defaults: loopback, no discovery, only members connect, bounded queries and transactions.
+	for name, ok := range map[string]bool{
+		"rpc on loopback":      strings.HasPrefix(config.Comet.RPC.ListenAddress, "tcp://127.0.0.1:"),
+		"rpc not unsafe":       !config.Comet.RPC.Unsafe && len(config.Comet.RPC.CORSAllowedOrigins) == 0 && config.Comet.RPC.PprofListenAddress == "",
+		"grpc on loopback":     strings.HasPrefix(config.App.GRPC.Address, "127.0.0.1:"),
+		"rest on loopback":     strings.HasPrefix(config.App.API.Address, "tcp://127.0.0.1:") && !config.App.API.EnableUnsafeCORS,
+		"no peer exchange":     !config.Comet.P2P.PexReactor && !config.Comet.P2P.SeedMode,
+		"peers are filtered":   config.Comet.FilterPeers,
+		"small transactions":   config.Comet.Mempool.MaxTxBytes == 64<<10,
+		"few empty blocks":     !config.Comet.Consensus.CreateEmptyBlocks && config.Comet.Consensus.CreateEmptyBlocksInterval == 5*time.Second,
+		"restarts":             config.Comet.Consensus.DoubleSignCheckHeight == 0,
+		"bounded queries":      config.App.QueryGasLimit > 0,
+		"snapshots":            config.App.StateSync.SnapshotInterval > 0 && config.App.Pruning != "everything",
+		"fast":                 config.Comet.Consensus.TimeoutCommit == 100*time.Millisecond && config.Comet.Consensus.TimeoutPropose == 500*time.Millisecond,
+		"ports are moved":      config.Services.GatewayListen == "127.0.0.1:8453" && config.Services.Libp2pListen == "/ip4/127.0.0.1/tcp/4011",
+		"capacity is declared": config.Services.Capacity == 1<<30,
+	} {
+		if !ok {
+			t.Errorf("not so: %s", name)
+		}
+	}
+	declared, err := members[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(made.Home.GatewayCertificate(), made.Home.GatewayKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := certificate.VerifyHostname("127.0.0.1"); err != nil {
+		t.Error(err)
+	}
+	if fingerprint, err := made.Home.Fingerprint(); err != nil || !bytes.Equal(fingerprint, declared.GatewayFingerprint) {
+		t.Errorf("fingerprint %x, declared %x, %v", fingerprint, declared.GatewayFingerprint, err)
+	}
+	names, err := made.Keys.Names("")
+	if err != nil || !slices.Equal(names, []string{"account/admin", "account/node", "libp2p", "round/1", "vault/hospital/1"}) {
+		t.Errorf("keys %q, %v", names, err)
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	homes, _ := newHomes(t, 1)
+	if _, err := home.Create(homes[0].Home.Dir(), options(1)); !errors.Is(err, home.ErrExists) {
+		t.Errorf("over another home: %v", err)
+	}
+	for name, change := range map[string]func(*home.Options){
+		"name":     func(o *home.Options) { o.Hospital = "Hospital\n1" },
+		"zone":     func(o *home.Options) { o.TimeZone = "Europe/Atlantis" },
+		"listen":   func(o *home.Options) { o.Listen = "everywhere" },
+		"host":     func(o *home.Options) { o.Host = "Hospital.example" },
+		"offset":   func(o *home.Options) { o.PortOffset = 60000 },
+		"capacity": func(o *home.Options) { o.Capacity = 1 },
+	} {
+		o := options(1)
+		change(&o)
+		dir := filepath.Join(t.TempDir(), "home")
+		if _, err := home.Create(dir, o); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+		if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) != 0 {
+			t.Errorf("%s: left behind %v, %v", name, left, err)
+		}
+	}
+	short := options(1)
+	short.Passphrase = []byte("short")
+	if _, err := home.Create(filepath.Join(t.TempDir(), "home"), short); !errors.Is(err, keys.ErrPassphrase) {
+		t.Errorf("short passphrase: %v", err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	homes, _ := newHomes(t, 1)
+	if _, err := home.Open(t.TempDir()); !errors.Is(err, home.ErrNoHome) {
+		t.Errorf("an empty folder: %v", err)
+	}
+	for _, path := range []string{homes[0].Home.ConsensusKey(), homes[0].Home.NodeKey(), homes[0].Home.GatewayKey()} {
+		if err := os.Chmod(path, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := home.Open(homes[0].Home.Dir()); !errors.Is(err, home.ErrLoose) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := home.Open(homes[0].Home.Dir()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReadMemberRefuses(t *testing.T) {
+	homes, _ := newHomes(t, 1)
+	text, err := os.ReadFile(homes[0].Home.Member())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string][]byte
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatal(err)
+	}
+	for name, field := range fields {
+		flipped := map[string][]byte{}
+		for other, value := range fields {
+			flipped[other] = bytes.Clone(value)
+		}
+		flipped[name][len(field)/2] ^= 1
+		changed, err := json.Marshal(flipped)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "member.json")
+		if err := os.WriteFile(path, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = home.ReadMember(path)
+		if !errors.Is(err, consortium.ErrBadSignature) && !errors.Is(err, consortium.ErrInvalidDeclaration) {
+			t.Errorf("%s flipped: %v", name, err)
+		}
+	}
+	for _, content := range []string{"", "{", "[]", `{"declaration":1}`, strings.Repeat(" ", 1<<20)} {
+		path := filepath.Join(t.TempDir(), "member.json")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := home.ReadMember(path); !errors.Is(err, home.ErrDamaged) {
+			t.Errorf("%.20q: %v", content, err)
+		}
+	}
+}
+
+func TestAssembleGivesOneNetworkInAnyOrder(t *testing.T) {
+	_, members := newHomes(t, 4)
+	one, err := home.Assemble("phrd-1", genesisDay, members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(members)
+	two, err := home.Assemble("phrd-1", genesisDay, members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.ID != two.ID {
+		t.Error("the network id depends on the order")
+	}
+	// Nothing differs but the key that was dealt.
+	if got, want := withoutKey(t, two.Genesis), withoutKey(t, one.Genesis); got != want {
+		t.Errorf("the genesis depends on the order:\n%s\n%s", got, want)
+	}
+	if bytes.Equal(one.Key.PublicKey, two.Key.PublicKey) {
+		t.Error("the same key was dealt twice")
+	}
+	other, err := home.Assemble("phrd-1", genesisDay.Add(time.Second), members)
+	if err != nil || other.ID == one.ID {
+		t.Errorf("another time gives the same network: %v", err)
+	}
+}
+
+// withoutKey is a genesis without the dealt key.
+func withoutKey(t *testing.T, genesis []byte) string {
+	t.Helper()
+	var file map[string]any
+	if err := json.Unmarshal(genesis, &file); err != nil {
+		t.Fatal(err)
+	}
+	state, ok := file["app_state"].(map[string]any)
+	if !ok {
+		t.Fatal("genesis without state")
+	}
+	delete(state, custody.ModuleName)
+	encoded, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+func TestAssembleRefuses(t *testing.T) {
+	_, members := newHomes(t, 2)
+	if _, err := home.Assemble("phrd-1", genesisDay, append(members, members[0])); !errors.Is(err, consortium.ErrKnownKey) {
+		t.Errorf("one hospital twice: %v", err)
+	}
+	if _, err := home.Assemble("phrd-1", genesisDay, nil); !errors.Is(err, consortium.ErrInvalidGenesis) {
+		t.Errorf("no hospital: %v", err)
+	}
+	for _, id := range []string{"", "Phrd", "phrd 1", strings.Repeat("a", 33)} {
+		if _, err := home.Assemble(id, genesisDay, members); err == nil {
+			t.Errorf("chain id %q is taken", id)
+		}
+	}
+}
+
+// written is a network in a folder.
+type written struct {
+	genesis, hash string
+	shares        []string
+}
+
+func write(t *testing.T, n *home.Network) written {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "network")
+	genesis, shares, err := n.Write(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := n.Write(dir); !errors.Is(err, home.ErrExists) {
+		t.Fatalf("written over: %v", err)
+	}
+	return written{genesis, home.HashText(n.Hash), shares}
+}
+
+func TestAccept(t *testing.T) {
+	homes, network := newNetwork(t, 4)
+	w := write(t, network)
+	var shares []lock.SecretShare
+	for i, made := range homes {
+		g, member, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if member.Number != uint64(i+1) || g.ID != network.ID {
+			t.Errorf("hospital %d is number %d of %x", i+1, member.Number, g.ID)
+		}
+		share, err := made.Keys.Share(lock.KeyRecords, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shares = append(shares, lock.SecretShare{Index: share.Index, Value: share.Scalar})
+		if _, err := made.Keys.Get("round/1"); !errors.Is(err, keys.ErrNotFound) {
+			t.Errorf("the round key was not erased: %v", err)
+		}
+		// Once more changes nothing.
+		if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[i]); err != nil {
+			t.Errorf("again: %v", err)
+		}
+		var door home.Door
+		text, err := os.ReadFile(made.Home.Client())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &door); err != nil {
+			t.Fatal(err)
+		}
+		if door.ChainID != "phrd-test" || door.NetworkID != fmt.Sprintf("%x", network.ID[:]) || door.Gateway != member.GatewayUrl {
+			t.Errorf("client.json %+v", door)
+		}
+	}
+	// The threshold of them is the key.
+	x, err := lock.Interpolate(shares[:network.Key.Threshold])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(x.Public().Bytes(), network.Key.PublicKey) {
+		t.Error("the shares do not give the key")
+	}
+}
+
+func TestAcceptRefuses(t *testing.T) {
+	homes, network := newNetwork(t, 2)
+	w := write(t, network)
+	strangers, _ := newHomes(t, 1)
+	_, otherNetwork := newNetwork(t, 1)
+	other := write(t, otherNetwork)
+	made := homes[0]
+
+	damaged := filepath.Join(t.TempDir(), "genesis.json")
+	if err := os.WriteFile(damaged, bytes.Replace(network.Genesis, []byte(`"since"`), []byte(`"sinze"`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := os.ReadFile(w.shares[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := filepath.Join(t.TempDir(), "share.json")
+	if err := os.WriteFile(flipped, bytes.Replace(sealed, []byte(`"index": 1`), []byte(`"index": 2`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name                 string
+		home                 *home.Created
+		genesis, hash, share string
+		want                 error
+	}{
+		{"another hash", made, w.genesis, other.hash, w.shares[0], home.ErrWrongHash},
+		{"another network", made, other.genesis, other.hash, other.shares[0], home.ErrWrongGenesis},
+		{"no member", strangers[0], w.genesis, w.hash, w.shares[0], home.ErrWrongGenesis},
+		{"damaged genesis", made, damaged, w.hash, w.shares[0], home.ErrWrongGenesis},
+		{"no share", made, w.genesis, w.hash, "", home.ErrWrongShare},
+		{"another's share", made, w.genesis, w.hash, w.shares[1], home.ErrWrongShare},
+		{"share of another network", made, w.genesis, w.hash, other.shares[0], home.ErrWrongShare},
+		{"changed share", homes[1], w.genesis, w.hash, flipped, home.ErrWrongShare},
+		{"no share file", made, w.genesis, w.hash, w.genesis, home.ErrWrongShare},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, _, err := c.home.Home.Accept(c.home.Keys, c.genesis, c.hash, c.share); !errors.Is(err, c.want) {
+				t.Fatalf("got %v, want %v", err, c.want)
+			}
+			if _, err := os.Stat(c.home.Home.Genesis()); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the genesis was accepted all the same: %v", err)
+			}
+		})
+	}
+	if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[0]); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,324 @@
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// newOperator is somebody with an empty folder and a passphrase.
+func newOperator(t *testing.T) person {
+	t.Helper()
+	if program == "" {
+		t.Skip("PHRD_BINARY does not name the program; make e2e does")
+	}
+	dir := t.TempDir()
+	p := person{home: filepath.Join(dir, "home"), passphrase: filepath.Join(dir, "passphrase")}
+	require.NoError(t, os.WriteFile(p.passphrase, []byte("correct horse battery\n"), 0o600))
+	return p
+}
+
+// initArguments make a home whose ports are moved.
+func initArguments(name string, offset int) []string {
+	return []string{
+		"init", "--hospital", name, "--site", "Vienna", "--time-zone", "Europe/Vienna", "--listen", "127.0.0.1",
+		"--port-offset", fmt.Sprint(offset), "--fast",
+	}
+}
+
+// assembledNetwork is what `phrd network assemble --json` prints.
+type assembledNetwork struct {
+	NetworkID string `json:"network_id"`
+	Genesis   string `json:"genesis"`
+	Hash      string `json:"hash"`
+	Custody   struct {
+		Origin    string `json:"origin"`
+		Holders   int    `json:"holders"`
+		Threshold int    `json:"threshold"`
+	} `json:"custody"`
+	Members []struct {
+		Number   int    `json:"number"`
+		Share    string `json:"share"`
+		Hospital string `json:"hospital"`
+		Gateway  string `json:"gateway_fingerprint"`
+	} `json:"members"`
+}
+
+// A hospital alone goes the whole way: home, network, server, status, stop.
+func TestOneHospital(t *testing.T) {
+	p := newOperator(t)
+	offset, err := freeOffset()
+	require.NoError(t, err)
+	var made struct {
+		Member       string `json:"member"`
+		Fingerprints struct {
+			Gateway string `json:"gateway_fingerprint"`
+		} `json:"fingerprints"`
+	}
+	p.does(t, &made, initArguments("Hospital", offset)...)
+
+	p.fails(t, 1, "no network accepted yet", "start")
+	p.fails(t, 1, "exists already", initArguments("Hospital", offset)...)
+
+	var n assembledNetwork
+	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), made.Member)
+	require.Equal(t, "dealt", n.Custody.Origin)
+	require.Equal(t, 1, n.Custody.Threshold)
+	require.Equal(t, made.Fingerprints.Gateway, n.Members[0].Gateway)
+	text := p.does(t, nil, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "again"), made.Member)
+	require.Contains(t, text, "dealt: whoever ran this could have kept the key")
+
+	accept := []string{"init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash"}
+	p.fails(t, 1, "another hash", append(accept, strings.Repeat("0", 64))...)
+	p.fails(t, 2, "--hash", "init", "--genesis", n.Genesis)
+	p.does(t, nil, append(accept, n.Hash)...)
+	require.Equal(t, 3, p.runs(t, "status").code)
+
+	log := filepath.Join(filepath.Dir(p.home), "log")
+	stop := p.serves(t, log)
+	var status struct {
+		Ready     bool   `json:"ready"`
+		Hospital  int    `json:"hospital"`
+		NetworkID string `json:"network_id"`
+		Height    int    `json:"height"`
+	}
+	eventually(t, time.Minute, "the server is ready", func() bool { return p.runs(t, "status").code == 0 })
+	p.does(t, &status, "status")
+	require.True(t, status.Ready)
+	require.Equal(t, 1, status.Hospital)
+	require.Equal(t, n.NetworkID, status.NetworkID)
+	require.Positive(t, status.Height)
+
+	r := p.fails(t, 1, "running already", "start")
+	require.Contains(t, r.errors, "phrd: hint: ")
+
+	require.Zero(t, stop())
+	require.Equal(t, 3, p.runs(t, "status").code)
+	said, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.NotContains(t, string(said), " ERR ")
+	require.Contains(t, string(said), "stopped")
+
+	// The chain goes on where it stopped.
+	stop = p.serves(t, log)
+	before := status.Height
+	eventually(t, time.Minute, "the server is ready again", func() bool { return p.runs(t, "status").code == 0 })
+	p.does(t, &status, "status")
+	require.Greater(t, status.Height, before)
+	require.Zero(t, stop())
+}
+
+// serves runs the server of this home, with its log in a file, until the returned function stops it; that gives its exit code.
+func (p person) serves(t *testing.T, log string) (stop func() int) {
+	t.Helper()
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	cmd := p.command(t.Context(), "start")
+	cmd.Stdout, cmd.Stderr = f, f
+	require.NoError(t, cmd.Start())
+	require.NoError(t, f.Close())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its exit code is looked at below
+	}()
+	return func() int {
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		<-ended
+		return cmd.ProcessState.ExitCode()
+	}
+}
+
+func TestStartRefuses(t *testing.T) {
+	p := newOperator(t)
+	p.fails(t, 1, "not the home of a hospital", "start")
+
+	offset, err := freeOffset()
+	require.NoError(t, err)
+	p.does(t, nil, initArguments("Hospital", offset)...)
+	var n assembledNetwork
+	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), filepath.Join(p.home, "member.json"))
+	p.does(t, nil, "init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash", n.Hash)
+
+	t.Run("loose permissions", func(t *testing.T) {
+		for _, name := range []string{"config/priv_validator_key.json", "config/node_key.json", "config/gateway.key", "keys/identity.age", "keys/account/node.age"} {
+			path := filepath.Join(p.home, name)
+			require.NoError(t, os.Chmod(path, 0o644))
+			r := p.fails(t, 1, "too loose", "start")
+			require.Contains(t, r.errors, "chmod", name)
+			require.NoError(t, os.Chmod(path, 0o600))
+		}
+		require.NoError(t, os.Chmod(p.passphrase, 0o644))
+		p.fails(t, 1, "too loose", "start")
+		require.NoError(t, os.Chmod(p.passphrase, 0o600))
+	})
+	t.Run("wrong passphrase", func(t *testing.T) {
+		wrong := p
+		wrong.passphrase = filepath.Join(t.TempDir(), "wrong")
+		require.NoError(t, os.WriteFile(wrong.passphrase, []byte("correct horse batterY\n"), 0o600))
+		wrong.fails(t, 1, "wrong passphrase", "start")
+	})
+	t.Run("no passphrase", func(t *testing.T) {
+		cmd := exec.CommandContext(t.Context(), program, "start", "--home", p.home)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "--passphrase-file")
+	})
+	t.Run("port in use", func(t *testing.T) {
+		for _, port := range ports {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+offset))
+			require.NoError(t, err)
+			r := p.fails(t, 1, "port is in use", "start")
+			require.Contains(t, r.errors, fmt.Sprint(port+offset))
+			require.Contains(t, r.errors, "phrd: hint: ")
+			require.NoError(t, l.Close())
+		}
+	})
+	t.Run("damaged configuration", func(t *testing.T) {
+		path := filepath.Join(p.home, "config", "app.toml")
+		good, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, []byte("[phrd\n"), 0o600))
+		p.fails(t, 1, "app.toml", "start")
+		require.NoError(t, os.WriteFile(path, good, 0o600))
+	})
+	t.Run("lost signing state", func(t *testing.T) {
+		path := filepath.Join(p.home, "data", "priv_validator_state.json")
+		require.NoError(t, os.Rename(path, path+".away"))
+		p.fails(t, 1, "priv_validator_state.json", "start")
+		require.NoError(t, os.Rename(path+".away", path))
+	})
+}
+
+func TestInitRefuses(t *testing.T) {
+	p := newOperator(t)
+	p.fails(t, 2, "--hospital is missing", "init", "--site", "Vienna", "--time-zone", "Europe/Vienna", "--host", "phrd.example.org")
+	p.fails(t, 2, "--host is missing", "init", "--hospital", "H", "--site", "Vienna", "--time-zone", "Europe/Vienna")
+	p.fails(t, 1, "no IANA name", "init", "--hospital", "H", "--site", "Vienna", "--time-zone", "Mars", "--host", "phrd.example.org")
+	p.fails(t, 2, "is no size", "init", "--hospital", "H", "--site", "Vienna", "--time-zone", "Europe/Vienna", "--host", "phrd.example.org", "--capacity", "much")
+	p.fails(t, 2, "unknown flag", "init", "--hospitl", "H")
+	p.fails(t, 2, "unknown command", "innit")
+	_, err := os.Stat(p.home)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAssembleRefuses(t *testing.T) {
+	p := newOperator(t)
+	p.does(t, nil, initArguments("Hospital", 0)...)
+	member := filepath.Join(p.home, "member.json")
+	out := filepath.Join(t.TempDir(), "network")
+	p.fails(t, 2, "needs the member.json", "network", "assemble", "--out", out)
+	p.fails(t, 1, "name one key", "network", "assemble", "--out", out, member, member)
+	p.fails(t, 2, "--time", "network", "assemble", "--out", out, "--time", "yesterday", member)
+	p.fails(t, 1, "chain id", "network", "assemble", "--out", out, "--chain-id", "PHRD", member)
+	changed, err := os.ReadFile(member)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(member, []byte(strings.Replace(string(changed), `"consensus_signature": "`, `"consensus_signature": "AAAA`, 1)), 0o600))
+	p.fails(t, 1, "signature", "network", "assemble", "--out", out, member)
+	_, err = os.Stat(out)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAccountKeys(t *testing.T) {
+	p := newOperator(t)
+	var added, shown, imported struct {
+		Name    string `json:"name"`
+		Address string `json:"address"`
+	}
+	p.does(t, &added, "keys", "add", "dr-weber")
+	require.Regexp(t, "^phrd1[a-z0-9]{38}$", added.Address)
+	p.does(t, &shown, "keys", "show", "dr-weber")
+	require.Equal(t, added, shown)
+	p.fails(t, 1, "exists already", "keys", "add", "dr-weber")
+	p.fails(t, 1, "not a name", "keys", "add", "../dr-weber")
+	p.fails(t, 1, "no such key", "keys", "show", "nobody")
+
+	file := filepath.Join(t.TempDir(), "dr-weber.key")
+	p.does(t, nil, "keys", "export", "dr-weber", "--out", file)
+	stat, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), stat.Mode().Perm())
+	other := newOperator(t)
+	other.does(t, &imported, "keys", "import", "weber", "--in", file)
+	require.Equal(t, added.Address, imported.Address)
+	require.Contains(t, other.does(t, nil, "keys", "list"), added.Address)
+
+	plain := filepath.Join(t.TempDir(), "plain")
+	require.NoError(t, os.WriteFile(plain, []byte(strings.Repeat("01", 32)), 0o600))
+	other.does(t, &imported, "keys", "import", "plain", "--in", plain, "--hex")
+	other.fails(t, 1, "damaged", "keys", "import", "other", "--in", plain)
+}
+
+func TestNetworkOnThisMachine(t *testing.T) {
+	n := startNet(t)
+	p := person{home: n.dir}
+	type local struct {
+		Name   string `json:"name"`
+		PID    int    `json:"pid"`
+		Server struct {
+			Ready     bool   `json:"ready"`
+			Hospital  int    `json:"hospital"`
+			NetworkID string `json:"network_id"`
+		} `json:"server"`
+	}
+	var all, again []local
+	p.does(t, &all, "network", "status")
+	require.Len(t, all, hospitals)
+	for i, h := range all {
+		require.Equal(t, fmt.Sprintf("hospital-%d", i+1), h.Name)
+		require.True(t, h.Server.Ready)
+		require.Equal(t, i+1, h.Server.Hospital)
+		require.Equal(t, all[0].Server.NetworkID, h.Server.NetworkID)
+	}
+	// What runs is left alone.
+	p.does(t, &again, "network", "start")
+	require.Equal(t, all, again)
+	p.fails(t, 1, "exists already", "network", "create")
+	p.fails(t, 2, `no "hospital-9"`, "network", "stop", "hospital-9")
+
+	// A pid file that names another process stops nothing.
+	pid := filepath.Join(n.dir, "hospital-4", "phrd.pid")
+	right, err := os.ReadFile(pid)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(pid, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600))
+	p.does(t, &again, "network", "stop", "hospital-4")
+	require.Zero(t, again[0].PID)
+	require.NoError(t, os.WriteFile(pid, right, 0o600))
+	p.does(t, &again, "network", "status")
+	require.Equal(t, all[3].PID, again[3].PID)
+
+	empty := newOperator(t)
+	empty.fails(t, 1, "no network here", "network", "status")
+}
+
+func TestProgram(t *testing.T) {
+	p := newOperator(t)
+	var version struct {
+		Version string `json:"version"`
+		Go      string `json:"go"`
+	}
+	p.does(t, &version, "version")
+	require.NotEmpty(t, version.Version)
+	require.Regexp(t, `^go1\.`, version.Go)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		require.Contains(t, p.does(t, nil, "completion", shell), "phrd")
+	}
+	for _, line := range []string{
+		"init", "start", "status", "network assemble", "network create", "network start", "network stop", "network status",
+		"keys add", "keys list", "keys show", "keys export", "keys import", "version", "demo",
+	} {
+		out := p.does(t, nil, append(strings.Fields(line), "--help")...)
+		require.Contains(t, out, "Examples:", line)
+		require.Contains(t, out, "--json", line)
+	}
+}
