@@ -295,33 +295,43 @@ func (d *demo) openTo(ctx context.Context, name string) (path, sum string, err e
 	return opened.Path, sum, nil
 }
 
-// log reads the record's log as the patient, once the reads of both openings stand in it.
+// log reads the record's log as the patient, once what the clinician read in both openings stands in it.
 func (d *demo) log(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
-	who, err := d.patient.client.Principal(ctx)
+	owner, err := d.patient.client.Principal(ctx)
+	if err != nil {
+		return err
+	}
+	version, err := d.patient.client.Version(ctx, d.ref)
 	if err != nil {
 		return err
 	}
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for {
-		entries, err := readLog(ctx, d.patient.client, phr.LogFilter{Record: d.report.Record, Patient: who.Patient}, 0)
+		d.entries, err = readLog(ctx, d.patient.client, phr.LogFilter{Record: d.report.Record, Patient: owner.Patient}, 0)
 		if err != nil {
 			return err
 		}
-		slices.Reverse(entries)
-		d.entries, d.report.Audit = entries, nil
-		for _, e := range entries {
+		slices.Reverse(d.entries)
+		d.report.Audit = nil
+		var read uint64
+		for _, e := range d.entries {
 			d.report.Audit = append(d.report.Audit, e.Kind)
+			for _, s := range e.Subjects {
+				if e.Actor == d.doctor.client.Address() {
+					read += s.Length
+				}
+			}
 		}
-		if slices.Contains(d.report.Audit, "opened") {
+		if read >= 2*version.Size {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("no opening stands in the log: %w", ctx.Err())
+			return fmt.Errorf("%d of %d bytes read stand in the log: %w", read, 2*version.Size, ctx.Err())
 		}
 	}
 }
