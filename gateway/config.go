@@ -75,13 +75,13 @@ type Limits struct {
 
 	// Connections at the same time, 4096, and of one address, 256.
 	Connections, ConnectionsPerAddress int
-	// Requests without a login from one address, 20 a second.
+	// Requests without a login from one address, 100 a second.
 	Requests Rate
-	// Logins from one address, 30 a minute: challenges and logins each.
+	// Logins from one address, 300 a minute: challenges and logins each count.
 	Logins Rate
 	// Openings of accounts from one address, 20 an hour.
 	Openings Rate
-	// AccountRequests of one account, 50 a second.
+	// AccountRequests of one account, 200 a second.
 	AccountRequests Rate
 	// AccountRefusals of one account: reads that were refused and reported, 30 a minute.
 	AccountRefusals Rate
@@ -134,10 +134,10 @@ func defaults() Limits {
 
 		Connections:           4096,
 		ConnectionsPerAddress: 256,
-		Requests:              Rate{Burst: 100, Count: 20, Per: time.Second},
-		Logins:                Rate{Burst: 30, Count: 30, Per: time.Minute},
+		Requests:              Rate{Burst: 500, Count: 100, Per: time.Second},
+		Logins:                Rate{Burst: 300, Count: 300, Per: time.Minute},
 		Openings:              Rate{Burst: 20, Count: 20, Per: time.Hour},
-		AccountRequests:       Rate{Burst: 500, Count: 50, Per: time.Second},
+		AccountRequests:       Rate{Burst: 1000, Count: 200, Per: time.Second},
 		AccountRefusals:       Rate{Burst: 30, Count: 30, Per: time.Minute},
 		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
 		Transfers:             16,

@@ -15,8 +15,13 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// homeAge is how long the gateway goes on with what it read about its own hospital.
-const homeAge = 10 * time.Second
+const (
+	// homeAge is how long the gateway goes on with what it read about its own hospital.
+	homeAge = 10 * time.Second
+	// failureAge is how long a failure to read it stands, so that requests do not queue up
+	// behind a node that hangs.
+	failureAge = time.Second
+)
 
 // home is what the chain says about this hospital and its network.
 type home struct {
@@ -33,32 +38,38 @@ type home struct {
 // networkName is how the network is named to a person: part of its id, and its chain id.
 func (h home) networkName() string { return hex.EncodeToString(h.network[:4]) + " " + h.chainID }
 
-// homes keeps the last home that was read.
+// homes keeps the last home that was read, or why none could be.
 type homes struct {
 	mu   sync.Mutex
 	last home
+	err  error
 	at   time.Time
 }
 
 // home returns what the chain says about this hospital, at most homeAge old. Errors are
 // faults.
 func (g *Gateway) home(ctx context.Context) (home, error) {
-	g.homes.mu.Lock()
-	defer g.homes.mu.Unlock()
-	if !g.homes.at.IsZero() && g.config.Now().Sub(g.homes.at) < homeAge {
-		return g.homes.last, nil
+	h := &g.homes
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	age := g.config.Now().Sub(h.at)
+	if !h.at.IsZero() && (age < failureAge || h.err == nil && age < homeAge) {
+		return h.last, h.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	query, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
 	defer cancel()
-	h, err := g.readHome(ctx)
+	last, err := g.readHome(query)
+	if ctx.Err() != nil {
+		// The caller has gone; that says nothing about the node.
+		return home{}, ctx.Err()
+	}
 	if status.Code(err) == codes.NotFound {
-		return home{}, unavailable(err, "this hospital is not a member of the network yet")
+		err = unavailable(err, "this hospital is not a member of the network yet")
+	} else if err != nil {
+		err = unavailable(err, "the node does not answer")
 	}
-	if err != nil {
-		return home{}, unavailable(err, "the node does not answer")
-	}
-	g.homes.last, g.homes.at = h, g.config.Now()
-	return h, nil
+	h.last, h.err, h.at = last, err, g.config.Now()
+	return h.last, h.err
 }
 
 func (g *Gateway) readHome(ctx context.Context) (home, error) {

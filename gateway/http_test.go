@@ -166,6 +166,7 @@ func TestBeforeTheHospitalIsAMember(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	d.node.change(func() { d.node.principals[d.node.account] = own })
+	d.clock.move(time.Second)
 	d.challenge(d.people["er"].address())
 }
 

@@ -22,21 +22,26 @@ import (
 	"github.com/phrd/phrd/gateway"
 )
 
-// The test binary runs itself as a second process, which writes a journal until it is killed.
-const childFolder = "PHRD_GATEWAY_JOURNAL"
+// The test binary runs itself as a second process, which writes a journal until it is killed,
+// or so many reports.
+const (
+	childFolder = "PHRD_GATEWAY_JOURNAL"
+	childCount  = "PHRD_GATEWAY_REPORTS"
+)
 
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(childFolder); folder != "" {
-		if err := writeForEver(folder); err != nil {
+		if err := writeReports(folder, os.Getenv(childCount)); err != nil {
 			fmt.Fprintln(os.Stdout, err)
 			os.Exit(3)
 		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-// writeForEver prints the number of each report once it is durable.
-func writeForEver(folder string) error {
+// writeReports prints the number of each report once it is durable.
+func writeReports(folder, count string) error {
 	j, err := gateway.OpenJournal(folder, slog.Default())
 	if err != nil {
 		return err
@@ -47,6 +52,9 @@ func writeForEver(folder string) error {
 		}
 		if _, err := fmt.Fprintln(os.Stdout, n); err != nil {
 			return err
+		}
+		if strconv.FormatUint(n, 10) == count {
+			return j.Close()
 		}
 	}
 }
@@ -200,6 +208,46 @@ func TestDamagedJournal(t *testing.T) {
 		if got, damaged := read(t, flipped); !slices.Equal(got, []uint64{1, 3, 4}) || !damaged {
 			t.Errorf("flipped at %d: %v, damaged %v", at, got, damaged)
 		}
+	}
+}
+
+// What a report promises is on the disk: its fsync comes between its write and the promise.
+func TestFsyncPrecedesThePromise(t *testing.T) {
+	tool, err := exec.LookPath("strace")
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("strace is not installed")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	command := exec.CommandContext(t.Context(), tool, "-f", "-y", "-e", "trace=write,fsync,exit_group", "-o", trace, os.Args[0])
+	command.Env = append(os.Environ(), childFolder+"="+t.TempDir(), childCount+"=5")
+	if out, err := command.Output(); err != nil || string(out) != "1\n2\n3\n4\n5\n" {
+		t.Fatalf("the process said %q, %v", out, err)
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, synced, promised := false, false, 0
+	for line := range strings.Lines(string(text)) {
+		journal := strings.Contains(line, "reads.journal>")
+		switch {
+		case journal && strings.Contains(line, "write("):
+			written, synced = true, false
+		case journal && strings.Contains(line, "fsync("):
+			// Where another thread ran meanwhile the line says so, and its end follows.
+			synced = written
+		case strings.Contains(line, "write(1<"):
+			promised++
+			if !written || !synced {
+				t.Errorf("promise %d came before its fsync", promised)
+			}
+			written, synced = false, false
+		}
+	}
+	if promised != 5 {
+		t.Errorf("the trace has %d promises, want 5:\n%s", promised, text)
 	}
 }
 

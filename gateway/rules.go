@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	authv1 "cosmossdk.io/api/cosmos/auth/v1beta1"
 	bankv1 "cosmossdk.io/api/cosmos/bank/v1beta1"
@@ -89,6 +91,10 @@ func scopeTable() map[string]rule {
 		cmtservice.Service_GetSyncing_FullMethodName:     everybody,
 	}
 }
+
+// Methods returns the query methods that the gateway serves, sorted, so that a program can
+// check that it serves every one that its chain answers.
+func Methods() []string { return slices.Sorted(maps.Keys(scopeTable())) }
 
 // errRole says that the caller's role may not ask this, whatever the answer would be.
 var errRole = status.Error(codes.PermissionDenied, "your role may not ask for this")

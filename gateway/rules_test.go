@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,5 +17,12 @@ func TestMethodWithoutRule(t *testing.T) {
 	err := gateway.ScopeWithout(nil, recordsv1.Query_Patient_FullMethodName)
 	if !errors.Is(err, gateway.ErrNoRule) || !strings.Contains(err.Error(), recordsv1.Query_Patient_FullMethodName) {
 		t.Errorf("%v, want ErrNoRule that names the method", err)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	got := gateway.Methods()
+	if !slices.IsSorted(got) || !slices.Contains(got, recordsv1.Query_Patient_FullMethodName) {
+		t.Errorf("methods %v", got)
 	}
 }
