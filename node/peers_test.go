@@ -6,7 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,49 +33,17 @@ func peerIDOf(t *testing.T, n byte) string {
 	return id.String()
 }
 
-// counted is a store that counts its reads and stops answering at a limit.
-type counted struct {
+// tired is a store that answers so many reads and no more.
+type tired struct {
 	blob.Store
-
-	mu   sync.Mutex
-	seen int
-	max  int // -1 for no limit
-	free chan struct{}
+	left atomic.Int64
 }
 
-// limit forgets the count, lets waiting reads go, and sets a new limit.
-func (c *counted) limit(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seen, c.max = 0, n
-	if c.free != nil {
-		close(c.free)
-	}
-	c.free = make(chan struct{})
-}
-
-func (c *counted) reads() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.seen
-}
-
-func (c *counted) Get(ctx context.Context, id lock.CID) ([]byte, error) {
-	c.mu.Lock()
-	over := c.free != nil && c.max >= 0 && c.seen >= c.max
-	free := c.free
-	if !over {
-		c.seen++
-	}
-	c.mu.Unlock()
-	if over {
-		select {
-		case <-free:
-		case <-ctx.Done():
-		}
+func (s *tired) Get(ctx context.Context, id lock.CID) ([]byte, error) {
+	if s.left.Add(-1) < 0 {
 		return nil, blob.ErrNotFound
 	}
-	return c.Store.Get(ctx, id)
+	return s.Store.Get(ctx, id)
 }
 
 func (h *hospital) awaitPeers(want ...*hospital) {

@@ -19,6 +19,8 @@ const (
 	// wantedLeaves is how many leaves a fetch asks for together. The next group is asked
 	// for while one arrives, so at most twice as many are in memory.
 	wantedLeaves = 16
+	// leftoverPatience is how long a fetch that fails waits for each block of its last group.
+	leftoverPatience = 200 * time.Millisecond
 	// syncedBytes is how much a fetch writes between two Syncs, which is what a crash makes
 	// it fetch again.
 	syncedBytes = 64 << 20
@@ -214,12 +216,21 @@ func (f *fetcher) receive(ctx context.Context, wanted []lock.CID, take func(lock
 	}
 	for i, group := range groups {
 		current := next
+		next = nil
 		if i+1 < len(groups) {
 			if next, err = f.want(ctx, groups[i+1]); err != nil {
 				return err
 			}
 		}
-		if err := f.drain(ctx, group, current, take); err != nil {
+		err := f.drain(ctx, group, current, f.node.patience, take)
+		if errors.Is(err, ErrUnavailable) && next != nil {
+			// What is on its way is not thrown away, so that the next try gets further.
+			rest := f.drain(ctx, groups[i+1], next, leftoverPatience, take)
+			if !errors.Is(rest, ErrUnavailable) {
+				err = errors.Join(err, rest)
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -238,13 +249,14 @@ func (f *fetcher) want(ctx context.Context, group []lock.CID) (<-chan blocks.Blo
 	return f.session.GetBlocks(ctx, cids)
 }
 
-// drain takes a group of blocks from a channel.
-func (f *fetcher) drain(ctx context.Context, group []lock.CID, from <-chan blocks.Block, take func(lock.CID, []byte) error) error {
+// drain takes a group of blocks from a channel, as long as none keeps it waiting for longer
+// than wait.
+func (f *fetcher) drain(ctx context.Context, group []lock.CID, from <-chan blocks.Block, wait time.Duration, take func(lock.CID, []byte) error) error {
 	open := make(map[lock.CID]struct{}, len(group))
 	for _, c := range group {
 		open[c] = struct{}{}
 	}
-	patience := time.NewTimer(f.node.patience)
+	patience := time.NewTimer(wait)
 	defer patience.Stop()
 	for len(open) > 0 {
 		select {
@@ -263,9 +275,9 @@ func (f *fetcher) drain(ctx context.Context, group []lock.CID, from <-chan block
 			if err := take(c, block.RawData()); err != nil {
 				return err
 			}
-			patience.Reset(f.node.patience)
+			patience.Reset(wait)
 		case <-patience.C:
-			return fmt.Errorf("%d blocks did not come within %s: %w", len(open), f.node.patience, ErrUnavailable)
+			return fmt.Errorf("%d blocks did not come within %s: %w", len(open), wait, ErrUnavailable)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -218,9 +218,10 @@ func (w *writer) retire() error {
 	w.mu.Lock()
 	w.retired = true
 	end := w.written + int64(len(w.buffer))
-	ended := w.err != nil // what it acknowledged is indexed; its batches learn of the error
+	// Where it has failed, what it acknowledged is indexed; its batches learn of the error.
+	idle := w.err != nil || end == packHeader
 	w.mu.Unlock()
-	if ended || end == packHeader {
+	if idle {
 		return nil
 	}
 	return w.commit(end)
