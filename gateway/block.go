@@ -143,6 +143,9 @@ func (g *Gateway) serveGetBlock(w http.ResponseWriter, r *http.Request, c caller
 		return err
 	}
 	concerned, err := g.concerns(r.Context(), c, id)
+	if unlock := r.URL.Query().Get("unlock"); err == nil && !concerned && unlock != "" {
+		concerned, err = g.isApproved(r.Context(), c, unlock, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -210,6 +213,37 @@ func (g *Gateway) concernsByChain(ctx context.Context, c caller, id string) (boo
 		})
 		if found || err != nil {
 			return found, err
+		}
+	}
+	return false, nil
+}
+
+// isApproved tells whether a block is the envelope of a version in an unlock that the caller may
+// approve: an owner opens its half of the key there. Without the network's half an envelope opens
+// nothing, so this is no reading of a record.
+func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lock.CID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	defer cancel()
+	got, err := accessv1.NewQueryClient(g.config.Chain).Unlock(ctx, &accessv1.QueryUnlockRequest{Id: unlock})
+	if code := status.Code(err); code == codes.NotFound || code == codes.InvalidArgument {
+		return false, nil
+	}
+	if err != nil {
+		return false, unavailable(err, "the node does not answer")
+	}
+	u := got.GetUnlock()
+	owns := c.isPatient() && c.patient != "" && u.GetPatient() == c.patient ||
+		c.is(roleOfficer) && c.hospital != 0 && u.GetPatient() == "" && u.GetCustodian() == c.hospital
+	if !owns {
+		return false, nil
+	}
+	for _, v := range u.GetVersions() {
+		version, err := recordsv1.NewQueryClient(g.config.Chain).Version(ctx, &recordsv1.QueryVersionRequest{Record: v.GetRecord(), Version: v.GetVersion()})
+		if err != nil {
+			return false, unavailable(err, "the node does not answer")
+		}
+		if version.GetVersion().GetEnvelope() == id.String() {
+			return true, nil
 		}
 	}
 	return false, nil

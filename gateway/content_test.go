@@ -10,6 +10,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -393,6 +394,29 @@ func TestWhoGetsSmallBlocks(t *testing.T) {
 	gone, _ := rawBlock("gone everywhere")
 	d.node.change(func() { d.node.unlocks[0].Unlock.RequestKey = gone.String() })
 	d.want(d.do("er", http.MethodGet, "/blocks/"+gone.String(), nil, nil), http.StatusNotFound)
+}
+
+// An owner looks into the envelopes of what an unlock asks for before approving it.
+func TestEnvelopesForWhoApproves(t *testing.T) {
+	d := newDoor(t)
+	path := "/blocks/" + d.envelope.String() + "?unlock=" + d.pending
+	look := func(owners ...string) {
+		t.Helper()
+		for _, who := range everyone {
+			status := http.StatusNotFound
+			if slices.Contains(owners, who) {
+				status = http.StatusOK
+			}
+			d.want(d.do(who, http.MethodGet, path, nil, nil), status)
+		}
+	}
+	look("alice")
+	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.object.Root.String()+"?unlock="+d.pending, nil, nil), http.StatusNotFound)
+	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.dataLeaf.String()+"?unlock="+d.pending, nil, nil), http.StatusNotFound)
+	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.envelope.String()+"?unlock="+hexOf(0x44), nil, nil), http.StatusNotFound)
+	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.envelope.String()+"?unlock=x", nil, nil), http.StatusNotFound)
+	d.node.change(func() { d.node.unlocks[0].Unlock.Patient = "" })
+	look("officer1")
 }
 
 func TestBlocksAreLimited(t *testing.T) {
