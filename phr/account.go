@@ -7,10 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ import (
 const (
 	// invitationPrefix starts the text of every invitation.
 	invitationPrefix = "phrd1"
+	// invitationVersion is that of its encoding.
+	invitationVersion = 1
 	// invitationDoors is how many gateways an invitation names: the inviting hospital's and one to check it against.
 	invitationDoors = 2
 	checksumSize    = 4
@@ -45,54 +48,79 @@ type Invitation struct {
 	Doors []Door
 }
 
-type invitationFields struct {
-	Seed    []byte `json:"seed"`
-	ChainID string `json:"chain"`
-	Network []byte `json:"network"`
-	Expires int64  `json:"expires"`
-	Doors   []Door `json:"doors"`
-}
-
 // String is the invitation as one line: what a QR code or a letter carries. It is secret until it is used.
 func (i Invitation) String() string {
-	encoded, err := json.Marshal(invitationFields{i.Seed[:], i.ChainID, i.Network[:], i.Expires.Unix(), i.Doors})
-	if err != nil {
-		panic(fmt.Sprintf("phr: encode invitation: %v", err)) // strings and bytes always encode
+	b := append([]byte{invitationVersion}, i.Seed[:]...)
+	b = append(b, i.Network[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(i.Expires.Unix()))
+	b = appendText(b, i.ChainID)
+	for _, d := range i.Doors {
+		pin, _ := hex.DecodeString(d.Fingerprint) // what is no fingerprint is none, and the reader then asks the system's roots
+		b = appendText(appendText(b, d.Gateway), string(pin))
 	}
-	sum := sha256.Sum256(encoded)
-	return invitationPrefix + base64.RawURLEncoding.EncodeToString(append(encoded, sum[:checksumSize]...))
+	sum := sha256.Sum256(b)
+	return invitationPrefix + base64.RawURLEncoding.EncodeToString(append(b, sum[:checksumSize]...))
+}
+
+// appendText appends a text of at most 255 bytes and its length.
+func appendText(b []byte, text string) []byte {
+	text = text[:min(len(text), math.MaxUint8)]
+	return append(append(b, byte(len(text))), text...)
+}
+
+// cutText takes such a text off the beginning.
+func cutText(b []byte) (text string, rest []byte, err error) {
+	if len(b) == 0 || len(b) < 1+int(b[0]) {
+		return "", nil, fmt.Errorf("it ends too early: %w", ErrInvitation)
+	}
+	return string(b[1 : 1+int(b[0])]), b[1+int(b[0]):], nil
 }
 
 // ParseInvitation reads the text of an invitation; the error is ErrInvitation. It says nothing about whether the
 // invitation is still good.
 func ParseInvitation(text string) (Invitation, error) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(text), invitationPrefix)
-	if !ok || len(rest) > maxInvitation {
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(text), invitationPrefix)
+	if !ok || len(encoded) > maxInvitation {
 		return Invitation{}, fmt.Errorf("it does not start with %q, or is too long: %w", invitationPrefix, ErrInvitation)
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(rest)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil || len(b) < checksumSize {
 		return Invitation{}, fmt.Errorf("a character is missing or wrong: %w", ErrInvitation)
 	}
-	encoded, checksum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
-	if sum := sha256.Sum256(encoded); !bytes.Equal(sum[:checksumSize], checksum) {
+	b, checksum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
+	if sum := sha256.Sum256(b); !bytes.Equal(sum[:checksumSize], checksum) {
 		return Invitation{}, fmt.Errorf("a character is missing or wrong: %w", ErrInvitation)
 	}
-	var f invitationFields
-	if err := json.Unmarshal(encoded, &f); err != nil {
-		return Invitation{}, fmt.Errorf("%w: %w", err, ErrInvitation)
+	var i Invitation
+	fixed := 1 + len(i.Seed) + len(i.Network) + 8
+	if len(b) < fixed || b[0] != invitationVersion {
+		return Invitation{}, fmt.Errorf("it is of another version of the program: %w", ErrInvitation)
 	}
-	if len(f.Seed) != ed25519.SeedSize || len(f.Network) != len(lock.Network{}) || f.ChainID == "" || len(f.Doors) == 0 {
-		return Invitation{}, fmt.Errorf("a field is missing: %w", ErrInvitation)
+	i.Seed = [ed25519.SeedSize]byte(b[1:])
+	i.Network = lock.Network(b[1+len(i.Seed):])
+	i.Expires = time.Unix(int64(binary.BigEndian.Uint64(b[fixed-8:])), 0)
+	if i.ChainID, b, err = cutText(b[fixed:]); err != nil {
+		return Invitation{}, err
 	}
-	for _, d := range f.Doors {
+	for len(b) > 0 {
+		var d Door
+		var pin string
+		if d.Gateway, b, err = cutText(b); err != nil {
+			return Invitation{}, err
+		}
+		if pin, b, err = cutText(b); err != nil {
+			return Invitation{}, err
+		}
 		if _, err := hostOf(d.Gateway); err != nil {
 			return Invitation{}, fmt.Errorf("%w: %w", err, ErrInvitation)
 		}
+		d.Fingerprint = hex.EncodeToString([]byte(pin))
+		i.Doors = append(i.Doors, d)
 	}
-	return Invitation{
-		Seed: [ed25519.SeedSize]byte(f.Seed), ChainID: f.ChainID, Network: lock.Network(f.Network), Expires: time.Unix(f.Expires, 0), Doors: f.Doors,
-	}, nil
+	if i.ChainID == "" || len(i.Doors) == 0 {
+		return Invitation{}, fmt.Errorf("it names no network: %w", ErrInvitation)
+	}
+	return i, nil
 }
 
 // Key is the invitation's public key, by which the chain knows it.

@@ -106,6 +106,7 @@ type Client struct {
 	learned bool
 	sending sync.Mutex // one transaction at a time: they are in sequence
 
+	segment  int           // bytes of an upload in one request
 	patience time.Duration // of uploads that do not move on
 }
 
@@ -114,7 +115,7 @@ var _ grpc.ClientConnInterface = (*Client)(nil)
 // Dial prepares a client and asks one gateway, the configured one if it answers, which network it belongs to. It logs in
 // when that is first needed. The error is ErrUnreachable, ErrCertificate or ErrNetwork.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
-	c := &Client{chainID: cfg.ChainID, network: cfg.Network, key: cfg.Key, secrets: cfg.Secrets, patience: patience}
+	c := &Client{chainID: cfg.ChainID, network: cfg.Network, key: cfg.Key, secrets: cfg.Secrets, segment: defaultSegment, patience: patience}
 	if c.secrets == nil {
 		c.secrets = newMemory()
 	}

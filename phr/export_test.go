@@ -5,8 +5,8 @@ import "time"
 // SetPatience shortens how long an upload goes on trying.
 func (c *Client) SetPatience(d time.Duration) { c.patience = d }
 
-// SegmentSize is how much of an upload is in one request.
-const SegmentSize = segmentSize
+// SetSegment says how many bytes of an upload are in one request.
+func (c *Client) SetSegment(bytes int) { c.segment = bytes }
 
 // SameButFee compares sign documents.
 var SameButFee = sameButFee

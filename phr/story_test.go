@@ -111,7 +111,7 @@ func (c *cast) reads(f *phr.File) []byte {
 
 func TestStory(t *testing.T) {
 	c := newCast(t)
-	b := content(3<<20 + 5)
+	b := content(1<<20 + 5)
 	v := c.scan(b)
 	var mu sync.Mutex
 	told := map[phr.Stage]uint64{}
@@ -291,11 +291,11 @@ func TestOwnReading(t *testing.T) {
 
 func TestRanges(t *testing.T) {
 	c := newCast(t)
-	b := content(5 << 20)
+	b := content(3 << 20)
 	stored := c.store(b)
 	f, err := c.doctor.Open(t.Context(), c.approved(stored.Ref), stored.Ref)
 	require.NoError(t, err)
-	for _, r := range [][2]uint64{{0, 0}, {0, 1}, {f.Size - 1, 1}, {f.Size, 0}, {seal.ChunkSize - 1, 2}, {seal.ChunkSize, seal.ChunkSize}, {100, 4 << 20}} {
+	for _, r := range [][2]uint64{{0, 0}, {0, 1}, {f.Size - 1, 1}, {f.Size, 0}, {seal.ChunkSize - 1, 2}, {seal.ChunkSize, seal.ChunkSize}, {100, 2 << 20}} {
 		var out bytes.Buffer
 		n, err := f.WriteRange(t.Context(), &out, r[0], r[1], nil)
 		require.NoError(t, err)
@@ -309,26 +309,27 @@ func TestRanges(t *testing.T) {
 		require.Zero(t, out.Len())
 	}
 	at := make([]byte, 10)
-	_, err = f.At(t.Context()).ReadAt(at, 2<<20)
+	_, err = f.At(t.Context()).ReadAt(at, 1<<20)
 	require.NoError(t, err)
-	require.Equal(t, b[2<<20:2<<20+10], at)
+	require.Equal(t, b[1<<20:1<<20+10], at)
 
 	// One byte costs one leaf.
 	g := c.gates[4]
 	before := len(g.served)
-	_, err = f.WriteRange(t.Context(), io.Discard, 3<<20, 1, nil)
+	_, err = f.WriteRange(t.Context(), io.Discard, 2<<20, 1, nil)
 	require.NoError(t, err)
 	require.Len(t, g.served, before+1)
 }
 
 func TestCutUploadIsResumed(t *testing.T) {
 	c := newCast(t)
-	b := content(phr.SegmentSize + 3<<20)
+	c.clerk.SetSegment(2 << 20)
+	b := content(5 << 20)
 	g := c.gates[1]
 	var cuts []int
 	g.cut = func(received int) bool {
 		switch {
-		case len(cuts) == 0 && received > 1, len(cuts) == 1 && received > 5<<20, len(cuts) == 2 && received > 1<<20+100:
+		case len(cuts) == 0 && received > 1, len(cuts) == 1 && received > 1<<20+100, len(cuts) == 2 && received > 2<<20:
 			cuts = append(cuts, received)
 			return true
 		}
@@ -749,7 +750,7 @@ func TestRefusedByTheChain(t *testing.T) {
 // Opening goes on at other hospitals when one is down, before it and in the middle.
 func TestFailover(t *testing.T) {
 	c := newCast(t)
-	b := content(4 << 20)
+	b := content(2 << 20)
 	stored := c.store(b)
 	unlock := c.approved(stored.Ref)
 	f, err := c.doctor.Open(t.Context(), unlock, stored.Ref)
@@ -800,6 +801,7 @@ func TestInvitation(t *testing.T) {
 	require.EqualValues(t, 2, i.Doors[0].Hospital)
 
 	text := i.String()
+	require.Less(t, len(text), 350, "a QR code that a telephone reads")
 	back, err := phr.ParseInvitation(" " + text + "\n")
 	require.NoError(t, err)
 	require.Equal(t, text, back.String())

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// segmentSize is how many bytes of an upload are kept until the gateway has acknowledged them. Two segments exist: one
+	// defaultSegment is how many bytes of an upload are kept until the gateway has acknowledged them. Two segments exist: one
 	// fills while the other one travels.
-	segmentSize = 16 << 20
+	defaultSegment = 16 << 20
 	// patience is how long an upload goes on trying while nothing more is acknowledged.
 	patience = 2 * time.Minute
 	// stallTime is how long a request may move no byte before it is given up and resumed.
@@ -37,6 +37,7 @@ var errStalled = errors.New("no byte moved for a minute")
 type upload struct {
 	door     *door
 	path     string
+	full     int // bytes of a segment
 	patience time.Duration
 	progress func(sent uint64)
 	telling  sync.Mutex // progress is told by one goroutine at a time
@@ -73,10 +74,11 @@ func (d *door) newUpload(ctx context.Context, size uint64, progress func(uint64)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	u := &upload{
-		door: d, path: location.Path, patience: d.client.patience, progress: progress, segment: make([]byte, 0, min(size, segmentSize)+maxBlock),
-		queue: make(chan segment), free: make(chan []byte, 1), done: make(chan struct{}), cancel: cancel,
+		door: d, path: location.Path, full: d.client.segment, patience: d.client.patience, progress: progress,
+		segment: make([]byte, 0, min(size, uint64(d.client.segment))+maxBlock),
+		queue:   make(chan segment), free: make(chan []byte, 1), done: make(chan struct{}), cancel: cancel,
 	}
-	if size > segmentSize {
+	if size > uint64(d.client.segment) {
 		u.free <- make([]byte, 0, cap(u.segment))
 	} else {
 		u.free <- nil // one segment takes all of it
@@ -103,7 +105,7 @@ func (u *upload) Put(ctx context.Context, c lock.CID, block []byte) error {
 	if err := u.stream.Put(c, block); err != nil {
 		return err
 	}
-	if len(u.segment) < segmentSize {
+	if len(u.segment) < u.full {
 		return nil
 	}
 	return u.flush(ctx, false)

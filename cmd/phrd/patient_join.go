@@ -91,12 +91,15 @@ func joinNetwork(ctx context.Context, j joinOptions) (joined, error) {
 	return joined{Patient: p.File.Patient, Address: client.Address(), Home: j.Home, RecoveryCode: p.Code, WalletSlot: p.WalletSlot}, nil
 }
 
-// pinned adds gateways to those that are known by what the invitation said of them.
+// pinned adds gateways to those that are known, which keep the fingerprint that the invitation gave them.
 func pinned(known, learnt []phr.Door) []phr.Door {
 	for _, d := range learnt {
-		if !slices.ContainsFunc(known, func(k phr.Door) bool { return k.Gateway == d.Gateway }) {
+		i := slices.IndexFunc(known, func(k phr.Door) bool { return k.Gateway == d.Gateway })
+		if i < 0 {
 			known = append(known, d)
+			continue
 		}
+		known[i].Hospital, known[i].Name = d.Hospital, d.Name
 	}
 	return known
 }
