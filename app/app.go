@@ -62,6 +62,8 @@ type App struct {
 	stores       map[string]*storetypes.KVStoreKey
 	// peers are the CometBFT ids that may connect.
 	peers atomic.Pointer[map[string]bool]
+	// awake is true after the first block since the start: before it the SDK has no time for queries.
+	awake atomic.Bool
 }
 
 // encoding is how the application's types are written.

@@ -74,6 +74,7 @@ func (listener) ListenFinalizeBlock(context.Context, abci.RequestFinalizeBlock, 
 
 // ListenCommit wakes those who wait for a block.
 func (l listener) ListenCommit(context.Context, abci.ResponseCommit, []*storetypes.StoreKVPair) error {
+	l.app.awake.Store(true)
 	l.app.refreshPeers()
 	if l.committed != nil {
 		l.committed()

@@ -33,7 +33,7 @@ const MaxPage = 200
 const MaxQueryBytes = 16 << 20
 
 // NewGRPCServer makes the node's own gRPC server: every query of every module, the services of transactions, blocks and the node,
-// reflection, and health, which serves until the caller says otherwise. The services read through c, whose client reaches CometBFT.
+// reflection, and health, which is not serving until the caller says so. The services read through c, whose client reaches CometBFT.
 func (app *App) NewGRPCServer(c client.Context, config serverconfig.Config) (*grpc.Server, *health.Server) {
 	authtx.RegisterTxService(app.GRPCQueryRouter(), c, app.Simulate, app.registry)
 	cmtservice.RegisterTendermintService(c, app.GRPCQueryRouter(), app.registry, server.NewCometABCIWrapper(app).Query)
@@ -43,16 +43,20 @@ func (app *App) NewGRPCServer(c client.Context, config serverconfig.Config) (*gr
 		grpc.ForceServerCodec(codec.NewProtoCodec(app.registry).GRPCCodec()),
 		grpc.MaxRecvMsgSize(MaxQueryBytes), grpc.MaxSendMsgSize(MaxQueryBytes),
 	)
-	app.RegisterGRPCServer(guard{s})
+	app.RegisterGRPCServer(guard{Server: s, app: app})
 	h := health.NewServer()
+	h.SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
 	healthv1.RegisterHealthServer(s, h)
 	gogoreflection.Register(s)
 	return s, h
 }
 
-// guard registers services whose methods first check the page size and the height that a caller asks for, and answer errors in the
-// codes of gRPC.
-type guard struct{ *grpc.Server }
+// guard registers services whose methods answer from the first block since the start on, first check the page size and the height
+// that a caller asks for, and answer errors in the codes of gRPC.
+type guard struct {
+	*grpc.Server
+	app *App
+}
 
 // RegisterService implements grpc.ServiceRegistrar.
 func (g guard) RegisterService(desc *grpc.ServiceDesc, handler any) {
@@ -62,6 +66,9 @@ func (g guard) RegisterService(desc *grpc.ServiceDesc, handler any) {
 		guarded.Methods[i] = grpc.MethodDesc{
 			MethodName: method.MethodName,
 			Handler: func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
+				if !g.app.awake.Load() {
+					return nil, status.Error(codes.Unavailable, "the node waits for the first block since its start")
+				}
 				if err := checkHeight(ctx); err != nil {
 					return nil, err
 				}

@@ -4,21 +4,22 @@ import (
 	"context"
 	"fmt"
 
-	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
+	cometproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// latest is a context to read the latest committed state, which there must be.
+// latest is a context to read the latest committed state, which there must be. Its header has a height and no time. Unlike a
+// query it works right after a restart, before the next block, and what it reads is bounded by the reader, not by gas.
 func (app *App) latest() (sdk.Context, error) {
-	ctx, err := app.CreateQueryContext(0, false)
+	height := app.LastBlockHeight()
+	store, err := app.CommitMultiStore().CacheMultiStoreWithVersion(height)
 	if err != nil {
-		return sdk.Context{}, fmt.Errorf("latest state: %w", err)
+		return sdk.Context{}, fmt.Errorf("state at height %d: %w", height, err)
 	}
-	// What the node itself reads is bounded by the reader, not by the gas of queries.
-	return ctx.WithGasMeter(storetypes.NewInfiniteGasMeter()), nil
+	return sdk.NewContext(store, cometproto.Header{ChainID: app.ChainID(), Height: height}, false, app.Logger()), nil
 }
 
 // Members lists the members of the latest committed state by number.

@@ -33,6 +33,8 @@ const (
 	queryGasLimit = 50_000_000
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
+	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,release:info,chain:info,*:error"
 	// emptyBlocks is the time between two blocks that nobody asked for: they carry the clock on.
 	emptyBlocks = 5 * time.Second
 )
@@ -142,7 +144,7 @@ func (h Home) Config() (Config, error) {
 func newConfig(o Options) (*cometconfig.Config, appConfig) {
 	comet := cometconfig.DefaultConfig()
 	comet.Moniker = o.Hospital
-	comet.LogLevel = "consensus:error,state:error,p2p:error,mempool:error,txindex:error,pubsub:error,events:error,blocksync:error,statesync:error,*:info"
+	comet.LogLevel = logLevel
 	comet.FilterPeers = true
 	comet.P2P.ListenAddress = "tcp://" + net.JoinHostPort(o.Listen, o.port(PortComet))
 	comet.P2P.ExternalAddress = net.JoinHostPort(o.Host, o.port(PortComet))

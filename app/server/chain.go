@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
 	cometconfig "github.com/cometbft/cometbft/config"
@@ -32,6 +33,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/app/home"
@@ -49,8 +51,9 @@ type chain struct {
 	// conn leads to the node's own gRPC server.
 	conn *grpc.ClientConn
 
-	grpc   *grpc.Server
-	health *health.Server
+	grpc     *grpc.Server
+	health   *health.Server
+	stopping atomic.Bool
 	// end ends what runs in group.
 	end   context.CancelFunc
 	group sync.WaitGroup
@@ -75,7 +78,7 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
 		return nil, err
 	}
-	ch.group.Go(func() { ch.watchPeers(ctx, c.Logger) })
+	ch.group.Go(func() { ch.watch(ctx, c.Logger) })
 	return ch, nil
 }
 
@@ -129,7 +132,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 		return err
 	}
 	peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
-	logger := cometlog.CometLoggerWrapper{Logger: c.Logger}
+	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping}}
 	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
 		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
 		func() (*comettypes.GenesisDoc, error) {
@@ -223,11 +226,12 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 	return nil
 }
 
-// watchPeers keeps CometBFT's connections in step with the members: it dials who is new and drops who has left.
-func (ch *chain) watchPeers(ctx context.Context, logger log.Logger) {
+// watch keeps CometBFT's connections in step with the members: it dials who is new and drops who has left. With the first block
+// the node is healthy.
+func (ch *chain) watch(ctx context.Context, logger log.Logger) {
 	self := string(ch.node.NodeInfo().ID())
 	known := ch.app.Peers()
-	for {
+	for first := true; ; first = false {
 		rung := ch.bell.Rung()
 		if now := ch.app.Peers(); !maps.Equal(known, now) {
 			if err := ch.followPeers(self, now); err != nil {
@@ -238,6 +242,9 @@ func (ch *chain) watchPeers(ctx context.Context, logger log.Logger) {
 		}
 		select {
 		case <-rung:
+			if first {
+				ch.health.SetServingStatus("", healthv1.HealthCheckResponse_SERVING)
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -263,6 +270,7 @@ func (ch *chain) followPeers(self string, admitted map[string]bool) error {
 
 // stop stops the node; what was committed stays. It may be called when the start failed half-way.
 func (ch *chain) stop(ctx context.Context) error {
+	ch.stopping.Store(true)
 	if ch.health != nil {
 		ch.health.Shutdown()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
 )
@@ -70,4 +71,29 @@ func (h slogHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup puts a name before the names of later attributes.
 func (h slogHandler) WithGroup(name string) slog.Handler {
 	return slogHandler{to: h.to, prefix: h.prefix + name + "."}
+}
+
+// harmless are what CometBFT calls errors when it is told to stop.
+var harmless = []string{
+	"Error stopping pool", "Stopped accept routine, as transport is closed", "Error serving server", "Stopping peer for error", "Error dialing peer",
+}
+
+// stoppable is the chain's logger. While the server stops, it tells of what is harmless then as of other details.
+type stoppable struct {
+	log.Logger
+	stopping *atomic.Bool
+}
+
+// With adds names and values to what is told.
+func (l stoppable) With(pairs ...any) log.Logger {
+	return stoppable{Logger: l.Logger.With(pairs...), stopping: l.stopping}
+}
+
+// Error tells of an error.
+func (l stoppable) Error(message string, pairs ...any) {
+	if l.stopping.Load() && slices.Contains(harmless, message) {
+		l.Debug(message, pairs...)
+		return
+	}
+	l.Logger.Error(message, pairs...)
 }

@@ -63,6 +63,7 @@ func startServer(ctx context.Context, o userOptions, out *output) error {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
+	logger = logger.With(log.ModuleKey, "phrd")
 	logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
 	select {
 	case <-ctx.Done():
