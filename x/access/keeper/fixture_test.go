@@ -65,7 +65,6 @@ func newFixture(t *testing.T) *fixture {
 		},
 	}
 	f.restart(access.DefaultGenesis())
-
 	f.people.members = map[uint64]string{clinic: "Clinic", er: "St. Mary"}
 	f.wallet, f.alice = f.patient()
 	f.doctor = f.person(consortium.ROLE_CLINICIAN, er)
@@ -75,6 +74,12 @@ func newFixture(t *testing.T) *fixture {
 
 // restart begins a new chain with this state and the same people.
 func (f *fixture) restart(g *access.GenesisState) {
+	f.t.Helper()
+	require.NoError(f.t, f.tryRestart(g))
+}
+
+// tryRestart is restart with a state that may be refused.
+func (f *fixture) tryRestart(g *access.GenesisState) error {
 	f.t.Helper()
 	store := storetypes.NewKVStoreKey(access.StoreKey)
 	f.ctx = testutil.DefaultContextWithKeys(map[string]*storetypes.KVStoreKey{access.StoreKey: store}, nil, nil).
@@ -86,8 +91,8 @@ func (f *fixture) restart(g *access.GenesisState) {
 		Audit: f.log, Consortium: f.people, Records: f.data, Custody: f.holders,
 	})
 	require.NoError(f.t, err)
-	require.NoError(f.t, f.keeper.InitGenesis(f.ctx, g))
 	f.msg, f.query = keeper.NewMsgServer(f.keeper), keeper.NewQueryServer(f.keeper)
+	return f.keeper.InitGenesis(f.ctx, g)
 }
 
 // person makes an active account.
@@ -360,6 +365,15 @@ type fakeCustody struct {
 func (c *fakeCustody) RequestRelease(_ context.Context, r custody.Release) error {
 	c.requested = append(c.requested, r)
 	return nil
+}
+
+func (c *fakeCustody) Release(_ context.Context, unlock string) (custody.Release, error) {
+	for _, r := range c.requested {
+		if r.Unlock == unlock {
+			return r, nil
+		}
+	}
+	return custody.Release{}, custody.ErrUnknownRelease
 }
 
 func (c *fakeCustody) CloseRelease(_ context.Context, unlock string) (bool, error) {

@@ -2,13 +2,16 @@ package keeper
 
 import (
 	"context"
+	"fmt"
 
 	"cosmossdk.io/collections"
 
 	"github.com/phrd/phrd/x/access"
 )
 
-// InitGenesis writes the state of the first block. The genesis was validated.
+// InitGenesis writes the state of the first block. The genesis was validated; an
+// approved unlock that neither waits for its release nor has one is refused here,
+// for the chain could not end it.
 func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error {
 	if err := k.setParams(ctx, g.Params); err != nil {
 		return err
@@ -36,7 +39,30 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 			return err
 		}
 	}
+	for _, u := range g.Unlocks {
+		if err := k.checkOnItsWay(ctx, u); err != nil {
+			return fmt.Errorf("approved unlock %s: %w", u.Id, err)
+		}
+	}
 	return nil
+}
+
+// checkOnItsWay answers custody.ErrUnknownRelease for an approved unlock that neither
+// waits for its release nor has one.
+func (k *Keeper) checkOnItsWay(ctx context.Context, u access.Unlock) error {
+	if u.Approval == nil || u.HasEnded() {
+		return nil
+	}
+	id, err := access.ParseUnlockID(u.Id)
+	if err != nil {
+		return err
+	}
+	waiting, err := k.releaseQueue.Has(ctx, collections.Join(u.Approval.Height, id[:]))
+	if err != nil || waiting {
+		return err
+	}
+	_, err = k.custody.Release(ctx, u.Id)
+	return err
 }
 
 // ExportGenesis reads the whole state, unlocks in the order in which they were

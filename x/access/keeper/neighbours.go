@@ -44,6 +44,8 @@ type Records interface {
 type Custody interface {
 	// RequestRelease asks for the shares of an unlock.
 	RequestRelease(ctx context.Context, r custody.Release) error
+	// Release is the release of an unlock; custody.ErrUnknownRelease where none was requested.
+	Release(ctx context.Context, unlock string) (custody.Release, error)
 	// CloseRelease takes no more shares and says whether any was given.
 	CloseRelease(ctx context.Context, unlock string) (sharesGiven bool, err error)
 }

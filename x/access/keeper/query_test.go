@@ -13,6 +13,7 @@ import (
 	"github.com/phrd/phrd/x/access/keeper"
 	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
 )
 
 // list reads all pages of so many and answers the ids in their order.
@@ -176,6 +177,19 @@ func TestGenesisGoesOn(t *testing.T) {
 	f.nextBlock(5)
 	require.Equal(t, access.UNLOCK_STATUS_EXPIRED, f.status(first))
 	require.True(t, f.holders.closed[waiting])
+}
+
+// What was approved must be on its way, or the chain could not end it.
+func TestGenesisWithAnApprovalThatLeadsNowhere(t *testing.T) {
+	f := newFixture(t)
+	f.approved(f.record(f.alice))
+	exported, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	requested := f.holders.requested
+	f.holders.requested = nil
+	require.ErrorIs(t, f.tryRestart(exported), custody.ErrUnknownRelease)
+	f.holders.requested = requested
+	require.NoError(t, f.tryRestart(exported))
 }
 
 func TestNewNeedsAllNeighbours(t *testing.T) {
