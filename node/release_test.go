@@ -47,6 +47,17 @@ func (n *custodyNet) requireTook(what, unlock string, want ...uint64) {
 	requireEqual(n.t, what, n.took(unlock), want)
 }
 
+// requireTookInTime is requireTook for what a holder does once some time has passed, as
+// after a failure.
+func (n *custodyNet) requireTookInTime(what, unlock string, want ...uint64) {
+	n.t.Helper()
+	eventually(n.t, what, func() bool {
+		n.commit(1)
+		return len(n.took(unlock)) >= len(want)
+	})
+	n.requireTook(what, unlock, want...)
+}
+
 // The first holders by rank answer within the next block, the last one does not, and what
 // they gave opens.
 func TestHoldersRelease(t *testing.T) {
@@ -250,8 +261,7 @@ func TestHolderStaysSilent(t *testing.T) {
 				n.headAge = 29 * time.Second
 			})
 			s.holder.shares.set(n.shareOf(s.holder.member))
-			n.commit(60)
-			n.requireTook("put right", unlock, s.holder.member)
+			n.requireTookInTime("put right", unlock, s.holder.member)
 		})
 	}
 }
@@ -378,12 +388,12 @@ func TestHolderTriesAgain(t *testing.T) {
 			// Blocks alone are no reason to try again.
 			requireEqual(t, "messages", len(n.settled()), 1)
 			n.set(func() { n.submit = nil })
-			n.commit(60)
 			if tc.again {
-				n.requireTook("second message", unlock, h.member)
+				n.requireTookInTime("second message", unlock, h.member)
 				requireEqual(t, "messages", len(n.sent()), 2)
 				return
 			}
+			n.commit(60)
 			n.settled()
 			n.commit(60)
 			requireEqual(t, "messages", len(n.settled()), 1)
