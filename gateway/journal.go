@@ -204,6 +204,13 @@ func (j *journal) reports() []*recordsv1.AccessReport {
 	return list
 }
 
+// waiting is how many reports the chain may not have taken.
+func (j *journal) waiting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.pending)
+}
+
 // last is the highest number ever written.
 func (j *journal) last() uint64 {
 	j.mu.Lock()

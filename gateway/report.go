@@ -292,7 +292,11 @@ func (r *reports) run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			r.log.Warn("access reports wait", "error", err)
+			level := slog.LevelWarn
+			if errors.Is(err, node.ErrNotReady) || r.journal.waiting() == 0 {
+				level = slog.LevelDebug
+			}
+			r.log.Log(ctx, level, "access reports wait", "reports", r.journal.waiting(), "error", err)
 			wait, retry = retry, min(2*retry, lastRetry)
 		} else {
 			retry = firstRetry

@@ -51,7 +51,12 @@ func (g *Gateway) run(w http.ResponseWriter, r *http.Request, h handler) {
 		return
 	}
 	f := faultOf(err)
-	if f.status >= http.StatusInternalServerError && f.cause != nil && r.Context().Err() == nil {
+	switch {
+	case f.cause == nil || r.Context().Err() != nil:
+	case f.status == http.StatusServiceUnavailable:
+		// A node that is not ready says so at /readyz, and clients ask again and again.
+		g.config.Log.Debug("request can't be answered now", "method", r.Method, "route", r.Pattern, "error", f)
+	case f.status >= http.StatusInternalServerError:
 		g.config.Log.Error("request failed", "method", r.Method, "route", r.Pattern, "error", f)
 	}
 	if t.begun {
