@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
@@ -209,11 +210,20 @@ func (app *App) initChain(ctx sdk.Context, req *abci.RequestInitChain) (*abci.Re
 	return res, nil
 }
 
-// DefaultGenesis is the state of every module before anybody has joined, by module, and the codec that writes it.
-func DefaultGenesis() (codec.Codec, map[string]json.RawMessage, error) {
+// blank is an application without state, for what only depends on the code.
+var blank = sync.OnceValues(func() (*App, error) {
 	app, err := newApp(Config{Logger: log.NewNopLogger(), DB: dbm.NewMemDB()})
 	if err != nil {
-		return nil, nil, fmt.Errorf("application: %w", err)
+		return nil, fmt.Errorf("application: %w", err)
+	}
+	return app, nil
+})
+
+// DefaultGenesis is the state of every module before anybody has joined, by module, and the codec that writes it.
+func DefaultGenesis() (codec.Codec, map[string]json.RawMessage, error) {
+	app, err := blank()
+	if err != nil {
+		return nil, nil, err
 	}
 	return app.codec, app.defaultGenesis(), nil
 }
@@ -228,9 +238,9 @@ func (app *App) defaultGenesis() map[string]json.RawMessage {
 // ValidateGenesis returns an error where the state of a module is missing, not valid, or of a module that there is not, and else the
 // codec that reads it.
 func ValidateGenesis(state map[string]json.RawMessage) (codec.Codec, error) {
-	app, err := newApp(Config{Logger: log.NewNopLogger(), DB: dbm.NewMemDB()})
+	app, err := blank()
 	if err != nil {
-		return nil, fmt.Errorf("application: %w", err)
+		return nil, err
 	}
 	var faults []error
 	for name := range app.defaultGenesis() {

@@ -28,6 +28,9 @@ type ClientConfig struct {
 	// Commits shows the signatures under blocks. Without it Ready does not check them, and
 	// no Head is Signed.
 	Commits Commits
+	// StartHeight is the chain's height when the node started; nil takes the height at which
+	// the client first sees the chain.
+	StartHeight *int64
 	// PollInterval is how often the client looks for what a ring may not tell;
 	// DefaultPollInterval if 0.
 	PollInterval time.Duration

@@ -73,8 +73,12 @@ func (c *Client) Ready(ctx context.Context) (Head, error) {
 	return head, nil
 }
 
-// firstSeen returns the height at which this program first saw the chain.
+// firstSeen returns the chain's height when the node started, or else the height at which this
+// program first saw the chain.
 func (c *Client) firstSeen(height int64) int64 {
+	if c.config.StartHeight != nil {
+		return *c.config.StartHeight
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.first == 0 {

@@ -34,11 +34,11 @@ var (
 	people    = []consortium.Role{admin, clerk, clinician, officer, auditor, patient}
 )
 
-// roleTable says which roles may send which message. Unlock messages are open to all people: a wrong party is refused by the
-// handler, which writes the refusal to the log. Messages of nobody are carried out by a vote only.
+// roleTable says which roles may send which message. Votes and unlock messages are open to all people: a wrong party is refused by
+// the handler, which writes the refusal to the log. Messages of nobody are carried out by a vote only.
 var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgSubmitProposal":      {admin},
-	"/phrd.consortium.v1.MsgVote":                {admin},
+	"/phrd.consortium.v1.MsgVote":                people,
 	"/phrd.consortium.v1.MsgWithdrawProposal":    {admin},
 	"/phrd.consortium.v1.MsgSuspendMember":       nobody,
 	"/phrd.consortium.v1.MsgReinstateMember":     nobody,

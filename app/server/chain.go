@@ -46,6 +46,8 @@ type chain struct {
 	app    *app.App
 	node   *comet.Node
 	client *local.Local
+	// startHeight is the application's height before the node started.
+	startHeight int64
 	// bell rings at each committed block.
 	bell *node.Bell
 	// conn leads to the node's own gRPC server.
@@ -71,6 +73,7 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring); err != nil {
 		return nil, err
 	}
+	ch.startHeight = ch.app.LastBlockHeight()
 	ch.app.AdmitPeers(genesis.Consortium.Members)
 	if err := ch.startNode(ctx, c, files, genesis); err != nil {
 		return nil, err

@@ -132,6 +132,9 @@ func (s *Server) fail(err error) {
 // What was acknowledged stays. It may be called when Start failed.
 func (s *Server) Stop(ctx context.Context) error {
 	var errs []error
+	if s.chain != nil {
+		s.chain.stopping.Store(true)
+	}
 	if s.services != nil {
 		errs = append(errs, s.services.stop(ctx))
 		s.services = nil

@@ -89,7 +89,9 @@ func newClient(c Config, ch *chain, logger *slog.Logger) (*node.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return node.NewClient(node.ClientConfig{Conn: ch.conn, Key: key, Bell: ch.bell, Commits: ch.client, Log: logger.With("module", "chain")})
+	return node.NewClient(node.ClientConfig{
+		Conn: ch.conn, Key: key, Bell: ch.bell, Commits: ch.client, StartHeight: &ch.startHeight, Log: logger.With("module", "chain"),
+	})
 }
 
 // startIndex starts the index of the log, which the log's queries ask.

@@ -168,7 +168,7 @@ func (p *process) waitReady(ctx context.Context) error {
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for {
-		s, err := askStatus(ctx, file)
+		s, err := askReady(ctx, file)
 		if err == nil && s.Ready {
 			return nil
 		}

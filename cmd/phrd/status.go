@@ -90,8 +90,8 @@ func (s serverStatus) readyText() string {
 	return "no: " + strings.Join(s.Reasons, ", ")
 }
 
-// askStatus asks a gateway how its server stands. The error is phr.ErrUnreachable where it does not answer.
-func askStatus(ctx context.Context, door clientFile) (serverStatus, error) {
+// askReady asks a gateway whether its server is ready. The error is phr.ErrUnreachable where it does not answer.
+func askReady(ctx context.Context, door clientFile) (serverStatus, error) {
 	s := serverStatus{Gateway: door.Gateway}
 	ctx, cancel := context.WithTimeout(ctx, statusTime)
 	defer cancel()
@@ -100,9 +100,23 @@ func askStatus(ctx context.Context, door clientFile) (serverStatus, error) {
 		return s, err
 	}
 	defer client.CloseIdleConnections()
-	if err := askJSON(ctx, client, door.Gateway+"/readyz", &s); err != nil {
+	return s, askJSON(ctx, client, door.Gateway+"/readyz", &s)
+}
+
+// askStatus asks a gateway how its server stands. The error is phr.ErrUnreachable where it does not answer. What a server that is
+// not ready does not know yet is left out.
+func askStatus(ctx context.Context, door clientFile) (serverStatus, error) {
+	s, err := askReady(ctx, door)
+	if err != nil || !s.Ready {
 		return s, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	client, err := pinnedClient(door.Fingerprint)
+	if err != nil {
+		return s, err
+	}
+	defer client.CloseIdleConnections()
 	var chain struct {
 		ChainID   string `json:"chain_id"`
 		NetworkID string `json:"network_id"`
