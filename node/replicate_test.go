@@ -69,7 +69,7 @@ func (h *hospital) startIPFS(listen string) {
 	h.t.Helper()
 	var err error
 	h.ipfs, err = ipfs.New(h.t.Context(), ipfs.Config{
-		Store: h.store, Key: ipfsKey(byte(h.number)), Listen: []string{listen}, Patience: time.Second,
+		Store: h.store, Key: ipfsKey(byte(h.number)), Listen: []string{listen}, Patience: 4 * time.Second,
 	})
 	if err != nil {
 		h.t.Fatal(err)

@@ -71,7 +71,7 @@ func serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	n, err := ipfs.New(ctx, ipfs.Config{Store: store, Key: ipfsKey(byte(number)), Patience: 2 * time.Second})
+	n, err := ipfs.New(ctx, ipfs.Config{Store: store, Key: ipfsKey(byte(number)), Patience: 4 * time.Second})
 	if err != nil {
 		return err
 	}
