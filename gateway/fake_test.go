@@ -41,6 +41,7 @@ type fakeNode struct {
 	mu          sync.Mutex
 	now         func() time.Time
 	down        bool
+	newest      int64 // height of the newest block, which may not be carried out yet
 	notReady    error
 	networkID   []byte
 	principals  map[string]*consortiumv1.Principal
@@ -67,7 +68,7 @@ type fakeNode struct {
 func newFakeNode(t *testing.T, now func() time.Time) *fakeNode {
 	t.Helper()
 	n := &fakeNode{
-		now: now, networkID: make([]byte, 32),
+		now: now, newest: 7, networkID: make([]byte, 32),
 		principals: map[string]*consortiumv1.Principal{}, invitations: map[string]*consortiumv1.Invitation{},
 		patients: map[string]*recordsv1.Patient{}, records: map[string]*recordsv1.Record{}, versions: map[string][]*recordsv1.Version{},
 		entries: map[uint64]*auditv1.Entry{}, objects: map[string]*storagev1.Object{}, accounts: map[string]*authv1.BaseAccount{},
@@ -505,6 +506,6 @@ func (f fakeBlocks) GetLatestBlock(context.Context, *cmtservice.GetLatestBlockRe
 	f.n.mu.Lock()
 	defer f.n.mu.Unlock()
 	return &cmtservice.GetLatestBlockResponse{SdkBlock: &cmtservice.Block{Header: &cmtservice.Header{
-		ChainId: "phrd-1", Height: 7, Time: timestamppb.New(f.n.now()),
+		ChainId: "phrd-1", Height: f.n.newest, Time: timestamppb.New(f.n.now()),
 	}}}, nil
 }

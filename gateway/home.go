@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	cmtservice "cosmossdk.io/api/cosmos/base/tendermint/v1beta1"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
@@ -127,4 +130,23 @@ func (g *Gateway) latest(ctx context.Context) (block, error) {
 	return block{
 		chainID: header.GetChainId(), height: header.GetHeight(), time: header.GetTime().AsTime(), catchingUp: syncing.GetSyncing(),
 	}, nil
+}
+
+// committed is the newest height at which queries answer. The newest block may be one further
+// for a moment, while the node still carries it out.
+func (g *Gateway) committed(ctx context.Context) (int64, error) {
+	var header metadata.MD
+	_, err := consortiumv1.NewQueryClient(g.config.Chain).Params(ctx, &consortiumv1.QueryParamsRequest{}, grpc.Header(&header))
+	if err != nil {
+		return 0, fmt.Errorf("ask for the height of queries: %w", err)
+	}
+	values := header.Get(heightHeader)
+	if len(values) != 1 {
+		return 0, fmt.Errorf("the node answers without a height")
+	}
+	height, err := strconv.ParseInt(values[0], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the node answers with height %q", values[0])
+	}
+	return height, nil
 }

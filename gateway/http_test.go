@@ -108,6 +108,17 @@ func TestPublicRoutes(t *testing.T) {
 	}
 }
 
+// Whoever reads the height from /chain can query at it.
+func TestChainShowsTheHeightOfQueries(t *testing.T) {
+	d := newDoor(t)
+	d.node.change(func() { d.node.newest = 8 })
+	var chain struct{ Height int64 }
+	d.want(d.do("", http.MethodGet, "/chain", nil, nil), http.StatusOK).json(t, &chain)
+	if chain.Height != 7 {
+		t.Errorf("height %d, want 7: block 8 is not carried out yet", chain.Height)
+	}
+}
+
 // serverKey is the SPKI of the certificate that the gateway shows.
 func (d *door) serverKey() []byte {
 	d.t.Helper()

@@ -87,6 +87,7 @@ type hospitalBody struct {
 	Name   string `json:"name"`
 }
 
+// chainBody is the body of /chain. Height is the newest at which queries answer.
 type chainBody struct {
 	ChainID     string       `json:"chain_id"`
 	NetworkID   string       `json:"network_id"`
@@ -110,13 +111,17 @@ func (g *Gateway) serveChain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unavailable(err, "the node does not answer")
 	}
+	height, err := g.committed(ctx)
+	if err != nil {
+		return unavailable(err, "the node does not answer")
+	}
 	fingerprint, err := g.certificate.fingerprint()
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, chainBody{
 		ChainID: h.chainID, NetworkID: hex.EncodeToString(h.network[:]), Hospital: hospitalBody{Number: h.number, Name: h.name},
-		Height: latest.height, BlockTime: latest.time.UTC(), Version: g.config.Version, Fingerprint: fingerprint, Time: g.config.Now().UTC(),
+		Height: height, BlockTime: latest.time.UTC(), Version: g.config.Version, Fingerprint: fingerprint, Time: g.config.Now().UTC(),
 	})
 }
 
