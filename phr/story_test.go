@@ -1012,7 +1012,7 @@ func TestParseRef(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	for _, text := range []string{"", "/1", id.String() + "/", id.String() + "/0", id.String() + "/-1", id.String() + "/1/2", id.String() + "/9223372036854775808", "x" + id.String()} {
+	for _, text := range []string{"", "/1", id.String() + "/", id.String() + "/0", id.String() + "/-1", id.String() + "/1/2", id.String() + "/9223372036854775808", "x" + id.String(), lock.ID{}.String()} {
 		_, err := phr.ParseRef(text)
 		require.ErrorIs(t, err, phr.ErrRef, text)
 	}

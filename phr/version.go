@@ -39,6 +39,9 @@ func ParseRef(text string) (Ref, error) {
 	if err != nil {
 		return Ref{}, fmt.Errorf("%q: %w: %w", text, err, ErrRef)
 	}
+	if record == (lock.ID{}) {
+		return Ref{}, fmt.Errorf("%q: the id of no record: %w", text, ErrRef)
+	}
 	r := Ref{Record: record}
 	if !versioned {
 		return r, nil

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	cryptorand "crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
 )
 
@@ -40,8 +42,8 @@ type (
 	entries  []struct{ Kind, Outcome, Role, Unlock string }
 )
 
-// cast are the people of the story, made once: a clerk and two officers of hospital 1, a clinician of hospital 4, and the
-// patient alice.
+// cast are the people of the story, who come once: a clerk and two officers of hospital 1, a clinician of hospital 4, and
+// the patient alice.
 type cast struct {
 	*localNet
 	clerk, officer, second, doctor, alice person
@@ -56,16 +58,12 @@ func newCast(t *testing.T) *cast {
 	if people != nil {
 		return people
 	}
-	first, fourth := n.hospital(1), n.hospital(4)
-	for name, role := range map[string]string{"desk": "clerk", "officer": "officer", "second": "officer"} {
-		first.does(t, nil, "staff", "add", name, "--role", role)
-	}
-	fourth.does(t, nil, "staff", "add", "weber", "--role", "clinician")
 	c := &cast{
-		localNet: n, clerk: first.as("desk"), officer: first.as("officer"), second: first.as("second"), doctor: fourth.as("weber"),
-		alice: person{home: filepath.Join(n.dir, "alice"), passphrase: filepath.Join(n.dir, "passphrases", "alice")},
+		localNet: n, clerk: n.hire(t, 1, "desk", "clerk"), officer: n.hire(t, 1, "officer", "officer"), doctor: n.hire(t, 4, "weber", "clinician"),
+		second: n.hospital(1).as("second"), alice: n.machine(t, "alice"),
 	}
-	require.NoError(t, os.WriteFile(c.alice.passphrase, []byte("correct horse battery staple\n"), 0o600))
+	// This one's key lies in the hospital's home, beside the hospital's vault.
+	n.hospital(1).does(t, nil, "staff", "add", "second", "--role", "officer")
 	var invitation struct{ Invitation string }
 	c.clerk.does(t, &invitation, "patient", "invite", "--for", "1h")
 	var joined struct {
@@ -80,6 +78,31 @@ func newCast(t *testing.T) *cast {
 	c.alice.fails(t, 1, "already", "patient", "join", invitation.Invitation)
 	people = c
 	return c
+}
+
+// machine is a home on a person's own machine, with an empty key store.
+func (n *localNet) machine(t *testing.T, name string) person {
+	t.Helper()
+	p := person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name)}
+	require.NoError(t, os.WriteFile(p.passphrase, []byte("correct horse battery staple\n"), 0o600))
+	require.NoError(t, os.Mkdir(p.home, 0o700))
+	// A test has no time for a slow hash.
+	_, err := keys.Create(filepath.Join(p.home, "keys"), []byte("correct horse battery staple"), keys.WithWorkFactor(4))
+	require.NoError(t, err)
+	return p
+}
+
+// hire registers somebody at a hospital who keeps the key on a machine of their own.
+func (n *localNet) hire(t *testing.T, hospital int, name, role string) person {
+	t.Helper()
+	p := n.machine(t, name)
+	door, err := os.ReadFile(filepath.Join(n.hospital(hospital).home, "client.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(p.home, "client.json"), door, 0o600))
+	var key struct{ Address string }
+	p.does(t, &key, "keys", "add", name)
+	n.hospital(hospital).does(t, nil, "staff", "add", name, "--role", role, "--address", key.Address)
+	return p
 }
 
 // file writes a file of random bytes.
@@ -256,8 +279,12 @@ func TestHospitalsOwnRecord(t *testing.T) {
 	path, content := file(t, "rota.xlsx", 5000)
 	ref := c.store(t, path, "--own", "--class", "other")
 	unlock := c.propose(t, ref)
+	c.second.does(t, nil, "unlock", "endorse", unlock)
+	c.second.fails(t, 4, "same_person", "unlock", "approve", unlock, "--yes")
+	c.officer.does(t, nil, "unlock", "withdraw", unlock)
+	unlock = c.propose(t, ref)
 	c.officer.does(t, nil, "unlock", "endorse", unlock)
-	c.officer.fails(t, 4, "same_person", "unlock", "approve", unlock, "--yes")
+	c.officer.fails(t, 1, "no vault", "unlock", "approve", unlock, "--yes")
 	c.second.does(t, nil, "unlock", "approve", unlock, "--yes")
 	require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", ref, "-o", "-"))
 	c.alice.fails(t, 1, "not found", "record", "show", ref)
@@ -353,7 +380,10 @@ func (p person) dial(t *testing.T) *phr.Client {
 	require.NoError(t, err)
 	store, err := keys.Open(filepath.Join(p.home, "keys"), passphrase)
 	require.NoError(t, err)
-	key, err := store.Account(p.account)
+	accounts, err := store.Accounts()
+	require.NoError(t, err)
+	require.Len(t, accounts, 1)
+	key, err := store.Account(accounts[0])
 	require.NoError(t, err)
 	encoded, err := os.ReadFile(filepath.Join(p.home, "client.json"))
 	require.NoError(t, err)
@@ -376,7 +406,9 @@ func TestBadInput(t *testing.T) {
 	require.NoError(t, os.WriteFile(locked, content, 0o600))
 	require.NoError(t, os.Chmod(locked, 0))
 	stranger := person{home: t.TempDir(), passphrase: c.clerk.passphrase}
-	unknown := strings.Repeat("0", 26) + "0"
+	id, err := lock.NewID(cryptorand.Reader)
+	require.NoError(t, err)
+	unknown := id.String()
 	for _, b := range []struct {
 		who  person
 		code int
@@ -395,11 +427,12 @@ func TestBadInput(t *testing.T) {
 		{c.clerk, 2, "patient", []string{"record", "store", locked, "--patient", "alice"}},
 		{c.clerk, 1, "not found", []string{"record", "store", odd, "--patient", unknown}},
 		{c.clerk, 2, "record", []string{"record", "store", odd, "--record", "x"}},
+		{c.clerk, 2, "no record", []string{"record", "store", odd, "--record", lock.ID{}.String()}},
 		{c.clerk, 1, "not found", []string{"record", "store", odd, "--record", unknown}},
 		{c.clerk, 1, "255 bytes", []string{"record", "store", odd, "--patient", c.patient, "--name", strings.Repeat("x", 256)}},
 		{c.clerk, 2, "--wait", []string{"record", "store", odd, "--wait", "long"}},
-		{c.clerk, 2, "--from", []string{"record", "list", "--from", "nobody"}},
-		{c.alice, 4, "may not send", []string{"record", "store", odd, "--patient", c.patient}},
+		{c.clerk, 2, "not in this home", []string{"record", "list", "--from", "nobody"}},
+		{c.alice, 4, "only clerks", []string{"record", "store", odd, "--patient", c.patient}},
 		{c.clerk, 1, "not found", []string{"record", "show", unknown}},
 		{c.clerk, 2, "RECORD", []string{"record", "show", "x"}},
 		{c.clerk, 2, "unlock", []string{"unlock", "show", "x"}},
@@ -443,7 +476,7 @@ func TestInterrupted(t *testing.T) {
 	path, content := file(t, "big", 48<<20)
 	before := c.clerk.does(t, nil, "record", "list")
 	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool {
-		uploads, err := filepath.Glob(filepath.Join(c.clerk.home, "gateway", "uploads", "*"))
+		uploads, err := filepath.Glob(filepath.Join(c.hospital(1).home, "gateway", "uploads", "*"))
 		return err == nil && len(uploads) > 0
 	})
 	require.Equal(t, before, c.clerk.does(t, nil, "record", "list"))

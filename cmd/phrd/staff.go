@@ -10,6 +10,7 @@ import (
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/wallet"
 )
 
@@ -49,9 +50,10 @@ type staffAdded struct {
 
 // addStaff registers a member of staff, with a key in the home's key store unless an address is given.
 func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) {
+	fresh := false
 	if s.Address == "" {
 		key, err := u.store.NewAccount(s.Name)
-		if errors.Is(err, keys.ErrExists) {
+		if fresh = err == nil; errors.Is(err, keys.ErrExists) {
 			// An earlier try may have made the key and not registered it.
 			key, err = u.store.Account(s.Name)
 		}
@@ -60,7 +62,12 @@ func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) 
 		}
 		s.Address = key.Address()
 	}
-	if err := u.client.RegisterStaff(ctx, s.Address, s.Role); err != nil {
+	err := u.client.RegisterStaff(ctx, s.Address, s.Role)
+	var refused *phr.Refused
+	if errors.As(err, &refused) && fresh {
+		err = errors.Join(err, u.store.Delete(keys.AccountPrefix+s.Name))
+	}
+	if err != nil {
 		return staffAdded{}, err
 	}
 	return staffAdded{s.Name, s.Address, roleText(s.Role)}, nil
