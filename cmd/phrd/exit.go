@@ -21,6 +21,9 @@ const (
 	exitRefused = 4 // refused: by the chain, by a gateway, or because it was denied, withdrawn or has expired
 )
 
+// errInterrupted says that a signal ended a command, which has left nothing half-done.
+var errInterrupted = errors.New("interrupted")
+
 // usageError is a mistake on the command line.
 type usageError struct{ text string }
 

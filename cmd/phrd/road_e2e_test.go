@@ -475,10 +475,10 @@ func TestInterrupted(t *testing.T) {
 	c := newCast(t)
 	path, content := file(t, "big", 48<<20)
 	before := c.clerk.does(t, nil, "record", "list")
-	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool {
-		uploads, err := filepath.Glob(filepath.Join(c.hospital(1).home, "gateway", "uploads", "*"))
-		return err == nil && len(uploads) > 0
-	})
+	uploads := filepath.Join(c.hospital(1).home, "gateway", "uploads")
+	kept := names(t, uploads)
+	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool { return len(names(t, uploads)) > len(kept) })
+	require.ElementsMatch(t, kept, names(t, uploads), "the gateway was told to forget it")
 	require.Equal(t, before, c.clerk.does(t, nil, "record", "list"))
 
 	ref := c.store(t, path)

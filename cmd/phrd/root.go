@@ -21,6 +21,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		// What broke because of it is not what the user wants to hear.
+		err = errInterrupted
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "phrd: error: %s\n", printable(err.Error()))
 		if h := hint(err); h != "" {
