@@ -20,9 +20,14 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// claimStep is how many bytes of a long download are written down at a time before they are
-// served.
-const claimStep = 64 << 20
+const (
+	// claimStep is how many bytes of a long download are written down at a time before they
+	// are served.
+	claimStep = 64 << 20
+	// stallParts is into how many parts a time limit is cut between two settings of it, which
+	// cost something.
+	stallParts = 8
+)
 
 // A grant is a read that is allowed.
 type grant struct {
@@ -247,6 +252,7 @@ type contentWriter struct {
 	http.ResponseWriter
 	rc     *http.ResponseController
 	stall  time.Duration
+	set    time.Time // when the time limit was set last
 	begin  func() error
 	failed error
 }
@@ -266,8 +272,11 @@ func (s *contentWriter) Write(b []byte) (int, error) {
 	if s.failed != nil {
 		return 0, s.failed
 	}
-	if err := s.rc.SetWriteDeadline(time.Now().Add(s.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
+	if now := time.Now(); now.Sub(s.set) > s.stall/stallParts {
+		s.set = now
+		if err := s.rc.SetWriteDeadline(now.Add(s.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return 0, err
+		}
 	}
 	return s.ResponseWriter.Write(b)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -331,6 +332,45 @@ func TestTransfersAreLimited(t *testing.T) {
 	}
 	<-answer
 	d.want(d.do("clerk1", http.MethodGet, d.contentPath(), nil, nil), http.StatusOK)
+}
+
+// Who asks and then takes nothing does not hold a place for long.
+func TestReaderThatTakesNothing(t *testing.T) {
+	d := newDoor(t, func(c *gateway.Config) { c.Limits.Transfers = 1; c.Limits.Stall = 150 * time.Millisecond })
+	large := blobtest.NewObject(60, blobtest.Sizes(24<<20)...)
+	if err := large.Put(t.Context(), d.store); err != nil {
+		t.Fatal(err)
+	}
+	d.node.change(func() {
+		d.node.versions[d.record] = []*recordsv1.Version{{Record: d.record, Version: 1, Object: large.Root.String(), Size: 24 << 20}}
+	})
+	token := d.token("alice")
+	conn, err := tls.Dial("tcp", d.gateway.Addr(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // the connection matters, not who it is with
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", d.contentPath(), token); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.do("alice", http.MethodHead, d.contentPath(), nil, nil), http.StatusTooManyRequests)
+	for end := time.Now().Add(10 * time.Second); ; {
+		r := d.do("alice", http.MethodGet, d.contentPath(), headers{"Range": "bytes=0-9"}, nil)
+		if r.StatusCode == http.StatusPartialContent {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the place is held still: %d %s", r.StatusCode, r.body)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	// Of what was claimed, only what left is reported.
+	if got := d.reports(1); got[0].GetLength() >= 24<<20 || got[0].GetLength() == 0 {
+		t.Errorf("report %v", got[0])
+	}
 }
 
 func TestSmallBlocks(t *testing.T) {

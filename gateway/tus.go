@@ -273,7 +273,10 @@ func (g *Gateway) takePart(ctx context.Context, x *upload, r *http.Request, body
 	if r.ContentLength > 0 && uint64(r.ContentLength) > most {
 		return refuse(http.StatusRequestEntityTooLarge, "the part ends behind the upload's length")
 	}
-	p := &uploadPart{g: g, x: x, ctx: ctx, body: body, most: most, want: want}
+	p := &uploadPart{g: g, x: x, ctx: ctx, body: body, most: most, size: most, want: want}
+	if r.ContentLength >= 0 {
+		p.size = uint64(r.ContentLength)
+	}
 	return p.store(length)
 }
 
@@ -298,6 +301,7 @@ type uploadPart struct {
 	ctx  context.Context
 	body io.Reader
 	most uint64 // bytes that may come
+	size uint64 // bytes that will probably come
 	want []byte // checksum, or nil
 
 	parser  *car.Parser
@@ -315,7 +319,7 @@ func (p *uploadPart) store(length *uint64) (err error) {
 	offset, _, blocks := p.x.state()
 	p.blocks, p.sum = blocks, sha256.New()
 	p.parser = car.Resume(offset, p.put)
-	if p.batch, err = p.g.config.Store.Begin(p.ctx, blob.Hint{Size: p.most}); err != nil {
+	if p.batch, err = p.g.config.Store.Begin(p.ctx, blob.Hint{Size: p.size}); err != nil {
 		return storeFault(err)
 	}
 	defer func() { err = errors.Join(err, p.batch.Close()) }()
@@ -445,6 +449,7 @@ type uploadBody struct {
 	rc    *http.ResponseController
 	body  io.Reader
 	stall time.Duration
+	set   time.Time // when the time limit was set last
 }
 
 func newUploadBody(ctx context.Context, w http.ResponseWriter, body io.Reader, stall time.Duration) *uploadBody {
@@ -460,10 +465,12 @@ func (u *uploadBody) interrupt() {
 
 // Read implements io.Reader.
 func (u *uploadBody) Read(p []byte) (int, error) {
-	now := time.Now()
-	err := errors.Join(u.rc.SetReadDeadline(now.Add(u.stall)), u.rc.SetWriteDeadline(now.Add(2*u.stall)))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, fmt.Errorf("set time limit: %w", err)
+	if now := time.Now(); now.Sub(u.set) > u.stall/stallParts {
+		u.set = now
+		err := errors.Join(u.rc.SetReadDeadline(now.Add(u.stall)), u.rc.SetWriteDeadline(now.Add(2*u.stall)))
+		if err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return 0, fmt.Errorf("set time limit: %w", err)
+		}
 	}
 	if u.ctx.Err() != nil {
 		return 0, context.Cause(u.ctx)
