@@ -21,8 +21,12 @@ const (
 	exitRefused = 4 // refused: by the chain, by a gateway, or because it was denied, withdrawn or has expired
 )
 
-// errInterrupted says that a signal ended a command, which has left nothing half-done.
-var errInterrupted = errors.New("interrupted")
+// interrupted is the error of a command that a signal ended, whatever broke because of it. It stands for none of the sentinels
+// in it: to be interrupted is no answer of the network.
+type interrupted struct{ broken error }
+
+// Error implements error.
+func (e *interrupted) Error() string { return "interrupted: " + e.broken.Error() }
 
 // usageError is a mistake on the command line.
 type usageError struct{ text string }

@@ -477,7 +477,15 @@ func TestInterrupted(t *testing.T) {
 	before := c.clerk.does(t, nil, "record", "list")
 	uploads := filepath.Join(c.hospital(1).home, "gateway", "uploads")
 	kept := names(t, uploads)
-	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool { return len(names(t, uploads)) > len(kept) })
+	interrupt(t, c.clerk.command(t.Context(), "record", "store", path, "--patient", c.patient, "--wait", "none"), func() bool {
+		var bytes int64
+		for _, name := range names(t, uploads) {
+			if stat, err := os.Stat(filepath.Join(uploads, name)); err == nil && !slices.Contains(kept, name) {
+				bytes += stat.Size()
+			}
+		}
+		return bytes > 400 // a few blocks are named in it
+	})
 	require.ElementsMatch(t, kept, names(t, uploads), "the gateway was told to forget it")
 	require.Equal(t, before, c.clerk.does(t, nil, "record", "list"))
 

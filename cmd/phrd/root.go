@@ -22,8 +22,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		// What broke because of it is not what the user wants to hear.
-		err = errInterrupted
+		err = &interrupted{err}
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "phrd: error: %s\n", printable(err.Error()))
