@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
+	cometdb "github.com/cometbft/cometbft-db"
 	cometconfig "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cometjson "github.com/cometbft/cometbft/libs/json"
@@ -46,6 +48,8 @@ type chain struct {
 	app    *app.App
 	node   *comet.Node
 	client *local.Local
+	// txIndex is the one database that a node opens and does not close.
+	txIndex io.Closer
 	// startHeight is the application's height before the node started.
 	startHeight int64
 	// bell rings at each committed block.
@@ -145,7 +149,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 			}
 			return file.ToGenesisDoc()
 		},
-		cometconfig.DefaultDBProvider, comet.DefaultMetricsProvider(config.Instrumentation), logger)
+		ch.openDatabase, comet.DefaultMetricsProvider(config.Instrumentation), logger)
 	if err != nil {
 		return fmt.Errorf("chain: %w", err)
 	}
@@ -154,6 +158,15 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	}
 	ch.client = local.New(ch.node)
 	return nil
+}
+
+// openDatabase opens a database of the node.
+func (ch *chain) openDatabase(c *cometconfig.DBContext) (cometdb.DB, error) {
+	db, err := cometconfig.DefaultDBProvider(c)
+	if err == nil && c.ID == "tx_index" {
+		ch.txIndex = db
+	}
+	return db, err
 }
 
 // loadValidator reads the consensus key and what was signed with it last. Without the latter the node could sign twice.
@@ -289,6 +302,9 @@ func (ch *chain) stop(ctx context.Context) error {
 	if ch.node != nil && ch.node.IsRunning() {
 		errs = append(errs, ch.node.Stop())
 		ch.node.Wait()
+	}
+	if ch.txIndex != nil {
+		errs = append(errs, ch.txIndex.Close())
 	}
 	if ch.app != nil {
 		errs = append(errs, ch.app.Close())

@@ -1,8 +1,11 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +15,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	"github.com/phrd/phrd/wallet"
 )
 
 // newOperator is somebody with an empty folder and a passphrase.
@@ -97,6 +106,7 @@ func TestOneHospital(t *testing.T) {
 	require.Equal(t, n.NetworkID, status.NetworkID)
 	require.Positive(t, status.Height)
 
+	checkLoopback(t, offset)
 	r := p.fails(t, 1, "running already", "start")
 	require.Contains(t, r.errors, "phrd: hint: ")
 
@@ -115,6 +125,71 @@ func TestOneHospital(t *testing.T) {
 	require.Greater(t, status.Height, before)
 	require.Zero(t, stop())
 }
+
+// checkLoopback asks the node's own gRPC and REST servers.
+func checkLoopback(t *testing.T, offset int) {
+	t.Helper()
+	conn, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", 9090+offset), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	defer conn.Close()
+	health, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, healthv1.HealthCheckResponse_SERVING, health.GetStatus())
+
+	stream, err := reflectionv1.NewServerReflectionClient(conn).ServerReflectionInfo(t.Context())
+	require.NoError(t, err)
+	var names []string
+	for _, request := range []*reflectionv1.ServerReflectionRequest{
+		{MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{ListServices: "*"}},
+		{MessageRequest: &reflectionv1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "phrd.records.v1.Query"}},
+	} {
+		require.NoError(t, stream.Send(request))
+		response, err := stream.Recv()
+		require.NoError(t, err)
+		require.Nil(t, response.GetErrorResponse())
+		for _, s := range response.GetListServicesResponse().GetService() {
+			names = append(names, s.GetName())
+		}
+	}
+	require.NoError(t, stream.CloseSend())
+	for _, module := range []string{"access", "audit", "consortium", "custody", "records", "storage"} {
+		require.Contains(t, names, "phrd."+module+".v1.Query")
+	}
+
+	rest := fmt.Sprintf("http://127.0.0.1:%d", 1317+offset)
+	for _, c := range []struct {
+		path, height string
+		code         int
+		contains     string
+	}{
+		{"/phrd/consortium/v1/members", "", 200, `"name":"Hospital"`},
+		{"/phrd/consortium/v1/members/2", "", 404, `"code":5`},
+		{"/phrd/consortium/v1/members?pagination.limit=201", "", 400, "at most 200"},
+		{"/phrd/consortium/v1/members", "yesterday", 400, "is no height"},
+		{"/phrd/consortium/v1/members", "-1", 400, "is no height"},
+		{"/phrd/consortium/v1/members", "1000000", 400, "height"},
+		{"/phrd/nothing/v1/here", "", 404, ""},
+		{"/cosmos/auth/v1beta1/accounts?pagination.limit=201", "", 400, "at most 200"},
+		{"/cosmos/bank/v1beta1/balances/" + accountOfNobody, "", 200, `"balances":[]`},
+		{"/cosmos/base/tendermint/v1beta1/blocks/latest", "", 200, `"chain_id":"phrd-1"`},
+		{"/openapi/", "", 200, "swagger-ui"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, rest+c.path, nil)
+		require.NoError(t, err)
+		if c.height != "" {
+			request.Header.Set("x-cosmos-block-height", c.height)
+		}
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, errors.Join(err, response.Body.Close()))
+		require.Equal(t, c.code, response.StatusCode, "%s: %s", c.path, body)
+		require.Contains(t, strings.ReplaceAll(string(body), `": `, `":`), c.contains, c.path)
+	}
+}
+
+// accountOfNobody is an address that the network does not know.
+var accountOfNobody = wallet.AddressOf(append([]byte{2}, make([]byte, 32)...))
 
 // serves runs the server of this home, with its log in a file, until the returned function stops it; that gives its exit code.
 func (p person) serves(t *testing.T, log string) (stop func() int) {

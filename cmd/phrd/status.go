@@ -76,6 +76,9 @@ func statusCommand() *cobra.Command {
 }
 
 func (s serverStatus) rows() [][]string {
+	if !s.Ready {
+		return [][]string{{"gateway", s.Gateway}, {"height", strconv.FormatInt(s.Height, 10)}, {"ready", s.readyText()}}
+	}
 	return [][]string{
 		{"gateway", s.Gateway}, {"hospital", fmt.Sprintf("%d, %s", s.Hospital, s.Name)}, {"chain", s.ChainID}, {"network", s.NetworkID},
 		{"height", strconv.FormatInt(s.Height, 10)}, {"block time", s.BlockTime}, {"catching up", strconv.FormatBool(s.CatchingUp)},

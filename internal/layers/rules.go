@@ -21,6 +21,11 @@ var Rules = []Rule{
 		Why: "seal is pure: no chain, no storage, no network",
 	},
 	{
+		From: []string{"./keys/..."},
+		Only: []string{"./keys/...", "./lock/...", "./wallet/..."}, Never: join(chain, ipfs), Deep: true,
+		Why: "key files know no chain and no storage",
+	},
+	{
 		From: []string{"./x/..."},
 		Only: []string{"./x/...", "./lock/..."}, Never: ipfs,
 		Why: "the modules of the chain import only lock from outside x",
