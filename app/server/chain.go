@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -13,8 +12,6 @@ import (
 	"sync/atomic"
 
 	"cosmossdk.io/log/v2"
-	cometdb "github.com/cometbft/cometbft-db"
-	cometconfig "github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cometjson "github.com/cometbft/cometbft/libs/json"
 	comet "github.com/cometbft/cometbft/node"
@@ -48,8 +45,8 @@ type chain struct {
 	app    *app.App
 	node   *comet.Node
 	client *local.Local
-	// txIndex is the one database that a node opens and does not close.
-	txIndex io.Closer
+	// databases are those of the node.
+	databases databases
 	// startHeight is the application's height before the node started.
 	startHeight int64
 	// bell rings at each committed block.
@@ -149,7 +146,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 			}
 			return file.ToGenesisDoc()
 		},
-		ch.openDatabase, comet.DefaultMetricsProvider(config.Instrumentation), logger)
+		ch.databases.provide, comet.DefaultMetricsProvider(config.Instrumentation), logger)
 	if err != nil {
 		return fmt.Errorf("chain: %w", err)
 	}
@@ -158,15 +155,6 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	}
 	ch.client = local.New(ch.node)
 	return nil
-}
-
-// openDatabase opens a database of the node.
-func (ch *chain) openDatabase(c *cometconfig.DBContext) (cometdb.DB, error) {
-	db, err := cometconfig.DefaultDBProvider(c)
-	if err == nil && c.ID == "tx_index" {
-		ch.txIndex = db
-	}
-	return db, err
 }
 
 // loadValidator reads the consensus key and what was signed with it last. Without the latter the node could sign twice.
@@ -303,9 +291,7 @@ func (ch *chain) stop(ctx context.Context) error {
 		errs = append(errs, ch.node.Stop())
 		ch.node.Wait()
 	}
-	if ch.txIndex != nil {
-		errs = append(errs, ch.txIndex.Close())
-	}
+	errs = append(errs, ch.databases.close())
 	if ch.app != nil {
 		errs = append(errs, ch.app.Close())
 	}
