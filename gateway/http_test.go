@@ -377,6 +377,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		if t.Context().Err() != nil {
 			t.Fatal("no room again")
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

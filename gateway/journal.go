@@ -26,7 +26,7 @@ const (
 	lockName    = "LOCK"
 	// compactSize is the size in bytes from which the journal is written anew without what
 	// the chain has taken.
-	compactSize = 4 << 20
+	compactSize = 1 << 20
 	// maxFrame is the length of a frame's body; a report has some 250 bytes.
 	maxFrame = 4096
 )

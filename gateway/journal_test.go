@@ -130,7 +130,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	folder := t.TempDir()
 	j := openJournal(t, folder)
 	defer closeJournal(t, j)
-	for n := uint64(1); n <= 60_000; n++ {
+	for n := uint64(1); n <= 15_000; n++ {
 		if err := j.Append(report(n)); err != nil {
 			t.Fatal(err)
 		}
@@ -141,10 +141,10 @@ func TestJournalStaysSmall(t *testing.T) {
 		}
 	}
 	info, err := os.Stat(filepath.Join(folder, "reads.journal"))
-	if err != nil || info.Size() > 5<<20 {
+	if err != nil || info.Size() > 5<<18 {
 		t.Errorf("the journal has %d bytes, %v", info.Size(), err)
 	}
-	if got := j.Reports(); len(got) != 10 || got[0].GetNumber() != 59_991 {
+	if got := j.Reports(); len(got) != 10 || got[0].GetNumber() != 14_991 {
 		t.Errorf("reports %v", numbers(got))
 	}
 }
@@ -255,7 +255,7 @@ func TestFsyncPrecedesThePromise(t *testing.T) {
 func TestKilledProcessLosesNoReport(t *testing.T) {
 	folder := t.TempDir()
 	var promised uint64
-	for round := range 5 {
+	for round := range 3 {
 		command := exec.CommandContext(t.Context(), os.Args[0])
 		command.Env = append(os.Environ(), childFolder+"="+folder)
 		out, err := command.StdoutPipe()
