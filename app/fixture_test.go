@@ -22,7 +22,7 @@ import (
 
 var (
 	passphrase = []byte("correct horse battery")
-	genesisDay = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+	genesisDay = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 )
 
 func options(number int) home.Options {
@@ -36,11 +36,21 @@ func options(number int) home.Options {
 // newHomes makes the homes of hospitals and reads their declarations.
 func newHomes(t *testing.T, hospitals int) ([]*home.Created, []consortium.SignedDeclaration) {
 	t.Helper()
+	return newHomesAt(t, hospitals, 0)
+}
+
+// newHomesAt is newHomes with the ports of the first hospital moved; each further one has its own.
+func newHomesAt(t *testing.T, hospitals, offset int) ([]*home.Created, []consortium.SignedDeclaration) {
+	t.Helper()
 	dir := t.TempDir()
 	var homes []*home.Created
 	var members []consortium.SignedDeclaration
 	for i := range hospitals {
-		made, err := home.Create(filepath.Join(dir, fmt.Sprintf("hospital-%d", i+1)), options(i+1))
+		o := options(i + 1)
+		if offset > 0 {
+			o.PortOffset = offset + 10*i
+		}
+		made, err := home.Create(filepath.Join(dir, fmt.Sprintf("hospital-%d", i+1)), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +66,13 @@ func newHomes(t *testing.T, hospitals int) ([]*home.Created, []consortium.Signed
 // newNetwork assembles a network of new homes.
 func newNetwork(t *testing.T, hospitals int) ([]*home.Created, *home.Network) {
 	t.Helper()
-	homes, members := newHomes(t, hospitals)
+	return newNetworkAt(t, hospitals, 0)
+}
+
+// newNetworkAt is newNetwork of homes whose ports are moved.
+func newNetworkAt(t *testing.T, hospitals, offset int) ([]*home.Created, *home.Network) {
+	t.Helper()
+	homes, members := newHomesAt(t, hospitals, offset)
 	n, err := home.Assemble("phrd-test", genesisDay, members)
 	if err != nil {
 		t.Fatal(err)
