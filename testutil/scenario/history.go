@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/x/audit"
@@ -49,6 +51,60 @@ func (p Person) entries(ctx context.Context, f phr.LogFilter) ([]*auditv1.Entry,
 	}
 	slices.Reverse(entries)
 	return entries, nil
+}
+
+// log lists the whole log of this moment, once the gateway's index has come to its end.
+func (p Person) log(ctx context.Context) ([]*auditv1.Entry, error) {
+	q := auditv1.NewQueryClient(p.client)
+	head, err := q.Head(ctx, &auditv1.QueryHeadRequest{})
+	if err != nil {
+		return nil, err
+	}
+	for {
+		status, err := q.IndexStatus(ctx, &auditv1.QueryIndexStatusRequest{})
+		if err != nil {
+			return nil, err
+		}
+		if status.GetIndexed() >= head.GetSize() {
+			return p.entries(ctx, phr.LogFilter{})
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// Tells waits until the newest entry of this kind and actor is this one, whatever its sequence, height and time. The actor is empty
+// for what the chain did.
+func (n *Network) Tells(want *auditv1.Entry) {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	auditor := n.Hospital(names[0]).Auditor()
+	var got *auditv1.Entry
+	for {
+		for e, err := range auditor.client.Log(ctx, phr.LogFilter{Actor: want.GetActor(), Kind: want.GetKind()}) {
+			if err != nil {
+				n.t.Fatalf("log: %v", err)
+			}
+			if got = e; e.GetActor() == want.GetActor() {
+				break
+			}
+		}
+		if got != nil {
+			got.Sequence, got.Height, got.Time = 0, 0, 0
+			if proto.Equal(got, want) {
+				return
+			}
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("log:\n got %v\nwant %v", got, want)
+		}
+	}
 }
 
 // told are the entries about a version as a story tells them.

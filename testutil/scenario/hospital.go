@@ -20,6 +20,7 @@ import (
 	"github.com/phrd/phrd/app/server"
 	"github.com/phrd/phrd/gateway"
 	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
 )
 
 const loopback = "127.0.0.1"
@@ -120,8 +121,16 @@ func (h *hospital) port(base int) string {
 
 // start starts the hospital's server.
 func (h *hospital) start(ctx context.Context) error {
+	files, err := h.home.Config()
+	if err != nil {
+		return err
+	}
+	filter, err := log.ParseLogLevel(files.Comet.LogLevel)
+	if err != nil {
+		return err
+	}
 	s, err := server.New(server.Config{
-		Home: h.home, Keys: h.keys, Logger: log.NewLogger(h.log, log.ColorOption(false)), Version: "test", Limits: h.limits,
+		Home: h.home, Keys: h.keys, Logger: log.NewLogger(h.log, log.FilterOption(filter), log.ColorOption(false)), Version: "test", Limits: h.limits,
 	})
 	if err != nil {
 		return err
@@ -194,4 +203,29 @@ func (l *logFile) tail() string {
 	}
 	const most = 6000
 	return string(content[max(0, len(content)-most):])
+}
+
+// In is the hospital as another test sees it, such as a part of one.
+func (h *Hospital) In(t testing.TB) *Hospital { return &Hospital{t, h.hospital} }
+
+// In is the network as another test sees it, such as a part of one.
+func (n *Network) In(t testing.TB) *Network { return &Network{t, n.network} }
+
+// LoseShare takes the hospital's share of the records key out of its home, until it is found again.
+func (h *Hospital) LoseShare() (found func()) {
+	h.t.Helper()
+	name := keys.ShareName(lock.KeyRecords, 1, 1)
+	share, err := h.keys.Get(name)
+	if err == nil {
+		err = h.keys.Delete(name)
+	}
+	if err != nil {
+		h.t.Fatalf("lose the share of %s: %v", h.name, err)
+	}
+	return func() {
+		h.t.Helper()
+		if err := h.keys.Put(name, share); err != nil {
+			h.t.Fatalf("find the share of %s: %v", h.name, err)
+		}
+	}
 }

@@ -3,9 +3,11 @@ package scenario
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -21,9 +23,12 @@ const (
 	// ChainID of every network of this package.
 	ChainID = "phrd-test-1"
 	// StepTime is how long one step of a story may take before it counts as failed.
-	StepTime = time.Minute
+	StepTime = 2 * time.Minute
 	// startTime is how long a network may take until every hospital is ready.
 	startTime = 2 * time.Minute
+
+	// storiesAtOnce is how many stories are told at the same time on the shared network: they mostly wait for blocks.
+	storiesAtOnce = 6
 
 	passphrase = "a passphrase for tests"
 	capacity   = 4 << 30
@@ -36,8 +41,9 @@ var names = []string{"clinic", "er", "north", "south", "east", "west", "lakeside
 type Option func(*settings)
 
 type settings struct {
-	hospitals int
-	limits    gateway.Limits
+	hospitals   int
+	limits      gateway.Limits
+	emptyBlocks time.Duration
 }
 
 // Hospitals sets the number of hospitals, 4 to 7; 4 without it.
@@ -125,6 +131,13 @@ func Join(t testing.TB) *Network {
 
 // Main runs the tests of a binary, stops the shared network and removes its folder. It returns the exit code.
 func Main(m *testing.M) int {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set(strconv.Itoa(storiesAtOnce)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := m.Run()
 	shared.Lock()
 	defer shared.Unlock()
@@ -164,6 +177,11 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 			return nil, err
 		}
 		n.hospitals = append(n.hospitals, h)
+		if set.emptyBlocks != 0 {
+			if err := h.setEmptyBlocks(set.emptyBlocks); err != nil {
+				return nil, fmt.Errorf("%s: %w", h.name, err)
+			}
+		}
 	}
 	if err := n.assemble(); err != nil {
 		return nil, err
@@ -258,3 +276,11 @@ func (n *network) tellLogs(t testing.TB) {
 
 // keyOptions make opening a home cheap.
 var keyOptions = []keys.Option{keys.WithWorkFactor(1)}
+
+// Stop stops every hospital of a network that [New] has started.
+func (n *Network) Stop() {
+	n.t.Helper()
+	if err := n.stop(); err != nil {
+		n.t.Fatalf("stop the network: %v", err)
+	}
+}

@@ -62,3 +62,12 @@ func mustBe(t testing.TB, what string, err, want error) {
 		t.Fatalf("%s: got %v, want %v", what, err, want)
 	}
 }
+
+// CannotOpenWith tries to open a version under an unlock, which ends with an error in bounded time.
+func (p Person) CannotOpenWith(u Unlock, v Version, want error) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), refusalTime)
+	defer cancel()
+	_, _, err := p.open(ctx, u, v)
+	mustBe(p.t, "open "+v.Name, err, want)
+}

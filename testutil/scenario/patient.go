@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/phrd/phrd/phr"
@@ -81,4 +82,11 @@ func (h *hospital) register(ctx context.Context, clerk *phr.Client, name string)
 	return &Patient{
 		Person: Person{person: account}, Name: name, Number: prepared.File.Patient, File: prepared.File, Code: prepared.Code, vault: vault,
 	}, nil
+}
+
+// In is the patient as another test sees it, such as a part of one.
+func (p *Patient) In(t testing.TB) *Patient {
+	other := *p
+	other.t = t
+	return &other
 }

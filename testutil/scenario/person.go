@@ -15,10 +15,12 @@ import (
 // person is somebody with an account, and a program that talks to a hospital's gateway.
 type person struct {
 	key    *wallet.Key
+	at     *hospital // whose gateway the program calls first
 	client *phr.Client
 
 	mu      sync.Mutex
 	unlocks []Unlock // that this person proposed, newest last
+	token   string   // of a login that stories make without the program
 }
 
 // Person is somebody with an account, bound to the test in which they act.
@@ -42,7 +44,7 @@ func (h *hospital) dial(ctx context.Context, key *wallet.Key) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &person{key: key, client: client}
+	p := &person{key: key, at: h, client: client}
 	h.network.mu.Lock()
 	defer h.network.mu.Unlock()
 	h.network.people = append(h.network.people, p)

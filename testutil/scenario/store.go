@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"context"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -106,4 +107,92 @@ func randomContent(size int) []byte {
 		content[i] = byte(rand.Uint32()) //nolint:gosec // content of a test file, no key
 	}
 	return content
+}
+
+// NewRecord stands for a record that there is not yet.
+var NewRecord lock.ID
+
+// Content is a file of a size that nobody has seen before.
+func Content(size int) []byte { return randomContent(size) }
+
+// UploadInterrupted is Upload of a new record in which something happens once so many bytes of the file were read.
+func (h *Hospital) UploadInterrupted(patient *Patient, name string, content []byte, after int, happens func()) Version {
+	h.t.Helper()
+	clerk := h.Clerk()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	happened := false
+	middle := readerFunc(func([]byte) (int, error) {
+		happens()
+		happened = true
+		return 0, io.EOF
+	})
+	v := Version{Name: name, Content: content, Patient: patient}
+	stored, err := clerk.client.Store(ctx, phr.NewVersion{
+		Patient: patient.Number, Class: recordsv1.Class_CLASS_IMAGING, Name: name, Size: uint64(len(content)),
+		Content: io.MultiReader(bytes.NewReader(content[:after]), middle, bytes.NewReader(content[after:])),
+	})
+	if err != nil {
+		h.t.Fatalf("%s stores %s: %v", h.name, name, err)
+	}
+	if !happened {
+		h.t.Fatalf("%s was stored without an interruption", name)
+	}
+	v.Stored = *stored
+	return v
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// Without is a hospital that holds no copy of a version.
+func (n *Network) Without(v Version) *Hospital {
+	n.t.Helper()
+	holds := n.holders(v)
+	for _, h := range n.Hospitals() {
+		if !holds[h.number] {
+			return h
+		}
+	}
+	n.t.Fatalf("every hospital holds a copy of %s", v.Name)
+	return nil
+}
+
+// Copying are the hospitals other than the origin that are to hold a copy of a version.
+func (n *Network) Copying(v Version) []*Hospital {
+	n.t.Helper()
+	holds := n.holders(v)
+	var copying []*Hospital
+	for _, h := range n.Hospitals() {
+		if holds[h.number] && h.number != v.Hospital {
+			copying = append(copying, h)
+		}
+	}
+	return copying
+}
+
+// holders are the members that hold a copy of a version or are to fetch it.
+func (n *Network) holders(v Version) map[uint64]bool {
+	n.t.Helper()
+	auditor := n.Hospital(names[0]).Auditor()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	copies, err := auditor.client.Copies(ctx, v.Ref)
+	if err != nil {
+		n.t.Fatalf("copies of %s: %v", v.Name, err)
+	}
+	nodes, err := auditor.client.StorageNodes(ctx, 0)
+	if err != nil {
+		n.t.Fatalf("storage nodes: %v", err)
+	}
+	holds := map[uint64]bool{}
+	for _, c := range copies.Nodes {
+		for _, node := range nodes {
+			if node.GetNumber() == c.GetNode() {
+				holds[node.GetMember()] = true
+			}
+		}
+	}
+	return holds
 }

@@ -1,10 +1,17 @@
 package scenario
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/x/access"
 )
 
 // Treatment is the purpose of most unlocks (HL7 v3 ActReason).
@@ -53,6 +60,15 @@ func (p Person) Ask(lifetime time.Duration, purpose string, versions ...Version)
 	defer p.mu.Unlock()
 	p.unlocks = append(p.unlocks, u)
 	return u
+}
+
+// CannotPropose tries to ask for a version, which fails.
+func (p Person) CannotPropose(v Version, want error) {
+	p.t.Helper()
+	ctx, cancel := step(p.t)
+	defer cancel()
+	_, err := p.client.Propose(ctx, phr.Request{Purpose: Treatment, Lifetime: lifetime, Versions: []phr.Ref{v.Ref}})
+	mustBe(p.t, "propose", err, want)
 }
 
 // newest is the person's newest unlock that names a version.
@@ -169,4 +185,124 @@ func (p Person) CannotWithdraw(u Unlock, reason string) {
 	defer cancel()
 	_, err := p.client.Withdraw(ctx, u.ID)
 	p.mustRefuse("withdraw", reason, err)
+}
+
+// Approval is an approval of an unlock by the person, with a capsule that opens nothing, for who may not approve.
+func (p Person) Approval(u Unlock) *accessv1.MsgApproveUnlock {
+	p.t.Helper()
+	ctx, cancel := step(p.t)
+	defer cancel()
+	shown, err := u.Requester.client.Unlock(ctx, u.ID)
+	if err != nil {
+		p.t.Fatalf("read unlock: %v", err)
+	}
+	m := &accessv1.MsgApproveUnlock{
+		Owner: p.Address(), Hospital: access.OwnReading, Purpose: shown.GetPurpose(), Until: time.Unix(shown.GetExpiresAt(), 0).UTC().Format(time.RFC3339),
+		Unlock: u.ID, Capsule: lock.RawCID(sha256.Sum256([]byte(u.ID))).String(),
+	}
+	if shown.GetHospital() != 0 {
+		member, err := p.client.Member(ctx, shown.GetHospital())
+		if err != nil {
+			p.t.Fatalf("read member: %v", err)
+		}
+		m.Hospital = member.GetName()
+	}
+	for _, v := range shown.GetVersions() {
+		m.Records = append(m.Records, fmt.Sprintf("%s/%d", v.GetRecord(), v.GetVersion()))
+	}
+	return m
+}
+
+// ApproveAndWithdraw sends an approval by the owner and right behind it a withdrawal by somebody else, and tells whether both came
+// into one block, in this order.
+func (n *Network) ApproveAndWithdraw(u Unlock, owner *Patient, other Person) bool {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	approve, withdraw := owner.Approval(u), &accessv1.MsgWithdrawUnlock{Signer: other.Address(), Unlock: u.ID}
+	first, err := owner.broadcast(ctx, approve)
+	if err != nil {
+		n.t.Fatalf("approve: %v", err)
+	}
+	second, err := other.broadcast(ctx, withdraw)
+	if err != nil {
+		n.t.Fatalf("withdraw: %v", err)
+	}
+	approved, err := owner.included(ctx, first, approve, &accessv1.MsgApproveUnlockResponse{})
+	withdrawn, also := other.included(ctx, second, withdraw, &accessv1.MsgWithdrawUnlockResponse{})
+	if also != nil {
+		n.t.Fatalf("withdraw: %v", also)
+	}
+	if err != nil && Reason(err) != access.ReasonWithdrawn {
+		n.t.Fatalf("approve: %v", err)
+	}
+	return err == nil && approved == withdrawn
+}
+
+// Stands waits until an unlock has a status.
+func (n *Network) Stands(u Unlock, want accessv1.UnlockStatus) {
+	n.t.Helper()
+	auditor := n.Hospital(names[0]).Auditor()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	for {
+		got, err := auditor.client.Unlock(ctx, u.ID)
+		if err != nil {
+			n.t.Fatalf("read unlock: %v", err)
+		}
+		if got.Status == want {
+			return
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("the unlock is %s, want %s", got.Status, want)
+		}
+	}
+}
+
+// HasNoShares checks that no holder gave a share for an unlock.
+func (n *Network) HasNoShares(u Unlock) {
+	n.t.Helper()
+	if given := n.shares(u); len(given) != 0 {
+		n.t.Fatalf("%d holders gave shares", len(given))
+	}
+}
+
+// HasShares waits until so many holders have given shares for an unlock.
+func (n *Network) HasShares(u Unlock, want int) {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	for len(n.shares(u)) != want {
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("%d holders gave shares, want %d", len(n.shares(u)), want)
+		}
+	}
+}
+
+func (n *Network) shares(u Unlock) []*custodyv1.Share {
+	n.t.Helper()
+	auditor := n.Hospital(names[0]).Auditor()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	answer, err := custodyv1.NewQueryClient(auditor.client).Shares(ctx, &custodyv1.QuerySharesRequest{Unlock: u.ID})
+	if err != nil && !errors.Is(err, phr.ErrNotFound) {
+		n.t.Fatalf("read shares: %v", err)
+	}
+	return answer.GetShares()
+}
+
+// ShareOfOthers is a share that another holder than the hospital gave for an unlock.
+func (n *Network) ShareOfOthers(u Unlock, h *Hospital) *custodyv1.Share {
+	n.t.Helper()
+	for _, share := range n.shares(u) {
+		if share.GetIndex() != h.number {
+			return share
+		}
+	}
+	n.t.Fatal("no other holder gave a share")
+	return nil
 }

@@ -1,0 +1,345 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/x/audit"
+)
+
+// line is what an entry must say of an operation.
+type line struct {
+	height              int64
+	kind, actor, reason string
+}
+
+func (l line) String() string { return fmt.Sprintf("%d %s %s %s", l.height, l.kind, l.actor, l.reason) }
+
+// ledger counts from outside what the log must hold: it knows the messages in the blocks, the answers to them, and nothing of the
+// chain's state.
+type ledger struct {
+	threshold int
+	lines     []line
+	held      map[string]bool // copies that are confirmed, by node account and object
+	shares    map[string]int  // shares that the chain took, by unlock
+	types     map[string]int  // messages by full name
+}
+
+func newLedger(hospitals int) *ledger {
+	return &ledger{threshold: 2*hospitals/3 + 1, held: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
+}
+
+func (l *ledger) add(o Operation, kind, actor, reason string) {
+	l.lines = append(l.lines, line{o.Height, kind, actor, reason})
+}
+
+// count adds the lines that an operation must have left.
+func (l *ledger) count(o Operation) error {
+	l.types[string(o.Message.ProtoReflect().Descriptor().FullName())]++
+	switch m := o.Message.(type) {
+	case *consortiumv1.MsgSubmitProposal:
+		l.add(o, audit.KindProposalSubmitted, m.GetProposer(), "")
+	case *consortiumv1.MsgVote:
+		l.add(o, audit.KindProposalVoted, m.GetVoter(), reasonOf(o.Answer))
+	case *consortiumv1.MsgWithdrawProposal:
+		l.add(o, audit.KindProposalWithdrawn, m.GetProposer(), "")
+	case *consortiumv1.MsgUpdateMember:
+		l.add(o, audit.KindMemberUpdated, m.GetAdmin(), "")
+	case *consortiumv1.MsgAddSite:
+		l.add(o, audit.KindSiteAdded, m.GetAdmin(), "")
+	case *consortiumv1.MsgRegisterStorageNode:
+		l.add(o, audit.KindStorageNodeRegistered, m.GetAdmin(), "")
+	case *consortiumv1.MsgRetireStorageNode:
+		l.add(o, audit.KindStorageNodeRetired, m.GetAdmin(), "")
+	case *consortiumv1.MsgRegisterStaff:
+		l.add(o, audit.KindStaffRegistered, m.GetAdmin(), "")
+	case *consortiumv1.MsgRevokeStaff:
+		l.add(o, audit.KindStaffRevoked, m.GetAdmin(), "")
+	case *consortiumv1.MsgCreateInvitation:
+		l.add(o, audit.KindInvitationCreated, m.GetInviter(), "")
+	case *consortiumv1.MsgRevokeInvitation:
+		l.add(o, audit.KindInvitationRevoked, m.GetInviter(), "")
+	case *consortiumv1.MsgOpenAccount:
+		l.add(o, audit.KindAccountOpened, m.GetNode(), reasonOf(o.Answer))
+	default:
+		return l.countRecords(o)
+	}
+	return nil
+}
+
+func (l *ledger) countRecords(o Operation) error {
+	switch m := o.Message.(type) {
+	case *recordsv1.MsgRegisterPatient:
+		l.add(o, audit.KindPatientRegistered, m.GetAddress(), "")
+	case *recordsv1.MsgStoreVersions:
+		if refused(o.Answer) {
+			l.add(o, audit.KindStored, m.GetClerk(), reasonOf(o.Answer))
+			return nil
+		}
+		for range m.GetVersions() {
+			l.add(o, audit.KindStored, m.GetClerk(), "")
+		}
+	case *recordsv1.MsgReportAccess:
+		answer, ok := o.Answer.(*recordsv1.MsgReportAccessResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		// What was reported before is skipped, and numbers rise: the new ones are the last.
+		for _, r := range m.GetReports()[len(m.GetReports())-int(answer.GetWritten()):] {
+			reason := ""
+			if r.GetRefused() {
+				reason = "refused_by_gateway"
+			}
+			l.add(o, audit.KindOpened, r.GetReader(), reason)
+		}
+	case *storagev1.MsgConfirmCopies:
+		answer, ok := o.Answer.(*storagev1.MsgConfirmCopiesResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		l.countCopies(o, audit.KindReplicated, m.GetNode(), answer.GetResults(), true)
+	case *storagev1.MsgReportLostCopies:
+		answer, ok := o.Answer.(*storagev1.MsgReportLostCopiesResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		l.countCopies(o, audit.KindCopyLost, m.GetNode(), answer.GetResults(), false)
+	default:
+		return l.countUnlocks(o)
+	}
+	return nil
+}
+
+// countCopies adds a line for each copy that changed, and for each refusal.
+func (l *ledger) countCopies(o Operation, kind, node string, results []*storagev1.CopyResult, held bool) {
+	for _, r := range results {
+		place := node + " " + r.GetObject()
+		switch {
+		case r.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED:
+			l.add(o, kind, node, r.GetReason())
+		case l.held[place] != held:
+			l.held[place] = held
+			l.add(o, kind, node, "")
+		}
+	}
+}
+
+func (l *ledger) countUnlocks(o Operation) error {
+	switch m := o.Message.(type) {
+	case *accessv1.MsgProposeUnlock:
+		l.add(o, audit.KindProposed, m.GetRequester(), reasonOf(o.Answer))
+	case *accessv1.MsgEndorseUnlock:
+		l.add(o, audit.KindEndorsed, m.GetOfficer(), reasonOf(o.Answer))
+	case *accessv1.MsgApproveUnlock:
+		l.add(o, audit.KindApproved, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgDenyUnlock:
+		l.add(o, audit.KindDenied, m.GetSigner(), reasonOf(o.Answer))
+	case *accessv1.MsgWithdrawUnlock:
+		l.add(o, audit.KindWithdrawn, m.GetSigner(), reasonOf(o.Answer))
+	case *custodyv1.MsgSubmitShares:
+		answer, ok := o.Answer.(*custodyv1.MsgSubmitSharesResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		for _, r := range answer.GetResults() {
+			if r.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED {
+				l.add(o, audit.KindShareGiven, m.GetNode(), r.GetReason())
+				continue
+			}
+			// A share beyond the threshold is kept and tells nothing new.
+			if l.shares[r.GetUnlock()]++; l.shares[r.GetUnlock()] > l.threshold {
+				continue
+			}
+			l.add(o, audit.KindShareGiven, m.GetNode(), "")
+			if l.shares[r.GetUnlock()] == l.threshold {
+				l.add(o, audit.KindReleased, "", "")
+			}
+		}
+	default:
+		return fmt.Errorf("message %s is not counted", o.Message.ProtoReflect().Descriptor().FullName())
+	}
+	return nil
+}
+
+// Executed are the messages that were carried out up to now, by full name, and how often: in transactions and by votes.
+func (n *Network) Executed() map[string]int {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	l, err := n.ledger(ctx, n.Height())
+	if err != nil {
+		n.t.Fatalf("count the operations: %v", err)
+	}
+	proposals, err := n.Hospital(names[0]).Admin().client.Proposals(ctx)
+	if err != nil {
+		n.t.Fatalf("list the proposals: %v", err)
+	}
+	for _, p := range proposals {
+		if p.GetStatus() != consortiumv1.ProposalStatus_PROPOSAL_STATUS_EXECUTED {
+			continue
+		}
+		for _, m := range p.GetMessages() {
+			l.types[string(m.MessageName())]++
+		}
+	}
+	return l.types
+}
+
+func (n *network) ledger(ctx context.Context, upTo int64) (*ledger, error) {
+	operations, err := n.hospitals[0].operations(ctx, upTo)
+	if err != nil {
+		return nil, err
+	}
+	l := newLedger(len(n.hospitals))
+	for _, o := range operations {
+		if err := l.count(o); err != nil {
+			return nil, fmt.Errorf("block %d: %w", o.Height, err)
+		}
+	}
+	return l, nil
+}
+
+// HasWholeLog compares the log with the operations that stand in the blocks: as many entries, in their order, of the same actors and
+// with the same outcomes; and the entries of what the chain did by itself with the votes and unlocks that explain them. Nothing is
+// missing and nothing too much.
+func (n *Network) HasWholeLog() {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	auditor := n.Hospital(names[0]).Auditor()
+	upTo := n.Height()
+	entries, err := auditor.log(ctx)
+	if err != nil {
+		n.t.Fatalf("read the log: %v", err)
+	}
+	l, err := n.ledger(ctx, upTo)
+	if err != nil {
+		n.t.Fatalf("count the operations: %v", err)
+	}
+	var got []line
+	byChain := map[string]int{}
+	for i, e := range entries {
+		if e.GetSequence() != uint64(i)+1 {
+			n.t.Fatalf("entry %d follows %d others", e.GetSequence(), i)
+		}
+		if e.GetHeight() > upTo || e.GetHeight() <= 1 && e.GetRole() == audit.RoleChain {
+			continue // what happened since, and the first state
+		}
+		if e.GetRole() == audit.RoleChain && (e.GetKind() != audit.KindReleased || e.GetReason() != "") {
+			byChain[e.GetKind()]++
+			continue
+		}
+		got = append(got, line{e.GetHeight(), e.GetKind(), e.GetActor(), e.GetReason()})
+	}
+	if !slices.Equal(got, l.lines) {
+		n.t.Fatalf("the log differs from what was done:\n%s", firstDifference(got, l.lines))
+	}
+	want, err := n.chainEntries(ctx, auditor)
+	if err != nil {
+		n.t.Fatalf("what the chain did by itself: %v", err)
+	}
+	for _, kind := range []string{
+		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberSuspended,
+		audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired,
+	} {
+		if byChain[kind] != want[kind] {
+			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
+		}
+	}
+}
+
+// chainEntries counts what the chain must have written by itself, from what became of proposals and unlocks.
+func (n *Network) chainEntries(ctx context.Context, auditor Staff) (map[string]int, error) {
+	want := map[string]int{}
+	proposals, err := auditor.client.Proposals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range proposals {
+		switch p.GetStatus() {
+		case consortiumv1.ProposalStatus_PROPOSAL_STATUS_REJECTED:
+			want[audit.KindProposalRejected]++
+		case consortiumv1.ProposalStatus_PROPOSAL_STATUS_FAILED:
+			want[audit.KindProposalFailed]++
+		case consortiumv1.ProposalStatus_PROPOSAL_STATUS_EXECUTED:
+			want[audit.KindProposalExecuted]++
+			for _, packed := range p.GetMessages() {
+				m, err := packed.UnmarshalNew()
+				if err != nil {
+					return nil, err
+				}
+				want[kindOfVote(m)]++
+			}
+		default:
+		}
+	}
+	for _, h := range n.hospitals {
+		for u, err := range auditor.client.Unlocks(ctx, phr.UnlockFilter{Custodian: h.number}) {
+			if err != nil {
+				return nil, err
+			}
+			if u.GetExpired() {
+				want[audit.KindExpired]++
+			}
+		}
+	}
+	return want, nil
+}
+
+// kindOfVote is the kind of entry that a message leaves which a vote carries out.
+func kindOfVote(m proto.Message) string {
+	switch m.(type) {
+	case *consortiumv1.MsgSuspendMember:
+		return audit.KindMemberSuspended
+	case *consortiumv1.MsgReinstateMember:
+		return audit.KindMemberReinstated
+	case *consortiumv1.MsgReplaceAdmin:
+		return audit.KindAdminReplaced
+	default:
+		return audit.KindParamsChanged
+	}
+}
+
+func firstDifference(got, want []line) string {
+	for i := range max(len(got), len(want)) {
+		if i < len(got) && i < len(want) && got[i] == want[i] {
+			continue
+		}
+		around := func(lines []line) []line { return lines[min(max(0, i-2), len(lines)):min(i+4, len(lines))] }
+		return fmt.Sprintf("from entry %d on\n got %v\nwant %v", i+1, around(got), around(want))
+	}
+	return "none"
+}
+
+// Height is the newest block of the first hospital that runs.
+func (n *Network) Height() int64 {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	for _, h := range n.hospitals {
+		if h.server == nil {
+			continue
+		}
+		client, err := h.rpc()
+		if err != nil {
+			n.t.Fatalf("height: %v", err)
+		}
+		status, err := client.Status(ctx)
+		if err != nil {
+			n.t.Fatalf("height: %v", err)
+		}
+		return status.SyncInfo.LatestBlockHeight
+	}
+	n.t.Fatal("height: no hospital runs")
+	return 0
+}

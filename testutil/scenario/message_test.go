@@ -1,0 +1,393 @@
+package scenario_test
+
+import (
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/testutil/scenario"
+	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
+	"github.com/phrd/phrd/x/records"
+	"github.com/phrd/phrd/x/storage"
+)
+
+const (
+	ok      = auditv1.Outcome_OUTCOME_OK
+	refused = auditv1.Outcome_OUTCOME_REFUSED
+)
+
+// entryOf is an entry of what a member of staff did.
+func entryOf(s scenario.Staff, role, kind string) *auditv1.Entry {
+	return &auditv1.Entry{Kind: kind, Actor: s.Address(), Role: role, Hospital: s.Hospital().Number(), Outcome: ok}
+}
+
+// about is an entry about a version, under an unlock where one is given.
+func about(e *auditv1.Entry, v scenario.Version, u scenario.Unlock) *auditv1.Entry {
+	if v.Patient != nil {
+		e.Patient = v.Patient.Number
+	}
+	e.Subjects = []*auditv1.Subject{{Record: v.Record.String(), Version: v.Ref.Version}}
+	if u.ID != "" {
+		e.Unlock, e.Purpose = u.ID, scenario.Treatment
+	}
+	return e
+}
+
+func target(e *auditv1.Entry, target string) *auditv1.Entry {
+	e.Target = target
+	return e
+}
+
+func because(e *auditv1.Entry, reason string) *auditv1.Entry {
+	e.Outcome, e.Reason = refused, reason
+	return e
+}
+
+// byChain is an entry of what the chain did.
+func byChain(kind, target string) *auditv1.Entry {
+	return &auditv1.Entry{Kind: kind, Role: audit.RoleChain, Target: target, Outcome: ok}
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// messages lists every message of the network's own modules.
+func messages() []string {
+	var names []string
+	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		if f.Package().Parent() == "" || protoreflect.FullName(f.Package()).Parent().Parent() != "phrd" {
+			return true
+		}
+		services := f.Services()
+		for i := range services.Len() {
+			if services.Get(i).Name() != "Msg" {
+				continue
+			}
+			methods := services.Get(i).Methods()
+			for j := range methods.Len() {
+				names = append(names, string(methods.Get(j).Input().FullName()))
+			}
+		}
+		return true
+	})
+	slices.Sort(names)
+	return names
+}
+
+// Every message of the registry is carried out once, and its entry says who did what to whom and what came of it. The refusals that
+// matter are in the log too. In the end the log holds what was done, no more and no less.
+func TestEveryMessageLeavesItsEntry(t *testing.T) {
+	net := scenario.New(t, scenario.Hospitals(4))
+	s := &messageStory{
+		t: t, net: net, clinic: net.Hospital("clinic"), er: net.Hospital("er"), north: net.Hospital("north"), south: net.Hospital("south"),
+	}
+	s.people()
+	s.records()
+	s.unlocks()
+	s.nodes()
+	s.hospital()
+	s.votes()
+
+	executed := net.Executed()
+	all := messages()
+	if len(all) == 0 {
+		t.Fatal("the registry names no messages")
+	}
+	for _, name := range all {
+		if executed[name] == 0 {
+			t.Errorf("message %s was never carried out", name)
+		}
+	}
+	net.HasWholeLog()
+}
+
+type messageStory struct {
+	t                        *testing.T
+	net                      *scenario.Network
+	clinic, er, north, south *scenario.Hospital
+
+	alice, bob *scenario.Patient
+	scan       scenario.Version
+}
+
+func (s *messageStory) people() {
+	t, net, clinic := s.t, s.net, s.clinic
+	clinic.Auditor() // who reads the log is staff too
+	admin, clerk := clinic.Admin(), clinic.Clerk()
+	net.Tells(target(entryOf(admin, "admin", audit.KindStaffRegistered), clerk.Address()))
+	nurse := clinic.Staff(consortiumv1.Role_ROLE_CLINICIAN, "nurse")
+	if err := admin.Client().RevokeStaff(t.Context(), nurse.Address()); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindStaffRevoked), nurse.Address()))
+
+	s.alice, s.bob = net.Patient("alice"), net.Patient("bob")
+	net.Tells(&auditv1.Entry{Kind: audit.KindPatientRegistered, Actor: s.alice.Address(), Role: "patient", Patient: s.alice.Number, Outcome: ok})
+	net.Tells(target(entryOf(clinic.Node(), "node", audit.KindAccountOpened), s.bob.Address()))
+
+	invitation, err := clerk.Client().Invite(t.Context(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := hex.EncodeToString(invitation.Key())
+	net.Tells(target(entryOf(clerk, "clerk", audit.KindInvitationCreated), key))
+	if err := clerk.Client().RevokeInvitation(t.Context(), invitation.Key()); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(clerk, "clerk", audit.KindInvitationRevoked), key))
+	// A revoked invitation opens nothing, and the attempt is in the log.
+	late := net.Stranger()
+	if err := late.Client().OpenAccount(t.Context(), invitation); scenario.Reason(err) != consortium.ReasonInvitationRevoked {
+		t.Fatalf("open an account with a revoked invitation: %v", err)
+	}
+	net.Tells(because(target(entryOf(clinic.Node(), "node", audit.KindAccountOpened), late.Address()), consortium.ReasonInvitationRevoked))
+}
+
+func (s *messageStory) records() {
+	t, net, clinic := s.t, s.net, s.clinic
+	s.scan = clinic.Store(s.alice, "chest.dcm")
+	net.Tells(about(entryOf(clinic.Clerk(), "clerk", audit.KindStored), s.scan, scenario.Unlock{}))
+	// Another hospital's clerk is not the custodian of that record.
+	clerk := s.er.Clerk()
+	clerk.CannotSend(&recordsv1.MsgStoreVersions{Clerk: clerk.Address(), Versions: []*recordsv1.NewVersion{net.MessageOf(s.scan)}},
+		&recordsv1.MsgStoreVersionsResponse{}, records.ReasonWrongCustodian)
+	net.Tells(because(about(entryOf(clerk, "clerk", audit.KindStored), s.scan, scenario.Unlock{}), records.ReasonWrongCustodian))
+	if got := len(net.Copying(s.scan)); got != 2 {
+		t.Fatalf("%d hospitals copy what another one stored, want 2", got)
+	}
+}
+
+func (s *messageStory) unlocks() {
+	net, clinic, er, alice, bob, scan := s.net, s.clinic, s.er, s.alice, s.bob, s.scan
+	doctor, officer := er.Clinician(), clinic.Officer()
+
+	unlock := doctor.Propose(scan, scenario.Treatment)
+	net.Tells(about(entryOf(doctor, "clinician", audit.KindProposed), scan, unlock))
+	// Who may not ask, endorse, approve, deny or withdraw is refused, and the log says so.
+	if _, err := officer.Client().Propose(s.t.Context(), phr.Request{
+		Versions: []phr.Ref{scan.Ref}, Purpose: scenario.Treatment, Lifetime: time.Hour,
+	}); scenario.Reason(err) != access.ReasonWrongRole {
+		s.t.Fatalf("an officer proposes: %v", err)
+	}
+	refusedProposal := about(entryOf(officer, "officer", audit.KindProposed), scan, scenario.Unlock{})
+	refusedProposal.Purpose = scenario.Treatment
+	net.Tells(because(refusedProposal, access.ReasonWrongRole))
+
+	other := er.Officer()
+	other.CannotSend(&accessv1.MsgEndorseUnlock{Officer: other.Address(), Unlock: unlock.ID}, &accessv1.MsgEndorseUnlockResponse{}, access.ReasonWrongHospital)
+	net.Tells(because(about(entryOf(other, "officer", audit.KindEndorsed), scan, unlock), access.ReasonWrongHospital))
+	officer.Endorse(unlock)
+	net.Tells(about(entryOf(officer, "officer", audit.KindEndorsed), scan, unlock))
+
+	byBob := func(kind, reason string) *auditv1.Entry {
+		e := &auditv1.Entry{Kind: kind, Actor: bob.Address(), Role: "patient"}
+		return because(about(e, scan, unlock), reason)
+	}
+	bob.CannotSend(bob.Approval(unlock), &accessv1.MsgApproveUnlockResponse{}, access.ReasonNotOwner)
+	net.Tells(byBob(audit.KindApproved, access.ReasonNotOwner))
+	bob.CannotDeny(unlock, access.ReasonNotParty)
+	net.Tells(byBob(audit.KindDenied, access.ReasonNotParty))
+	bob.CannotSend(&accessv1.MsgWithdrawUnlock{Signer: bob.Address(), Unlock: unlock.ID}, &accessv1.MsgWithdrawUnlockResponse{}, access.ReasonNotParty)
+	net.Tells(byBob(audit.KindWithdrawn, access.ReasonNotParty))
+
+	alice.Approve(unlock)
+	byAlice := func(kind string, u scenario.Unlock) *auditv1.Entry {
+		return about(&auditv1.Entry{Kind: kind, Actor: alice.Address(), Role: "patient", Outcome: ok}, scan, u)
+	}
+	net.Tells(byAlice(audit.KindApproved, unlock))
+	er.Opens(scan)
+	net.Tells(about(byChain(audit.KindReleased, ""), scan, unlock))
+	net.History(scan, "stored", "stored: "+records.ReasonWrongCustodian, "proposed", "proposed: wrong_role", "endorsed: wrong_hospital", "endorsed",
+		"approved: not_owner", "denied: not_party", "withdrawn: not_party", "approved", "released", "opened")
+
+	// A holder gives its own share and no other's.
+	node := clinic.Node()
+	answer := &custodyv1.MsgSubmitSharesResponse{}
+	if err := node.Send(&custodyv1.MsgSubmitShares{Node: node.Address(), Shares: []*custodyv1.Share{net.ShareOfOthers(unlock, clinic)}}, answer); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := answer.GetResults()[0].GetReason(); got != custody.ReasonForeignHolder {
+		s.t.Fatalf("a holder gives another one's share: %q", got)
+	}
+	foreign := about(entryOf(node, "node", audit.KindShareGiven), scan, unlock)
+	foreign.Purpose = ""
+	net.Tells(because(foreign, custody.ReasonForeignHolder))
+
+	alice.Withdraw(unlock)
+	net.Tells(byAlice(audit.KindWithdrawn, unlock))
+	denied := doctor.Propose(scan, scenario.Treatment)
+	alice.Deny(denied)
+	net.Tells(byAlice(audit.KindDenied, denied))
+}
+
+func (s *messageStory) nodes() {
+	net, scan := s.net, s.scan
+	holder := net.Copying(scan)[0]
+	node := holder.Node()
+	if err := node.Send(&storagev1.MsgReportLostCopies{Node: node.Address(), Objects: []string{scan.Object.String()}}, &storagev1.MsgReportLostCopiesResponse{}); err != nil {
+		s.t.Fatal(err)
+	}
+	lost := target(about(entryOf(node, "node", audit.KindCopyLost), scan, scenario.Unlock{}), scan.Object.String())
+	lost.Count = 2
+	net.Tells(lost)
+	// The node reads back what it has and confirms it again.
+	s.clinic.HasCopies(scan, 3)
+	again := target(about(entryOf(node, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String())
+	again.Count = 3
+	net.Tells(again)
+
+	// A node that is to hold no copy confirms none.
+	stranger := net.Without(scan).Node()
+	answer := &storagev1.MsgConfirmCopiesResponse{}
+	if err := stranger.Send(&storagev1.MsgConfirmCopies{Node: stranger.Address(), Objects: []string{scan.Object.String()}}, answer); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := answer.GetResults()[0].GetReason(); got != storage.ReasonNotAssigned {
+		s.t.Fatalf("a node confirms a copy that it is not to hold: %q", got)
+	}
+	net.Tells(because(target(about(entryOf(stranger, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String()), storage.ReasonNotAssigned))
+}
+
+func (s *messageStory) hospital() {
+	t, net, clinic := s.t, s.net, s.clinic
+	admin := clinic.Admin()
+	site := &consortiumv1.MsgAddSiteResponse{}
+	if err := admin.Send(&consortiumv1.MsgAddSite{Admin: admin.Address(), Name: "annex", TimeZone: "Europe/Vienna"}, site); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindSiteAdded), number(site.GetNumber())))
+
+	peer := scenario.NewPeer(t)
+	node := &consortiumv1.MsgRegisterStorageNodeResponse{}
+	if err := admin.Send(&consortiumv1.MsgRegisterStorageNode{
+		Admin: admin.Address(), Site: site.GetNumber(), Account: net.Stranger().Address(), PeerId: peer.ID(), Address: "/ip4/127.0.0.1/tcp/4999", Capacity: 1 << 30,
+	}, node); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeRegistered), number(node.GetNumber())))
+	if err := admin.Send(&consortiumv1.MsgRetireStorageNode{Admin: admin.Address(), Number: node.GetNumber()}, &consortiumv1.MsgRetireStorageNodeResponse{}); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeRetired), number(node.GetNumber())))
+
+	self, err := admin.Client().Member(t.Context(), clinic.Number())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Send(&consortiumv1.MsgUpdateMember{Admin: admin.Address(), GatewayUrl: self.GetGatewayUrl()}, &consortiumv1.MsgUpdateMemberResponse{}); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindMemberUpdated), number(clinic.Number())))
+}
+
+func (s *messageStory) votes() {
+	t, net, clinic := s.t, s.net, s.clinic
+	admin := clinic.Admin()
+	q := admin.Client()
+	accessParams, err := accessv1.NewQueryClient(q).Params(t.Context(), &accessv1.QueryParamsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	custodyParams, err := custodyv1.NewQueryClient(q).Params(t.Context(), &custodyv1.QueryParamsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordsParams, err := recordsv1.NewQueryClient(q).Params(t.Context(), &recordsv1.QueryParamsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storageParams, err := storagev1.NewQueryClient(q).Params(t.Context(), &storagev1.QueryParamsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	consortiumParams, err := consortiumv1.NewQueryClient(q).Params(t.Context(), &consortiumv1.QueryParamsRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := phr.Authority()
+	// What the members have not decided nobody does.
+	for signer, reason := range map[string]string{admin.Address(): "phrd-ante/8", by: "phrd-ante/7"} {
+		admin.CannotSend(&accessv1.MsgUpdateParams{Authority: signer, Params: accessParams.GetParams()}, &accessv1.MsgUpdateParamsResponse{}, reason)
+	}
+
+	rules := s.decide(
+		&accessv1.MsgUpdateParams{Authority: by, Params: accessParams.GetParams()},
+		&custodyv1.MsgUpdateParams{Authority: by, Params: custodyParams.GetParams()},
+		&recordsv1.MsgUpdateParams{Authority: by, Params: recordsParams.GetParams()},
+		&storagev1.MsgUpdateParams{Authority: by, Params: storageParams.GetParams()},
+	)
+	net.Tells(byChain(audit.KindProposalExecuted, number(rules)))
+	net.Tells(byChain(audit.KindParamsChanged, "storage"))
+
+	successor := net.Stranger()
+	suspended := s.decide(
+		&consortiumv1.MsgUpdateParams{Authority: by, Params: consortiumParams.GetParams()},
+		&consortiumv1.MsgReplaceAdmin{Authority: by, Member: s.south.Number(), Admin: successor.Address()},
+		&consortiumv1.MsgSuspendMember{Authority: by, Member: s.south.Number()},
+	)
+	net.Tells(byChain(audit.KindProposalExecuted, number(suspended)))
+	net.Tells(byChain(audit.KindParamsChanged, "consortium"))
+	net.Tells(byChain(audit.KindAdminReplaced, number(s.south.Number())))
+	net.Tells(byChain(audit.KindMemberSuspended, number(s.south.Number())))
+
+	reinstated := s.decide(&consortiumv1.MsgReinstateMember{Authority: by, Member: s.south.Number()})
+	net.Tells(byChain(audit.KindProposalExecuted, number(reinstated)))
+	net.Tells(byChain(audit.KindMemberReinstated, number(s.south.Number())))
+
+	taken, err := admin.Client().ProposeSuspension(t.Context(), s.south.Number())
+	if err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindProposalSubmitted), number(taken)))
+	if err := admin.Client().WithdrawProposal(t.Context(), taken); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindProposalWithdrawn), number(taken)))
+	if err := s.er.Admin().Client().Vote(t.Context(), taken, true); scenario.Reason(err) != consortium.ReasonClosed {
+		t.Fatalf("vote on a proposal that was taken back: %v", err)
+	}
+	net.Tells(because(target(entryOf(s.er.Admin(), "admin", audit.KindProposalVoted), number(taken)), consortium.ReasonClosed))
+}
+
+// decide has three of four hospitals accept a proposal, and one of them try to vote twice.
+func (s *messageStory) decide(messages ...proto.Message) uint64 {
+	s.t.Helper()
+	proposal, err := s.clinic.Admin().Client().ProposeToMembers(s.t.Context(), messages...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i, h := range []*scenario.Hospital{s.clinic, s.er, s.north} {
+		admin := h.Admin()
+		if err := admin.Client().Vote(s.t.Context(), proposal, true); err != nil {
+			s.t.Fatal(err)
+		}
+		s.net.Tells(target(entryOf(admin, "admin", audit.KindProposalVoted), number(proposal)))
+		if i > 0 {
+			continue
+		}
+		if err := admin.Client().Vote(s.t.Context(), proposal, false); scenario.Reason(err) != consortium.ReasonAlreadyVoted {
+			s.t.Fatalf("a hospital votes twice: %v", err)
+		}
+		s.net.Tells(because(target(entryOf(admin, "admin", audit.KindProposalVoted), number(proposal)), consortium.ReasonAlreadyVoted))
+		// Who is no admin has no vote, and the attempt is in the log.
+		clerk := h.Clerk()
+		clerk.CannotSend(&consortiumv1.MsgVote{Voter: clerk.Address(), Proposal: proposal, Accept: true}, &consortiumv1.MsgVoteResponse{}, consortium.ReasonWrongRole)
+		s.net.Tells(because(target(entryOf(clerk, "clerk", audit.KindProposalVoted), number(proposal)), consortium.ReasonWrongRole))
+	}
+	return proposal
+}
