@@ -152,14 +152,15 @@ func (c *Client) putBlockTwice(ctx context.Context, cid lock.CID, block []byte) 
 	if err := c.putBlock(ctx, cid, block); err != nil {
 		return err
 	}
-	for _, d := range c.order()[1:] {
-		// One copy is enough; the second one is for the day on which the first gateway is away.
-		given := c.attempt(ctx, d, true, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) }) == nil
-		if given || ctx.Err() != nil {
-			break
-		}
-	}
+	// One copy is enough; the second one is for the day on which the first gateway is away.
+	slices.ContainsFunc(c.order()[1:], func(d *door) bool { return c.offer(ctx, d, cid, block) })
 	return nil
+}
+
+// offer tells whether a gateway took a small block, or whether there is no time to ask another one.
+func (c *Client) offer(ctx context.Context, d *door, cid lock.CID, block []byte) bool {
+	err := c.attempt(ctx, d, true, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) })
+	return err == nil || ctx.Err() != nil
 }
 
 // session is the session of an unlock, from the seed that Secrets keep.
