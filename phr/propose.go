@@ -153,7 +153,11 @@ func (c *Client) putBlockTwice(ctx context.Context, cid lock.CID, block []byte) 
 		return err
 	}
 	// One copy is enough; the second one is for the day on which the first gateway is away.
-	slices.ContainsFunc(c.order()[1:], func(d *door) bool { return c.offer(ctx, d, cid, block) })
+	for _, d := range c.order()[1:] {
+		if c.offer(ctx, d, cid, block) {
+			break
+		}
+	}
 	return nil
 }
 
