@@ -94,7 +94,11 @@ func rawSeal(path string) error {
 	}
 	defer f.Close()
 	chunks := make(chan []byte)
-	pool := sync.Pool{New: func() any { return make([]byte, mib) }}
+	// A chunk travels with its buffer until it was hashed.
+	buffers := make(chan []byte, 2*runtime.NumCPU())
+	for range cap(buffers) {
+		buffers <- make([]byte, mib)
+	}
 	var group sync.WaitGroup
 	faults := make(chan error, runtime.NumCPU())
 	for range runtime.NumCPU() {
@@ -115,12 +119,17 @@ func rawSeal(path string) error {
 				sealed := aead.Seal(chunk[:0], nonce[:12], chunk, nil)
 				sum := sha256.Sum256(sealed)
 				runtime.KeepAlive(sum)
-				pool.Put(sealed[:mib])
+				buffers <- sealed[:mib]
 			}
 		})
 	}
 	for {
-		buffer, _ := pool.Get().([]byte)
+		var buffer []byte
+		select {
+		case buffer = <-buffers:
+		case err := <-faults:
+			return err
+		}
 		n, err := io.ReadFull(f, buffer[:mib-16])
 		if n > 0 {
 			select {
@@ -256,8 +265,10 @@ type age struct{ identity, recipient string }
 
 // newAge makes a key; it answers nil where age is not installed.
 func newAge(ctx context.Context, dir string) (*age, error) {
-	if _, err := exec.LookPath("age"); err != nil {
+	if _, err := exec.LookPath("age"); errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
 	identity := filepath.Join(dir, "age-identity")
 	if err := exec.CommandContext(ctx, "age-keygen", "-o", identity).Run(); err != nil {
