@@ -15,15 +15,15 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
-	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
 )
 
-// httpClient knows the hospital's gateway by the fingerprint of its certificate.
-func (h *hospital) httpClient() *http.Client {
+// newDoor makes a client that knows the hospital's gateway by the fingerprint of its certificate.
+func (h *hospital) newDoor() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{
@@ -42,8 +42,6 @@ func (h *hospital) httpClient() *http.Client {
 
 // call asks the gateway for something, with a token where it is not empty.
 func (h *hospital) call(ctx context.Context, token, method, path string, content []byte) (status int, body []byte, err error) {
-	client := h.httpClient()
-	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, method, h.url+path, bytes.NewReader(content))
 	if err != nil {
 		return 0, nil, err
@@ -54,7 +52,7 @@ func (h *hospital) call(ctx context.Context, token, method, path string, content
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := client.Do(req)
+	resp, err := h.door.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -116,7 +114,7 @@ func (p *person) login(ctx context.Context) (string, error) {
 // Call asks the gateway of the person's hospital for something as the account.
 func (p Person) Call(method, path string, content []byte) (status int, body []byte) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	status, body, err := p.call(ctx, method, path, content)
 	if err != nil {
@@ -211,21 +209,19 @@ func (h *Hospital) Has(v Version, c lock.CID) bool {
 // CallAt asks the gateway of the person's hospital for something at a height.
 func (p Person) CallAt(height, path string) (status int, body []byte) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	token, err := p.login(ctx)
 	if err != nil {
 		p.t.Fatalf("log in at %s: %v", p.at.name, err)
 	}
-	client := p.at.httpClient()
-	defer client.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.at.url+path, nil)
 	if err != nil {
 		p.t.Fatalf("GET %s: %v", path, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("X-Cosmos-Block-Height", height)
-	resp, err := client.Do(req)
+	resp, err := p.at.door.Do(req)
 	if err != nil {
 		p.t.Fatalf("GET %s at %s: %v", path, p.at.name, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 // Only the servers of members and their storage nodes get in at the two ports between hospitals.
 func TestOnlyListedPeersGetIn(t *testing.T) {
+	t.Parallel()
 	net := scenario.New(t, scenario.Hospitals(4))
 	alice, clinic, north := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("north")
 	scan := clinic.Store(alice, "chest.dcm")

@@ -9,6 +9,7 @@ import (
 
 // Four hospitals, of which three make blocks and three hold enough shares.
 func TestHospitalsFail(t *testing.T) {
+	t.Parallel()
 	net := scenario.New(t, scenario.Hospitals(4))
 	alice, clinic, er, north, south := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er"), net.Hospital("north"), net.Hospital("south")
 	scan := clinic.Store(alice, "chest.dcm")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,6 +38,7 @@ type hospital struct {
 	url     string // of the gateway
 	pin     string // fingerprint of its certificate
 	log     *logFile
+	door    *http.Client
 
 	server *server.Server // nil while it is stopped
 	staff  staff
@@ -54,10 +56,12 @@ func newHospital(n *network, name string, offset int, limits gateway.Limits) (*h
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &hospital{
+	h := &hospital{
 		network: n, name: name, home: made.Home, keys: made.Keys, offset: offset, limits: limits, log: l,
 		url: made.Declaration.GatewayUrl, pin: hex.EncodeToString(made.Declaration.GatewayFingerprint),
-	}, nil
+	}
+	h.door = h.newDoor()
+	return h, nil
 }
 
 // Hospital is one hospital, bound to the test that uses it.
@@ -180,6 +184,7 @@ func (h *hospital) stop(ctx context.Context) error {
 		return nil
 	}
 	h.server = nil
+	h.door.CloseIdleConnections()
 	failed := s.Err()
 	return errors.Join(failed, s.Stop(ctx))
 }

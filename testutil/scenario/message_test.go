@@ -70,7 +70,7 @@ func number(n uint64) string { return strconv.FormatUint(n, 10) }
 func messages() []string {
 	var names []string
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
-		if f.Package().Parent() == "" || protoreflect.FullName(f.Package()).Parent().Parent() != "phrd" {
+		if f.Package().Parent() == "" || f.Package().Parent().Parent() != "phrd" {
 			return true
 		}
 		services := f.Services()
@@ -92,6 +92,7 @@ func messages() []string {
 // Every message of the registry is carried out once, and its entry says who did what to whom and what came of it. The refusals that
 // matter are in the log too. In the end the log holds what was done, no more and no less.
 func TestEveryMessageLeavesItsEntry(t *testing.T) {
+	t.Parallel()
 	net := scenario.New(t, scenario.Hospitals(4))
 	s := &messageStory{
 		t: t, net: net, clinic: net.Hospital("clinic"), er: net.Hospital("er"), north: net.Hospital("north"), south: net.Hospital("south"),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,8 +28,10 @@ const (
 	// startTime is how long a network may take until every hospital is ready.
 	startTime = 2 * time.Minute
 
-	// storiesAtOnce is how many stories are told at the same time on the shared network: they mostly wait for blocks.
-	storiesAtOnce = 6
+	// storiesAtOnce is how many stories are told at the same time: they mostly wait for blocks.
+	storiesAtOnce = 8
+	// networksAtOnce is how many networks of their own stories have at the same time, beside the shared one.
+	networksAtOnce = 2
 
 	passphrase = "a passphrase for tests"
 	capacity   = 4 << 30
@@ -59,6 +62,7 @@ func generous() gateway.Limits {
 		Requests: plenty, Logins: plenty, Openings: plenty, AccountRequests: plenty, AccountRefusals: plenty,
 		AccountBlocks: gateway.Rate{Burst: 1 << 30, Count: 1 << 30, Per: time.Hour},
 		Sessions:      256, ConnectionsPerAddress: 2048,
+		ReportQuiet: 100 * time.Millisecond,
 	}
 }
 
@@ -75,13 +79,21 @@ type network struct {
 	genesis   string // path
 	hospitals []*hospital
 
+	// done is the height up to which the steps of all stories were done.
+	done atomic.Int64
+
 	mu     sync.Mutex
 	people []*person
 }
 
+// running has a place for each network that New may start.
+var running = make(chan struct{}, networksAtOnce)
+
 // New starts a network for a test and stops it when the test ends.
 func New(t testing.TB, options ...Option) *Network {
 	t.Helper()
+	running <- struct{}{}
+	t.Cleanup(func() { <-running })
 	n, err := start(t.Context(), t.TempDir(), options...)
 	if err != nil {
 		t.Fatalf("start a network: %v", err)

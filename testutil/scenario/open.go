@@ -18,7 +18,7 @@ func (h *Hospital) Opens(v Version) { h.t.Helper(); h.Clinician().Opens(v) }
 func (p Person) Opens(v Version) {
 	p.t.Helper()
 	u := p.newest(v)
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	name, content, err := p.open(ctx, u, v)
 	if err != nil {
@@ -36,7 +36,7 @@ func (h *Hospital) CannotOpen(v Version, want error) { h.t.Helper(); h.Clinician
 func (p Person) CannotOpen(v Version, want error) {
 	p.t.Helper()
 	u := p.newest(v)
-	ctx, cancel := context.WithTimeout(p.t.Context(), refusalTime)
+	ctx, cancel := p.stepFor(refusalTime)
 	defer cancel()
 	_, content, err := p.open(ctx, u, v)
 	mustBe(p.t, "open "+v.Name, err, want)
@@ -66,7 +66,7 @@ func mustBe(t testing.TB, what string, err, want error) {
 // CannotOpenWith tries to open a version under an unlock, which ends with an error in bounded time.
 func (p Person) CannotOpenWith(u Unlock, v Version, want error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), refusalTime)
+	ctx, cancel := p.stepFor(refusalTime)
 	defer cancel()
 	_, _, err := p.open(ctx, u, v)
 	mustBe(p.t, "open "+v.Name, err, want)

@@ -3,10 +3,12 @@ package scenario
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/wallet"
@@ -63,6 +65,76 @@ func (n *Network) Stranger() Person {
 		n.t.Fatalf("a stranger calls: %v", err)
 	}
 	return Person{n.t, p}
+}
+
+// step is a context for one step that the person takes. Nodes come to a new block one after another, within moments; people who hear
+// of each other's deeds come later than that. So the step waits until the person's gateway shows what was done in earlier ones.
+func (p Person) step() (context.Context, context.CancelFunc) {
+	p.t.Helper()
+	return p.stepFor(StepTime)
+}
+
+func (p Person) stepFor(limit time.Duration) (context.Context, context.CancelFunc) {
+	p.t.Helper()
+	ctx, cancel := step(p.t)
+	n := p.at.network
+	if err := n.catchUp(ctx, p.at); err != nil {
+		cancel()
+		p.t.Fatalf("the gateway of %s does not come to block %d: %v", p.at.name, n.done.Load(), err)
+	}
+	limited, end := context.WithTimeout(ctx, limit)
+	return limited, func() {
+		end()
+		n.note(ctx, p.at)
+		cancel()
+	}
+}
+
+// catchUp waits until a hospital's gateway shows the height up to which steps were done. A hospital that is away is not waited for.
+func (n *network) catchUp(ctx context.Context, h *hospital) error {
+	for {
+		if h.server == nil {
+			return nil
+		}
+		height, err := h.height(ctx)
+		if err == nil && height >= n.done.Load() {
+			return nil
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
+// note keeps the height that a hospital's gateway shows, where it shows one.
+func (n *network) note(ctx context.Context, h *hospital) {
+	if h.server == nil {
+		return
+	}
+	height, err := h.height(ctx)
+	if err != nil {
+		return // what was done stands at other hospitals, which note it themselves
+	}
+	for before := n.done.Load(); height > before; before = n.done.Load() {
+		if n.done.CompareAndSwap(before, height) {
+			return
+		}
+	}
+}
+
+// height is the height at which the hospital's gateway answers.
+func (h *hospital) height(ctx context.Context) (int64, error) {
+	_, body, err := h.get(ctx, "/chain")
+	if err != nil {
+		return 0, err
+	}
+	var chain struct {
+		Height int64 `json:"height"`
+	}
+	err = json.Unmarshal(body, &chain)
+	return chain.Height, err
 }
 
 // step is a context for one step of a story.

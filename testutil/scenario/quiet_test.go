@@ -8,6 +8,7 @@ import (
 )
 
 func TestEmptyBlocksChangeNothing(t *testing.T) {
+	t.Parallel()
 	net := scenario.New(t, scenario.EmptyBlocks(100*time.Millisecond))
 	alice, clinic, er := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er")
 	scan := clinic.Store(alice, "chest.dcm")

@@ -41,7 +41,7 @@ func (h *Hospital) Node() Staff {
 // send. The error is *phr.Refused where the chain did not carry it out; its reason is "codespace/code" where the transaction failed.
 func (p Person) Send(message, answer proto.Message) error {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	sent, err := p.broadcast(ctx, message)
 	if err != nil {

@@ -55,7 +55,7 @@ func (h *Hospital) StoreNext(v Version, name string) Version {
 func (h *Hospital) Upload(patient *Patient, record lock.ID, name string, content []byte) Version {
 	h.t.Helper()
 	clerk := h.Clerk()
-	ctx, cancel := step(h.t)
+	ctx, cancel := clerk.step()
 	defer cancel()
 	v, err := clerk.store(ctx, patient, record, name, content)
 	if err != nil {
@@ -91,7 +91,7 @@ func (h *Hospital) waitForCopies(v Version) Version {
 func (h *Hospital) HasCopies(v Version, want uint32) phr.Copies {
 	h.t.Helper()
 	clerk := h.Clerk()
-	ctx, cancel := step(h.t)
+	ctx, cancel := clerk.step()
 	defer cancel()
 	copies, err := clerk.client.WaitForCopies(ctx, v.Ref, want, nil)
 	if err != nil {
@@ -104,7 +104,7 @@ func (h *Hospital) HasCopies(v Version, want uint32) phr.Copies {
 func randomContent(size int) []byte {
 	content := make([]byte, size)
 	for i := range content {
-		content[i] = byte(rand.Uint32()) //nolint:gosec // content of a test file, no key
+		content[i] = byte(rand.Uint32())
 	}
 	return content
 }
@@ -119,7 +119,7 @@ func Content(size int) []byte { return randomContent(size) }
 func (h *Hospital) UploadInterrupted(patient *Patient, name string, content []byte, after int, happens func()) Version {
 	h.t.Helper()
 	clerk := h.Clerk()
-	ctx, cancel := step(h.t)
+	ctx, cancel := clerk.step()
 	defer cancel()
 	happened := false
 	middle := readerFunc(func([]byte) (int, error) {

@@ -45,7 +45,7 @@ func (p Person) Propose(v Version, purpose string) Unlock {
 // Ask asks for versions for a time.
 func (p Person) Ask(lifetime time.Duration, purpose string, versions ...Version) Unlock {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	request := phr.Request{Purpose: purpose, Lifetime: lifetime}
 	for _, v := range versions {
@@ -65,7 +65,7 @@ func (p Person) Ask(lifetime time.Duration, purpose string, versions ...Version)
 // CannotPropose tries to ask for a version, which fails.
 func (p Person) CannotPropose(v Version, want error) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	_, err := p.client.Propose(ctx, phr.Request{Purpose: Treatment, Lifetime: lifetime, Versions: []phr.Ref{v.Ref}})
 	mustBe(p.t, "propose", err, want)
@@ -91,7 +91,7 @@ func (h *Hospital) Endorse(u Unlock) { h.t.Helper(); h.Officer().Endorse(u) }
 // Endorse supports an unlock.
 func (p Person) Endorse(u Unlock) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	if _, err := p.client.Endorse(ctx, u.ID); err != nil {
 		p.t.Fatalf("endorse: %v", err)
@@ -101,7 +101,7 @@ func (p Person) Endorse(u Unlock) {
 // CannotEndorse tries to support an unlock, which the chain refuses for a reason.
 func (p Person) CannotEndorse(u Unlock, reason string) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	_, err := p.client.Endorse(ctx, u.ID)
 	p.mustRefuse("endorse", reason, err)
@@ -126,7 +126,7 @@ func (h *Hospital) Approve(u Unlock) {
 
 func (p Person) approve(u Unlock, vault *phr.Vault) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	review, err := p.client.Review(ctx, u.ID)
 	if err != nil {
@@ -143,7 +143,7 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 // CannotApprove tries to review an unlock, which is not due for an approval.
 func (p *Patient) CannotApprove(u Unlock, want error) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	_, err := p.client.Review(ctx, u.ID)
 	mustBe(p.t, "review", err, want)
@@ -152,7 +152,7 @@ func (p *Patient) CannotApprove(u Unlock, want error) {
 // Deny ends an unlock that was not approved.
 func (p Person) Deny(u Unlock) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	if _, err := p.client.Deny(ctx, u.ID); err != nil {
 		p.t.Fatalf("deny: %v", err)
@@ -162,7 +162,7 @@ func (p Person) Deny(u Unlock) {
 // CannotDeny tries to deny an unlock, which the chain refuses for a reason.
 func (p Person) CannotDeny(u Unlock, reason string) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	_, err := p.client.Deny(ctx, u.ID)
 	p.mustRefuse("deny", reason, err)
@@ -171,7 +171,7 @@ func (p Person) CannotDeny(u Unlock, reason string) {
 // Withdraw ends an unlock.
 func (p Person) Withdraw(u Unlock) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	if _, err := p.client.Withdraw(ctx, u.ID); err != nil {
 		p.t.Fatalf("withdraw: %v", err)
@@ -181,7 +181,7 @@ func (p Person) Withdraw(u Unlock) {
 // CannotWithdraw tries to end an unlock, which the chain refuses for a reason.
 func (p Person) CannotWithdraw(u Unlock, reason string) {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	_, err := p.client.Withdraw(ctx, u.ID)
 	p.mustRefuse("withdraw", reason, err)
@@ -190,7 +190,7 @@ func (p Person) CannotWithdraw(u Unlock, reason string) {
 // Approval is an approval of an unlock by the person, with a capsule that opens nothing, for who may not approve.
 func (p Person) Approval(u Unlock) *accessv1.MsgApproveUnlock {
 	p.t.Helper()
-	ctx, cancel := step(p.t)
+	ctx, cancel := p.step()
 	defer cancel()
 	shown, err := u.Requester.client.Unlock(ctx, u.ID)
 	if err != nil {

@@ -134,25 +134,27 @@ func TestUnlockEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	net := scenario.Join(t)
 	alice, clinic, er := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er")
-	scan := clinic.Store(alice, "chest.dcm")
+	doctor := er.Clinician()
+	unsigned, opened := clinic.Store(alice, "chest.dcm"), clinic.Store(alice, "head.dcm")
+	proposed := doctor.Ask(15*time.Second, scenario.Treatment, unsigned)
+	released := doctor.Ask(30*time.Second, scenario.Treatment, opened)
+
+	clinic.Endorse(released)
+	alice.Approve(released)
+	doctor.Opens(opened)
 
 	// Nobody signs anything: time alone ends it.
-	unlock := er.Clinician().Ask(15*time.Second, scenario.Treatment, scan)
-	net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED)
-	clinic.Officer().CannotEndorse(unlock, access.ReasonExpired)
-	alice.CannotApprove(unlock, phr.ErrEnded)
-	er.CannotOpen(scan, phr.ErrEnded)
+	net.Stands(proposed, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED)
+	clinic.Officer().CannotEndorse(proposed, access.ReasonExpired)
+	alice.CannotApprove(proposed, phr.ErrEnded)
+	doctor.CannotOpen(unsigned, phr.ErrEnded)
+	net.History(unsigned, "stored", "proposed", "expired", "endorsed: expired")
 
-	// One that was released ends too, and what it opened opens no more.
-	short := er.Clinician().Ask(30*time.Second, scenario.Treatment, scan)
-	clinic.Endorse(short)
-	alice.Approve(short)
-	er.Opens(scan)
-	net.Stands(short, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED)
-	er.CannotOpen(scan, phr.ErrEnded)
-	er.Clinician().CannotRead(scan, short)
-	net.History(scan, "stored", "proposed", "expired", "endorsed: expired", "proposed", "endorsed", "approved", "released", "opened", "expired",
-		"opened: refused_by_gateway")
+	// What it opened once it opens no more.
+	net.Stands(released, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED)
+	doctor.CannotOpen(opened, phr.ErrEnded)
+	doctor.CannotRead(opened, released)
+	net.History(opened, "stored", "proposed", "endorsed", "approved", "released", "opened", "expired", "opened: refused_by_gateway")
 }
 
 func TestHospitalOwnsItsRecords(t *testing.T) {
