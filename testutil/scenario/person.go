@@ -84,6 +84,7 @@ func (p Person) stepFor(limit time.Duration) (context.Context, context.CancelFun
 	}
 	limited, end := context.WithTimeout(ctx, limit)
 	return limited, func() {
+		p.t.Helper()
 		end()
 		n.note(ctx, p.at)
 		cancel()
@@ -137,10 +138,21 @@ func (h *hospital) height(ctx context.Context) (int64, error) {
 	return chain.Height, err
 }
 
+// slow is how long a step may take without a word.
+const slow = 15 * time.Second
+
 // step is a context for one step of a story.
 func step(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
-	return context.WithTimeoutCause(t.Context(), StepTime, fmt.Errorf("a step of the story took over %s", StepTime))
+	began := time.Now()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), StepTime, fmt.Errorf("a step of the story took over %s", StepTime))
+	return ctx, func() {
+		t.Helper()
+		cancel()
+		if took := time.Since(began); took > slow {
+			t.Logf("this step took %s", took.Round(time.Second))
+		}
+	}
 }
 
 // Reason is the code with which the chain refused what led to an error; empty where it was no refusal.
