@@ -63,6 +63,8 @@ type App struct {
 	stores       map[string]*storetypes.KVStoreKey
 	// peers are the CometBFT ids that may connect.
 	peers atomic.Pointer[map[string]bool]
+	// refusing says that nobody may connect any more.
+	refusing atomic.Bool
 	// awake is true after the first block since the start: before it the SDK has no time for queries.
 	awake atomic.Bool
 }

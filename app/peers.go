@@ -26,8 +26,15 @@ func (app *App) Peers() map[string]bool {
 	return nil
 }
 
+// RefusePeers admits nobody from now on. A node that stops would take the connections of peers that call again at once, and keep them
+// without a word.
+func (app *App) RefusePeers() { app.refusing.Store(true) }
+
 // filterPeer answers whether a peer with this id may connect; CometBFT asks for each connection, in either direction.
 func (app *App) filterPeer(id string) *abci.ResponseQuery {
+	if app.refusing.Load() {
+		return &abci.ResponseQuery{Code: 1, Log: "the node is stopping"}
+	}
 	if peers := app.peers.Load(); peers != nil && (*peers)[id] {
 		return &abci.ResponseQuery{}
 	}

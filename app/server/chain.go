@@ -288,6 +288,7 @@ func (ch *chain) stop(ctx context.Context) error {
 	}
 	ch.group.Wait()
 	if ch.node != nil && ch.node.IsRunning() {
+		ch.app.RefusePeers()
 		errs = append(errs, ch.node.Stop())
 		ch.node.Wait()
 	}
