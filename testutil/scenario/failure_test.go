@@ -3,8 +3,10 @@ package scenario_test
 import (
 	"testing"
 
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
+	"github.com/phrd/phrd/x/audit"
 )
 
 // Four hospitals, of which three make blocks and three hold enough shares.
@@ -48,6 +50,27 @@ func TestHospitalsFail(t *testing.T) {
 			"proposed", "endorsed", "approved", "released", "opened")
 	})
 
+	t.Run("a byte of a copy is flipped: nobody reads it, and the copy comes anew", func(t *testing.T) {
+		net := net.In(t)
+		holder, reader := net.Copying(scan)[0], net.Without(scan)
+		unlock := reader.Propose(scan, scenario.Treatment)
+		clinic.In(t).Endorse(unlock)
+		alice.In(t).Approve(unlock)
+		leaf := clinic.In(t).Leaves(scan)[0]
+		block := clinic.In(t).Block(scan, leaf)
+		holder.Stop()
+		holder.FlipBytes(block)
+		holder.Start()
+		reader.Opens(scan)
+		net.Tells(lossOf(holder, scan, 2))
+		clinic.In(t).HasCopies(scan, 3)
+		holder.Stop()
+		if !holder.Holds(block) {
+			t.Errorf("%s has not fetched the block anew", holder.Name())
+		}
+		holder.Start()
+	})
+
 	t.Run("a hospital restarts while it copies: the copies come", func(t *testing.T) {
 		net := net.In(t)
 		clinic := clinic.In(t)
@@ -68,4 +91,11 @@ func TestHospitalsFail(t *testing.T) {
 		})
 		clinic.HasCopies(v, 0)
 	})
+}
+
+// lossOf is the entry of a hospital that has lost its copy of a version.
+func lossOf(h *scenario.Hospital, v scenario.Version, held uint64) *auditv1.Entry {
+	e := target(about(entryOf(h.Node(), "node", audit.KindCopyLost), v, scenario.Unlock{}), v.Object.String())
+	e.Count = held
+	return e
 }

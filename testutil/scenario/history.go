@@ -17,6 +17,17 @@ import (
 // hospitals' nodes do by themselves, in an order of their own, is left out: copies and shares. Reads that follow each other count once.
 func (n *Network) History(v Version, want ...string) {
 	n.t.Helper()
+	n.tells(v, want, func(got []string) bool { return slices.Equal(got, want) })
+}
+
+// EndsWith is History of the last words alone.
+func (n *Network) EndsWith(v Version, want ...string) {
+	n.t.Helper()
+	n.tells(v, want, func(got []string) bool { return len(got) >= len(want) && slices.Equal(got[len(got)-len(want):], want) })
+}
+
+func (n *Network) tells(v Version, want []string, right func([]string) bool) {
+	n.t.Helper()
 	ctx, cancel := step(n.t)
 	defer cancel()
 	auditor := n.Hospital(names[0]).Auditor()
@@ -26,7 +37,7 @@ func (n *Network) History(v Version, want ...string) {
 		if err != nil {
 			n.t.Fatalf("log of %s: %v", v.Name, err)
 		}
-		if got = told(entries, v); slices.Equal(got, want) {
+		if got = told(entries, v); right(got) {
 			return
 		}
 		select {

@@ -9,6 +9,7 @@ import (
 	rpc "github.com/cometbft/cometbft/rpc/client/http"
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/app/home"
 )
@@ -114,13 +115,7 @@ func decode(tx, data []byte) ([]Operation, error) {
 // MessageOf is what the clerk's program told the chain of a version.
 func (n *Network) MessageOf(v Version) *recordsv1.NewVersion {
 	n.t.Helper()
-	ctx, cancel := step(n.t)
-	defer cancel()
-	operations, err := n.hospitals[0].operations(ctx, n.Height())
-	if err != nil {
-		n.t.Fatalf("read the blocks: %v", err)
-	}
-	for _, o := range operations {
+	for _, o := range n.operations() {
 		m, ok := o.Message.(*recordsv1.MsgStoreVersions)
 		if !ok {
 			continue
@@ -133,4 +128,30 @@ func (n *Network) MessageOf(v Version) *recordsv1.NewVersion {
 	}
 	n.t.Fatalf("no block has version %s", v.Ref)
 	return nil
+}
+
+// ProposalOf is the message with which an unlock was proposed.
+func (n *Network) ProposalOf(u Unlock) *accessv1.MsgProposeUnlock {
+	n.t.Helper()
+	for _, o := range n.operations() {
+		m, ok := o.Message.(*accessv1.MsgProposeUnlock)
+		answer, also := o.Answer.(*accessv1.MsgProposeUnlockResponse)
+		if ok && also && answer.GetUnlock() == u.ID {
+			return m
+		}
+	}
+	n.t.Fatalf("no block has the proposal of unlock %s", u.ID)
+	return nil
+}
+
+// operations are all up to now.
+func (n *Network) operations() []Operation {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	operations, err := n.hospitals[0].operations(ctx, n.Height())
+	if err != nil {
+		n.t.Fatalf("read the blocks: %v", err)
+	}
+	return operations
 }

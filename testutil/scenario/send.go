@@ -77,20 +77,50 @@ func (p Person) broadcast(ctx context.Context, message proto.Message) (string, e
 }
 
 func (p Person) tryBroadcast(ctx context.Context, message proto.Message) (string, error) {
+	tx, err := p.sign(ctx, ChainID, message)
+	if err != nil {
+		return "", err
+	}
+	return p.handIn(ctx, tx, message)
+}
+
+// sign signs a message for the account's next transaction on a chain.
+func (p Person) sign(ctx context.Context, chain string, message proto.Message) ([]byte, error) {
 	info, err := authv1.NewQueryClient(p.client).AccountInfo(ctx, &authv1.QueryAccountInfoRequest{Address: p.Address()})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	account := wallet.Account{ChainID: ChainID, Number: info.GetInfo().GetAccountNumber(), Sequence: info.GetInfo().GetSequence()}
-	tx, err := p.key.SignDirect(account, sendGas, message)
-	if err != nil {
-		return "", err
-	}
+	account := wallet.Account{ChainID: chain, Number: info.GetInfo().GetAccountNumber(), Sequence: info.GetInfo().GetSequence()}
+	return p.key.SignDirect(account, sendGas, message)
+}
+
+// handIn gives a transaction to the person's gateway, and returns its hash.
+func (p Person) handIn(ctx context.Context, tx []byte, message proto.Message) (string, error) {
 	answer, err := txv1.NewServiceClient(p.client).BroadcastTx(ctx, &txv1.BroadcastTxRequest{TxBytes: tx, Mode: txv1.BroadcastMode_BROADCAST_MODE_SYNC})
 	if err != nil {
 		return "", err
 	}
 	return answer.GetTxResponse().GetTxhash(), failure(message, answer.GetTxResponse())
+}
+
+// Sign signs a message for the account's next transaction on a chain.
+func (p Person) Sign(chain string, message proto.Message) []byte {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
+	tx, err := p.sign(ctx, chain, message)
+	if err != nil {
+		p.t.Fatalf("sign: %v", err)
+	}
+	return tx
+}
+
+// Broadcast hands in a transaction, whoever signed it, and returns its hash. The message is the one in it.
+func (p Person) Broadcast(tx []byte, message proto.Message) (string, error) {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
+	return p.handIn(ctx, tx, message)
 }
 
 // failure is the error of a transaction that failed.

@@ -57,7 +57,11 @@ func TestUnlockIsForTheRequesterAlone(t *testing.T) {
 		p.CannotOpenWith(unlock, scan, phr.ErrSession)
 		p.CannotRead(scan, unlock)
 	}
+	const refusal = "opened: refused_by_gateway"
+	opened := []string{"stored", "proposed", "endorsed", "approved", "released", "opened", refusal, refusal, refusal, refusal}
+	net.History(scan, opened...)
 	er.Clinician().Reads(scan, unlock)
+	net.History(scan, append(opened, "opened")...)
 }
 
 func TestDeniedStaysDenied(t *testing.T) {
@@ -101,6 +105,7 @@ func TestWithdrawnOpensNoMore(t *testing.T) {
 	er.Clinician().CannotRead(scan, unlock)
 	net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED)
 	alice.CannotWithdraw(unlock, access.ReasonWithdrawn)
+	net.History(scan, "stored", "proposed", "endorsed", "approved", "released", "opened", "withdrawn", "opened: refused_by_gateway", "withdrawn: withdrawn")
 
 	// Its requester closes an unlock so; the seed goes with it.
 	closed := er.Propose(scan, scenario.Treatment)
@@ -108,6 +113,8 @@ func TestWithdrawnOpensNoMore(t *testing.T) {
 	er.CannotOpen(scan, phr.ErrSession)
 	net.Stands(closed, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN)
 	clinic.Officer().CannotEndorse(closed, access.ReasonWithdrawn)
+	net.History(scan, "stored", "proposed", "endorsed", "approved", "released", "opened", "withdrawn", "opened: refused_by_gateway", "withdrawn: withdrawn",
+		"proposed", "withdrawn", "endorsed: withdrawn")
 }
 
 func TestWithdrawalInTheBlockOfTheApprovalWins(t *testing.T) {
@@ -125,6 +132,7 @@ func TestWithdrawalInTheBlockOfTheApprovalWins(t *testing.T) {
 		er.CannotOpen(scan, phr.ErrEnded)
 		net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN)
 		net.HasNoShares(unlock)
+		net.EndsWith(scan, "proposed", "endorsed", "approved", "withdrawn")
 		return
 	}
 	t.Fatal("approval and withdrawal never came into one block")

@@ -1,0 +1,74 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// Block is a block of a version, as the custodian's clerk reads it.
+func (h *Hospital) Block(v Version, c lock.CID) []byte {
+	h.t.Helper()
+	clerk := h.Clerk()
+	ctx, cancel := clerk.step()
+	defer cancel()
+	block, err := blocks{clerk, v}.Get(ctx, c)
+	if err != nil {
+		h.t.Fatalf("block %s: %v", c, err)
+	}
+	return block
+}
+
+// FlipBytes changes one byte of every place on the hospital's disk that holds a block. The hospital must be stopped.
+func (h *Hospital) FlipBytes(block []byte) {
+	h.t.Helper()
+	found := 0
+	err := h.places(block, func(path string, at int64) error {
+		found++
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		middle := len(block) / 2
+		_, err = f.WriteAt([]byte{block[middle] ^ 1}, at+int64(middle))
+		return errors.Join(err, f.Close())
+	})
+	if err != nil || found == 0 {
+		h.t.Fatalf("flip a byte of %s: found in %d places: %v", h.name, found, err)
+	}
+}
+
+// Holds tells whether the hospital's disk holds a block. The hospital must be stopped.
+func (h *Hospital) Holds(block []byte) bool {
+	h.t.Helper()
+	found := false
+	err := h.places(block, func(string, int64) error {
+		found = true
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("read the disk of %s: %v", h.name, err)
+	}
+	return found
+}
+
+// places finds the files of the block store that hold a block, and where.
+func (h *hospital) places(block []byte, found func(path string, at int64) error) error {
+	return filepath.WalkDir(h.home.Blobs(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if at := bytes.Index(content, block); at >= 0 {
+			return found(path, int64(at))
+		}
+		return nil
+	})
+}
