@@ -100,12 +100,15 @@ func TestWithdrawnOpensNoMore(t *testing.T) {
 	clinic.Endorse(unlock)
 	alice.Approve(unlock)
 	er.Opens(scan)
+	told := []string{"stored", "proposed", "endorsed", "approved", "released", "opened"}
+	net.History(scan, told...)
 	alice.Withdraw(unlock)
 	er.CannotOpen(scan, phr.ErrEnded)
 	er.Clinician().CannotRead(scan, unlock)
 	net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED)
+	told = append(told, "withdrawn", "opened: refused_by_gateway")
+	net.History(scan, told...)
 	alice.CannotWithdraw(unlock, access.ReasonWithdrawn)
-	net.History(scan, "stored", "proposed", "endorsed", "approved", "released", "opened", "withdrawn", "opened: refused_by_gateway", "withdrawn: withdrawn")
 
 	// Its requester closes an unlock so; the seed goes with it.
 	closed := er.Propose(scan, scenario.Treatment)
@@ -113,8 +116,7 @@ func TestWithdrawnOpensNoMore(t *testing.T) {
 	er.CannotOpen(scan, phr.ErrSession)
 	net.Stands(closed, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN)
 	clinic.Officer().CannotEndorse(closed, access.ReasonWithdrawn)
-	net.History(scan, "stored", "proposed", "endorsed", "approved", "released", "opened", "withdrawn", "opened: refused_by_gateway", "withdrawn: withdrawn",
-		"proposed", "withdrawn", "endorsed: withdrawn")
+	net.History(scan, append(told, "withdrawn: withdrawn", "proposed", "withdrawn", "endorsed: withdrawn")...)
 }
 
 func TestWithdrawalInTheBlockOfTheApprovalWins(t *testing.T) {
@@ -150,6 +152,7 @@ func TestUnlockEndsWithItsTime(t *testing.T) {
 	clinic.Endorse(released)
 	alice.Approve(released)
 	doctor.Opens(opened)
+	net.History(opened, "stored", "proposed", "endorsed", "approved", "released", "opened")
 
 	// Nobody signs anything: time alone ends it.
 	net.Stands(proposed, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED)
