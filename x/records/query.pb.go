@@ -909,7 +909,7 @@ type QueryClient interface {
 	Patient(ctx context.Context, in *QueryPatientRequest, opts ...grpc.CallOption) (*QueryPatientResponse, error)
 	// PatientByAddress returns the patient of a wallet account. Callers: the patient.
 	PatientByAddress(ctx context.Context, in *QueryPatientByAddressRequest, opts ...grpc.CallOption) (*QueryPatientByAddressResponse, error)
-	// Record returns a record. Callers: the owner, the custodian's staff, parties of an unlock of it, nodes, auditors.
+	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors.
 	Record(ctx context.Context, in *QueryRecordRequest, opts ...grpc.CallOption) (*QueryRecordResponse, error)
 	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors.
 	Records(ctx context.Context, in *QueryRecordsRequest, opts ...grpc.CallOption) (*QueryRecordsResponse, error)
@@ -1009,7 +1009,7 @@ type QueryServer interface {
 	Patient(context.Context, *QueryPatientRequest) (*QueryPatientResponse, error)
 	// PatientByAddress returns the patient of a wallet account. Callers: the patient.
 	PatientByAddress(context.Context, *QueryPatientByAddressRequest) (*QueryPatientByAddressResponse, error)
-	// Record returns a record. Callers: the owner, the custodian's staff, parties of an unlock of it, nodes, auditors.
+	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors.
 	Record(context.Context, *QueryRecordRequest) (*QueryRecordResponse, error)
 	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors.
 	Records(context.Context, *QueryRecordsRequest) (*QueryRecordsResponse, error)

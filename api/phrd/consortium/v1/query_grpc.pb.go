@@ -49,7 +49,7 @@ type QueryClient interface {
 	StorageNodes(ctx context.Context, in *QueryStorageNodesRequest, opts ...grpc.CallOption) (*QueryStorageNodesResponse, error)
 	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors.
 	Staff(ctx context.Context, in *QueryStaffRequest, opts ...grpc.CallOption) (*QueryStaffResponse, error)
-	// Principal says who an account is. Callers: the account itself; staff and nodes for other staff and nodes; a patient's number only to the patient.
+	// Principal says who an account is. Callers: the account itself; everybody logged in for staff and nodes; a patient's number only to the patient.
 	Principal(ctx context.Context, in *QueryPrincipalRequest, opts ...grpc.CallOption) (*QueryPrincipalResponse, error)
 	// Invitation returns one invitation by its key in hex. Callers: staff of the hospital that made it.
 	Invitation(ctx context.Context, in *QueryInvitationRequest, opts ...grpc.CallOption) (*QueryInvitationResponse, error)
@@ -185,7 +185,7 @@ type QueryServer interface {
 	StorageNodes(context.Context, *QueryStorageNodesRequest) (*QueryStorageNodesResponse, error)
 	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors.
 	Staff(context.Context, *QueryStaffRequest) (*QueryStaffResponse, error)
-	// Principal says who an account is. Callers: the account itself; staff and nodes for other staff and nodes; a patient's number only to the patient.
+	// Principal says who an account is. Callers: the account itself; everybody logged in for staff and nodes; a patient's number only to the patient.
 	Principal(context.Context, *QueryPrincipalRequest) (*QueryPrincipalResponse, error)
 	// Invitation returns one invitation by its key in hex. Callers: staff of the hospital that made it.
 	Invitation(context.Context, *QueryInvitationRequest) (*QueryInvitationResponse, error)

@@ -1,4 +1,4 @@
-package app_test
+package scenario_test
 
 import (
 	"context"

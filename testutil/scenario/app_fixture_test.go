@@ -1,5 +1,5 @@
-// The tests of this folder and of home/ stand in one package: linking the whole chain costs a minute of CPU.
-package app_test
+// The tests of app, app/home and app/server stand here too: linking the whole chain costs a minute of CPU.
+package scenario_test
 
 import (
 	"encoding/json"

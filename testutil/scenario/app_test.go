@@ -1,8 +1,10 @@
-package app_test
+package scenario_test
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -13,7 +15,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
+	"github.com/phrd/phrd/x/records"
+	"github.com/phrd/phrd/x/storage"
 )
 
 func TestEmptyBlocksWriteNothing(t *testing.T) {
@@ -116,5 +123,40 @@ func TestOnlyMembersMayConnect(t *testing.T) {
 			t.Errorf("height %d: a stranger is admitted", c.height)
 		}
 		c.block()
+	}
+}
+
+// What a module can't start from is refused with the module's own error, before anything is written.
+func TestBrokenGenesisIsRefused(t *testing.T) {
+	_, network := newNetwork(t, 1)
+	var file struct {
+		AppState map[string]json.RawMessage `json:"app_state"`
+	}
+	if err := json.Unmarshal(network.Genesis, &file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.ValidateGenesis(file.AppState); err != nil {
+		t.Fatalf("as assembled: %v", err)
+	}
+	for _, test := range []struct {
+		module, state string
+		want          error
+	}{
+		{audit.ModuleName, `{"entries":[{"sequence":"2"}]}`, audit.ErrInvalidGenesis},
+		{consortium.ModuleName, `{}`, consortium.ErrInvalidParams},
+		{custody.ModuleName, `{}`, custody.ErrInvalidParams},
+		{storage.ModuleName, `{}`, storage.ErrInvalidParams},
+		{records.ModuleName, `{}`, records.ErrInvalidParams},
+		{access.ModuleName, `{}`, access.ErrInvalidParams},
+	} {
+		state := maps.Clone(file.AppState)
+		state[test.module] = json.RawMessage(test.state)
+		if _, err := app.ValidateGenesis(state); !errors.Is(err, test.want) {
+			t.Errorf("%s from %s: got %v, want %v", test.module, test.state, err, test.want)
+		}
+		state[test.module] = json.RawMessage(`{"unknown":1}`)
+		if _, err := app.ValidateGenesis(state); err == nil || !strings.Contains(err.Error(), "read "+test.module+" genesis") {
+			t.Errorf("%s with a field that does not exist: %v", test.module, err)
+		}
 	}
 }
