@@ -4,6 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // loop calls a round at the start, after each block, and after the pause that the last
@@ -47,7 +50,8 @@ type reporter struct {
 }
 
 // changed logs an error that is not the one before it, and that the trouble is over. What
-// fails because ctx has ended is no trouble.
+// fails because ctx has ended is no trouble, and what waits for the node itself, as at each
+// start, is no warning.
 func (r *reporter) changed(ctx context.Context, what string, err error) {
 	text := ""
 	if err != nil {
@@ -56,9 +60,12 @@ func (r *reporter) changed(ctx context.Context, what string, err error) {
 	if ctx.Err() != nil || text == r.last {
 		return
 	}
-	if r.last = text; err != nil {
-		r.log.Warn(what, "reason", err)
-	} else {
+	switch r.last = text; {
+	case err == nil:
 		r.log.Info("no longer: " + what)
+	case status.Code(err) == codes.Unavailable:
+		r.log.Info(what+" yet", "reason", err)
+	default:
+		r.log.Warn(what, "reason", err)
 	}
 }
