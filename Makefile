@@ -57,6 +57,11 @@ keepers: ## part of test: the modules of the chain
 scenario: ## part of test: stories on a network in one process, and the attacker
 	@packages=$$(scripts/packages scenario) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
 
+.PHONY: drill-marker
+drill-marker: ## look for plaintext on the disks of a network that encrypts, and of one that does not
+	go test -count=1 -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
+	go test -count=1 -tags phrd_in_clear -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
+
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
 	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test -count=1 $(TESTFLAGS) $$packages

@@ -1,8 +1,6 @@
 package seal
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -19,14 +17,6 @@ var ErrCiphertext = errors.New("block does not match its entry")
 
 // zeroNonce is the nonce of every key that seals one message.
 var zeroNonce [12]byte
-
-func newGCM(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
-}
 
 // sealOnce seals plain in its own memory under a key that seals no other message.
 // The capacity of plain must leave room for the tag.
