@@ -63,6 +63,7 @@ type assembledNetwork struct {
 
 // A hospital alone goes the whole way: home, network, server, status, stop.
 func TestOneHospital(t *testing.T) {
+	t.Parallel()
 	p := newOperator(t)
 	offset, err := freeOffset()
 	require.NoError(t, err)
@@ -276,6 +277,7 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestInitRefuses(t *testing.T) {
+	t.Parallel()
 	p := newOperator(t)
 	p.fails(t, 2, "--hospital is missing", "init", "--site", "Vienna", "--time-zone", "Europe/Vienna", "--host", "phrd.example.org")
 	p.fails(t, 2, "--host is missing", "init", "--hospital", "H", "--site", "Vienna", "--time-zone", "Europe/Vienna")
@@ -288,6 +290,7 @@ func TestInitRefuses(t *testing.T) {
 }
 
 func TestAssembleRefuses(t *testing.T) {
+	t.Parallel()
 	p := newOperator(t)
 	p.does(t, nil, initArguments("Hospital", 0)...)
 	member := filepath.Join(p.home, "member.json")
@@ -305,6 +308,7 @@ func TestAssembleRefuses(t *testing.T) {
 }
 
 func TestAccountKeys(t *testing.T) {
+	t.Parallel()
 	p := newOperator(t)
 	var added, shown, imported struct {
 		Name    string `json:"name"`
@@ -377,6 +381,7 @@ func TestNetworkOnThisMachine(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
+	t.Parallel()
 	p := newOperator(t)
 	var version struct {
 		Version string `json:"version"`

@@ -526,6 +526,7 @@ func interrupt(t *testing.T, cmd *exec.Cmd, holds func() bool) {
 
 // Every command explains itself, with an example.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	if program == "" {
 		t.Skip("PHRD_BINARY does not name the program; make e2e does")
 	}
