@@ -38,6 +38,9 @@ type NewVersion struct {
 	Record lock.ID
 	// Patient is the number of the patient who owns a new record; empty for a record that the clerk's hospital owns.
 	Patient string
+	// NewRecord is the id of a new record, which no other has; the zero value draws one. Who keeps the id before a store that may
+	// be cut can ask afterwards what became of it, and never stores twice.
+	NewRecord lock.ID
 	// Class of a new record.
 	Class recordsv1.Class
 
@@ -175,11 +178,14 @@ func (c *Client) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 	}
 	t := seal.Terms{Lock: lock.LockBoth, Record: v.Record, Version: 1, Custodian: who.Hospital}
 	class, patient := v.Class, v.Patient
-	if v.Record == (lock.ID{}) {
+	switch {
+	case v.Record == (lock.ID{}) && v.NewRecord != (lock.ID{}):
+		t.Record = v.NewRecord
+	case v.Record == (lock.ID{}):
 		if t.Record, err = newID(); err != nil {
 			return t, 0, err
 		}
-	} else {
+	default:
 		record, err := c.Record(ctx, v.Record)
 		if err != nil {
 			return t, 0, err

@@ -26,6 +26,15 @@ func (r Ref) String() string { return r.Record.String() + "/" + strconv.FormatUi
 // MarshalText implements encoding.TextMarshaler.
 func (r Ref) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
+// UnmarshalText implements encoding.TextUnmarshaler and reads what ParseRef reads.
+func (r *Ref) UnmarshalText(text []byte) error {
+	parsed, err := ParseRef(string(text))
+	if err == nil {
+		*r = parsed
+	}
+	return err
+}
+
 // Compare orders refs as proposals have them: by the bytes of the record, then by version.
 func (r Ref) Compare(other Ref) int {
 	return cmp.Or(bytes.Compare(r.Record[:], other.Record[:]), cmp.Compare(r.Version, other.Version))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/server"
+	"github.com/phrd/phrd/inbox"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/seal"
@@ -49,7 +50,7 @@ func exitCode(err error) int {
 	case errors.As(err, &refused), errors.Is(err, phr.ErrEnded), errors.Is(err, phr.ErrForbidden):
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
-		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady):
+		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe):
 		return exitNotYet
 	}
 	return exitFailed
@@ -74,6 +75,9 @@ func hint(err error) string {
 		{phr.ErrInvitation, "copy the whole line that `phrd patient invite` printed"},
 		{phr.ErrDisagree, "do not approve; tell both hospitals"},
 		{phr.ErrNotCopied, "the record is stored; copying goes on by itself, see `phrd record show`"},
+		{errNotSafe, "the queue says why: `phrd watch DIR --list`"},
+		{inbox.ErrInUse, "`phrd watch` runs already for this folder and this home"},
+		{inbox.ErrPatients, "each line is \"local id,patient number\"; the number is the one that `phrd patient show` prints"},
 		{seal.ErrSize, "the file changed while it was read; nothing was stored"},
 		{keys.ErrLoose, "only you may read it: chmod 600, and 700 for folders"},
 		{keys.ErrMissing, "this home has no keys; is --home right?"},

@@ -74,6 +74,11 @@ var Rules = []Rule{
 		Why: "outsiders import phr without the chain's code",
 	},
 	{
+		From: []string{"./inbox/..."},
+		Only: []string{"./inbox/...", "./phr", "./api/...", "./lock/..."}, Never: join(chain, ipfs),
+		Why: "a watched folder needs nothing that a developer outside does not have",
+	},
+	{
 		From: []string{"./blob/..."},
 		Only: []string{"./blob/...", "./seal/...", "./lock/..."}, Never: chain, Deep: true,
 		Why: "a store of bytes knows no chain",
