@@ -75,7 +75,7 @@ var Rules = []Rule{
 	},
 	{
 		From: []string{"./inbox/..."},
-		Only: []string{"./inbox/...", "./phr", "./api/...", "./lock/..."}, Never: join(chain, ipfs),
+		Only: []string{"./inbox/...", "./phr/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
 		Why: "a watched folder needs nothing that a developer outside does not have",
 	},
 	{
