@@ -128,3 +128,12 @@ type ColdReader interface {
 	// Cold returns a Getter that asks the disk itself, so that what it returns is there.
 	Cold() Getter
 }
+
+// An UncheckedReader is a store that can read a block for somebody who hashes it anyway,
+// such as a peer that receives it.
+type UncheckedReader interface {
+	// AppendUnchecked appends the bytes of block c to b without hashing them. What damage
+	// the store can see at little cost is ErrCorrupt, as in Get; any other is left to the
+	// hash of the receiver. Errors are those of Get, and b is returned with them.
+	AppendUnchecked(ctx context.Context, c lock.CID, b []byte) ([]byte, error)
+}

@@ -12,6 +12,7 @@
 package car
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ const (
 	maxSection = cidSize + blob.MaxBlock
 	// maxVarint is the most bytes that such a length takes in its shortest form.
 	maxVarint = 3
+	// MaxPrefix is the most bytes that stand before a block.
+	MaxPrefix = maxVarint + cidSize
 )
 
 // The header is the map {"roots": [CID], "version": 1} in DAG-CBOR, of which the only part
@@ -64,7 +67,7 @@ func NewWriter(w io.Writer) (*Writer, error) {
 	if _, err := io.WriteString(w, header); err != nil {
 		return nil, err
 	}
-	return &Writer{w: w, prefix: make([]byte, 0, maxVarint+cidSize)}, nil
+	return &Writer{w: w, prefix: make([]byte, 0, MaxPrefix)}, nil
 }
 
 // Put writes a block, which the caller has hashed. Errors are lock.ErrCID, blob.ErrTooLarge
@@ -73,13 +76,57 @@ func (w *Writer) Put(c lock.CID, block []byte) error {
 	if err := blob.CheckTrusted(c, block); err != nil {
 		return err
 	}
-	w.prefix = binary.AppendUvarint(w.prefix[:0], uint64(cidSize+len(block)))
-	w.prefix = append(w.prefix, c.Bytes()...)
+	w.prefix = AppendPrefix(w.prefix[:0], c, len(block))
 	if _, err := w.w.Write(w.prefix); err != nil {
 		return err
 	}
 	_, err := w.w.Write(block)
 	return err
+}
+
+// AppendPrefix appends what stands before a block of this length in a stream: the length of
+// the section and the CID. It takes at most [MaxPrefix] bytes.
+func AppendPrefix(b []byte, c lock.CID, length int) []byte {
+	b = binary.AppendUvarint(b, uint64(cidSize+length))
+	return append(b, c[:]...)
+}
+
+// ReadPrefix reads what AppendPrefix wrote and returns the CID and the length of the block
+// that follows, from 0 to [blob.MaxBlock]. A length of 0 is none of a CAR stream: what it
+// says is agreed between the two sides. Errors are [ErrFormat], lock.ErrCID,
+// blob.ErrTooLarge, and those of the reader, io.EOF only before the first byte.
+func ReadPrefix(r *bufio.Reader) (lock.CID, int, error) {
+	length := 0
+	for i := range maxVarint + 1 {
+		b, err := r.ReadByte()
+		if i > 0 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return lock.CID{}, 0, err
+		}
+		if i == maxVarint || i > 0 && b == 0 {
+			return lock.CID{}, 0, fmt.Errorf("length is not in its shortest form: %w", ErrFormat)
+		}
+		length |= int(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			break
+		}
+	}
+	if length > maxSection {
+		return lock.CID{}, 0, fmt.Errorf("section of %d bytes, at most %d: %w: %w", length, maxSection, blob.ErrTooLarge, ErrFormat)
+	}
+	if length < cidSize {
+		return lock.CID{}, 0, fmt.Errorf("section of %d bytes, at least %d: %w", length, cidSize, ErrFormat)
+	}
+	var id lock.CID
+	if _, err := io.ReadFull(r, id[:]); errors.Is(err, io.EOF) {
+		return lock.CID{}, 0, io.ErrUnexpectedEOF
+	} else if err != nil {
+		return lock.CID{}, 0, err
+	}
+	c, err := lock.CIDFromBytes(id[:])
+	return c, length - cidSize, err
 }
 
 func varintSize(n uint64) int { return len(binary.AppendUvarint(nil, n)) }

@@ -21,9 +21,9 @@ const (
 	wantedLeaves = 16
 	// leftoverPatience is how long a fetch that fails waits for each block of its last group.
 	leftoverPatience = 200 * time.Millisecond
-	// syncedBytes is how much a fetch writes between two Syncs, which is what a crash makes
-	// it fetch again.
-	syncedBytes = 64 << 20
+	// syncedBytes is how much a fetch writes between two Syncs: what a crash makes it fetch
+	// again, and what others that fetch the object wait for until they may have it from here.
+	syncedBytes = 16 << 20
 )
 
 // Fetch copies an object into the store from peers that hold it and returns when every
@@ -92,7 +92,7 @@ func (f *fetcher) object(ctx context.Context, root lock.CID, peers []peer.AddrIn
 	if err != nil {
 		return err
 	}
-	err = f.leaves(ctx, tree.Leaves)
+	err = f.leaves(ctx, root, tree.Leaves)
 	if err == nil {
 		return f.batch.Sync(ctx)
 	}
@@ -171,33 +171,45 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 	return got, err
 }
 
-// leaves fetches the leaves that the store lacks and puts them.
-func (f *fetcher) leaves(ctx context.Context, leaves []blob.Leaf) error {
-	sizes := map[lock.CID]uint64{}
-	var wanted []lock.CID
-	for _, l := range leaves {
+// leaves fetches the leaves that the store lacks and puts them: over streams, and by bitswap
+// what none of the peers has sent that way.
+func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf) error {
+	lacking := make([]bool, len(leaves))
+	byCID := map[lock.CID]blob.Leaf{}
+	for i, l := range leaves {
 		has, err := f.node.store.Has(ctx, l.CID)
 		if err != nil {
 			return err
 		}
-		if !has {
-			sizes[l.CID] = l.Size
-			wanted = append(wanted, l.CID)
+		if lacking[i] = !has; !has {
+			byCID[l.CID] = l
 		}
 	}
-	return f.receive(ctx, wanted, func(c lock.CID, block []byte) error {
-		if uint64(len(block)) != sizes[c] {
-			return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", c, len(block), sizes[c], blob.ErrShape)
-		}
-		if err := f.batch.PutTrusted(c, block); err != nil {
-			return err
-		}
-		if f.unsaved += uint64(len(block)); f.unsaved < syncedBytes {
-			return nil
-		}
-		f.unsaved = 0
-		return f.batch.Sync(ctx)
-	})
+	if len(byCID) == 0 {
+		return nil
+	}
+	take := func(l blob.Leaf, block []byte) error { return f.put(ctx, l, block) }
+	left, err := f.stream(ctx, root, leaves, lacking, take)
+	if err != nil {
+		return err
+	}
+	return f.receive(ctx, left, func(c lock.CID, block []byte) error { return take(byCID[c], block) })
+}
+
+// put puts a leaf that was hashed. Now and then it makes all durable, so that a crash costs
+// little, and that others may fetch from here what this node has already.
+func (f *fetcher) put(ctx context.Context, l blob.Leaf, block []byte) error {
+	if uint64(len(block)) != l.Size {
+		return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", l.CID, len(block), l.Size, blob.ErrShape)
+	}
+	if err := f.batch.PutTrusted(l.CID, block); err != nil {
+		return err
+	}
+	if f.unsaved += uint64(len(block)); f.unsaved < syncedBytes {
+		return nil
+	}
+	f.unsaved = 0
+	return f.batch.Sync(ctx)
 }
 
 // receive asks peers for blocks, a group at a time, and hands over each as it comes.
@@ -272,6 +284,10 @@ func (f *fetcher) drain(ctx context.Context, group []lock.CID, from <-chan block
 				continue
 			}
 			delete(open, c)
+			f.node.traffic.fetched.Add(uint64(len(block.RawData())))
+			if err := f.node.fetchRate.WaitN(ctx, min(len(block.RawData()), blob.MaxBlock)); err != nil {
+				return err
+			}
 			if err := take(c, block.RawData()); err != nil {
 				return err
 			}
@@ -291,7 +307,7 @@ func (f *fetcher) connect(ctx context.Context) error {
 	if f.session != nil {
 		return nil
 	}
-	others := slices.DeleteFunc(slices.Clone(f.peers), func(p peer.AddrInfo) bool { return p.ID == f.node.PeerID() })
+	others := f.others()
 	results := make(chan error, len(others))
 	for _, info := range others {
 		go func() { results <- f.node.Connect(ctx, info) }()

@@ -1,7 +1,8 @@
 // Package ipfs copies blocks between the stores of hospitals, as a private IPFS node.
 //
-// The node speaks bitswap over libp2p: TCP and TLS 1.3 only, no relay, no DHT, no address
-// discovery. A peer is admitted by its peer ID, which its key proves in the handshake, and
+// The node speaks libp2p: TCP and TLS 1.3 only, no relay, no DHT, no address discovery. The
+// leaves of whole objects travel over a stream of our own, from several peers at once; single
+// blocks, and all that a peer without that protocol asks or is asked for, by bitswap. A peer is admitted by its peer ID, which its key proves in the handshake, and
 // only while it stands on the list that [Node.SetAllowed] was given last; everybody else
 // is refused before a single block is named. Blocks are served from a [blob.Store] and
 // fetched into it; nothing but a store's own contract decides what is durable.
@@ -24,6 +25,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
 	"github.com/phrd/phrd/blob"
+	"golang.org/x/time/rate"
 )
 
 var (
@@ -53,6 +55,9 @@ type Config struct {
 	// Patience is how long a fetch waits for the next block before it gives up with
 	// ErrUnavailable; DefaultPatience if 0.
 	Patience time.Duration
+	// SendRate and FetchRate bound the bytes of blocks a second that are sent to, and
+	// fetched from, all peers together; no bound if 0, else at least MinRate.
+	SendRate, FetchRate int
 }
 
 // Node is a running IPFS node. All its methods may be called at the same time.
@@ -64,6 +69,10 @@ type Node struct {
 	patience time.Duration
 	cancel   context.CancelFunc
 	contacts contacts
+	asking   asking
+	traffic  traffic
+	// sendRate and fetchRate bound what is moved.
+	sendRate, fetchRate *rate.Limiter
 }
 
 // New starts a node. It listens and serves until Close, or until ctx ends.
@@ -80,6 +89,14 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	}
 	if config.Patience == 0 {
 		config.Patience = DefaultPatience
+	}
+	sendRate, err := newRate("send", config.SendRate)
+	if err != nil {
+		return nil, err
+	}
+	fetchRate, err := newRate("fetch", config.FetchRate)
+	if err != nil {
+		return nil, err
 	}
 	g := newGate()
 	addresses := libp2p.ListenAddrStrings(config.Listen...)
@@ -102,10 +119,14 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	}
 	g.attach(h)
 	ctx, cancel := context.WithCancel(ctx)
-	n := &Node{store: config.Store, host: h, gate: g, patience: config.Patience, cancel: cancel}
-	n.SetAllowed(config.Allowed)
+	n := &Node{
+		store: config.Store, host: h, gate: g, patience: config.Patience, cancel: cancel,
+		sendRate: sendRate, fetchRate: fetchRate,
+	}
 	// Without a provider finder bitswap asks connected peers and nobody else.
-	n.exchange = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), nil, served{config.Store})
+	n.exchange = bitswap.New(ctx, bsnet.NewFromIpfsHost(h), nil, served{n})
+	h.SetStreamHandler(objectProtocol, newServer(ctx, n).handle)
+	n.SetAllowed(config.Allowed)
 	return n, nil
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// served shows a store to bitswap, which only reads it.
-type served struct{ store blob.Store }
+// served shows the store of a node to bitswap, which only reads it.
+type served struct{ node *Node }
 
 var _ blockstore.Blockstore = served{}
 
@@ -43,7 +43,7 @@ func (s served) Has(ctx context.Context, c cid.Cid) (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // a foreign form is a block that we lack
 	}
-	return s.store.Has(ctx, id)
+	return s.node.store.Has(ctx, id)
 }
 
 func (s served) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
@@ -51,10 +51,14 @@ func (s served) Get(ctx context.Context, c cid.Cid) (blocks.Block, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := s.store.Get(ctx, id)
+	block, err := s.node.store.Get(ctx, id)
 	if err != nil {
 		return nil, missing(c, err)
 	}
+	if err := s.node.sendRate.WaitN(ctx, len(block)); err != nil {
+		return nil, err
+	}
+	s.node.traffic.sent.Add(uint64(len(block)))
 	return blocks.NewBlockWithCid(block, c)
 }
 
@@ -63,7 +67,7 @@ func (s served) GetSize(ctx context.Context, c cid.Cid) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	size, err := s.store.Size(ctx, id)
+	size, err := s.node.store.Size(ctx, id)
 	if err != nil {
 		return 0, missing(c, err)
 	}

@@ -25,7 +25,8 @@
 //
 // The index is written without fsync. When it is missing, damaged or behind, [Open]
 // reads the packs from where it ends. A torn end of a pack is cut off. A damaged record
-// in the middle is reported and skipped, and every read hashes what it read.
+// in the middle is reported and skipped, and every read hashes what it read, save that of
+// [Store.AppendUnchecked], which compares the CRC32C.
 //
 // # Erasing
 //
@@ -129,8 +130,9 @@ type Store struct {
 }
 
 var (
-	_ blob.Store      = (*Store)(nil)
-	_ blob.ColdReader = (*Store)(nil)
+	_ blob.Store           = (*Store)(nil)
+	_ blob.ColdReader      = (*Store)(nil)
+	_ blob.UncheckedReader = (*Store)(nil)
 )
 
 // Open opens the store in folder dir and creates it when there is none. It brings the

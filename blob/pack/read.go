@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
@@ -14,7 +16,16 @@ import (
 
 // Get implements [blob.Getter].
 func (s *Store) Get(ctx context.Context, c lock.CID) ([]byte, error) {
-	return s.read(ctx, c, false)
+	return s.read(ctx, c, func(p place) ([]byte, error) { return s.readPlace(c, p, false) })
+}
+
+// AppendUnchecked implements [blob.UncheckedReader]. It compares the CRC32C of the record.
+func (s *Store) AppendUnchecked(ctx context.Context, c lock.CID, b []byte) ([]byte, error) {
+	longer, err := s.read(ctx, c, func(p place) ([]byte, error) { return s.appendPlace(b, c, p) })
+	if err != nil {
+		return b, err
+	}
+	return longer, nil
 }
 
 // Cold implements [blob.ColdReader]: each read first drops the record from the memory of
@@ -24,10 +35,11 @@ func (s *Store) Cold() blob.Getter { return cold{s} }
 type cold struct{ store *Store }
 
 func (c cold) Get(ctx context.Context, id lock.CID) ([]byte, error) {
-	return c.store.read(ctx, id, true)
+	return c.store.read(ctx, id, func(p place) ([]byte, error) { return c.store.readPlace(id, p, true) })
 }
 
-func (s *Store) read(ctx context.Context, c lock.CID, cold bool) ([]byte, error) {
+// read finds a sound place of a block and lets from read it there.
+func (s *Store) read(ctx context.Context, c lock.CID, from func(place) ([]byte, error)) ([]byte, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -51,7 +63,7 @@ func (s *Store) read(ctx context.Context, c lock.CID, cold bool) ([]byte, error)
 			return nil, fmt.Errorf("block %s: %w", c, blob.ErrCorrupt) // a failed store can't note it
 		}
 		last = places[0]
-		block, err := s.readPlace(c, last, cold)
+		block, err := from(last)
 		if err == nil {
 			return block, nil
 		}
@@ -101,6 +113,38 @@ func (s *Store) readPlace(c lock.CID, p place, cold bool) ([]byte, error) {
 		r, ok := parseRecordHeader(buffer)
 		if ok && r.cid == c && r.length == p.length && blob.Matches(c, buffer[recordHeader:]) {
 			return buffer[recordHeader:], nil
+		}
+		err = fmt.Errorf("%w: its bytes do not match", errDamaged)
+	}
+	return nil, err
+}
+
+// appendPlace reads a block behind b and compares its CRC32C, twice like readPlace.
+func (s *Store) appendPlace(b []byte, c lock.CID, p place) ([]byte, error) {
+	f, err := os.Open(s.packPath(p.pack))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: its pack is gone", errDamaged)
+	} else if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	start := len(b)
+	b = slices.Grow(b, max(recordHeader, int(p.length)))
+	for range 2 {
+		// The header is read alone, so that the block lies where it is wanted.
+		header := b[start : start+recordHeader]
+		if _, err = f.ReadAt(header, p.offset); err != nil {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+			continue
+		}
+		r, ok := parseRecordHeader(header)
+		block := b[start : start+int(p.length)]
+		if _, err = f.ReadAt(block, p.offset+recordHeader); err != nil {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+			continue
+		}
+		if ok && r.cid == c && r.length == p.length && crc32.Checksum(block, castagnoli) == r.sum {
+			return b[:start+int(p.length)], nil
 		}
 		err = fmt.Errorf("%w: its bytes do not match", errDamaged)
 	}

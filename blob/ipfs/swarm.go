@@ -1,0 +1,192 @@
+package ipfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/lock"
+)
+
+const (
+	// maxSources is how many peers a fetch asks at the same time.
+	maxSources = 8
+	// heldBlocks is how many blocks a fetch has in memory: one that each source may be
+	// sending, and those that are hashed and written.
+	heldBlocks = 2 * maxSources
+	// hashers is how many blocks are hashed at the same time.
+	hashers = 2
+)
+
+// swarm fetches the leaves of an object from several peers at once.
+type swarm struct {
+	node *Node
+	plan *plan
+	// places has one place for each source, held one for each block in memory.
+	places, held chan struct{}
+	arrived      chan arrival
+	checked      chan arrival
+	pending      atomic.Int64 // blocks between a source and the store
+}
+
+// arrival is a leaf that a source has sent.
+type arrival struct {
+	leaf   int
+	source *source
+	buffer *[bufferSize]byte
+	length int
+	right  bool // its bytes have the hash that was asked for
+}
+
+// stream fetches leaves over streams and hands over each, hashed, as it comes. What none of
+// the peers has sent is left, for those that speak bitswap only. Errors are ErrUnavailable
+// when no peer sent anything for the patience of the node, and those of take.
+func (f *fetcher) stream(ctx context.Context, root lock.CID, leaves []blob.Leaf, lacking []bool, take func(blob.Leaf, []byte) error) (left []lock.CID, err error) {
+	s := &swarm{
+		node: f.node, plan: newPlan(root, f.node.PeerID(), leaves, lacking),
+		places: make(chan struct{}, maxSources), held: make(chan struct{}, heldBlocks),
+		arrived: make(chan arrival, heldBlocks), checked: make(chan arrival, heldBlocks),
+	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for range hashers {
+		group.Go(func() { s.hash(ctx) })
+	}
+	others := f.others()
+	ended := make(chan error, len(others))
+	for _, info := range others {
+		group.Go(func() { ended <- s.use(ctx, info) })
+	}
+	return s.collect(ctx, len(others), ended, take)
+}
+
+// collect hands over what was hashed until all is there.
+func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, take func(blob.Leaf, []byte) error) ([]lock.CID, error) {
+	patience := time.NewTimer(s.node.patience)
+	defer patience.Stop()
+	look := time.NewTicker(lastPause)
+	defer look.Stop()
+	var errs []error
+	for mute := false; ; {
+		if sources == 0 && s.pending.Load() == 0 {
+			return s.plan.missing(), nil
+		}
+		select {
+		case a := <-s.checked:
+			open, err := s.settle(a, take)
+			if err != nil || open == 0 {
+				return nil, err
+			}
+			if a.right {
+				patience.Reset(s.node.patience)
+			}
+		case err := <-ended:
+			sources--
+			errs = append(errs, err)
+			mute = mute || errors.Is(err, errMute)
+		case <-look.C:
+			if mute && s.pending.Load() == 0 && s.plan.stuck() {
+				return s.plan.missing(), nil
+			}
+		case <-patience.C:
+			errs = append(errs, fmt.Errorf("%d blocks did not come, none for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable))
+			return nil, errors.Join(errs...)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// settle hands over one leaf, or drops the source of a wrong one. It returns how many leaves
+// have not come.
+func (s *swarm) settle(a arrival, take func(blob.Leaf, []byte) error) (open int, err error) {
+	defer s.pending.Add(-1)
+	defer s.giveBack(a)
+	leaf := s.plan.leaves[a.leaf].Leaf
+	if !a.right {
+		a.source.drop(fmt.Errorf("other bytes for %s: %w", leaf.CID, errWrong))
+		return s.plan.reopen(a.leaf), nil
+	}
+	if err := take(leaf, a.buffer[:a.length]); err != nil {
+		return 0, err
+	}
+	return s.plan.finish(), nil
+}
+
+// use asks one peer for leaves as long as it has any.
+func (s *swarm) use(ctx context.Context, info peer.AddrInfo) error {
+	if err := s.node.Connect(ctx, info); err != nil {
+		return err
+	}
+	s.plan.crowd(1)
+	select {
+	case s.places <- struct{}{}:
+		s.plan.crowd(-1)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.places }()
+	ctx, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	source := &source{node: s.node, peer: info.ID, plan: s.plan, swarm: s, drop: drop}
+	s.plan.join(source)
+	defer s.plan.leave(source)
+	err := source.run(ctx)
+	if cause := context.Cause(ctx); errors.Is(cause, errWrong) {
+		err = cause
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, errWrong) {
+		s.node.traffic.wrong.Add(1)
+	}
+	return fmt.Errorf("peer %s: %w", info.ID, err)
+}
+
+// hash hashes blocks until ctx ends.
+func (s *swarm) hash(ctx context.Context) {
+	for {
+		select {
+		case a := <-s.arrived:
+			a.right = blob.Matches(s.plan.leaves[a.leaf].CID, a.buffer[:a.length])
+			s.checked <- a // there is room for all that are held
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hold waits until another block may be in memory.
+func (s *swarm) hold(ctx context.Context) (*[bufferSize]byte, error) {
+	select {
+	case s.held <- struct{}{}:
+		return buffers.Get().(*[bufferSize]byte), nil //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *swarm) giveBack(a arrival) {
+	buffers.Put(a.buffer)
+	<-s.held
+}
+
+// check passes a block on to be hashed.
+func (s *swarm) check(a arrival) {
+	s.pending.Add(1)
+	s.arrived <- a // there is room for all that are held
+}
+
+// others are the peers without this node.
+func (f *fetcher) others() []peer.AddrInfo {
+	return slices.DeleteFunc(slices.Clone(f.peers), func(p peer.AddrInfo) bool { return p.ID == f.node.PeerID() })
+}
