@@ -331,17 +331,19 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	return nil
 }
 
-// sources returns from where an object is fetched: the nodes that hold it, the origin
-// before the others; after a failure anybody may have it.
+// sources returns from where an object is fetched: the origin, the nodes that hold it, and
+// those that are to hold it and fetch it as well, for each feeds the others with what it has
+// already. After a failure anybody may have it.
 func (r *Replicator) sources(placed *storagev1.PlacedObject) []peer.AddrInfo {
 	if r.tries(placed.GetObject().GetCid()) > 0 {
 		return r.config.Peers.All()
 	}
-	origin := placed.GetObject().GetOrigin()
-	nodes := []uint64{origin}
-	for _, c := range placed.GetCopies() {
-		if c.GetStatus() == storagev1.CopyStatus_COPY_STATUS_HELD && !slices.Contains(nodes, c.GetNode()) {
-			nodes = append(nodes, c.GetNode())
+	nodes := []uint64{placed.GetObject().GetOrigin()}
+	for _, status := range []storagev1.CopyStatus{storagev1.CopyStatus_COPY_STATUS_HELD, storagev1.CopyStatus_COPY_STATUS_ASSIGNED} {
+		for _, c := range placed.GetCopies() {
+			if c.GetStatus() == status && !slices.Contains(nodes, c.GetNode()) {
+				nodes = append(nodes, c.GetNode())
+			}
 		}
 	}
 	return r.config.Peers.Of(nodes...)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// wantedLeaves is how many leaves a fetch asks for together. The next group is asked
+	// wantedLeaves is how many leaves a fetch by bitswap asks for together. The next group is asked
 	// for while one arrives, so at most twice as many are in memory.
 	wantedLeaves = 16
 	// leftoverPatience is how long a fetch that fails waits for each block of its last group.
@@ -164,7 +164,17 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 			return nil, err
 		}
 	}
-	err := f.receive(ctx, wanted, func(c lock.CID, block []byte) error {
+	if len(wanted) == 0 {
+		return got, nil
+	}
+	left, err := f.stream(ctx, wants{name: wanted[0], cids: wanted, once: true}, func(c lock.CID, block []byte) error {
+		got[place[c]] = slices.Clone(block)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = f.receive(ctx, left, func(c lock.CID, block []byte) error {
 		got[place[c]] = block
 		return nil
 	})
@@ -174,35 +184,35 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 // leaves fetches the leaves that the store lacks and puts them: over streams, and by bitswap
 // what none of the peers has sent that way.
 func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf) error {
-	lacking := make([]bool, len(leaves))
-	byCID := map[lock.CID]blob.Leaf{}
+	w := wants{name: root, cids: make([]lock.CID, len(leaves)), held: make([]bool, len(leaves))}
+	sizes := map[lock.CID]uint64{}
 	for i, l := range leaves {
 		has, err := f.node.store.Has(ctx, l.CID)
 		if err != nil {
 			return err
 		}
-		if lacking[i] = !has; !has {
-			byCID[l.CID] = l
+		if w.cids[i], w.held[i] = l.CID, has; !has {
+			sizes[l.CID] = l.Size
 		}
 	}
-	if len(byCID) == 0 {
+	if len(sizes) == 0 {
 		return nil
 	}
-	take := func(l blob.Leaf, block []byte) error { return f.put(ctx, l, block) }
-	left, err := f.stream(ctx, root, leaves, lacking, take)
+	take := func(c lock.CID, block []byte) error { return f.put(ctx, c, sizes[c], block) }
+	left, err := f.stream(ctx, w, take)
 	if err != nil {
 		return err
 	}
-	return f.receive(ctx, left, func(c lock.CID, block []byte) error { return take(byCID[c], block) })
+	return f.receive(ctx, left, take)
 }
 
 // put puts a leaf that was hashed. Now and then it makes all durable, so that a crash costs
 // little, and that others may fetch from here what this node has already.
-func (f *fetcher) put(ctx context.Context, l blob.Leaf, block []byte) error {
-	if uint64(len(block)) != l.Size {
-		return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", l.CID, len(block), l.Size, blob.ErrShape)
+func (f *fetcher) put(ctx context.Context, c lock.CID, size uint64, block []byte) error {
+	if uint64(len(block)) != size {
+		return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", c, len(block), size, blob.ErrShape)
 	}
-	if err := f.batch.PutTrusted(l.CID, block); err != nil {
+	if err := f.batch.PutTrusted(c, block); err != nil {
 		return err
 	}
 	if f.unsaved += uint64(len(block)); f.unsaved < syncedBytes {
@@ -212,8 +222,8 @@ func (f *fetcher) put(ctx context.Context, l blob.Leaf, block []byte) error {
 	return f.batch.Sync(ctx)
 }
 
-// receive asks peers for blocks, a group at a time, and hands over each as it comes.
-// Bitswap has hashed it.
+// receive asks peers for blocks by bitswap, a group at a time, and hands over each as it
+// comes. Bitswap has hashed it.
 func (f *fetcher) receive(ctx context.Context, wanted []lock.CID, take func(lock.CID, []byte) error) error {
 	if len(wanted) == 0 {
 		return nil
@@ -312,7 +322,7 @@ func (f *fetcher) connect(ctx context.Context) error {
 	for _, info := range others {
 		go func() { results <- f.node.Connect(ctx, info) }()
 	}
-	errs := []error{fmt.Errorf("none of %d peers: %w", len(others), ErrUnreachable)}
+	var errs []error
 	for range others {
 		err := <-results
 		if err == nil {
@@ -321,5 +331,15 @@ func (f *fetcher) connect(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return unreachable(errs)
+}
+
+// unreachable is the error of a fetch none of whose peers could be connected to.
+func unreachable(errs []error) error {
+	return errors.Join(fmt.Errorf("none of %d peers: %w", len(errs), ErrUnreachable), errors.Join(errs...))
+}
+
+// others are the peers without this node.
+func (f *fetcher) others() []peer.AddrInfo {
+	return slices.DeleteFunc(slices.Clone(f.peers), func(p peer.AddrInfo) bool { return p.ID == f.node.PeerID() })
 }

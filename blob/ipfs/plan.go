@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
 )
 
@@ -32,7 +31,9 @@ const (
 // order that follows from its peer ID. So nodes that fetch the same object at the same time
 // begin with different parts, and each knows which part another one has first.
 type plan struct {
-	root lock.CID
+	name lock.CID
+	// resting is told when a source has refused all that could be asked of it.
+	resting chan struct{}
 
 	mu      sync.Mutex
 	leaves  []leaf
@@ -46,7 +47,7 @@ type plan struct {
 
 // leaf is one leaf that is wanted.
 type leaf struct {
-	blob.Leaf
+	cid     lock.CID
 	came    bool      // its bytes are here, or on their way to the store
 	askedOf []*source // who was asked and has not answered
 	refused []*source // who said that it has none
@@ -58,13 +59,12 @@ type walk struct {
 	head  int
 }
 
-// newPlan returns the plan of a node for an object of which it lacks those leaves for which
-// lacking is true.
-func newPlan(root lock.CID, self peer.ID, leaves []blob.Leaf, lacking []bool) *plan {
-	p := &plan{root: root, leaves: make([]leaf, len(leaves)), changed: make(chan struct{})}
-	for i, l := range leaves {
-		p.leaves[i] = leaf{Leaf: l, came: !lacking[i]}
-		if lacking[i] {
+// newPlan returns the plan of a node.
+func newPlan(w wants, self peer.ID) *plan {
+	p := &plan{name: w.name, leaves: make([]leaf, len(w.cids)), changed: make(chan struct{}), resting: make(chan struct{}, 1)}
+	for i, c := range w.cids {
+		p.leaves[i] = leaf{cid: c, came: w.held != nil && w.held[i]}
+		if !p.leaves[i].came {
 			p.open++
 		}
 	}
@@ -83,7 +83,7 @@ func (p *plan) orderOf(id peer.ID) []int {
 	}
 	var runs []ranked
 	for first := 0; first < len(p.leaves); first += run {
-		b := binary.BigEndian.AppendUint64(slices.Concat(p.root[:], []byte(id)), uint64(first))
+		b := binary.BigEndian.AppendUint64(slices.Concat(p.name[:], []byte(id)), uint64(first))
 		runs = append(runs, ranked{sha256.Sum256(b), first})
 	}
 	slices.SortFunc(runs, func(a, b ranked) int { return bytes.Compare(a.rank[:], b.rank[:]) })
@@ -228,6 +228,10 @@ func (p *plan) pick(s *source, now time.Time) (list []int, over bool) {
 func (p *plan) rest(s *source, now time.Time) {
 	s.resume = now.Add(s.pause)
 	s.pause = min(2*s.pause, lastPause)
+	select {
+	case p.resting <- struct{}{}:
+	default:
+	}
 }
 
 // size returns how many leaves s is asked for at once: few at first and of a slow peer, and
@@ -375,12 +379,7 @@ func (p *plan) reopen(i int) (open int) {
 func (p *plan) stuck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range p.sources {
-		if s.resume.IsZero() || len(s.asked) > 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.sources, func(s *source) bool { return s.resume.IsZero() || len(s.asked) > 0 })
 }
 
 // missing returns the leaves that have not come.
@@ -390,7 +389,7 @@ func (p *plan) missing() []lock.CID {
 	var missing []lock.CID
 	for _, l := range p.leaves {
 		if !l.came {
-			missing = append(missing, l.CID)
+			missing = append(missing, l.cid)
 		}
 	}
 	return missing

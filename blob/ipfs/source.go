@@ -123,7 +123,7 @@ func (s *source) ask(ctx context.Context, stream network.Stream, list []int) err
 func (s *source) request(stream network.Stream, list []int) error {
 	wants := make([]lock.CID, len(list))
 	for n, i := range list {
-		wants[n] = s.plan.leaves[i].CID
+		wants[n] = s.plan.leaves[i].cid
 	}
 	if err := stream.SetWriteDeadline(time.Now().Add(s.node.patience)); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (s *source) receive(ctx context.Context, stream network.Stream, r *bufio.Re
 	if err := stream.SetReadDeadline(time.Now().Add(s.node.patience)); err != nil {
 		return false, err
 	}
-	want := s.plan.leaves[i].CID
+	want := s.plan.leaves[i].cid
 	c, length, err := car.ReadPrefix(r)
 	if errors.Is(err, car.ErrFormat) || errors.Is(err, lock.ErrCID) || err == nil && c != want {
 		return false, fmt.Errorf("section of %d bytes for %s instead of %s: %w", length, c, want, errors.Join(errWrong, err))

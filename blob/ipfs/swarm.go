@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +27,7 @@ const (
 type swarm struct {
 	node *Node
 	plan *plan
+	once bool
 	// places has one place for each source, held one for each block in memory.
 	places, held chan struct{}
 	arrived      chan arrival
@@ -44,12 +44,24 @@ type arrival struct {
 	right  bool // its bytes have the hash that was asked for
 }
 
-// stream fetches leaves over streams and hands over each, hashed, as it comes. What none of
-// the peers has sent is left, for those that speak bitswap only. Errors are ErrUnavailable
-// when no peer sent anything for the patience of the node, and those of take.
-func (f *fetcher) stream(ctx context.Context, root lock.CID, leaves []blob.Leaf, lacking []bool, take func(blob.Leaf, []byte) error) (left []lock.CID, err error) {
+// wants are the blocks that a swarm is to fetch.
+type wants struct {
+	// name stands for the whole list, the same at all nodes that fetch it.
+	name lock.CID
+	cids []lock.CID
+	// held are those that are here already; nil if none is.
+	held []bool
+	// once says that no peer is asked again for what it has refused.
+	once bool
+}
+
+// stream fetches blocks over streams and hands over each, hashed, as it comes; the bytes are
+// the swarm's again after the call. What none of the peers has sent is left, for those that
+// speak bitswap only. Errors are ErrUnreachable, ErrUnavailable when no peer sent anything
+// for the patience of the node, and those of take.
+func (f *fetcher) stream(ctx context.Context, w wants, take func(lock.CID, []byte) error) (left []lock.CID, err error) {
 	s := &swarm{
-		node: f.node, plan: newPlan(root, f.node.PeerID(), leaves, lacking),
+		node: f.node, plan: newPlan(w, f.node.PeerID()), once: w.once,
 		places: make(chan struct{}, maxSources), held: make(chan struct{}, heldBlocks),
 		arrived: make(chan arrival, heldBlocks), checked: make(chan arrival, heldBlocks),
 	}
@@ -68,15 +80,17 @@ func (f *fetcher) stream(ctx context.Context, root lock.CID, leaves []blob.Leaf,
 	return s.collect(ctx, len(others), ended, take)
 }
 
-// collect hands over what was hashed until all is there.
-func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, take func(blob.Leaf, []byte) error) ([]lock.CID, error) {
+// collect hands over what was hashed until all is there, or until the peers can give no more.
+func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, take func(lock.CID, []byte) error) ([]lock.CID, error) {
 	patience := time.NewTimer(s.node.patience)
 	defer patience.Stop()
-	look := time.NewTicker(lastPause)
-	defer look.Stop()
 	var errs []error
-	for mute := false; ; {
-		if sources == 0 && s.pending.Load() == 0 {
+	apart, mute := 0, false
+	for {
+		if sources == apart && sources == len(errs) {
+			return nil, unreachable(errs)
+		}
+		if sources == len(errs) && s.pending.Load() == 0 {
 			return s.plan.missing(), nil
 		}
 		select {
@@ -89,16 +103,18 @@ func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, ta
 				patience.Reset(s.node.patience)
 			}
 		case err := <-ended:
-			sources--
 			errs = append(errs, err)
 			mute = mute || errors.Is(err, errMute)
-		case <-look.C:
-			if mute && s.pending.Load() == 0 && s.plan.stuck() {
+			if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNotAllowed) {
+				apart++
+			}
+		case <-s.plan.resting:
+			if (mute || s.once) && s.pending.Load() == 0 && s.plan.stuck() {
 				return s.plan.missing(), nil
 			}
 		case <-patience.C:
-			errs = append(errs, fmt.Errorf("%d blocks did not come, none for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable))
-			return nil, errors.Join(errs...)
+			err := fmt.Errorf("%d blocks did not come, none for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable)
+			return nil, errors.Join(err, errors.Join(errs...))
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -107,15 +123,15 @@ func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, ta
 
 // settle hands over one leaf, or drops the source of a wrong one. It returns how many leaves
 // have not come.
-func (s *swarm) settle(a arrival, take func(blob.Leaf, []byte) error) (open int, err error) {
+func (s *swarm) settle(a arrival, take func(lock.CID, []byte) error) (open int, err error) {
 	defer s.pending.Add(-1)
 	defer s.giveBack(a)
-	leaf := s.plan.leaves[a.leaf].Leaf
+	c := s.plan.leaves[a.leaf].cid
 	if !a.right {
-		a.source.drop(fmt.Errorf("other bytes for %s: %w", leaf.CID, errWrong))
+		a.source.drop(fmt.Errorf("other bytes for %s: %w", c, errWrong))
 		return s.plan.reopen(a.leaf), nil
 	}
-	if err := take(leaf, a.buffer[:a.length]); err != nil {
+	if err := take(c, a.buffer[:a.length]); err != nil {
 		return 0, err
 	}
 	return s.plan.finish(), nil
@@ -157,7 +173,7 @@ func (s *swarm) hash(ctx context.Context) {
 	for {
 		select {
 		case a := <-s.arrived:
-			a.right = blob.Matches(s.plan.leaves[a.leaf].CID, a.buffer[:a.length])
+			a.right = blob.Matches(s.plan.leaves[a.leaf].cid, a.buffer[:a.length])
 			s.checked <- a // there is room for all that are held
 		case <-ctx.Done():
 			return
@@ -184,9 +200,4 @@ func (s *swarm) giveBack(a arrival) {
 func (s *swarm) check(a arrival) {
 	s.pending.Add(1)
 	s.arrived <- a // there is room for all that are held
-}
-
-// others are the peers without this node.
-func (f *fetcher) others() []peer.AddrInfo {
-	return slices.DeleteFunc(slices.Clone(f.peers), func(p peer.AddrInfo) bool { return p.ID == f.node.PeerID() })
 }
