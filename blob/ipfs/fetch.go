@@ -21,9 +21,11 @@ const (
 	wantedLeaves = 16
 	// leftoverPatience is how long a fetch that fails waits for each block of its last group.
 	leftoverPatience = 200 * time.Millisecond
-	// syncedBytes is how much a fetch writes between two Syncs: what a crash makes it fetch
-	// again, and what others that fetch the object wait for until they may have it from here.
+	// syncedBytes is how much a fetch writes between two Syncs, and syncedAfter the time after
+	// which it does not wait for so much: what is not synced is fetched again after a crash,
+	// and is not sent to others that fetch the object as well.
 	syncedBytes = 16 << 20
+	syncedAfter = 500 * time.Millisecond
 )
 
 // Fetch copies an object into the store from peers that hold it and returns when every
@@ -167,18 +169,15 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 	if len(wanted) == 0 {
 		return got, nil
 	}
-	left, err := f.stream(ctx, wants{name: wanted[0], cids: wanted, once: true}, func(c lock.CID, block []byte) error {
+	take := func(c lock.CID, block []byte) error {
 		got[place[c]] = slices.Clone(block)
 		return nil
-	})
+	}
+	left, err := f.stream(ctx, wants{name: wanted[0], cids: wanted, once: true}, take)
 	if err != nil {
 		return nil, err
 	}
-	err = f.receive(ctx, left, func(c lock.CID, block []byte) error {
-		got[place[c]] = block
-		return nil
-	})
-	return got, err
+	return got, f.receive(ctx, left, take)
 }
 
 // leaves fetches the leaves that the store lacks and puts them: over streams, and by bitswap
@@ -206,8 +205,7 @@ func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf)
 	return f.receive(ctx, left, take)
 }
 
-// put puts a leaf that was hashed. Now and then it makes all durable, so that a crash costs
-// little, and that others may fetch from here what this node has already.
+// put puts a leaf that was hashed.
 func (f *fetcher) put(ctx context.Context, c lock.CID, size uint64, block []byte) error {
 	if uint64(len(block)) != size {
 		return fmt.Errorf("leaf %s has %d bytes, its link says %d: %w", c, len(block), size, blob.ErrShape)
@@ -216,6 +214,14 @@ func (f *fetcher) put(ctx context.Context, c lock.CID, size uint64, block []byte
 		return err
 	}
 	if f.unsaved += uint64(len(block)); f.unsaved < syncedBytes {
+		return nil
+	}
+	return f.save(ctx)
+}
+
+// save makes durable what was put.
+func (f *fetcher) save(ctx context.Context) error {
+	if f.unsaved == 0 {
 		return nil
 	}
 	f.unsaved = 0

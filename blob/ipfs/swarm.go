@@ -77,13 +77,16 @@ func (f *fetcher) stream(ctx context.Context, w wants, take func(lock.CID, []byt
 	for _, info := range others {
 		group.Go(func() { ended <- s.use(ctx, info) })
 	}
-	return s.collect(ctx, len(others), ended, take)
+	return s.collect(ctx, len(others), ended, take, f.save)
 }
 
 // collect hands over what was hashed until all is there, or until the peers can give no more.
-func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, take func(lock.CID, []byte) error) ([]lock.CID, error) {
+// From time to time it calls save.
+func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, take func(lock.CID, []byte) error, save func(context.Context) error) ([]lock.CID, error) {
 	patience := time.NewTimer(s.node.patience)
 	defer patience.Stop()
+	due := time.NewTicker(syncedAfter)
+	defer due.Stop()
 	var errs []error
 	apart, mute := 0, false
 	for {
@@ -111,6 +114,10 @@ func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, ta
 		case <-s.plan.resting:
 			if (mute || s.once) && s.pending.Load() == 0 && s.plan.stuck() {
 				return s.plan.missing(), nil
+			}
+		case <-due.C:
+			if err := save(ctx); err != nil {
+				return nil, err
 			}
 		case <-patience.C:
 			err := fmt.Errorf("%d blocks did not come, none for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable)
