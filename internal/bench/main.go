@@ -51,7 +51,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	flags.Int64Var(&b.size, "size", 1<<30, "bytes to store and to copy")
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds of each comparison")
 	flags.StringVar(&b.commit, "commit", "unknown", "commit that is measured")
-	parent := flags.String("dir", os.TempDir(), "folder for the data, three times the size")
+	parent := flags.String("dir", os.TempDir(), "folder for the data, six times the size")
 	path := flags.String("write", "", "file whose table is replaced")
 	child := flags.String("child", "", "internal: measure the memory of one operation on this file")
 	if err := flags.Parse(arguments); err != nil {
