@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 func cidOf(b []byte) lock.CID { return lock.RawCID(sha256.Sum256(b)) }
 
 // processObject is what the child stores and the parent fetches.
-func processObject() *blobtest.Object { return blobtest.NewObject(7, blobtest.Sizes(24<<20+777)...) }
+func processObject() *blobtest.Object { return blobtest.NewObject(7, blobtest.Sizes(10<<20+777)...) }
 
 // serve is the child: it stores the object, says where it listens, and serves until its
 // standard input ends.
@@ -119,7 +119,7 @@ func TestKilledFetchGoesOn(t *testing.T) {
 	o := processObject()
 	var reads atomic.Int64
 	far := launch(t, 2, asked{holding(t, o, o.CIDs...), func(ctx context.Context) error {
-		if reads.Add(1) > 20 {
+		if reads.Add(1) > 6 {
 			<-ctx.Done() // the fetch can't end before it is killed
 		}
 		return ctx.Err()

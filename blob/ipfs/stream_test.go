@@ -159,7 +159,7 @@ func TestStalledHolderIsOvertaken(t *testing.T) {
 
 // TestFetchersFeedEachOther lets two nodes fetch from an origin that sends each leaf once.
 func TestFetchersFeedEachOther(t *testing.T) {
-	o := blobtest.NewObject(1, blobtest.Sizes(48<<20)...)
+	o := blobtest.NewObject(1, blobtest.Sizes(12<<20)...)
 	origin := &once{Store: holding(t, o, o.CIDs...), sent: map[lock.CID]bool{}}
 	first := launch(t, 1, origin, nil)
 	var nodes [2]*ipfs.Node
@@ -561,7 +561,7 @@ func (b greedyBatch) PutTrusted(c lock.CID, block []byte) error {
 }
 
 func TestFetchHoldsFewBlocks(t *testing.T) {
-	o := blobtest.NewObject(1, blobtest.Sizes(24<<20)...)
+	o := blobtest.NewObject(1, blobtest.Sizes(20<<20)...)
 	far := launch(t, 1, holding(t, o, o.CIDs...), nil)
 	near := &greedy{Store: holding(t, o, inner(o)...), t: t}
 	for c, b := range o.Blocks {
