@@ -210,7 +210,7 @@ func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 12 {
+	for round := range 9 {
 		dir := t.TempDir()
 		acked, erasing, erased := runAndKill(t, dir, 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond)
 		if round%3 == 2 {
