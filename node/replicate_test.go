@@ -370,6 +370,44 @@ func TestCopiesComeFromWhoeverHoldsThem(t *testing.T) {
 	}
 }
 
+// recorder is a Copier that notes from whom each object was fetched first.
+type recorder struct {
+	*ipfs.Node
+	mu    sync.Mutex
+	first map[lock.CID][]peer.ID
+}
+
+func (r *recorder) Fetch(ctx context.Context, root lock.CID, peers []peer.AddrInfo, budget uint64) error {
+	r.mu.Lock()
+	if _, again := r.first[root]; !again {
+		for _, p := range peers {
+			r.first[root] = append(r.first[root], p.ID)
+		}
+	}
+	r.mu.Unlock()
+	return r.Node.Fetch(ctx, root, peers, budget)
+}
+
+func TestNodesThatAreToHoldACopyFeedEachOther(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, memory.New())
+	hill, away := newHospital(t, l, memory.New()), newHospital(t, l, memory.New())
+	s := newScan(t, clinic.store, 1, 3<<20)
+	l.place(s.placed(clinic), heart.number, hill.number)
+	for _, h := range []*hospital{heart, hill} {
+		eventually(t, "all others are known", func() bool { return len(h.peers.All()) == 3 })
+	}
+	r := &recorder{Node: heart.ipfs, first: map[lock.CID][]peer.ID{}}
+	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier = r }).Run, nil)
+	heart.awaitCopy(s.cid(), held)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if want := []peer.ID{clinic.ipfs.PeerID(), hill.ipfs.PeerID()}; !slices.Equal(r.first[s.Root], want) {
+		t.Errorf("fetched from %v, want the origin and the other one that is to hold it, %v; away is %v", r.first[s.Root], want, away.ipfs.PeerID())
+	}
+}
+
 func TestObjectThatNobodyHasIsTriedAgain(t *testing.T) {
 	l := newLedger(t)
 	l.commitAlways()
