@@ -11,15 +11,12 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
+	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
 )
 
@@ -55,14 +52,14 @@ func openPack(b *testing.B) *pack.Store {
 // bytes over TLS whose receiver hashes them. Compare the rates of one run.
 func BenchmarkCopy(b *testing.B) {
 	o := benchmarkObject(b)
-	b.Run("limit=stream", func(b *testing.B) {
+	b.Run("limit=raw", func(b *testing.B) {
 		b.SetBytes(int64(o.Bytes))
 		content := make([]byte, 0, o.Bytes)
 		for _, c := range o.CIDs {
 			content = append(content, o.Blocks[c]...)
 		}
 		want := sha256.Sum256(content)
-		from, to := plainHost(b, 1), plainHost(b, 2)
+		from, to := stranger(b, 1), stranger(b, 2)
 		from.SetStreamHandler("/raw", func(s network.Stream) {
 			_, err := io.Copy(s, bytes.NewReader(content))
 			if err := errors.Join(err, s.Close()); err != nil {
@@ -78,7 +75,7 @@ func BenchmarkCopy(b *testing.B) {
 			}
 		}
 	})
-	b.Run("bitswap", func(b *testing.B) {
+	b.Run("object", func(b *testing.B) {
 		b.SetBytes(int64(o.Bytes))
 		far, near := openPack(b), openPack(b)
 		if err := o.Put(b.Context(), far); err != nil {
@@ -100,24 +97,45 @@ func BenchmarkCopy(b *testing.B) {
 	})
 }
 
-// plainHost starts a libp2p host with nothing of ours.
-func plainHost(b *testing.B, n byte) host.Host {
-	b.Helper()
-	private, err := crypto.UnmarshalEd25519PrivateKey(key(n))
-	if err != nil {
+// BenchmarkThreeCopies measures row 7 where the line of the origin is the limit: three nodes
+// copy an object at once and feed each other. It reports how many objects the origin sent, and
+// the time against that in which its line carries one.
+func BenchmarkThreeCopies(b *testing.B) {
+	const rate = 16 << 20
+	o := benchmarkObject(b)
+	source := openPack(b)
+	if err := o.Put(b.Context(), source); err != nil {
 		b.Fatal(err)
 	}
-	h, err := libp2p.New(libp2p.Identity(private), libp2p.ListenAddrStrings(loopback),
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.DisableMetrics())
-	if err != nil {
-		b.Fatal(err)
+	origin := launch(b, 1, source, func(c *ipfs.Config) { c.SendRate = rate })
+	var nodes []*ipfs.Node
+	var stores []*pack.Store
+	for n := range byte(3) {
+		stores = append(stores, openPack(b))
+		nodes = append(nodes, launch(b, n+2, stores[n], nil))
 	}
-	b.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			b.Error(err)
+	from := infos(append(nodes, origin)...)
+	for b.Loop() {
+		errs := make(chan error, len(nodes))
+		for _, n := range nodes {
+			go func() { errs <- n.Fetch(b.Context(), o.Root, from, o.Bytes) }()
 		}
-	})
-	return h
+		for range nodes {
+			if err := <-errs; err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		for _, s := range stores {
+			if err := errors.Join(blob.Verify(b.Context(), s, o.Root, o.Bytes), s.Erase(b.Context(), o.CIDs, nil)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+	}
+	all := float64(o.Bytes) * float64(b.N)
+	b.ReportMetric(float64(origin.Traffic().Sent)/all, "objects/origin")
+	b.ReportMetric(b.Elapsed().Seconds()*rate/all, "times/one")
 }
 
 // receive reads a stream to its end and hashes it.

@@ -25,7 +25,7 @@ const (
 	// which it does not wait for so much: what is not synced is fetched again after a crash,
 	// and is not sent to others that fetch the object as well.
 	syncedBytes = 16 << 20
-	syncedAfter = 500 * time.Millisecond
+	syncedAfter = 250 * time.Millisecond
 )
 
 // Fetch copies an object into the store from peers that hold it and returns when every

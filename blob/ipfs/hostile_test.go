@@ -12,12 +12,8 @@ import (
 	"github.com/ipfs/boxo/bitswap/network/bsnet"
 	blocks "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/ipfs"
@@ -38,23 +34,10 @@ type liar struct {
 // newLiar starts the n-th node as a liar.
 func newLiar(t *testing.T, n byte, answer func(cid.Cid, bsmsg.BitSwapMessage)) *liar {
 	t.Helper()
-	private, err := crypto.UnmarshalEd25519PrivateKey(key(n))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := libp2p.New(libp2p.Identity(private), libp2p.ListenAddrStrings(loopback),
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.DisableMetrics())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := stranger(t, n)
 	l := &liar{t: t, host: h, network: bsnet.NewFromIpfsHost(h), answer: answer}
 	l.network.Start(l)
-	t.Cleanup(func() {
-		l.network.Stop()
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(l.network.Stop)
 	return l
 }
 

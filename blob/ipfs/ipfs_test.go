@@ -225,6 +225,7 @@ type batchAs struct {
 func (b batchAs) Put(_ lock.CID, block []byte) error { return b.Batch.Put(b.cid, block) }
 
 func TestCutFetchGoesOn(t *testing.T) {
+	t.Parallel()
 	o, far := object(t, 1, 10<<20)
 	lost := o.CIDs[8]
 	block := o.Blocks[lost]
@@ -339,6 +340,7 @@ func TestPeerTakenOffTheListLosesItsConnection(t *testing.T) {
 }
 
 func TestFetchOfALostObjectEndsInBoundedTime(t *testing.T) {
+	t.Parallel()
 	o, _ := object(t, 1, 2<<20)
 	farNode, nearNode := start(t, 1, memory.New(), 2), start(t, 2, memory.New(), 1)
 	begin := time.Now()

@@ -15,14 +15,14 @@ import (
 
 const (
 	// listFor is about how long a peer is busy with one list of leaves.
-	listFor = time.Second
+	listFor = 500 * time.Millisecond
 	// lateAfter is how long a peer is waited for of which nothing is known yet, before
 	// another one is asked for the same leaf.
 	lateAfter = 250 * time.Millisecond
 	// firstPause and lastPause bound the pauses before a peer is asked again that held
 	// nothing of what was wanted.
 	firstPause = 50 * time.Millisecond
-	lastPause  = time.Second
+	lastPause  = 250 * time.Millisecond
 	// lookEvery is how often an idle source looks for leaves that are late elsewhere.
 	lookEvery = 50 * time.Millisecond
 )

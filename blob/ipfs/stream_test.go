@@ -205,20 +205,20 @@ func (s *once) Size(ctx context.Context, c lock.CID) (int, error) {
 }
 
 // stranger starts a host that knows libp2p and nothing of ours, as the n-th node.
-func stranger(t *testing.T, n byte) host.Host {
-	t.Helper()
+func stranger(tb testing.TB, n byte) host.Host {
+	tb.Helper()
 	private, err := crypto.UnmarshalEd25519PrivateKey(key(n))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h, err := libp2p.New(libp2p.Identity(private), libp2p.ListenAddrStrings(loopback),
 		libp2p.Transport(tcp.NewTCPTransport), libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.DisableMetrics())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := h.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return h
@@ -413,6 +413,7 @@ func TestHostileRequestsEndTheirStream(t *testing.T) {
 
 // TestFloodOfWantsWaitsForItsReader asks for blocks without end and reads none.
 func TestFloodOfWantsWaitsForItsReader(t *testing.T) {
+	t.Parallel()
 	o := blobtest.NewObject(1, blobtest.Sizes(2<<20)...)
 	var reads atomic.Int64
 	store := asked{holding(t, o, o.CIDs...), func(context.Context) error { reads.Add(1); return nil }}
@@ -486,7 +487,7 @@ func TestUnlistedPeerCannotOpenTheStream(t *testing.T) {
 		if err := h.Connect(t.Context(), node.Info()); err == nil {
 			if s, err := h.NewStream(t.Context(), node.PeerID(), objectProtocol); err == nil {
 				if _, err := s.Write(request(o.CIDs[0])); err == nil {
-					got, _ = io.ReadFull(s, make([]byte, 5000)) //nolint:errcheck // only what came counts
+					got, _ = io.ReadFull(s, make([]byte, 5000))
 				}
 			}
 		}
@@ -580,6 +581,7 @@ func TestFetchHoldsFewBlocks(t *testing.T) {
 
 // TestDamageIsNotServed flips a byte on the disk of one of two holders.
 func TestDamageIsNotServed(t *testing.T) {
+	t.Parallel()
 	o := blobtest.NewObject(1, blobtest.Sizes(5<<20)...)
 	dir := t.TempDir()
 	reported := make(chan pack.Damage, 10)
