@@ -115,7 +115,7 @@ func TestHostileAnswersEndInAnError(t *testing.T) {
 			t.Parallel()
 			l := newLiar(t, 1, test.answer)
 			near := memory.New()
-			node := start(t, 2, near, 1)
+			node := impatient(t, 2, near, l.info()[0], test.want)
 			c, _ := rawCID(t, test.wanted)
 			begin := time.Now()
 			_, err := node.FetchBlock(t.Context(), c, l.info(), blob.MaxBlock)
@@ -136,6 +136,19 @@ func TestHostileAnswersEndInAnError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// impatient starts the n-th node, connected to a peer. It soon gives up waiting for a block
+// that is not to come, and is patient where another end is wanted.
+func impatient(t *testing.T, n byte, store blob.Store, with peer.AddrInfo, want error) *ipfs.Node {
+	t.Helper()
+	node := launch(t, n, store, func(c *ipfs.Config) {
+		if errors.Is(want, ipfs.ErrUnavailable) {
+			c.Patience = 500 * time.Millisecond
+		}
+	})
+	eventually(t, "the peer is connected", func() bool { return node.Connect(t.Context(), with) == nil })
+	return node
 }
 
 // TestFloodFromAListedPeerIsNotKept sends blocks and wants that have nothing to do with

@@ -307,8 +307,8 @@ func TestLiarsOnTheStreamAreWorkedRound(t *testing.T) {
 				}
 			})
 			near := holding(t, o, inner(o)...)
-			node := launch(t, 2, near, func(c *ipfs.Config) { c.Patience = 500 * time.Millisecond })
 			from := []peer.AddrInfo{{ID: l.ID(), Addrs: l.Addrs()}}
+			node := impatient(t, 2, near, from[0], test.want)
 			if err := node.Fetch(t.Context(), o.Root, from, o.Bytes); !errors.Is(err, test.want) {
 				t.Errorf("alone: got %v, want %v", err, test.want)
 			}
@@ -324,7 +324,7 @@ func TestLiarsOnTheStreamAreWorkedRound(t *testing.T) {
 				}
 			}
 			honest := launch(t, 3, holding(t, o, o.CIDs...), nil)
-			if err := node.Fetch(t.Context(), o.Root, append(from, honest.Info()), o.Bytes); err != nil {
+			if err := launch(t, 4, near, nil).Fetch(t.Context(), o.Root, append(from, honest.Info()), o.Bytes); err != nil {
 				t.Errorf("beside an honest peer: %v", err)
 			}
 			if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
@@ -597,7 +597,7 @@ func TestDamageIsNotServed(t *testing.T) {
 	flip(t, dir, o.Blocks[lost])
 	far := launch(t, 1, rotten, nil)
 	near := memory.New()
-	node := launch(t, 2, near, func(c *ipfs.Config) { c.Patience = 500 * time.Millisecond })
+	node := impatient(t, 2, near, far.Info(), ipfs.ErrUnavailable)
 	if err := node.Fetch(t.Context(), o.Root, infos(far), o.Bytes); !errors.Is(err, ipfs.ErrUnavailable) {
 		t.Errorf("got %v, want %v", err, ipfs.ErrUnavailable)
 	}
@@ -608,7 +608,7 @@ func TestDamageIsNotServed(t *testing.T) {
 		t.Errorf("the holder sent wrong bytes %d times", n)
 	}
 	sound := launch(t, 3, holding(t, o, lost), nil)
-	if err := node.Fetch(t.Context(), o.Root, infos(far, sound), o.Bytes); err != nil {
+	if err := launch(t, 4, near, nil).Fetch(t.Context(), o.Root, infos(far, sound), o.Bytes); err != nil {
 		t.Fatal(err)
 	}
 	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
