@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// wantedLeaves is how many leaves a fetch by bitswap asks for together. The next group is asked
-	// for while one arrives, so at most twice as many are in memory.
+	// wantedLeaves is how many leaves a fetch by bitswap asks for together. The next group is
+	// asked for while one arrives, so at most twice as many are in memory.
 	wantedLeaves = 16
 	// leftoverPatience is how long a fetch that fails waits for each block of its last group.
 	leftoverPatience = 200 * time.Millisecond

@@ -21,6 +21,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
@@ -33,12 +34,16 @@ var (
 	ErrNotAllowed = errors.New("peer is not on the list of allowed peers")
 	// ErrUnreachable says that a peer could not be connected to or did not admit us.
 	ErrUnreachable = errors.New("peer is not reachable")
-	// ErrUnavailable says that no connected peer sent a block for [Config.Patience].
+	// ErrUnavailable says that no connected peer sent anything wanted for [Config.Patience].
 	ErrUnavailable = errors.New("no peer provides the block")
 )
 
-// DefaultPatience is how long a fetch waits for the next block.
+// DefaultPatience is how long a fetch waits for a peer.
 const DefaultPatience = 30 * time.Second
+
+// streamWindow is how much a peer may send on one stream before it is read: enough for 40 MB
+// a second over 100 ms, and what a fetch may have waiting for each of its peers.
+const streamWindow = 4 << 20
 
 // Config says what a node is made of.
 type Config struct {
@@ -52,8 +57,9 @@ type Config struct {
 	Listen []string
 	// Allowed are the first peers of the list, see [Node.SetAllowed].
 	Allowed map[peer.ID][]multiaddr.Multiaddr
-	// Patience is how long a fetch waits for the next block before it gives up with
-	// ErrUnavailable; DefaultPatience if 0.
+	// Patience is how long a fetch waits for the next block, or a good part of one, before it
+	// gives up with ErrUnavailable, and how long a peer may take for that; DefaultPatience
+	// if 0.
 	Patience time.Duration
 	// SendRate and FetchRate bound the bytes of blocks a second that are sent to, and
 	// fetched from, all peers together; no bound if 0, else at least MinRate.
@@ -98,6 +104,8 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	muxer := *yamux.DefaultTransport
+	muxer.MaxStreamWindowSize = streamWindow
 	g := newGate()
 	addresses := libp2p.ListenAddrStrings(config.Listen...)
 	if len(config.Listen) == 0 {
@@ -109,6 +117,7 @@ func New(ctx context.Context, config Config) (*Node, error) {
 		libp2p.ConnectionGater(g),
 		libp2p.Transport(tcp.NewTCPTransport),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.Muxer(yamux.ID, &muxer),
 		libp2p.DisableRelay(),
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.UserAgent("phrd"),

@@ -106,7 +106,6 @@ func (p *plan) tell() {
 func (p *plan) join(s *source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.theirs = walk{order: p.orderOf(s.peer)}
 	s.size, s.pause = 1, firstPause
 	p.sources = append(p.sources, s)
 }
@@ -251,36 +250,43 @@ func (p *plan) overtake(s *source, now time.Time) []int {
 	if own == 0 {
 		own = lateAfter
 	}
+	// The source of which the last leaf that s may take over is expected latest.
 	var late *source
+	var last int
 	var longest time.Duration
 	for _, o := range p.sources {
-		if o == s || len(o.asked) == 0 {
-			continue
-		}
-		if expected := o.expected(now) * time.Duration(len(o.asked)); expected > longest {
-			late, longest = o, expected
+		for place := len(o.asked) - 1; o != s && place >= 0; place-- {
+			if !p.mayTake(o.asked[place], s) {
+				continue
+			}
+			if expected := o.expected(now) * time.Duration(place+1); expected > longest {
+				late, last, longest = o, place, expected
+			}
+			break
 		}
 	}
 	if late == nil {
 		return nil
 	}
-	each := late.expected(now)
+	each, most := late.expected(now), max(min(s.size, (last+2)/2), 1)
 	var list []int
-	for place := len(late.asked) - 1; place >= 0; place-- {
-		i := late.asked[place]
-		l := &p.leaves[i]
+	for place := last; place >= 0 && len(list) < most; place-- {
 		if 2*own*time.Duration(len(list)+1) >= each*time.Duration(place+1) {
 			break
 		}
-		if !l.came && len(l.askedOf) == 1 && !slices.Contains(l.refused, s) {
+		if i := late.asked[place]; p.mayTake(i, s) {
 			list = append(list, i)
-		}
-		if len(list) == max(min(s.size, (len(late.asked)+1)/2), 1) {
-			break
 		}
 	}
 	slices.Reverse(list)
 	return list
+}
+
+// mayTake tells whether s may be asked for a leaf that one other source was asked for. The
+// caller holds p.mu.
+func (p *plan) mayTake(i int, s *source) bool {
+	l := &p.leaves[i]
+	return !l.came && len(l.askedOf) == 1 && !slices.Contains(l.refused, s)
 }
 
 // begins notes that s is asked from now on.
@@ -321,7 +327,9 @@ func (p *plan) refuses(i int, s *source, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.since = now
-	s.partial = true
+	if !s.partial {
+		s.partial, s.theirs = true, walk{order: p.orderOf(s.peer)}
+	}
 	p.answered(i, s)
 	l := &p.leaves[i]
 	l.refused = append(l.refused, s)

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// MinRate is the lowest bound in bytes a second that a node may be given: with less, a block
-// would not come within the patience of those who wait for it.
-const MinRate = 128 << 10
+// MinRate is the lowest bound in bytes a second that a node may be given: with less, peers
+// that wait for their turn would lose their patience.
+const MinRate = 256 << 10
 
 // newRate returns a bound in bytes a second, none if 0. A whole block fits at once.
 func newRate(what string, bytes int) (*rate.Limiter, error) {

@@ -115,13 +115,13 @@ func (s *server) read(ctx context.Context, stream network.Stream, to chan<- sect
 		if err := stream.SetReadDeadline(time.Now().Add(idleFor)); err != nil {
 			return err
 		}
-		wants, err := readRequest(r)
+		cids, err := readRequest(r)
 		if errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		for _, c := range wants {
+		for _, c := range cids {
 			next, err := s.answer(ctx, c)
 			if err != nil {
 				return err
@@ -181,16 +181,19 @@ func absent(err error) bool {
 	return errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt)
 }
 
-// send writes a section as soon as the rate allows.
+// send writes a section, piece by piece as the rate allows.
 func (s *server) send(ctx context.Context, stream network.Stream, next section) error {
-	if err := s.node.sendRate.WaitN(ctx, next.block); err != nil {
-		return err
-	}
-	if err := stream.SetWriteDeadline(time.Now().Add(s.node.patience)); err != nil {
-		return err
-	}
-	if _, err := stream.Write(next.buffer[:next.length]); err != nil {
-		return err
+	for start := 0; start < next.length; start += pieceSize {
+		piece := next.buffer[start:min(start+pieceSize, next.length)]
+		if err := s.node.sendRate.WaitN(ctx, len(piece)); err != nil {
+			return err
+		}
+		if err := stream.SetWriteDeadline(time.Now().Add(s.node.patience)); err != nil {
+			return err
+		}
+		if _, err := stream.Write(piece); err != nil {
+			return err
+		}
 	}
 	s.node.traffic.sent.Add(uint64(next.block))
 	return nil

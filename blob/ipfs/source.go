@@ -121,14 +121,14 @@ func (s *source) ask(ctx context.Context, stream network.Stream, list []int) err
 
 // request asks for a list of leaves.
 func (s *source) request(stream network.Stream, list []int) error {
-	wants := make([]lock.CID, len(list))
+	cids := make([]lock.CID, len(list))
 	for n, i := range list {
-		wants[n] = s.plan.leaves[i].cid
+		cids[n] = s.plan.leaves[i].cid
 	}
 	if err := stream.SetWriteDeadline(time.Now().Add(s.node.patience)); err != nil {
 		return err
 	}
-	_, err := stream.Write(appendRequest(nil, wants))
+	_, err := stream.Write(appendRequest(nil, cids))
 	return err
 }
 
@@ -149,39 +149,43 @@ func (s *source) receive(ctx context.Context, stream network.Stream, r *bufio.Re
 		return false, nil
 	}
 	if !s.plan.wanted(i) {
-		if _, err := r.Discard(length); err != nil {
-			return false, err
+		err := s.pieces(ctx, stream, length, func(start, end int) error { _, err := r.Discard(end - start); return err })
+		if err == nil {
+			s.plan.comes(i, s, time.Now())
 		}
-		s.plan.comes(i, s, time.Now())
-		return true, nil
+		return true, err
 	}
 	a := arrival{leaf: i, source: s, length: length}
 	if a.buffer, err = s.swarm.hold(ctx); err != nil {
 		return false, err
 	}
-	if err := s.fill(ctx, stream, r, a.buffer[:length]); err != nil {
+	err = s.pieces(ctx, stream, length, func(start, end int) error { _, err := io.ReadFull(r, a.buffer[start:end]); return err })
+	if err != nil || !s.plan.comes(i, s, time.Now()) {
 		s.swarm.giveBack(a)
-		return false, err
-	}
-	if !s.plan.comes(i, s, time.Now()) {
-		s.swarm.giveBack(a)
-		return true, nil
+		return true, err
 	}
 	s.swarm.check(a)
 	return true, nil
 }
 
-// fill reads a block, no faster than the node may fetch.
-func (s *source) fill(ctx context.Context, stream network.Stream, r io.Reader, block []byte) error {
-	if err := s.node.fetchRate.WaitN(ctx, len(block)); err != nil {
-		return err
+// pieces takes a block piece by piece, no faster than the node may fetch. Each piece has to
+// come within the patience of the node.
+func (s *source) pieces(ctx context.Context, stream network.Stream, length int, take func(start, end int) error) error {
+	for start := 0; start < length; start += pieceSize {
+		end := min(start+pieceSize, length)
+		if err := s.node.fetchRate.WaitN(ctx, end-start); err != nil {
+			return err
+		}
+		if err := stream.SetReadDeadline(time.Now().Add(s.node.patience)); err != nil {
+			return err
+		}
+		if err := take(start, end); err != nil {
+			return err
+		}
+		s.node.traffic.fetched.Add(uint64(end - start))
+		s.swarm.moved()
 	}
-	if err := stream.SetReadDeadline(time.Now().Add(s.node.patience)); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(r, block)
-	s.node.traffic.fetched.Add(uint64(len(block)))
-	return err
+	return nil
 }
 
 // asking bounds the streams to each peer.

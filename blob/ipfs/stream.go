@@ -22,6 +22,8 @@ const (
 	objectProtocol protocol.ID = "/phrd/object/1.0.0"
 	// maxWants is how many blocks one request names at most.
 	maxWants = 16
+	// pieceSize is how much of a block has to pass within the patience of either side.
+	pieceSize = 128 << 10
 	// bufferSize is the greatest section.
 	bufferSize = car.MaxPrefix + blob.MaxBlock
 	cidSize    = len(lock.CID{})
@@ -34,9 +36,9 @@ var errRequest = errors.New("request is not of the object protocol")
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // appendRequest appends a request for blocks.
-func appendRequest(b []byte, wants []lock.CID) []byte {
-	b = append(b, byte(len(wants)))
-	for _, c := range wants {
+func appendRequest(b []byte, cids []lock.CID) []byte {
+	b = append(b, byte(len(cids)))
+	for _, c := range cids {
 		b = append(b, c[:]...)
 	}
 	return b
@@ -58,11 +60,11 @@ func readRequest(r *bufio.Reader) ([]lock.CID, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	wants := make([]lock.CID, n)
-	for i := range wants {
-		if wants[i], err = lock.CIDFromBytes(b[i*cidSize : (i+1)*cidSize]); err != nil {
+	cids := make([]lock.CID, n)
+	for i := range cids {
+		if cids[i], err = lock.CIDFromBytes(b[i*cidSize : (i+1)*cidSize]); err != nil {
 			return nil, fmt.Errorf("%w: %w", errRequest, err)
 		}
 	}
-	return wants, nil
+	return cids, nil
 }

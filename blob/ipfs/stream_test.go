@@ -133,27 +133,35 @@ func TestSeveralHoldersSendAtOnce(t *testing.T) {
 	}
 }
 
-func TestStalledHolderIsOvertaken(t *testing.T) {
+func TestStalledHoldersAreOvertaken(t *testing.T) {
 	o := blobtest.NewObject(1, blobtest.Sizes(6<<20)...)
+	var asks sync.WaitGroup
+	asks.Add(2)
+	var slow []*ipfs.Node
+	for n := range byte(2) {
+		stall := sync.OnceFunc(asks.Done)
+		slow = append(slow, launch(t, n+1, asked{holding(t, o, o.CIDs...), func(ctx context.Context) error {
+			stall()
+			<-ctx.Done()
+			return ctx.Err()
+		}}, nil))
+	}
+	// The third one sends nothing before both were asked.
 	stalled := make(chan struct{})
-	stall := sync.OnceFunc(func() { close(stalled) })
-	slow := launch(t, 1, asked{holding(t, o, o.CIDs...), func(ctx context.Context) error {
-		stall()
-		<-ctx.Done()
-		return ctx.Err()
-	}}, nil)
-	// The other one sends nothing before the slow one was asked.
-	quick := launch(t, 2, asked{holding(t, o, o.CIDs...), func(ctx context.Context) error { return wait(ctx, stalled) }}, nil)
+	go func() { asks.Wait(); close(stalled) }()
+	quick := launch(t, 3, asked{holding(t, o, o.CIDs...), func(ctx context.Context) error { return wait(ctx, stalled) }}, nil)
 	near := holding(t, o, inner(o)...)
-	node := launch(t, 3, near, nil)
-	if err := node.Fetch(t.Context(), o.Root, infos(slow, quick), o.Bytes); err != nil {
+	node := launch(t, 4, near, nil)
+	if err := node.Fetch(t.Context(), o.Root, infos(append(slow, quick)...), o.Bytes); err != nil {
 		t.Fatal(err)
 	}
 	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
 		t.Error(err)
 	}
-	if sent := slow.Traffic().Sent; sent != 0 {
-		t.Errorf("the stalled holder sent %d bytes", sent)
+	for _, n := range slow {
+		if sent := n.Traffic().Sent; sent != 0 {
+			t.Errorf("a stalled holder sent %d bytes", sent)
+		}
 	}
 }
 

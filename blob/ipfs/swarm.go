@@ -33,6 +33,7 @@ type swarm struct {
 	arrived      chan arrival
 	checked      chan arrival
 	pending      atomic.Int64 // blocks between a source and the store
+	last         atomic.Int64 // when the last piece of a block came, in unix nanoseconds
 }
 
 // arrival is a leaf that a source has sent.
@@ -102,9 +103,7 @@ func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, ta
 			if err != nil || open == 0 {
 				return nil, err
 			}
-			if a.right {
-				patience.Reset(s.node.patience)
-			}
+			s.moved() // a slow disk is no fault of the peers
 		case err := <-ended:
 			errs = append(errs, err)
 			mute = mute || errors.Is(err, errMute)
@@ -120,7 +119,11 @@ func (s *swarm) collect(ctx context.Context, sources int, ended <-chan error, ta
 				return nil, err
 			}
 		case <-patience.C:
-			err := fmt.Errorf("%d blocks did not come, none for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable)
+			if waited := time.Since(time.Unix(0, s.last.Load())); waited < s.node.patience {
+				patience.Reset(s.node.patience - waited)
+				continue
+			}
+			err := fmt.Errorf("%d blocks did not come, nothing for %s: %w", len(s.plan.missing()), s.node.patience, ErrUnavailable)
 			return nil, errors.Join(err, errors.Join(errs...))
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -143,6 +146,9 @@ func (s *swarm) settle(a arrival, take func(lock.CID, []byte) error) (open int, 
 	}
 	return s.plan.finish(), nil
 }
+
+// moved notes that a peer sent something.
+func (s *swarm) moved() { s.last.Store(time.Now().UnixNano()) }
 
 // use asks one peer for leaves as long as it has any.
 func (s *swarm) use(ctx context.Context, info peer.AddrInfo) error {
