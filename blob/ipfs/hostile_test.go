@@ -1,8 +1,10 @@
 package ipfs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,13 +31,15 @@ type liar struct {
 	// answer fills the answer to one wanted block.
 	answer func(wanted cid.Cid, answer bsmsg.BitSwapMessage)
 	asked  atomic.Int64
+	// got receives the blocks that it is sent.
+	got chan blocks.Block
 }
 
 // newLiar starts the n-th node as a liar.
 func newLiar(t *testing.T, n byte, answer func(cid.Cid, bsmsg.BitSwapMessage)) *liar {
 	t.Helper()
 	h := stranger(t, n)
-	l := &liar{t: t, host: h, network: bsnet.NewFromIpfsHost(h), answer: answer}
+	l := &liar{t: t, host: h, network: bsnet.NewFromIpfsHost(h), answer: answer, got: make(chan blocks.Block, 10)}
 	l.network.Start(l)
 	t.Cleanup(l.network.Stop)
 	return l
@@ -47,6 +51,9 @@ func (l *liar) info() []peer.AddrInfo {
 
 // ReceiveMessage implements network.Receiver.
 func (l *liar) ReceiveMessage(ctx context.Context, from peer.ID, message bsmsg.BitSwapMessage) {
+	for _, b := range message.Blocks() {
+		l.got <- b
+	}
 	answer := bsmsg.New(false)
 	for _, e := range message.Wantlist() {
 		if !e.Cancel {
@@ -149,6 +156,57 @@ func impatient(t *testing.T, n byte, store blob.Store, with peer.AddrInfo, want 
 	})
 	eventually(t, "the peer is connected", func() bool { return node.Connect(t.Context(), with) == nil })
 	return node
+}
+
+// TestPeersWithoutTheStreamTakePart fetches from a peer that speaks bitswap only, and lets it
+// fetch.
+func TestPeersWithoutTheStreamTakePart(t *testing.T) {
+	o := blobtest.NewObject(1, blobtest.Sizes(3<<20)...)
+	l := newLiar(t, 1, func(wanted cid.Cid, answer bsmsg.BitSwapMessage) {
+		for c, b := range o.Blocks {
+			if bytes.Equal(c.Bytes(), wanted.Bytes()) {
+				answer.AddBlock(withCID(t, b, wanted))
+			}
+		}
+	})
+	near := memory.New()
+	node := launch(t, 2, near, nil)
+	if err := node.Fetch(t.Context(), o.Root, l.info(), o.Bytes); err != nil {
+		t.Fatalf("alone: %v", err)
+	}
+	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
+		t.Error(err)
+	}
+	// Beside a peer with the stream it is asked for what that one lacks.
+	lost := o.CIDs[1]
+	some := launch(t, 3, holding(t, o, slices.DeleteFunc(slices.Clone(o.CIDs), func(c lock.CID) bool { return c == lost })...), nil)
+	if err := near.Erase(t.Context(), o.CIDs, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := l.asked.Load()
+	if err := node.Fetch(t.Context(), o.Root, append(l.info(), some.Info()), o.Bytes); err != nil {
+		t.Fatalf("beside another: %v", err)
+	}
+	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
+		t.Error(err)
+	}
+	if some.Traffic().Sent == 0 || l.asked.Load() == before {
+		t.Errorf("the peer with the stream sent %d bytes, the other was asked %d times", some.Traffic().Sent, l.asked.Load()-before)
+	}
+	want := bsmsg.New(true)
+	_, c := rawCID(t, o.Blocks[lost])
+	want.AddEntry(c, 1, 0, false)
+	if err := l.network.SendMessage(t.Context(), node.PeerID(), want); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-l.got:
+		if !got.Cid().Equals(c) || !bytes.Equal(got.RawData(), o.Blocks[lost]) {
+			t.Errorf("got %s with %d bytes", got.Cid(), len(got.RawData()))
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("nothing was served by bitswap")
+	}
 }
 
 // TestFloodFromAListedPeerIsNotKept sends blocks and wants that have nothing to do with
