@@ -190,9 +190,10 @@ func TestPeersWithoutTheStreamTakePart(t *testing.T) {
 	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
 		t.Error(err)
 	}
-	if some.Traffic().Sent == 0 || l.asked.Load() == before {
-		t.Errorf("the peer with the stream sent %d bytes, the other was asked %d times", some.Traffic().Sent, l.asked.Load()-before)
+	if l.asked.Load() == before {
+		t.Error("the peer without the stream was not asked")
 	}
+	eventually(t, "the peer with the stream has sent something", func() bool { return some.Traffic().Sent > 0 })
 	want := bsmsg.New(true)
 	_, c := rawCID(t, o.Blocks[lost])
 	want.AddEntry(c, 1, 0, false)
