@@ -77,6 +77,61 @@ func (m *EventObjectPlaced) GetNodes() []uint64 {
 	return nil
 }
 
+// EventNodeChanged tells that a node was lost, came back, or is being drained.
+type EventNodeChanged struct {
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// status of the node now.
+	Status NodeStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.storage.v1.NodeStatus" json:"status,omitempty"`
+}
+
+func (m *EventNodeChanged) Reset()         { *m = EventNodeChanged{} }
+func (m *EventNodeChanged) String() string { return proto.CompactTextString(m) }
+func (*EventNodeChanged) ProtoMessage()    {}
+func (*EventNodeChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1db93e5fdac213f1, []int{1}
+}
+func (m *EventNodeChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventNodeChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventNodeChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventNodeChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventNodeChanged.Merge(m, src)
+}
+func (m *EventNodeChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventNodeChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventNodeChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventNodeChanged proto.InternalMessageInfo
+
+func (m *EventNodeChanged) GetNode() uint64 {
+	if m != nil {
+		return m.Node
+	}
+	return 0
+}
+
+func (m *EventNodeChanged) GetStatus() NodeStatus {
+	if m != nil {
+		return m.Status
+	}
+	return NODE_STATUS_UNSPECIFIED
+}
+
 // EventCopyChanged tells that a copy was confirmed or lost.
 type EventCopyChanged struct {
 	// cid of the object.
@@ -91,7 +146,7 @@ func (m *EventCopyChanged) Reset()         { *m = EventCopyChanged{} }
 func (m *EventCopyChanged) String() string { return proto.CompactTextString(m) }
 func (*EventCopyChanged) ProtoMessage()    {}
 func (*EventCopyChanged) Descriptor() ([]byte, []int) {
-	return fileDescriptor_1db93e5fdac213f1, []int{1}
+	return fileDescriptor_1db93e5fdac213f1, []int{2}
 }
 func (m *EventCopyChanged) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -143,27 +198,31 @@ func (m *EventCopyChanged) GetHeld() uint32 {
 
 func init() {
 	proto.RegisterType((*EventObjectPlaced)(nil), "phrd.storage.v1.EventObjectPlaced")
+	proto.RegisterType((*EventNodeChanged)(nil), "phrd.storage.v1.EventNodeChanged")
 	proto.RegisterType((*EventCopyChanged)(nil), "phrd.storage.v1.EventCopyChanged")
 }
 
 func init() { proto.RegisterFile("phrd/storage/v1/events.proto", fileDescriptor_1db93e5fdac213f1) }
 
 var fileDescriptor_1db93e5fdac213f1 = []byte{
-	// 215 bytes of a gzipped FileDescriptorProto
+	// 268 bytes of a gzipped FileDescriptorProto
 	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x29, 0xc8, 0x28, 0x4a,
 	0xd1, 0x2f, 0x2e, 0xc9, 0x2f, 0x4a, 0x4c, 0x4f, 0xd5, 0x2f, 0x33, 0xd4, 0x4f, 0x2d, 0x4b, 0xcd,
 	0x2b, 0x29, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x07, 0xc9, 0xea, 0x41, 0x65, 0xf5,
-	0xca, 0x0c, 0x95, 0xac, 0xb9, 0x04, 0x5d, 0x41, 0x0a, 0xfc, 0x93, 0xb2, 0x52, 0x93, 0x4b, 0x02,
-	0x72, 0x12, 0x93, 0x53, 0x53, 0x84, 0x04, 0xb8, 0x98, 0x93, 0x33, 0x53, 0x24, 0x18, 0x15, 0x18,
-	0x35, 0x38, 0x83, 0x40, 0x4c, 0x21, 0x11, 0x2e, 0xd6, 0xbc, 0xfc, 0x94, 0xd4, 0x62, 0x09, 0x26,
-	0x05, 0x66, 0x0d, 0x96, 0x20, 0x08, 0x47, 0xc9, 0x87, 0x4b, 0x00, 0xac, 0xd9, 0x39, 0xbf, 0xa0,
-	0xd2, 0x39, 0x23, 0x31, 0x2f, 0x1d, 0xab, 0x5e, 0x21, 0x2e, 0x16, 0x90, 0x72, 0x09, 0x26, 0x05,
-	0x46, 0x0d, 0x96, 0x20, 0x30, 0x1b, 0x24, 0x96, 0x91, 0x9a, 0x93, 0x22, 0xc1, 0xac, 0xc0, 0xa8,
-	0xc1, 0x1b, 0x04, 0x66, 0x3b, 0x59, 0x9c, 0x78, 0x24, 0xc7, 0x78, 0xe1, 0x91, 0x1c, 0xe3, 0x83,
-	0x47, 0x72, 0x8c, 0x13, 0x1e, 0xcb, 0x31, 0x5c, 0x78, 0x2c, 0xc7, 0x70, 0xe3, 0xb1, 0x1c, 0x43,
-	0x94, 0x5c, 0x7a, 0x66, 0x49, 0x46, 0x69, 0x92, 0x5e, 0x72, 0x7e, 0xae, 0x3e, 0xd8, 0x7b, 0x60,
-	0xa2, 0x02, 0xe6, 0xcb, 0x24, 0x36, 0xb0, 0xe7, 0x8c, 0x01, 0x01, 0x00, 0x00, 0xff, 0xff, 0xd3,
-	0x98, 0x40, 0x9c, 0xfc, 0x00, 0x00, 0x00,
+	0xca, 0x0c, 0xa5, 0x30, 0x94, 0xe7, 0x27, 0x65, 0xa5, 0x26, 0x97, 0x40, 0x94, 0x2b, 0x59, 0x73,
+	0x09, 0xba, 0x82, 0xb4, 0xfb, 0x83, 0x05, 0x03, 0x72, 0x12, 0x93, 0x53, 0x53, 0x84, 0x04, 0xb8,
+	0x98, 0x93, 0x33, 0x53, 0x24, 0x18, 0x15, 0x18, 0x35, 0x38, 0x83, 0x40, 0x4c, 0x21, 0x11, 0x2e,
+	0xd6, 0xbc, 0xfc, 0x94, 0xd4, 0x62, 0x09, 0x26, 0x05, 0x66, 0x0d, 0x96, 0x20, 0x08, 0x47, 0x29,
+	0x9a, 0x4b, 0x00, 0xac, 0xd9, 0x2f, 0x3f, 0x25, 0xd5, 0x39, 0x23, 0x31, 0x2f, 0x3d, 0x35, 0x45,
+	0x48, 0x88, 0x8b, 0x05, 0x24, 0x09, 0xd6, 0xcc, 0x12, 0x04, 0x66, 0x0b, 0x19, 0x73, 0xb1, 0x15,
+	0x97, 0x24, 0x96, 0x94, 0x82, 0xb4, 0x33, 0x6a, 0xf0, 0x19, 0x49, 0xeb, 0xa1, 0x39, 0x52, 0x0f,
+	0x64, 0x42, 0x30, 0x58, 0x49, 0x10, 0x54, 0xa9, 0x92, 0x0f, 0xd4, 0x70, 0xe7, 0xfc, 0x82, 0x4a,
+	0x98, 0xe1, 0x98, 0x0e, 0x83, 0x59, 0xc7, 0x84, 0x64, 0x9d, 0x10, 0x17, 0x4b, 0x46, 0x6a, 0x4e,
+	0x8a, 0x04, 0xb3, 0x02, 0xa3, 0x06, 0x6f, 0x10, 0x98, 0xed, 0x64, 0x71, 0xe2, 0x91, 0x1c, 0xe3,
+	0x85, 0x47, 0x72, 0x8c, 0x0f, 0x1e, 0xc9, 0x31, 0x4e, 0x78, 0x2c, 0xc7, 0x70, 0xe1, 0xb1, 0x1c,
+	0xc3, 0x8d, 0xc7, 0x72, 0x0c, 0x51, 0x72, 0xe9, 0x99, 0x25, 0x19, 0xa5, 0x49, 0x7a, 0xc9, 0xf9,
+	0xb9, 0xfa, 0xe0, 0xa0, 0x02, 0x13, 0x15, 0xb0, 0x10, 0x4b, 0x62, 0x03, 0x07, 0x94, 0x31, 0x20,
+	0x00, 0x00, 0xff, 0xff, 0x7d, 0xa1, 0x34, 0xf3, 0x77, 0x01, 0x00, 0x00,
 }
 
 func (m *EventObjectPlaced) Marshal() (dAtA []byte, err error) {
@@ -210,6 +269,39 @@ func (m *EventObjectPlaced) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintEvents(dAtA, i, uint64(len(m.Cid)))
 		i--
 		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventNodeChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventNodeChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventNodeChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Status != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Node != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Node))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -281,6 +373,21 @@ func (m *EventObjectPlaced) Size() (n int) {
 			l += sovEvents(uint64(e))
 		}
 		n += 1 + sovEvents(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *EventNodeChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Node != 0 {
+		n += 1 + sovEvents(uint64(m.Node))
+	}
+	if m.Status != 0 {
+		n += 1 + sovEvents(uint64(m.Status))
 	}
 	return n
 }
@@ -446,6 +553,94 @@ func (m *EventObjectPlaced) Unmarshal(dAtA []byte) error {
 				}
 			} else {
 				return fmt.Errorf("proto: wrong wireType = %d for field Nodes", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventNodeChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventNodeChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventNodeChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			m.Node = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Node |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= NodeStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
 			}
 		default:
 			iNdEx = preIndex

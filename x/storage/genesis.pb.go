@@ -29,6 +29,14 @@ type GenesisState struct {
 	Params Params `protobuf:"bytes,1,opt,name=params,proto3" json:"params"`
 	// objects with their copies.
 	Objects []PlacedObject `protobuf:"bytes,2,rep,name=objects,proto3" json:"objects"`
+	// clock of the network; one that never went starts with the first block.
+	Clock Clock `protobuf:"bytes,3,opt,name=clock,proto3" json:"clock"`
+	// pulses of storage nodes, by number. A node without one counts as heard of at the first block.
+	Pulses []Pulse `protobuf:"bytes,4,rep,name=pulses,proto3" json:"pulses"`
+	// shortfalls are the objects that are not whole, by root.
+	Shortfalls []Shortfall `protobuf:"bytes,5,rep,name=shortfalls,proto3" json:"shortfalls"`
+	// sweeps that are not done.
+	Sweeps []Sweep `protobuf:"bytes,6,rep,name=sweeps,proto3" json:"sweeps"`
 }
 
 func (m *GenesisState) Reset()         { *m = GenesisState{} }
@@ -78,28 +86,121 @@ func (m *GenesisState) GetObjects() []PlacedObject {
 	return nil
 }
 
+func (m *GenesisState) GetClock() Clock {
+	if m != nil {
+		return m.Clock
+	}
+	return Clock{}
+}
+
+func (m *GenesisState) GetPulses() []Pulse {
+	if m != nil {
+		return m.Pulses
+	}
+	return nil
+}
+
+func (m *GenesisState) GetShortfalls() []Shortfall {
+	if m != nil {
+		return m.Shortfalls
+	}
+	return nil
+}
+
+func (m *GenesisState) GetSweeps() []Sweep {
+	if m != nil {
+		return m.Sweeps
+	}
+	return nil
+}
+
+// Shortfall is an object that is not whole.
+type Shortfall struct {
+	// cid of the object.
+	Cid string `protobuf:"bytes,1,opt,name=cid,proto3" json:"cid,omitempty"`
+	// standing of the object, not STANDING_WHOLE.
+	Standing Standing `protobuf:"varint,2,opt,name=standing,proto3,enum=phrd.storage.v1.Standing" json:"standing,omitempty"`
+}
+
+func (m *Shortfall) Reset()         { *m = Shortfall{} }
+func (m *Shortfall) String() string { return proto.CompactTextString(m) }
+func (*Shortfall) ProtoMessage()    {}
+func (*Shortfall) Descriptor() ([]byte, []int) {
+	return fileDescriptor_cc407953eb1cfa46, []int{1}
+}
+func (m *Shortfall) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Shortfall) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Shortfall.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Shortfall) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Shortfall.Merge(m, src)
+}
+func (m *Shortfall) XXX_Size() int {
+	return m.Size()
+}
+func (m *Shortfall) XXX_DiscardUnknown() {
+	xxx_messageInfo_Shortfall.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Shortfall proto.InternalMessageInfo
+
+func (m *Shortfall) GetCid() string {
+	if m != nil {
+		return m.Cid
+	}
+	return ""
+}
+
+func (m *Shortfall) GetStanding() Standing {
+	if m != nil {
+		return m.Standing
+	}
+	return STANDING_UNSPECIFIED
+}
+
 func init() {
 	proto.RegisterType((*GenesisState)(nil), "phrd.storage.v1.GenesisState")
+	proto.RegisterType((*Shortfall)(nil), "phrd.storage.v1.Shortfall")
 }
 
 func init() { proto.RegisterFile("phrd/storage/v1/genesis.proto", fileDescriptor_cc407953eb1cfa46) }
 
 var fileDescriptor_cc407953eb1cfa46 = []byte{
-	// 219 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x2d, 0xc8, 0x28, 0x4a,
-	0xd1, 0x2f, 0x2e, 0xc9, 0x2f, 0x4a, 0x4c, 0x4f, 0xd5, 0x2f, 0x33, 0xd4, 0x4f, 0x4f, 0xcd, 0x4b,
-	0x2d, 0xce, 0x2c, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x07, 0x49, 0xeb, 0x41, 0xa5,
-	0xf5, 0xca, 0x0c, 0xa5, 0x44, 0xd2, 0xf3, 0xd3, 0xf3, 0xc1, 0x72, 0xfa, 0x20, 0x16, 0x44, 0x99,
-	0x94, 0x0c, 0xba, 0x29, 0xf9, 0x49, 0x59, 0xa9, 0xc9, 0x25, 0x10, 0x59, 0xa5, 0x16, 0x46, 0x2e,
-	0x1e, 0x77, 0x88, 0xb1, 0xc1, 0x25, 0x89, 0x25, 0xa9, 0x42, 0xa6, 0x5c, 0x6c, 0x05, 0x89, 0x45,
-	0x89, 0xb9, 0xc5, 0x12, 0x8c, 0x0a, 0x8c, 0x1a, 0xdc, 0x46, 0xe2, 0x7a, 0x68, 0xd6, 0xe8, 0x05,
-	0x80, 0xa5, 0x9d, 0x58, 0x4e, 0xdc, 0x93, 0x67, 0x08, 0x82, 0x2a, 0x16, 0xb2, 0xe5, 0x62, 0x87,
-	0x98, 0x5b, 0x2c, 0xc1, 0xa4, 0xc0, 0xac, 0xc1, 0x6d, 0x24, 0x8b, 0xa9, 0x2f, 0x27, 0x31, 0x39,
-	0x35, 0xc5, 0x1f, 0xac, 0x0a, 0xaa, 0x1b, 0xa6, 0xc7, 0xc9, 0xe2, 0xc4, 0x23, 0x39, 0xc6, 0x0b,
-	0x8f, 0xe4, 0x18, 0x1f, 0x3c, 0x92, 0x63, 0x9c, 0xf0, 0x58, 0x8e, 0xe1, 0xc2, 0x63, 0x39, 0x86,
-	0x1b, 0x8f, 0xe5, 0x18, 0xa2, 0xe4, 0xd2, 0x33, 0x4b, 0x32, 0x4a, 0x93, 0xf4, 0x92, 0xf3, 0x73,
-	0xf5, 0xc1, 0x3e, 0x01, 0x13, 0x15, 0x30, 0x0f, 0x25, 0xb1, 0x81, 0xfd, 0x61, 0x0c, 0x08, 0x00,
-	0x00, 0xff, 0xff, 0x83, 0xcb, 0xb5, 0xfc, 0x2d, 0x01, 0x00, 0x00,
+	// 353 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x92, 0x4f, 0x4f, 0xfa, 0x30,
+	0x1c, 0xc6, 0x37, 0xfe, 0xec, 0xf7, 0xa3, 0x18, 0x35, 0x8d, 0xd1, 0x4a, 0xa4, 0x12, 0x4e, 0x9c,
+	0xb6, 0x30, 0x25, 0xf1, 0x62, 0x62, 0xf0, 0xe0, 0x51, 0x02, 0x9e, 0xbc, 0x95, 0xad, 0x8e, 0xe9,
+	0xa0, 0xcb, 0xbe, 0x05, 0x7d, 0x19, 0xbe, 0x2c, 0x8e, 0x1c, 0x3d, 0x19, 0x03, 0x89, 0xaf, 0xc3,
+	0xb4, 0xdb, 0x88, 0x61, 0xf1, 0xb2, 0x34, 0x79, 0x3e, 0x9f, 0xe7, 0x59, 0xb6, 0xa2, 0x66, 0x3c,
+	0x49, 0x7c, 0x07, 0xa4, 0x48, 0x58, 0xc0, 0x9d, 0x45, 0xd7, 0x09, 0xf8, 0x8c, 0x43, 0x08, 0x76,
+	0x9c, 0x08, 0x29, 0xf0, 0x81, 0x8a, 0xed, 0x2c, 0xb6, 0x17, 0xdd, 0xc6, 0x51, 0x20, 0x02, 0xa1,
+	0x33, 0x47, 0x9d, 0x52, 0xac, 0x71, 0xb6, 0xdb, 0x22, 0xc6, 0xcf, 0xdc, 0x93, 0x69, 0xda, 0xfe,
+	0x2e, 0xa1, 0xbd, 0xbb, 0xb4, 0x76, 0x24, 0x99, 0xe4, 0xb8, 0x87, 0xac, 0x98, 0x25, 0x6c, 0x0a,
+	0xc4, 0x6c, 0x99, 0x9d, 0xba, 0x7b, 0x62, 0xef, 0xcc, 0xd8, 0x03, 0x1d, 0xf7, 0x2b, 0xcb, 0xcf,
+	0x73, 0x63, 0x98, 0xc1, 0xf8, 0x1a, 0xfd, 0x4b, 0x7b, 0x81, 0x94, 0x5a, 0xe5, 0x4e, 0xdd, 0x6d,
+	0x16, 0xbd, 0x88, 0x79, 0xdc, 0xbf, 0xd7, 0x54, 0x66, 0xe7, 0x0e, 0x76, 0x51, 0xd5, 0x8b, 0x84,
+	0xf7, 0x42, 0xca, 0x7a, 0xf4, 0xb8, 0x20, 0xdf, 0xaa, 0x34, 0xb3, 0x52, 0x14, 0x5f, 0x22, 0x2b,
+	0x9e, 0x47, 0xc0, 0x81, 0x54, 0xf4, 0x62, 0x51, 0x1a, 0xa8, 0x78, 0xfb, 0xa2, 0x9a, 0xc5, 0x37,
+	0x08, 0xc1, 0x44, 0x24, 0xf2, 0x89, 0x45, 0x11, 0x90, 0xaa, 0x36, 0x1b, 0x05, 0x73, 0x94, 0x23,
+	0x99, 0xfd, 0xcb, 0x51, 0xbb, 0xf0, 0xca, 0x79, 0x0c, 0xc4, 0xfa, 0x63, 0x77, 0xa4, 0xe2, 0x7c,
+	0x37, 0x65, 0xdb, 0x0f, 0xa8, 0xb6, 0x2d, 0xc5, 0x87, 0xa8, 0xec, 0x85, 0xbe, 0xfe, 0xc2, 0xb5,
+	0xa1, 0x3a, 0xe2, 0x1e, 0xfa, 0x0f, 0x92, 0xcd, 0xfc, 0x70, 0x16, 0x90, 0x52, 0xcb, 0xec, 0xec,
+	0xbb, 0xa7, 0xc5, 0xda, 0x0c, 0x18, 0x6e, 0xd1, 0xfe, 0xd5, 0x72, 0x4d, 0xcd, 0xd5, 0x9a, 0x9a,
+	0x5f, 0x6b, 0x6a, 0xbe, 0x6f, 0xa8, 0xb1, 0xda, 0x50, 0xe3, 0x63, 0x43, 0x8d, 0x47, 0x1a, 0x84,
+	0x72, 0x32, 0x1f, 0xdb, 0x9e, 0x98, 0x3a, 0xfa, 0x06, 0xe8, 0xc7, 0x5b, 0x7e, 0x11, 0xc6, 0x96,
+	0xfe, 0xff, 0x17, 0x3f, 0x01, 0x00, 0x00, 0xff, 0xff, 0x7c, 0x95, 0x9f, 0x1a, 0x65, 0x02, 0x00,
+	0x00,
 }
 
 func (m *GenesisState) Marshal() (dAtA []byte, err error) {
@@ -122,6 +223,58 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Sweeps) > 0 {
+		for iNdEx := len(m.Sweeps) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Sweeps[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.Shortfalls) > 0 {
+		for iNdEx := len(m.Shortfalls) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Shortfalls[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Pulses) > 0 {
+		for iNdEx := len(m.Pulses) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Pulses[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	{
+		size, err := m.Clock.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintGenesis(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
 	if len(m.Objects) > 0 {
 		for iNdEx := len(m.Objects) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -149,6 +302,41 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Shortfall) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Shortfall) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Shortfall) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Standing != 0 {
+		i = encodeVarintGenesis(dAtA, i, uint64(m.Standing))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Cid) > 0 {
+		i -= len(m.Cid)
+		copy(dAtA[i:], m.Cid)
+		i = encodeVarintGenesis(dAtA, i, uint64(len(m.Cid)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintGenesis(dAtA []byte, offset int, v uint64) int {
 	offset -= sovGenesis(v)
 	base := offset
@@ -173,6 +361,42 @@ func (m *GenesisState) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovGenesis(uint64(l))
 		}
+	}
+	l = m.Clock.Size()
+	n += 1 + l + sovGenesis(uint64(l))
+	if len(m.Pulses) > 0 {
+		for _, e := range m.Pulses {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Shortfalls) > 0 {
+		for _, e := range m.Shortfalls {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Sweeps) > 0 {
+		for _, e := range m.Sweeps {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Shortfall) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cid)
+	if l > 0 {
+		n += 1 + l + sovGenesis(uint64(l))
+	}
+	if m.Standing != 0 {
+		n += 1 + sovGenesis(uint64(m.Standing))
 	}
 	return n
 }
@@ -279,6 +503,242 @@ func (m *GenesisState) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Clock", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Clock.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pulses", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pulses = append(m.Pulses, Pulse{})
+			if err := m.Pulses[len(m.Pulses)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Shortfalls", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Shortfalls = append(m.Shortfalls, Shortfall{})
+			if err := m.Shortfalls[len(m.Shortfalls)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sweeps", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Sweeps = append(m.Sweeps, Sweep{})
+			if err := m.Sweeps[len(m.Sweeps)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipGenesis(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Shortfall) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowGenesis
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Shortfall: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Shortfall: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cid", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cid = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Standing", wireType)
+			}
+			m.Standing = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Standing |= Standing(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenesis(dAtA[iNdEx:])

@@ -33,7 +33,7 @@ const (
 	COPY_STATUS_ASSIGNED CopyStatus = 1
 	// COPY_STATUS_HELD copies were confirmed by their node.
 	COPY_STATUS_HELD CopyStatus = 2
-	// COPY_STATUS_LOST copies were reported lost by their node.
+	// COPY_STATUS_LOST copies were reported lost by their node, or their node is lost. They are to be fetched again.
 	COPY_STATUS_LOST CopyStatus = 3
 )
 
@@ -59,6 +59,95 @@ func (CopyStatus) EnumDescriptor() ([]byte, []int) {
 	return fileDescriptor_2915b952db2975e4, []int{0}
 }
 
+// NodeStatus is where a storage node stands. It is derived on read.
+type NodeStatus int32
+
+const (
+	// NODE_STATUS_UNSPECIFIED is never valid.
+	NODE_STATUS_UNSPECIFIED NodeStatus = 0
+	// NODE_STATUS_NEW nodes were registered and have not been heard of yet; they get nothing before their first heartbeat.
+	NODE_STATUS_NEW NodeStatus = 1
+	// NODE_STATUS_ALIVE nodes were heard of lately.
+	NODE_STATUS_ALIVE NodeStatus = 2
+	// NODE_STATUS_SUSPECT nodes have been silent for longer than suspect_after; their copies count, and they may get more.
+	NODE_STATUS_SUSPECT NodeStatus = 3
+	// NODE_STATUS_LOST nodes have been silent for lost_after; their copies don't count and are placed elsewhere.
+	NODE_STATUS_LOST NodeStatus = 4
+	// NODE_STATUS_DRAINING nodes are retired, or their member is suspended or leaves; their copies stay until others have taken over.
+	NODE_STATUS_DRAINING NodeStatus = 5
+)
+
+var NodeStatus_name = map[int32]string{
+	0: "NODE_STATUS_UNSPECIFIED",
+	1: "NODE_STATUS_NEW",
+	2: "NODE_STATUS_ALIVE",
+	3: "NODE_STATUS_SUSPECT",
+	4: "NODE_STATUS_LOST",
+	5: "NODE_STATUS_DRAINING",
+}
+
+var NodeStatus_value = map[string]int32{
+	"NODE_STATUS_UNSPECIFIED": 0,
+	"NODE_STATUS_NEW":         1,
+	"NODE_STATUS_ALIVE":       2,
+	"NODE_STATUS_SUSPECT":     3,
+	"NODE_STATUS_LOST":        4,
+	"NODE_STATUS_DRAINING":    5,
+}
+
+func (x NodeStatus) String() string {
+	return proto.EnumName(NodeStatus_name, int32(x))
+}
+
+func (NodeStatus) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_2915b952db2975e4, []int{1}
+}
+
+// Standing is how safe an object is. What counts is the number of distinct failure domains with a copy that is held, on a node that
+// is neither lost nor draining.
+type Standing int32
+
+const (
+	// STANDING_UNSPECIFIED is never valid.
+	STANDING_UNSPECIFIED Standing = 0
+	// STANDING_WHOLE objects have their target.
+	STANDING_WHOLE Standing = 1
+	// STANDING_PLACING objects are new: their first copies are on the way, and none was lost.
+	STANDING_PLACING Standing = 2
+	// STANDING_REPAIRING objects have their minimum, and not their target.
+	STANDING_REPAIRING Standing = 3
+	// STANDING_ENDANGERED objects have less than their minimum.
+	STANDING_ENDANGERED Standing = 4
+	// STANDING_UNRECOVERABLE objects have lost every copy that was held, save those on lost nodes: one of these must come back.
+	STANDING_UNRECOVERABLE Standing = 5
+)
+
+var Standing_name = map[int32]string{
+	0: "STANDING_UNSPECIFIED",
+	1: "STANDING_WHOLE",
+	2: "STANDING_PLACING",
+	3: "STANDING_REPAIRING",
+	4: "STANDING_ENDANGERED",
+	5: "STANDING_UNRECOVERABLE",
+}
+
+var Standing_value = map[string]int32{
+	"STANDING_UNSPECIFIED":   0,
+	"STANDING_WHOLE":         1,
+	"STANDING_PLACING":       2,
+	"STANDING_REPAIRING":     3,
+	"STANDING_ENDANGERED":    4,
+	"STANDING_UNRECOVERABLE": 5,
+}
+
+func (x Standing) String() string {
+	return proto.EnumName(Standing_name, int32(x))
+}
+
+func (Standing) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_2915b952db2975e4, []int{2}
+}
+
 // Object is ciphertext that the network keeps: a DAG or a single block, and the blocks that travel with it.
 type Object struct {
 	// cid of the root as text: dag-pb for a sealed file, raw for a single block.
@@ -75,6 +164,8 @@ type Object struct {
 	Origin uint64 `protobuf:"varint,6,opt,name=origin,proto3" json:"origin,omitempty"`
 	// placed_at is the block time of the first placement, unix seconds.
 	PlacedAt int64 `protobuf:"varint,7,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	// everywhere says that every domain is to hold the object: the target follows their number.
+	Everywhere bool `protobuf:"varint,8,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
 }
 
 func (m *Object) Reset()         { *m = Object{} }
@@ -159,6 +250,13 @@ func (m *Object) GetPlacedAt() int64 {
 	return 0
 }
 
+func (m *Object) GetEverywhere() bool {
+	if m != nil {
+		return m.Everywhere
+	}
+	return false
+}
+
 // Copy is one node's copy of an object.
 type Copy struct {
 	// node is the storage node's number.
@@ -223,10 +321,18 @@ func (m *Copy) GetSince() int64 {
 	return 0
 }
 
-// Params are the rules of placement.
+// Params are the rules of placement and repair.
 type Params struct {
 	// copies are the copy rules by class of content.
 	Copies []CopyRule `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies"`
+	// heartbeat_interval is how often a storage node says that it is there, 1 second to 1 hour.
+	HeartbeatInterval int64 `protobuf:"varint,2,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	// suspect_after is the silence after which a node is suspect, in seconds, at least twice the heartbeat interval.
+	SuspectAfter int64 `protobuf:"varint,3,opt,name=suspect_after,json=suspectAfter,proto3" json:"suspect_after,omitempty"`
+	// lost_after is the silence after which a node is lost, in seconds, at least twice suspect_after, at most 30 days.
+	LostAfter int64 `protobuf:"varint,4,opt,name=lost_after,json=lostAfter,proto3" json:"lost_after,omitempty"`
+	// quota is how many bytes of ciphertext one member may bring in, each object counted once; 0 means any number.
+	Quota uint64 `protobuf:"varint,5,opt,name=quota,proto3" json:"quota,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -267,6 +373,34 @@ func (m *Params) GetCopies() []CopyRule {
 		return m.Copies
 	}
 	return nil
+}
+
+func (m *Params) GetHeartbeatInterval() int64 {
+	if m != nil {
+		return m.HeartbeatInterval
+	}
+	return 0
+}
+
+func (m *Params) GetSuspectAfter() int64 {
+	if m != nil {
+		return m.SuspectAfter
+	}
+	return 0
+}
+
+func (m *Params) GetLostAfter() int64 {
+	if m != nil {
+		return m.LostAfter
+	}
+	return 0
+}
+
+func (m *Params) GetQuota() uint64 {
+	if m != nil {
+		return m.Quota
+	}
+	return 0
 }
 
 // CopyRule says how many copies one class of content gets.
@@ -388,51 +522,298 @@ func (m *PlacedObject) GetCopies() []Copy {
 	return nil
 }
 
+// Pulse is what the chain knows of a storage node's life.
+type Pulse struct {
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// beat_at is the block time of the last heartbeat, unix seconds; 0 for a node that was never heard of.
+	BeatAt int64 `protobuf:"varint,2,opt,name=beat_at,json=beatAt,proto3" json:"beat_at,omitempty"`
+	// running is what the network's clock showed at that time.
+	Running int64 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	// free is how many bytes of blobs the node's disk had room for at that time.
+	Free uint64 `protobuf:"varint,4,opt,name=free,proto3" json:"free,omitempty"`
+	// lost says that the node was silent for too long.
+	Lost bool `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	// draining says that the node's copies are to go elsewhere.
+	Draining bool `protobuf:"varint,6,opt,name=draining,proto3" json:"draining,omitempty"`
+	// since is the block time at which the node was registered, was lost, came back, or began or ended to be drained, whatever came last, unix seconds.
+	Since int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+}
+
+func (m *Pulse) Reset()         { *m = Pulse{} }
+func (m *Pulse) String() string { return proto.CompactTextString(m) }
+func (*Pulse) ProtoMessage()    {}
+func (*Pulse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2915b952db2975e4, []int{5}
+}
+func (m *Pulse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Pulse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Pulse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Pulse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Pulse.Merge(m, src)
+}
+func (m *Pulse) XXX_Size() int {
+	return m.Size()
+}
+func (m *Pulse) XXX_DiscardUnknown() {
+	xxx_messageInfo_Pulse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Pulse proto.InternalMessageInfo
+
+func (m *Pulse) GetNode() uint64 {
+	if m != nil {
+		return m.Node
+	}
+	return 0
+}
+
+func (m *Pulse) GetBeatAt() int64 {
+	if m != nil {
+		return m.BeatAt
+	}
+	return 0
+}
+
+func (m *Pulse) GetRunning() int64 {
+	if m != nil {
+		return m.Running
+	}
+	return 0
+}
+
+func (m *Pulse) GetFree() uint64 {
+	if m != nil {
+		return m.Free
+	}
+	return 0
+}
+
+func (m *Pulse) GetLost() bool {
+	if m != nil {
+		return m.Lost
+	}
+	return false
+}
+
+func (m *Pulse) GetDraining() bool {
+	if m != nil {
+		return m.Draining
+	}
+	return false
+}
+
+func (m *Pulse) GetSince() int64 {
+	if m != nil {
+		return m.Since
+	}
+	return 0
+}
+
+// Clock counts the seconds in which the network was seen to run. A time without blocks is no silence of any node, so all silence is
+// measured by this clock: it goes on with each heartbeat of any node, and never for longer than two heartbeat intervals at once.
+type Clock struct {
+	// running is what the clock showed at the last heartbeat, in seconds.
+	Running int64 `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
+	// at is the block time of the last heartbeat, unix seconds.
+	At int64 `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+}
+
+func (m *Clock) Reset()         { *m = Clock{} }
+func (m *Clock) String() string { return proto.CompactTextString(m) }
+func (*Clock) ProtoMessage()    {}
+func (*Clock) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2915b952db2975e4, []int{6}
+}
+func (m *Clock) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Clock) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Clock.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Clock) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Clock.Merge(m, src)
+}
+func (m *Clock) XXX_Size() int {
+	return m.Size()
+}
+func (m *Clock) XXX_DiscardUnknown() {
+	xxx_messageInfo_Clock.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Clock proto.InternalMessageInfo
+
+func (m *Clock) GetRunning() int64 {
+	if m != nil {
+		return m.Running
+	}
+	return 0
+}
+
+func (m *Clock) GetAt() int64 {
+	if m != nil {
+		return m.At
+	}
+	return 0
+}
+
+// Sweep is a list of objects that is being worked through.
+type Sweep struct {
+	// list is 1 for what a node is to fetch, 2 for what it holds, 3 for objects that are not whole, 4 for objects that every domain is to hold.
+	List uint64 `protobuf:"varint,1,opt,name=list,proto3" json:"list,omitempty"`
+	// node whose list it is; 0 for the lists 3 and 4.
+	Node uint64 `protobuf:"varint,2,opt,name=node,proto3" json:"node,omitempty"`
+	// after is the root of the last object that was worked through, in its binary form; empty at the beginning.
+	After []byte `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+}
+
+func (m *Sweep) Reset()         { *m = Sweep{} }
+func (m *Sweep) String() string { return proto.CompactTextString(m) }
+func (*Sweep) ProtoMessage()    {}
+func (*Sweep) Descriptor() ([]byte, []int) {
+	return fileDescriptor_2915b952db2975e4, []int{7}
+}
+func (m *Sweep) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Sweep) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Sweep.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Sweep) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Sweep.Merge(m, src)
+}
+func (m *Sweep) XXX_Size() int {
+	return m.Size()
+}
+func (m *Sweep) XXX_DiscardUnknown() {
+	xxx_messageInfo_Sweep.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Sweep proto.InternalMessageInfo
+
+func (m *Sweep) GetList() uint64 {
+	if m != nil {
+		return m.List
+	}
+	return 0
+}
+
+func (m *Sweep) GetNode() uint64 {
+	if m != nil {
+		return m.Node
+	}
+	return 0
+}
+
+func (m *Sweep) GetAfter() []byte {
+	if m != nil {
+		return m.After
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterEnum("phrd.storage.v1.CopyStatus", CopyStatus_name, CopyStatus_value)
+	proto.RegisterEnum("phrd.storage.v1.NodeStatus", NodeStatus_name, NodeStatus_value)
+	proto.RegisterEnum("phrd.storage.v1.Standing", Standing_name, Standing_value)
 	proto.RegisterType((*Object)(nil), "phrd.storage.v1.Object")
 	proto.RegisterType((*Copy)(nil), "phrd.storage.v1.Copy")
 	proto.RegisterType((*Params)(nil), "phrd.storage.v1.Params")
 	proto.RegisterType((*CopyRule)(nil), "phrd.storage.v1.CopyRule")
 	proto.RegisterType((*PlacedObject)(nil), "phrd.storage.v1.PlacedObject")
+	proto.RegisterType((*Pulse)(nil), "phrd.storage.v1.Pulse")
+	proto.RegisterType((*Clock)(nil), "phrd.storage.v1.Clock")
+	proto.RegisterType((*Sweep)(nil), "phrd.storage.v1.Sweep")
 }
 
 func init() { proto.RegisterFile("phrd/storage/v1/object.proto", fileDescriptor_2915b952db2975e4) }
 
 var fileDescriptor_2915b952db2975e4 = []byte{
-	// 501 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x6c, 0x53, 0x4d, 0x6e, 0xd3, 0x40,
-	0x18, 0xf5, 0xc4, 0xae, 0xdb, 0x7c, 0xe5, 0xc7, 0x1a, 0x05, 0x3a, 0x24, 0xc8, 0x58, 0x59, 0x59,
-	0x2c, 0x1c, 0x35, 0x15, 0x82, 0x6d, 0x9a, 0x04, 0x88, 0x54, 0x35, 0xd1, 0x38, 0x5d, 0xc0, 0x26,
-	0x9a, 0x38, 0x23, 0xc7, 0x28, 0xc9, 0x58, 0xf6, 0xb8, 0x82, 0x9e, 0x80, 0x25, 0x77, 0xe0, 0x04,
-	0xdc, 0xa2, 0xcb, 0x2e, 0x59, 0x21, 0x94, 0x5c, 0x04, 0x79, 0xec, 0x40, 0x68, 0xbb, 0xb1, 0xbe,
-	0x37, 0xef, 0xcd, 0x7c, 0xef, 0x7b, 0xe3, 0x81, 0xe7, 0xf1, 0x3c, 0x99, 0xb5, 0x52, 0x29, 0x12,
-	0x16, 0xf2, 0xd6, 0xe5, 0x71, 0x4b, 0x4c, 0x3f, 0xf1, 0x40, 0x7a, 0x71, 0x22, 0xa4, 0xc0, 0x8f,
-	0x73, 0xd6, 0x2b, 0x59, 0xef, 0xf2, 0xb8, 0x5e, 0x0b, 0x45, 0x28, 0x14, 0xd7, 0xca, 0xab, 0x42,
-	0xd6, 0xfc, 0x81, 0xc0, 0x1c, 0xaa, 0x7d, 0xd8, 0x02, 0x3d, 0x88, 0x66, 0x04, 0x39, 0xc8, 0xad,
-	0xd2, 0xbc, 0xc4, 0x18, 0x8c, 0x34, 0xba, 0xe2, 0xa4, 0xe2, 0x20, 0xd7, 0xa0, 0xaa, 0xc6, 0x75,
-	0x38, 0x60, 0x52, 0xb2, 0x60, 0xce, 0x67, 0x44, 0x77, 0x74, 0xb7, 0x4a, 0xff, 0x62, 0xfc, 0x14,
-	0x4c, 0xc9, 0x92, 0x90, 0x4b, 0x62, 0x38, 0xc8, 0x7d, 0x48, 0x4b, 0x84, 0x09, 0xec, 0x2f, 0xa3,
-	0x55, 0xb4, 0xcc, 0x96, 0x64, 0x4f, 0x11, 0x5b, 0x98, 0xef, 0x10, 0x49, 0x14, 0x46, 0x2b, 0x62,
-	0xaa, 0x1e, 0x25, 0xc2, 0x0d, 0xa8, 0xc6, 0x0b, 0x16, 0xf0, 0xd9, 0x84, 0x49, 0xb2, 0xef, 0x20,
-	0x57, 0xa7, 0x07, 0xc5, 0x42, 0x47, 0x36, 0x39, 0x18, 0x5d, 0x11, 0x7f, 0xc9, 0xed, 0xad, 0xc4,
-	0x8c, 0x2b, 0xc7, 0x06, 0x55, 0x35, 0x3e, 0x01, 0x33, 0x95, 0x4c, 0x66, 0xa9, 0x32, 0xfd, 0xa8,
-	0xdd, 0xf0, 0x6e, 0xe5, 0xe0, 0xe5, 0x5b, 0x7d, 0x25, 0xa1, 0xa5, 0x14, 0xd7, 0x60, 0x2f, 0x8d,
-	0x56, 0x01, 0x27, 0xba, 0xea, 0x54, 0x80, 0x66, 0x07, 0xcc, 0x11, 0x4b, 0xd8, 0x32, 0xc5, 0xaf,
-	0xc1, 0x0c, 0x44, 0x1c, 0xf1, 0x94, 0x20, 0x47, 0x77, 0x0f, 0xdb, 0xcf, 0xee, 0x3d, 0x94, 0x66,
-	0x0b, 0x7e, 0x6a, 0x5c, 0xff, 0x7a, 0xa1, 0xd1, 0x52, 0xde, 0xa4, 0x70, 0xb0, 0x65, 0xf2, 0x26,
-	0xc1, 0x82, 0xa5, 0x69, 0x19, 0x70, 0x01, 0x76, 0xa3, 0xa9, 0xdc, 0x89, 0xa6, 0x0c, 0x53, 0xdf,
-	0x0d, 0xb3, 0x79, 0x05, 0x0f, 0x46, 0x2a, 0x89, 0xf2, 0xda, 0x5e, 0x81, 0x59, 0x5c, 0xbc, 0x3a,
-	0xf8, 0xb0, 0x7d, 0x74, 0xc7, 0x5c, 0x21, 0xdc, 0x5a, 0x2b, 0xc4, 0x79, 0x50, 0xe5, 0x4c, 0x15,
-	0x35, 0xd3, 0x93, 0x7b, 0x67, 0xfa, 0x7f, 0x9e, 0x97, 0x19, 0xc0, 0xbf, 0xf8, 0x70, 0x03, 0x8e,
-	0xba, 0xc3, 0xd1, 0x87, 0x89, 0x3f, 0xee, 0x8c, 0x2f, 0xfc, 0xc9, 0xc5, 0xb9, 0x3f, 0xea, 0x77,
-	0x07, 0x6f, 0x07, 0xfd, 0x9e, 0xa5, 0x61, 0x02, 0xb5, 0x5d, 0xb2, 0xe3, 0xfb, 0x83, 0x77, 0xe7,
-	0xfd, 0x9e, 0x85, 0x70, 0x0d, 0xac, 0x5d, 0xe6, 0x7d, 0xff, 0xac, 0x67, 0x55, 0x6e, 0xaf, 0x9e,
-	0x0d, 0xfd, 0xb1, 0xa5, 0xd7, 0x8d, 0xaf, 0xdf, 0x6d, 0xed, 0xf4, 0xcd, 0xf5, 0xda, 0x46, 0x37,
-	0x6b, 0x1b, 0xfd, 0x5e, 0xdb, 0xe8, 0xdb, 0xc6, 0xd6, 0x6e, 0x36, 0xb6, 0xf6, 0x73, 0x63, 0x6b,
-	0x1f, 0xed, 0x30, 0x92, 0xf3, 0x6c, 0xea, 0x05, 0x62, 0xd9, 0x52, 0xcf, 0x41, 0x7d, 0x3e, 0x6f,
-	0x5f, 0xc5, 0xd4, 0x54, 0x7f, 0xf9, 0xc9, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0xcb, 0x40, 0xaa,
-	0x59, 0x2c, 0x03, 0x00, 0x00,
+	// 859 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x6c, 0x55, 0xc1, 0x6e, 0xdb, 0x46,
+	0x10, 0xd5, 0x92, 0x14, 0x2d, 0x4f, 0x1c, 0x87, 0xd9, 0x28, 0x36, 0x6b, 0xb7, 0xac, 0xa0, 0x5e,
+	0x84, 0x00, 0x95, 0x60, 0x07, 0x45, 0x7b, 0xa5, 0x25, 0xd6, 0x21, 0x20, 0x50, 0xc2, 0x52, 0x4e,
+	0xd0, 0x5e, 0x84, 0x35, 0xb5, 0x91, 0xd8, 0x4a, 0xa4, 0x4a, 0x2e, 0x9d, 0x26, 0x5f, 0xd0, 0x63,
+	0x7f, 0xa1, 0x68, 0x0f, 0xfd, 0x94, 0xa0, 0xa7, 0xf4, 0xd6, 0x53, 0x51, 0xd8, 0x3f, 0x52, 0xec,
+	0x92, 0xa2, 0x19, 0x5b, 0x17, 0x63, 0xe6, 0xbd, 0xd9, 0xdd, 0x37, 0x6f, 0xc6, 0x22, 0x7c, 0xba,
+	0x5e, 0x24, 0xb3, 0x5e, 0xca, 0xe3, 0x84, 0xce, 0x59, 0xef, 0xea, 0xa4, 0x17, 0x5f, 0xfe, 0xc0,
+	0x02, 0xde, 0x5d, 0x27, 0x31, 0x8f, 0xf1, 0x23, 0xc1, 0x76, 0x0b, 0xb6, 0x7b, 0x75, 0x72, 0xd4,
+	0x9c, 0xc7, 0xf3, 0x58, 0x72, 0x3d, 0x11, 0xe5, 0x65, 0xed, 0xbf, 0x11, 0xe8, 0x23, 0x79, 0x0e,
+	0x1b, 0xa0, 0x06, 0xe1, 0xcc, 0x44, 0x2d, 0xd4, 0xd9, 0x25, 0x22, 0xc4, 0x18, 0xb4, 0x34, 0x7c,
+	0xc7, 0x4c, 0xa5, 0x85, 0x3a, 0x1a, 0x91, 0x31, 0x3e, 0x82, 0x06, 0xe5, 0x9c, 0x06, 0x0b, 0x36,
+	0x33, 0xd5, 0x96, 0xda, 0xd9, 0x25, 0x65, 0x8e, 0x0f, 0x40, 0xe7, 0x34, 0x99, 0x33, 0x6e, 0x6a,
+	0x2d, 0xd4, 0x79, 0x48, 0x8a, 0x0c, 0x9b, 0xb0, 0xb3, 0x0a, 0xa3, 0x70, 0x95, 0xad, 0xcc, 0xba,
+	0x24, 0x36, 0xa9, 0x38, 0x11, 0x27, 0xe1, 0x3c, 0x8c, 0x4c, 0x5d, 0xbe, 0x51, 0x64, 0xf8, 0x18,
+	0x76, 0xd7, 0x4b, 0x1a, 0xb0, 0xd9, 0x94, 0x72, 0x73, 0xa7, 0x85, 0x3a, 0x2a, 0x69, 0xe4, 0x80,
+	0xcd, 0xb1, 0x05, 0xc0, 0xae, 0x58, 0xf2, 0xf6, 0xcd, 0x82, 0x25, 0xcc, 0x6c, 0xb4, 0x50, 0xa7,
+	0x41, 0x2a, 0x48, 0x9b, 0x81, 0xd6, 0x8f, 0xd7, 0x6f, 0x85, 0xfc, 0x28, 0x9e, 0x31, 0xd9, 0x91,
+	0x46, 0x64, 0x8c, 0x9f, 0x83, 0x9e, 0x72, 0xca, 0xb3, 0x54, 0x36, 0xb5, 0x7f, 0x7a, 0xdc, 0xbd,
+	0xe3, 0x53, 0x57, 0x1c, 0xf5, 0x65, 0x09, 0x29, 0x4a, 0x71, 0x13, 0xea, 0x69, 0x18, 0x05, 0xcc,
+	0x54, 0xa5, 0x92, 0x3c, 0x69, 0xff, 0x85, 0x40, 0x1f, 0xd3, 0x84, 0xae, 0x52, 0xfc, 0x35, 0xe8,
+	0x41, 0xbc, 0x0e, 0x59, 0x6a, 0xa2, 0x96, 0xda, 0x79, 0x70, 0xfa, 0xc9, 0xd6, 0x5b, 0x49, 0xb6,
+	0x64, 0x67, 0xda, 0xfb, 0x7f, 0x3f, 0xaf, 0x91, 0xa2, 0x1c, 0x7f, 0x09, 0x78, 0xc1, 0x68, 0xc2,
+	0x2f, 0x19, 0xe5, 0xd3, 0x30, 0xe2, 0x2c, 0xb9, 0xa2, 0x4b, 0x29, 0x4d, 0x25, 0x8f, 0x4b, 0xc6,
+	0x2d, 0x08, 0xfc, 0x05, 0x3c, 0x4c, 0xb3, 0x74, 0xcd, 0x02, 0x3e, 0xa5, 0xaf, 0x39, 0x4b, 0x0a,
+	0x41, 0x7b, 0x05, 0x68, 0x0b, 0x0c, 0x7f, 0x06, 0xb0, 0x8c, 0xd3, 0x4d, 0x85, 0x26, 0x2b, 0x76,
+	0x05, 0x92, 0xd3, 0x4d, 0xa8, 0xff, 0x94, 0xc5, 0x9c, 0xca, 0x51, 0x68, 0x24, 0x4f, 0xda, 0x04,
+	0x1a, 0x1b, 0x89, 0xa2, 0x22, 0x58, 0xd2, 0x34, 0x2d, 0x56, 0x21, 0x4f, 0xaa, 0x43, 0x54, 0xee,
+	0x0d, 0xb1, 0x18, 0xbb, 0x5a, 0x1d, 0x7b, 0xfb, 0x1d, 0xec, 0x8d, 0xe5, 0xcc, 0x8a, 0x05, 0xfb,
+	0x0a, 0xf4, 0x7c, 0x45, 0xe5, 0xc5, 0x0f, 0x4e, 0x0f, 0xef, 0xb9, 0x94, 0x17, 0x6e, 0x3c, 0xca,
+	0x8b, 0xc5, 0xc8, 0x0a, 0x73, 0x15, 0x69, 0xee, 0xd3, 0xad, 0xe6, 0x7e, 0x6c, 0x6c, 0xfb, 0x4f,
+	0x04, 0xf5, 0x71, 0xb6, 0x4c, 0xd9, 0xd6, 0x2d, 0x38, 0x84, 0x1d, 0xe9, 0x38, 0xe5, 0x85, 0xd7,
+	0xba, 0x48, 0x6d, 0xb9, 0xa9, 0x49, 0x16, 0x45, 0x61, 0x34, 0x2f, 0xac, 0xdd, 0xa4, 0xe2, 0x9a,
+	0xd7, 0x09, 0x63, 0xd2, 0x4f, 0x8d, 0xc8, 0x58, 0x60, 0xc2, 0x57, 0xe9, 0x64, 0x83, 0xc8, 0x58,
+	0xfc, 0x7f, 0xcc, 0x12, 0x1a, 0xca, 0x2b, 0x74, 0x89, 0x97, 0xf9, 0xed, 0x1e, 0xed, 0x54, 0xf7,
+	0xe8, 0x04, 0xea, 0xfd, 0x65, 0x1c, 0xfc, 0x58, 0x7d, 0x1c, 0x7d, 0xfc, 0xf8, 0x3e, 0x28, 0xa5,
+	0x54, 0x85, 0xf2, 0xb6, 0x03, 0x75, 0xff, 0x0d, 0x63, 0x6b, 0xa9, 0x20, 0x4c, 0xf9, 0xa6, 0x39,
+	0x11, 0x97, 0x0d, 0x2b, 0x95, 0x86, 0x9b, 0x50, 0xbf, 0x5d, 0x98, 0x3d, 0x92, 0x27, 0xcf, 0x32,
+	0x80, 0xdb, 0x6d, 0xc7, 0xc7, 0x70, 0xd8, 0x1f, 0x8d, 0xbf, 0x9b, 0xfa, 0x13, 0x7b, 0x72, 0xe1,
+	0x4f, 0x2f, 0x3c, 0x7f, 0xec, 0xf4, 0xdd, 0x6f, 0x5d, 0x67, 0x60, 0xd4, 0xb0, 0x09, 0xcd, 0x2a,
+	0x69, 0xfb, 0xbe, 0x7b, 0xee, 0x39, 0x03, 0x03, 0xe1, 0x26, 0x18, 0x55, 0xe6, 0x85, 0x33, 0x1c,
+	0x18, 0xca, 0x5d, 0x74, 0x38, 0xf2, 0x27, 0x86, 0x7a, 0xa4, 0xfd, 0xf2, 0xbb, 0x55, 0x7b, 0xf6,
+	0x07, 0x02, 0xf0, 0xe2, 0x19, 0xbb, 0x7d, 0xd7, 0x1b, 0x0d, 0x9c, 0xed, 0xef, 0x3e, 0x81, 0x47,
+	0x55, 0xd2, 0x73, 0x5e, 0x19, 0x08, 0x3f, 0x85, 0xc7, 0x55, 0xd0, 0x1e, 0xba, 0x2f, 0x1d, 0x43,
+	0xc1, 0x87, 0xf0, 0xa4, 0x0a, 0xfb, 0x17, 0xe2, 0xa2, 0x89, 0xa1, 0x0a, 0x31, 0x55, 0x42, 0x8a,
+	0xd1, 0x44, 0x4b, 0x55, 0x74, 0x40, 0x6c, 0xd7, 0x73, 0xbd, 0x73, 0xa3, 0x5e, 0xc8, 0xfc, 0x0d,
+	0x41, 0xc3, 0xe7, 0x34, 0x9a, 0x89, 0x09, 0x98, 0xd0, 0xf4, 0x27, 0xb6, 0x37, 0x70, 0xbd, 0xf3,
+	0x3b, 0x0a, 0x31, 0xec, 0x97, 0xcc, 0xab, 0x17, 0xa3, 0xa1, 0x93, 0x7b, 0x52, 0x62, 0xe3, 0xa1,
+	0xdd, 0x17, 0xd7, 0x2a, 0xf8, 0x00, 0x70, 0x89, 0x12, 0x67, 0x6c, 0xbb, 0x44, 0xe0, 0xaa, 0xd0,
+	0x5d, 0xe2, 0x8e, 0x37, 0xb0, 0xbd, 0x73, 0x87, 0x38, 0x03, 0x43, 0xc3, 0x47, 0x70, 0x50, 0x79,
+	0x94, 0x38, 0xfd, 0xd1, 0x4b, 0x87, 0xd8, 0x67, 0x43, 0x67, 0xa3, 0xf1, 0xec, 0x9b, 0xf7, 0xd7,
+	0x16, 0xfa, 0x70, 0x6d, 0xa1, 0xff, 0xae, 0x2d, 0xf4, 0xeb, 0x8d, 0x55, 0xfb, 0x70, 0x63, 0xd5,
+	0xfe, 0xb9, 0xb1, 0x6a, 0xdf, 0x5b, 0xf3, 0x90, 0x2f, 0xb2, 0xcb, 0x6e, 0x10, 0xaf, 0x7a, 0xf2,
+	0x43, 0x21, 0xff, 0xfc, 0xbc, 0xf9, 0x5e, 0x5c, 0xea, 0xf2, 0xf7, 0xff, 0xf9, 0xff, 0x01, 0x00,
+	0x00, 0xff, 0xff, 0xa0, 0xdf, 0x08, 0xbb, 0x46, 0x06, 0x00, 0x00,
 }
 
 func (m *Object) Marshal() (dAtA []byte, err error) {
@@ -455,6 +836,16 @@ func (m *Object) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Everywhere {
+		i--
+		if m.Everywhere {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
 	if m.PlacedAt != 0 {
 		i = encodeVarintObject(dAtA, i, uint64(m.PlacedAt))
 		i--
@@ -557,6 +948,26 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Quota != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Quota))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.LostAfter != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.LostAfter))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.SuspectAfter != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.SuspectAfter))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.HeartbeatInterval != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.HeartbeatInterval))
+		i--
+		dAtA[i] = 0x10
+	}
 	if len(m.Copies) > 0 {
 		for iNdEx := len(m.Copies) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -661,6 +1072,147 @@ func (m *PlacedObject) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Pulse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Pulse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Pulse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Since != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Since))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Draining {
+		i--
+		if m.Draining {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Lost {
+		i--
+		if m.Lost {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Free != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Free))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Running != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Running))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.BeatAt != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.BeatAt))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Node != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Node))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Clock) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Clock) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Clock) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.At != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.At))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Running != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Running))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Sweep) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Sweep) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Sweep) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.After) > 0 {
+		i -= len(m.After)
+		copy(dAtA[i:], m.After)
+		i = encodeVarintObject(dAtA, i, uint64(len(m.After)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Node != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.Node))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.List != 0 {
+		i = encodeVarintObject(dAtA, i, uint64(m.List))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintObject(dAtA []byte, offset int, v uint64) int {
 	offset -= sovObject(v)
 	base := offset
@@ -703,6 +1255,9 @@ func (m *Object) Size() (n int) {
 	if m.PlacedAt != 0 {
 		n += 1 + sovObject(uint64(m.PlacedAt))
 	}
+	if m.Everywhere {
+		n += 2
+	}
 	return n
 }
 
@@ -735,6 +1290,18 @@ func (m *Params) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovObject(uint64(l))
 		}
+	}
+	if m.HeartbeatInterval != 0 {
+		n += 1 + sovObject(uint64(m.HeartbeatInterval))
+	}
+	if m.SuspectAfter != 0 {
+		n += 1 + sovObject(uint64(m.SuspectAfter))
+	}
+	if m.LostAfter != 0 {
+		n += 1 + sovObject(uint64(m.LostAfter))
+	}
+	if m.Quota != 0 {
+		n += 1 + sovObject(uint64(m.Quota))
 	}
 	return n
 }
@@ -771,6 +1338,70 @@ func (m *PlacedObject) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovObject(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *Pulse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Node != 0 {
+		n += 1 + sovObject(uint64(m.Node))
+	}
+	if m.BeatAt != 0 {
+		n += 1 + sovObject(uint64(m.BeatAt))
+	}
+	if m.Running != 0 {
+		n += 1 + sovObject(uint64(m.Running))
+	}
+	if m.Free != 0 {
+		n += 1 + sovObject(uint64(m.Free))
+	}
+	if m.Lost {
+		n += 2
+	}
+	if m.Draining {
+		n += 2
+	}
+	if m.Since != 0 {
+		n += 1 + sovObject(uint64(m.Since))
+	}
+	return n
+}
+
+func (m *Clock) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Running != 0 {
+		n += 1 + sovObject(uint64(m.Running))
+	}
+	if m.At != 0 {
+		n += 1 + sovObject(uint64(m.At))
+	}
+	return n
+}
+
+func (m *Sweep) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.List != 0 {
+		n += 1 + sovObject(uint64(m.List))
+	}
+	if m.Node != 0 {
+		n += 1 + sovObject(uint64(m.Node))
+	}
+	l = len(m.After)
+	if l > 0 {
+		n += 1 + l + sovObject(uint64(l))
 	}
 	return n
 }
@@ -969,6 +1600,26 @@ func (m *Object) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Everywhere", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Everywhere = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipObject(dAtA[iNdEx:])
@@ -1160,6 +1811,82 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field HeartbeatInterval", wireType)
+			}
+			m.HeartbeatInterval = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.HeartbeatInterval |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspectAfter", wireType)
+			}
+			m.SuspectAfter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspectAfter |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LostAfter", wireType)
+			}
+			m.LostAfter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LostAfter |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Quota", wireType)
+			}
+			m.Quota = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Quota |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipObject(dAtA[iNdEx:])
@@ -1395,6 +2122,401 @@ func (m *PlacedObject) Unmarshal(dAtA []byte) error {
 			m.Copies = append(m.Copies, Copy{})
 			if err := m.Copies[len(m.Copies)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipObject(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthObject
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Pulse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowObject
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Pulse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Pulse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			m.Node = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Node |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BeatAt", wireType)
+			}
+			m.BeatAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BeatAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Running", wireType)
+			}
+			m.Running = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Running |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Free", wireType)
+			}
+			m.Free = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Free |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lost", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Lost = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Draining", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Draining = bool(v != 0)
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Since", wireType)
+			}
+			m.Since = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Since |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipObject(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthObject
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Clock) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowObject
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Clock: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Clock: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Running", wireType)
+			}
+			m.Running = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Running |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field At", wireType)
+			}
+			m.At = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.At |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipObject(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthObject
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Sweep) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowObject
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Sweep: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Sweep: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field List", wireType)
+			}
+			m.List = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.List |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			m.Node = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Node |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field After", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowObject
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthObject
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthObject
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.After = append(m.After[:0], dAtA[iNdEx:postIndex]...)
+			if m.After == nil {
+				m.After = []byte{}
 			}
 			iNdEx = postIndex
 		default:

@@ -164,8 +164,12 @@ type QueryObjectResponse struct {
 	Object Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object"`
 	// copies by node.
 	Copies []Copy `protobuf:"bytes,2,rep,name=copies,proto3" json:"copies"`
-	// held is the number of distinct domains whose copies are held.
+	// held is the number of distinct domains whose copies are held, on nodes that are neither lost nor draining.
 	Held uint32 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// nodes are where the nodes of the copies stand, in the order of the copies.
+	Nodes []NodeStatus `protobuf:"varint,4,rep,packed,name=nodes,proto3,enum=phrd.storage.v1.NodeStatus" json:"nodes,omitempty"`
+	// standing of the object.
+	Standing Standing `protobuf:"varint,5,opt,name=standing,proto3,enum=phrd.storage.v1.Standing" json:"standing,omitempty"`
 }
 
 func (m *QueryObjectResponse) Reset()         { *m = QueryObjectResponse{} }
@@ -220,6 +224,20 @@ func (m *QueryObjectResponse) GetHeld() uint32 {
 		return m.Held
 	}
 	return 0
+}
+
+func (m *QueryObjectResponse) GetNodes() []NodeStatus {
+	if m != nil {
+		return m.Nodes
+	}
+	return nil
+}
+
+func (m *QueryObjectResponse) GetStanding() Standing {
+	if m != nil {
+		return m.Standing
+	}
+	return STANDING_UNSPECIFIED
 }
 
 // QueryAssignmentsRequest asks for a node's work.
@@ -505,6 +523,10 @@ type NodeUsage struct {
 	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// objects assigned or held.
 	Objects uint64 `protobuf:"varint,3,opt,name=objects,proto3" json:"objects,omitempty"`
+	// pending_bytes of these are not held.
+	PendingBytes uint64 `protobuf:"varint,4,opt,name=pending_bytes,json=pendingBytes,proto3" json:"pending_bytes,omitempty"`
+	// pending_objects of these are not held.
+	PendingObjects uint64 `protobuf:"varint,5,opt,name=pending_objects,json=pendingObjects,proto3" json:"pending_objects,omitempty"`
 }
 
 func (m *NodeUsage) Reset()         { *m = NodeUsage{} }
@@ -561,6 +583,84 @@ func (m *NodeUsage) GetObjects() uint64 {
 	return 0
 }
 
+func (m *NodeUsage) GetPendingBytes() uint64 {
+	if m != nil {
+		return m.PendingBytes
+	}
+	return 0
+}
+
+func (m *NodeUsage) GetPendingObjects() uint64 {
+	if m != nil {
+		return m.PendingObjects
+	}
+	return 0
+}
+
+// MemberUsage is what one member brought in.
+type MemberUsage struct {
+	// member's number.
+	Member uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	// bytes of ciphertext, each object counted once.
+	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// objects brought in.
+	Objects uint64 `protobuf:"varint,3,opt,name=objects,proto3" json:"objects,omitempty"`
+}
+
+func (m *MemberUsage) Reset()         { *m = MemberUsage{} }
+func (m *MemberUsage) String() string { return proto.CompactTextString(m) }
+func (*MemberUsage) ProtoMessage()    {}
+func (*MemberUsage) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d6dc35f18516027, []int{10}
+}
+func (m *MemberUsage) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MemberUsage) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MemberUsage.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MemberUsage) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MemberUsage.Merge(m, src)
+}
+func (m *MemberUsage) XXX_Size() int {
+	return m.Size()
+}
+func (m *MemberUsage) XXX_DiscardUnknown() {
+	xxx_messageInfo_MemberUsage.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MemberUsage proto.InternalMessageInfo
+
+func (m *MemberUsage) GetMember() uint64 {
+	if m != nil {
+		return m.Member
+	}
+	return 0
+}
+
+func (m *MemberUsage) GetBytes() uint64 {
+	if m != nil {
+		return m.Bytes
+	}
+	return 0
+}
+
+func (m *MemberUsage) GetObjects() uint64 {
+	if m != nil {
+		return m.Objects
+	}
+	return 0
+}
+
 // QueryUsageResponse holds the usage of all nodes.
 type QueryUsageResponse struct {
 	// nodes by number.
@@ -571,7 +671,7 @@ func (m *QueryUsageResponse) Reset()         { *m = QueryUsageResponse{} }
 func (m *QueryUsageResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryUsageResponse) ProtoMessage()    {}
 func (*QueryUsageResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4d6dc35f18516027, []int{10}
+	return fileDescriptor_4d6dc35f18516027, []int{11}
 }
 func (m *QueryUsageResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -607,6 +707,306 @@ func (m *QueryUsageResponse) GetNodes() []NodeUsage {
 	return nil
 }
 
+// QueryHealthRequest has no fields.
+type QueryHealthRequest struct {
+}
+
+func (m *QueryHealthRequest) Reset()         { *m = QueryHealthRequest{} }
+func (m *QueryHealthRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryHealthRequest) ProtoMessage()    {}
+func (*QueryHealthRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d6dc35f18516027, []int{12}
+}
+func (m *QueryHealthRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryHealthRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryHealthRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryHealthRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryHealthRequest.Merge(m, src)
+}
+func (m *QueryHealthRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryHealthRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryHealthRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryHealthRequest proto.InternalMessageInfo
+
+// NodeHealth is where one storage node stands.
+type NodeHealth struct {
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// member whose node it is.
+	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	// site of the member at which it stands.
+	Site uint64 `protobuf:"varint,3,opt,name=site,proto3" json:"site,omitempty"`
+	// status of the node.
+	Status NodeStatus `protobuf:"varint,4,opt,name=status,proto3,enum=phrd.storage.v1.NodeStatus" json:"status,omitempty"`
+	// since is the block time at which the node was registered, was lost, came back, or began or ended to be drained, whatever came last, unix seconds.
+	Since int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	// beat_at is the block time of the last heartbeat, unix seconds; 0 for a node that was never heard of.
+	BeatAt int64 `protobuf:"varint,6,opt,name=beat_at,json=beatAt,proto3" json:"beat_at,omitempty"`
+	// silent is for how many seconds the network has run since.
+	Silent int64 `protobuf:"varint,7,opt,name=silent,proto3" json:"silent,omitempty"`
+	// capacity in bytes that its member registered.
+	Capacity uint64 `protobuf:"varint,8,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// free is how many bytes its disk had room for at the last heartbeat.
+	Free uint64 `protobuf:"varint,9,opt,name=free,proto3" json:"free,omitempty"`
+	// usage is what is placed on it.
+	Usage NodeUsage `protobuf:"bytes,10,opt,name=usage,proto3" json:"usage"`
+}
+
+func (m *NodeHealth) Reset()         { *m = NodeHealth{} }
+func (m *NodeHealth) String() string { return proto.CompactTextString(m) }
+func (*NodeHealth) ProtoMessage()    {}
+func (*NodeHealth) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d6dc35f18516027, []int{13}
+}
+func (m *NodeHealth) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *NodeHealth) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_NodeHealth.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *NodeHealth) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_NodeHealth.Merge(m, src)
+}
+func (m *NodeHealth) XXX_Size() int {
+	return m.Size()
+}
+func (m *NodeHealth) XXX_DiscardUnknown() {
+	xxx_messageInfo_NodeHealth.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_NodeHealth proto.InternalMessageInfo
+
+func (m *NodeHealth) GetNode() uint64 {
+	if m != nil {
+		return m.Node
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetMember() uint64 {
+	if m != nil {
+		return m.Member
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetSite() uint64 {
+	if m != nil {
+		return m.Site
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetStatus() NodeStatus {
+	if m != nil {
+		return m.Status
+	}
+	return NODE_STATUS_UNSPECIFIED
+}
+
+func (m *NodeHealth) GetSince() int64 {
+	if m != nil {
+		return m.Since
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetBeatAt() int64 {
+	if m != nil {
+		return m.BeatAt
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetSilent() int64 {
+	if m != nil {
+		return m.Silent
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetCapacity() uint64 {
+	if m != nil {
+		return m.Capacity
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetFree() uint64 {
+	if m != nil {
+		return m.Free
+	}
+	return 0
+}
+
+func (m *NodeHealth) GetUsage() NodeUsage {
+	if m != nil {
+		return m.Usage
+	}
+	return NodeUsage{}
+}
+
+// QueryHealthResponse holds the state of the whole store.
+type QueryHealthResponse struct {
+	// objects that the network keeps.
+	Objects uint64 `protobuf:"varint,1,opt,name=objects,proto3" json:"objects,omitempty"`
+	// copies of them, held or not.
+	Copies uint64 `protobuf:"varint,2,opt,name=copies,proto3" json:"copies,omitempty"`
+	// held copies of these.
+	Held uint64 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// placing is how many objects are new.
+	Placing uint64 `protobuf:"varint,4,opt,name=placing,proto3" json:"placing,omitempty"`
+	// repairing is how many objects have their minimum and not their target.
+	Repairing uint64 `protobuf:"varint,5,opt,name=repairing,proto3" json:"repairing,omitempty"`
+	// endangered is how many objects have less than their minimum.
+	Endangered uint64 `protobuf:"varint,6,opt,name=endangered,proto3" json:"endangered,omitempty"`
+	// unrecoverable is how many objects have no copy that could be read now.
+	Unrecoverable uint64 `protobuf:"varint,7,opt,name=unrecoverable,proto3" json:"unrecoverable,omitempty"`
+	// more says that the four numbers before are of the first 10000 objects that are not whole; there are more.
+	More bool `protobuf:"varint,8,opt,name=more,proto3" json:"more,omitempty"`
+	// sweeping is how many lists of objects are being worked through because of nodes that came or went.
+	Sweeping uint32 `protobuf:"varint,9,opt,name=sweeping,proto3" json:"sweeping,omitempty"`
+	// nodes by number.
+	Nodes []NodeHealth `protobuf:"bytes,10,rep,name=nodes,proto3" json:"nodes"`
+	// members that brought something in, by number.
+	Members []MemberUsage `protobuf:"bytes,11,rep,name=members,proto3" json:"members"`
+}
+
+func (m *QueryHealthResponse) Reset()         { *m = QueryHealthResponse{} }
+func (m *QueryHealthResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryHealthResponse) ProtoMessage()    {}
+func (*QueryHealthResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4d6dc35f18516027, []int{14}
+}
+func (m *QueryHealthResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryHealthResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryHealthResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryHealthResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryHealthResponse.Merge(m, src)
+}
+func (m *QueryHealthResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryHealthResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryHealthResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryHealthResponse proto.InternalMessageInfo
+
+func (m *QueryHealthResponse) GetObjects() uint64 {
+	if m != nil {
+		return m.Objects
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetCopies() uint64 {
+	if m != nil {
+		return m.Copies
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetHeld() uint64 {
+	if m != nil {
+		return m.Held
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetPlacing() uint64 {
+	if m != nil {
+		return m.Placing
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetRepairing() uint64 {
+	if m != nil {
+		return m.Repairing
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetEndangered() uint64 {
+	if m != nil {
+		return m.Endangered
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetUnrecoverable() uint64 {
+	if m != nil {
+		return m.Unrecoverable
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetMore() bool {
+	if m != nil {
+		return m.More
+	}
+	return false
+}
+
+func (m *QueryHealthResponse) GetSweeping() uint32 {
+	if m != nil {
+		return m.Sweeping
+	}
+	return 0
+}
+
+func (m *QueryHealthResponse) GetNodes() []NodeHealth {
+	if m != nil {
+		return m.Nodes
+	}
+	return nil
+}
+
+func (m *QueryHealthResponse) GetMembers() []MemberUsage {
+	if m != nil {
+		return m.Members
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.storage.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.storage.v1.QueryParamsResponse")
@@ -618,54 +1018,83 @@ func init() {
 	proto.RegisterType((*QueryHoldingsResponse)(nil), "phrd.storage.v1.QueryHoldingsResponse")
 	proto.RegisterType((*QueryUsageRequest)(nil), "phrd.storage.v1.QueryUsageRequest")
 	proto.RegisterType((*NodeUsage)(nil), "phrd.storage.v1.NodeUsage")
+	proto.RegisterType((*MemberUsage)(nil), "phrd.storage.v1.MemberUsage")
 	proto.RegisterType((*QueryUsageResponse)(nil), "phrd.storage.v1.QueryUsageResponse")
+	proto.RegisterType((*QueryHealthRequest)(nil), "phrd.storage.v1.QueryHealthRequest")
+	proto.RegisterType((*NodeHealth)(nil), "phrd.storage.v1.NodeHealth")
+	proto.RegisterType((*QueryHealthResponse)(nil), "phrd.storage.v1.QueryHealthResponse")
 }
 
 func init() { proto.RegisterFile("phrd/storage/v1/query.proto", fileDescriptor_4d6dc35f18516027) }
 
 var fileDescriptor_4d6dc35f18516027 = []byte{
-	// 653 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0xcf, 0x6f, 0xd3, 0x30,
-	0x14, 0x6e, 0xd6, 0xb5, 0x30, 0x4f, 0x08, 0xf0, 0x3a, 0x1a, 0x02, 0x64, 0x55, 0x06, 0x55, 0x27,
-	0xa4, 0x44, 0xed, 0xc4, 0x8f, 0x0b, 0x07, 0xe0, 0xc2, 0x61, 0x62, 0x50, 0x09, 0x24, 0xb8, 0xa5,
-	0x89, 0x49, 0x83, 0xda, 0x38, 0x4b, 0xdc, 0x69, 0x55, 0xb5, 0x0b, 0x37, 0x6e, 0x93, 0xd0, 0xfe,
-	0xa7, 0x1d, 0x27, 0x71, 0xe1, 0x84, 0x50, 0xcb, 0x1f, 0x82, 0xfc, 0x6c, 0xb3, 0x36, 0x69, 0x3b,
-	0x0e, 0x5c, 0x5a, 0xfb, 0xf9, 0x7b, 0xef, 0xfb, 0x3e, 0xfb, 0xbd, 0x16, 0xdd, 0x89, 0xbb, 0x89,
-	0xef, 0xa4, 0x8c, 0x26, 0x6e, 0x40, 0x9c, 0xc3, 0xa6, 0x73, 0x30, 0x20, 0xc9, 0xd0, 0x8e, 0x13,
-	0xca, 0x28, 0xbe, 0xce, 0x0f, 0x6d, 0x79, 0x68, 0x1f, 0x36, 0x8d, 0x4a, 0x40, 0x03, 0x0a, 0x67,
-	0x0e, 0x5f, 0x09, 0x98, 0x71, 0x37, 0xa0, 0x34, 0xe8, 0x11, 0xc7, 0x8d, 0x43, 0xc7, 0x8d, 0x22,
-	0xca, 0x5c, 0x16, 0xd2, 0x28, 0x55, 0xa7, 0x59, 0x06, 0xda, 0xf9, 0x4c, 0x3c, 0x26, 0x4e, 0xad,
-	0x0a, 0xc2, 0x6f, 0x39, 0xe3, 0x1b, 0x37, 0x71, 0xfb, 0x69, 0x9b, 0x1c, 0x0c, 0x48, 0xca, 0xac,
-	0x3d, 0xb4, 0x31, 0x13, 0x4d, 0x63, 0x1a, 0xa5, 0x04, 0x3f, 0x42, 0xe5, 0x18, 0x22, 0xba, 0x56,
-	0xd3, 0x1a, 0xeb, 0xad, 0xaa, 0x9d, 0x11, 0x68, 0x8b, 0x84, 0x17, 0xab, 0x67, 0x3f, 0xb7, 0x0a,
-	0x6d, 0x09, 0xb6, 0xea, 0x92, 0x63, 0x1f, 0x88, 0x25, 0x07, 0xbe, 0x81, 0x8a, 0x5e, 0xe8, 0x43,
-	0xa5, 0xb5, 0x36, 0x5f, 0x5a, 0xa7, 0x9a, 0xa4, 0x55, 0xc0, 0x0b, 0x5a, 0xa1, 0x79, 0x21, 0xad,
-	0x48, 0x50, 0xb4, 0x02, 0x8c, 0x77, 0x51, 0xd9, 0xa3, 0x71, 0x48, 0x52, 0x7d, 0xa5, 0x56, 0x6c,
-	0xac, 0xb7, 0x36, 0x73, 0x69, 0x2f, 0x69, 0x3c, 0x54, 0x49, 0x02, 0x8a, 0x31, 0x5a, 0xed, 0x92,
-	0x9e, 0xaf, 0x17, 0x6b, 0x5a, 0xe3, 0x5a, 0x1b, 0xd6, 0xd6, 0x07, 0x54, 0x05, 0x59, 0xcf, 0xd3,
-	0x34, 0x0c, 0xa2, 0x3e, 0x89, 0x98, 0xba, 0x28, 0x0e, 0x8f, 0xa8, 0x4f, 0x40, 0xd8, 0x6a, 0x1b,
-	0xd6, 0xb8, 0x82, 0x4a, 0xee, 0x27, 0x46, 0x12, 0x7d, 0x05, 0xac, 0x89, 0x0d, 0x8f, 0xf6, 0xc2,
-	0x7e, 0xc8, 0x64, 0x65, 0xb1, 0xb1, 0xfa, 0x48, 0xcf, 0x97, 0x96, 0xb6, 0x9f, 0xa1, 0x2b, 0xc2,
-	0x09, 0xbf, 0x6e, 0x6e, 0xe0, 0x5e, 0xfe, 0xba, 0x7b, 0xae, 0x47, 0xfc, 0x19, 0xf7, 0x2a, 0x07,
-	0xa4, 0x91, 0x23, 0x26, 0x55, 0xc0, 0xda, 0x7a, 0x8f, 0x2a, 0x40, 0xf7, 0x8a, 0xf6, 0xfc, 0x30,
-	0x0a, 0xfe, 0x9b, 0x0d, 0x1f, 0x6d, 0x66, 0xea, 0x4a, 0x0f, 0x4f, 0xb2, 0x1e, 0x2e, 0x79, 0xbb,
-	0xa5, 0xea, 0x37, 0xd0, 0x4d, 0x60, 0x79, 0x97, 0xba, 0x01, 0x51, 0xad, 0xba, 0x8f, 0xd6, 0x5e,
-	0x53, 0x9f, 0x40, 0x6c, 0x91, 0x8f, 0xce, 0x90, 0x41, 0x17, 0xf0, 0xa0, 0xd8, 0x60, 0xfd, 0x42,
-	0x58, 0x11, 0xe2, 0x6a, 0x6b, 0xed, 0xc9, 0x6e, 0x95, 0x2c, 0xd2, 0xc8, 0x63, 0x54, 0xe2, 0xd5,
-	0x94, 0x0d, 0x23, 0x67, 0xe3, 0xaf, 0x08, 0xe9, 0x44, 0xc0, 0x5b, 0x27, 0x25, 0x54, 0x82, 0x72,
-	0x98, 0xa1, 0xb2, 0x98, 0x0e, 0xbc, 0x9d, 0x4b, 0xce, 0x8f, 0xa0, 0x71, 0x7f, 0x39, 0x48, 0xc8,
-	0xb2, 0xb6, 0xbe, 0x7c, 0xff, 0xfd, 0x6d, 0xe5, 0x36, 0xae, 0x3a, 0xd9, 0x29, 0x17, 0xb3, 0x87,
-	0x47, 0xa8, 0x2c, 0x2e, 0x78, 0x11, 0xeb, 0xcc, 0x50, 0x2e, 0x62, 0x9d, 0x1d, 0x48, 0xab, 0x0e,
-	0xac, 0x35, 0x6c, 0x3a, 0xf3, 0x7f, 0x5b, 0x52, 0x67, 0xe4, 0x85, 0xfe, 0x31, 0x3e, 0xd5, 0xd0,
-	0xfa, 0x54, 0x67, 0xe3, 0xc6, 0xfc, 0xea, 0xf9, 0xb9, 0x32, 0x76, 0xfe, 0x01, 0x29, 0xc5, 0x34,
-	0x41, 0xcc, 0x43, 0xbc, 0x93, 0x13, 0x03, 0x2f, 0xe0, 0x8c, 0xf8, 0xd7, 0xb1, 0xe3, 0x4e, 0xe9,
-	0xf8, 0xaa, 0xa1, 0xab, 0xaa, 0x55, 0xf1, 0x83, 0xf9, 0x54, 0x99, 0x11, 0x31, 0xea, 0x97, 0xc1,
-	0xa4, 0x1c, 0x1b, 0xe4, 0x34, 0x70, 0x7d, 0xb9, 0x9c, 0xae, 0xa2, 0x8f, 0x51, 0x49, 0xf4, 0xae,
-	0x35, 0x9f, 0x60, 0xba, 0xd9, 0x8d, 0xed, 0xa5, 0x18, 0xa9, 0xc0, 0x04, 0x05, 0x3a, 0xbe, 0x95,
-	0x53, 0x30, 0x80, 0xfe, 0x7c, 0x7a, 0x36, 0x36, 0xb5, 0xf3, 0xb1, 0xa9, 0xfd, 0x1a, 0x9b, 0xda,
-	0xc9, 0xc4, 0x2c, 0x9c, 0x4f, 0xcc, 0xc2, 0x8f, 0x89, 0x59, 0xf8, 0x68, 0x06, 0x21, 0xeb, 0x0e,
-	0x3a, 0xb6, 0x47, 0xfb, 0x22, 0x17, 0x3e, 0x8e, 0x54, 0x89, 0x4e, 0x19, 0xfe, 0x33, 0x76, 0xff,
-	0x04, 0x00, 0x00, 0xff, 0xff, 0x1a, 0xa1, 0x41, 0xe3, 0xb5, 0x06, 0x00, 0x00,
+	// 1046 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0x4f, 0x6f, 0x1b, 0x45,
+	0x14, 0xcf, 0xda, 0xeb, 0x7f, 0xcf, 0x24, 0x85, 0x69, 0x9a, 0x6c, 0xdd, 0xb0, 0xb5, 0x36, 0x25,
+	0xb8, 0x42, 0xf2, 0x2a, 0xae, 0x4a, 0x39, 0xc0, 0xa1, 0xe5, 0xd2, 0x43, 0xf9, 0xb7, 0x55, 0x91,
+	0xe0, 0x52, 0x8d, 0x77, 0xa7, 0xeb, 0x45, 0xf6, 0xee, 0x76, 0x67, 0x1c, 0x1a, 0x45, 0x95, 0x10,
+	0x07, 0x24, 0x6e, 0x48, 0x88, 0x23, 0xdf, 0x81, 0x8f, 0xd1, 0x63, 0x25, 0x2e, 0x9c, 0x10, 0x4a,
+	0xf8, 0x1e, 0xa0, 0x79, 0x33, 0xeb, 0x78, 0xbd, 0xb6, 0x13, 0x24, 0x2e, 0xc9, 0xbc, 0xb7, 0xef,
+	0xcd, 0xfb, 0xcd, 0xef, 0xfd, 0x33, 0xdc, 0x48, 0x47, 0x59, 0xe0, 0x72, 0x91, 0x64, 0x34, 0x64,
+	0xee, 0xd1, 0xa1, 0xfb, 0x7c, 0xca, 0xb2, 0xe3, 0x7e, 0x9a, 0x25, 0x22, 0x21, 0x57, 0xe4, 0xc7,
+	0xbe, 0xfe, 0xd8, 0x3f, 0x3a, 0xec, 0x6c, 0x87, 0x49, 0x98, 0xe0, 0x37, 0x57, 0x9e, 0x94, 0x59,
+	0x67, 0x2f, 0x4c, 0x92, 0x70, 0xcc, 0x5c, 0x9a, 0x46, 0x2e, 0x8d, 0xe3, 0x44, 0x50, 0x11, 0x25,
+	0x31, 0xcf, 0xbf, 0x2e, 0x46, 0x48, 0x86, 0xdf, 0x30, 0x5f, 0xa8, 0xaf, 0xce, 0x36, 0x90, 0x2f,
+	0x64, 0xc4, 0xcf, 0x69, 0x46, 0x27, 0xdc, 0x63, 0xcf, 0xa7, 0x8c, 0x0b, 0xe7, 0x11, 0x5c, 0x2d,
+	0x68, 0x79, 0x9a, 0xc4, 0x9c, 0x91, 0xbb, 0x50, 0x4f, 0x51, 0x63, 0x19, 0x5d, 0xa3, 0xd7, 0x1e,
+	0xec, 0xf6, 0x17, 0x00, 0xf6, 0x95, 0xc3, 0x03, 0xf3, 0xd5, 0x9f, 0x37, 0x37, 0x3c, 0x6d, 0xec,
+	0x1c, 0xe8, 0x18, 0x9f, 0x61, 0x60, 0x1d, 0x83, 0xbc, 0x09, 0x55, 0x3f, 0x0a, 0xf0, 0xa6, 0x96,
+	0x27, 0x8f, 0xce, 0x3f, 0x86, 0x0e, 0x9b, 0x1b, 0x9e, 0x87, 0x55, 0x98, 0x57, 0x86, 0x55, 0x0e,
+	0x79, 0x58, 0x65, 0x4c, 0xee, 0x40, 0xdd, 0x4f, 0xd2, 0x88, 0x71, 0xab, 0xd2, 0xad, 0xf6, 0xda,
+	0x83, 0x6b, 0x25, 0xb7, 0x8f, 0x93, 0xf4, 0x38, 0x77, 0x52, 0xa6, 0x84, 0x80, 0x39, 0x62, 0xe3,
+	0xc0, 0xaa, 0x76, 0x8d, 0xde, 0xa6, 0x87, 0x67, 0x72, 0x08, 0xb5, 0x38, 0x09, 0x18, 0xb7, 0xcc,
+	0x6e, 0xb5, 0xb7, 0x35, 0xb8, 0x51, 0xba, 0xe7, 0xd3, 0x24, 0x60, 0x8f, 0x05, 0x15, 0x53, 0xee,
+	0x29, 0x4b, 0x72, 0x17, 0x9a, 0x5c, 0xd0, 0x38, 0x88, 0xe2, 0xd0, 0xaa, 0x75, 0x8d, 0xde, 0xd6,
+	0xe0, 0x7a, 0xc9, 0xeb, 0xb1, 0x36, 0xf0, 0x66, 0xa6, 0xce, 0x57, 0xb0, 0x8b, 0x04, 0xdc, 0xe7,
+	0x3c, 0x0a, 0xe3, 0x09, 0x8b, 0x45, 0x9e, 0x12, 0x09, 0x4c, 0x5e, 0x8d, 0x14, 0x98, 0x1e, 0x9e,
+	0xc9, 0x36, 0xd4, 0xe8, 0x33, 0xc1, 0x32, 0xab, 0x82, 0x24, 0x2a, 0x41, 0x6a, 0xc7, 0xd1, 0x24,
+	0x12, 0xfa, 0x0d, 0x4a, 0x70, 0x26, 0x60, 0x95, 0xaf, 0xd6, 0x04, 0x7f, 0x04, 0x0d, 0xc5, 0x99,
+	0x4c, 0xac, 0xa4, 0xea, 0xed, 0x72, 0x62, 0xc7, 0xd4, 0x67, 0x41, 0x81, 0xe7, 0xdc, 0x07, 0xa1,
+	0xb1, 0x17, 0x42, 0xa3, 0xc0, 0xb3, 0xf3, 0x25, 0x6c, 0x63, 0xb8, 0x87, 0xc9, 0x58, 0xbe, 0xec,
+	0x7f, 0x7b, 0x46, 0x00, 0xd7, 0x16, 0xee, 0xd5, 0x6f, 0xb8, 0xb7, 0xf8, 0x86, 0x0b, 0xaa, 0x64,
+	0x2d, 0xfa, 0xab, 0xf0, 0x16, 0x46, 0x79, 0xc2, 0x69, 0xc8, 0xf2, 0xa6, 0xf8, 0xd5, 0x80, 0x96,
+	0xcc, 0x34, 0x2a, 0x57, 0x3d, 0x64, 0x78, 0x2c, 0xb0, 0xe0, 0xa4, 0x52, 0x09, 0xc4, 0x3a, 0x47,
+	0x56, 0x45, 0xfd, 0x2c, 0xf4, 0x3e, 0x6c, 0xa6, 0x0c, 0x33, 0xff, 0x54, 0xf9, 0x99, 0xf8, 0xfd,
+	0x0d, 0xad, 0x7c, 0x80, 0xee, 0xef, 0xc2, 0x95, 0xdc, 0x28, 0xbf, 0xa6, 0x86, 0x66, 0x5b, 0x5a,
+	0xad, 0x9e, 0xc5, 0x9d, 0x27, 0xd0, 0xfe, 0x84, 0x4d, 0x86, 0x2c, 0x53, 0x00, 0x77, 0xa0, 0x3e,
+	0x41, 0x51, 0x43, 0xd4, 0xd2, 0x7f, 0x05, 0xe9, 0x3c, 0xd2, 0xdd, 0xab, 0xb9, 0xd0, 0x74, 0xbf,
+	0x9f, 0xf7, 0x84, 0x22, 0xbb, 0xb3, 0xb4, 0x27, 0xd0, 0x45, 0xf3, 0xad, 0xcc, 0x67, 0xf3, 0xe6,
+	0x21, 0xa3, 0x63, 0x31, 0xca, 0xa9, 0xfd, 0xad, 0x02, 0x20, 0x1d, 0x94, 0x76, 0x29, 0xb7, 0xe7,
+	0xcf, 0xa9, 0x14, 0x9e, 0x43, 0xc0, 0xe4, 0x91, 0x60, 0x1a, 0x35, 0x9e, 0x65, 0xe7, 0x73, 0x6c,
+	0x47, 0x24, 0xf4, 0x82, 0x8e, 0xd5, 0xa6, 0x92, 0x17, 0x1e, 0xc5, 0x3e, 0x43, 0x76, 0xab, 0x9e,
+	0x12, 0xc8, 0x2e, 0x34, 0x86, 0x8c, 0x8a, 0xa7, 0x54, 0x58, 0x75, 0xd4, 0xd7, 0xa5, 0x78, 0x5f,
+	0x48, 0x3c, 0x3c, 0x1a, 0xb3, 0x58, 0x58, 0x0d, 0xa5, 0x57, 0x12, 0xe9, 0x40, 0xd3, 0xa7, 0x29,
+	0xf5, 0x23, 0x71, 0x6c, 0x35, 0x11, 0xd3, 0x4c, 0x96, 0x58, 0x9f, 0x65, 0x8c, 0x59, 0x2d, 0x85,
+	0x55, 0x9e, 0x25, 0x91, 0x53, 0x49, 0x93, 0x05, 0x38, 0xdb, 0x2e, 0x41, 0x24, 0x9a, 0x3b, 0xdf,
+	0x55, 0xf5, 0xb0, 0xcc, 0x99, 0xd4, 0x89, 0xb1, 0xe6, 0xfb, 0xa0, 0x50, 0x6d, 0x3b, 0x73, 0xf3,
+	0x10, 0x19, 0x5c, 0x32, 0xf2, 0x4c, 0x3d, 0xf2, 0x2c, 0x68, 0xa4, 0x63, 0xea, 0xcb, 0xf1, 0xa5,
+	0x6a, 0x32, 0x17, 0xc9, 0x1e, 0xb4, 0x32, 0x96, 0xd2, 0x28, 0xcb, 0x47, 0x9b, 0xe9, 0x9d, 0x2b,
+	0x88, 0x0d, 0xc0, 0xe2, 0x80, 0xc6, 0x21, 0xcb, 0x58, 0x80, 0x8c, 0x99, 0xde, 0x9c, 0x86, 0xdc,
+	0x82, 0xcd, 0x69, 0x9c, 0x31, 0x3f, 0x39, 0x62, 0x19, 0x1d, 0x8e, 0x19, 0x92, 0x67, 0x7a, 0x45,
+	0xa5, 0x44, 0x34, 0x49, 0x32, 0x86, 0xfc, 0x35, 0x3d, 0x3c, 0x4b, 0x5e, 0xf9, 0xb7, 0x8c, 0xa5,
+	0x32, 0x6c, 0x0b, 0x27, 0xc2, 0x4c, 0x26, 0xf7, 0xf2, 0x62, 0x04, 0x2c, 0xc6, 0xe5, 0xe9, 0x56,
+	0x3c, 0x15, 0xaa, 0x91, 0x7c, 0x08, 0x0d, 0x55, 0x46, 0xdc, 0x6a, 0xa3, 0xeb, 0x5e, 0xc9, 0x75,
+	0xae, 0xa5, 0xf2, 0xc9, 0xa1, 0x5d, 0x06, 0x3f, 0xd4, 0xa1, 0x86, 0x29, 0x20, 0x02, 0xea, 0x6a,
+	0xf3, 0x91, 0xfd, 0xd2, 0x05, 0xe5, 0xf5, 0xda, 0xb9, 0xb5, 0xde, 0x48, 0x65, 0xd2, 0xb9, 0xf9,
+	0xfd, 0xef, 0x7f, 0xff, 0x5c, 0xb9, 0x4e, 0x76, 0xdd, 0xc5, 0x0d, 0xae, 0xf6, 0x2a, 0x39, 0x81,
+	0xba, 0xea, 0xfd, 0x55, 0x51, 0x0b, 0x0b, 0x77, 0x55, 0xd4, 0xe2, 0xb2, 0x75, 0x0e, 0x30, 0x6a,
+	0x97, 0xd8, 0xee, 0xf2, 0xdf, 0x0d, 0xdc, 0x3d, 0xf1, 0xa3, 0xe0, 0x25, 0xf9, 0xc5, 0x80, 0xf6,
+	0xdc, 0x2e, 0x21, 0xbd, 0xe5, 0xb7, 0x97, 0x37, 0x59, 0xe7, 0xf6, 0x25, 0x2c, 0x35, 0x98, 0x43,
+	0x04, 0xf3, 0x1e, 0xb9, 0x5d, 0x02, 0x83, 0xf9, 0x73, 0x4f, 0xe4, 0xbf, 0x97, 0x2e, 0x9d, 0xc3,
+	0xf1, 0xa3, 0x01, 0xcd, 0x7c, 0x39, 0x90, 0x77, 0x96, 0x87, 0x5a, 0x58, 0x4a, 0x9d, 0x83, 0x8b,
+	0xcc, 0x34, 0x9c, 0x3e, 0xc2, 0xe9, 0x91, 0x83, 0xf5, 0x70, 0x46, 0x79, 0xf8, 0x14, 0x6a, 0x6a,
+	0x16, 0x3b, 0xcb, 0x03, 0xcc, 0xaf, 0x97, 0xce, 0xfe, 0x5a, 0x1b, 0x8d, 0xc0, 0x46, 0x04, 0x16,
+	0xd9, 0x29, 0x21, 0xc0, 0xa9, 0x20, 0x0b, 0x51, 0xcf, 0xd0, 0x15, 0xd7, 0x15, 0xe6, 0xee, 0xaa,
+	0x92, 0x28, 0x8e, 0x94, 0x35, 0x85, 0x38, 0x52, 0x3d, 0xf5, 0xc1, 0xab, 0x53, 0xdb, 0x78, 0x7d,
+	0x6a, 0x1b, 0x7f, 0x9d, 0xda, 0xc6, 0x4f, 0x67, 0xf6, 0xc6, 0xeb, 0x33, 0x7b, 0xe3, 0x8f, 0x33,
+	0x7b, 0xe3, 0x6b, 0x3b, 0x8c, 0xc4, 0x68, 0x3a, 0xec, 0xfb, 0xc9, 0x44, 0x39, 0xe3, 0x9f, 0x17,
+	0xf9, 0x1d, 0xc3, 0x3a, 0xfe, 0x0a, 0xbd, 0xf3, 0x6f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x80, 0x45,
+	0xe3, 0xe3, 0x07, 0x0b, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -690,6 +1119,8 @@ type QueryClient interface {
 	Holdings(ctx context.Context, in *QueryHoldingsRequest, opts ...grpc.CallOption) (*QueryHoldingsResponse, error)
 	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
 	Usage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
+	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
+	Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error)
 }
 
 type queryClient struct {
@@ -745,6 +1176,15 @@ func (c *queryClient) Usage(ctx context.Context, in *QueryUsageRequest, opts ...
 	return out, nil
 }
 
+func (c *queryClient) Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error) {
+	out := new(QueryHealthResponse)
+	err := c.cc.Invoke(ctx, "/phrd.storage.v1.Query/Health", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the rules. Callers: everybody.
@@ -757,6 +1197,8 @@ type QueryServer interface {
 	Holdings(context.Context, *QueryHoldingsRequest) (*QueryHoldingsResponse, error)
 	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
 	Usage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
+	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
+	Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -777,6 +1219,9 @@ func (*UnimplementedQueryServer) Holdings(ctx context.Context, req *QueryHolding
 }
 func (*UnimplementedQueryServer) Usage(ctx context.Context, req *QueryUsageRequest) (*QueryUsageResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Usage not implemented")
+}
+func (*UnimplementedQueryServer) Health(ctx context.Context, req *QueryHealthRequest) (*QueryHealthResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Health not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -873,6 +1318,24 @@ func _Query_Usage_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryHealthRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Health(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.storage.v1.Query/Health",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Health(ctx, req.(*QueryHealthRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.storage.v1.Query",
@@ -897,6 +1360,10 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Usage",
 			Handler:    _Query_Usage_Handler,
+		},
+		{
+			MethodName: "Health",
+			Handler:    _Query_Health_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1009,6 +1476,29 @@ func (m *QueryObjectResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Standing != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Standing))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.Nodes) > 0 {
+		dAtA3 := make([]byte, len(m.Nodes)*10)
+		var j2 int
+		for _, num := range m.Nodes {
+			for num >= 1<<7 {
+				dAtA3[j2] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j2++
+			}
+			dAtA3[j2] = uint8(num)
+			j2++
+		}
+		i -= j2
+		copy(dAtA[i:], dAtA3[:j2])
+		i = encodeVarintQuery(dAtA, i, uint64(j2))
+		i--
+		dAtA[i] = 0x22
+	}
 	if m.Held != 0 {
 		i = encodeVarintQuery(dAtA, i, uint64(m.Held))
 		i--
@@ -1252,6 +1742,16 @@ func (m *NodeUsage) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.PendingObjects != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.PendingObjects))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.PendingBytes != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.PendingBytes))
+		i--
+		dAtA[i] = 0x20
+	}
 	if m.Objects != 0 {
 		i = encodeVarintQuery(dAtA, i, uint64(m.Objects))
 		i--
@@ -1264,6 +1764,44 @@ func (m *NodeUsage) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	if m.Node != 0 {
 		i = encodeVarintQuery(dAtA, i, uint64(m.Node))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MemberUsage) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MemberUsage) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MemberUsage) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Objects != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Objects))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Bytes != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Bytes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Member != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Member))
 		i--
 		dAtA[i] = 0x8
 	}
@@ -1303,6 +1841,208 @@ func (m *QueryUsageResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			i--
 			dAtA[i] = 0xa
 		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryHealthRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryHealthRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryHealthRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *NodeHealth) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *NodeHealth) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *NodeHealth) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Usage.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x52
+	if m.Free != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Free))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.Capacity != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Capacity))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Silent != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Silent))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.BeatAt != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.BeatAt))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Since != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Since))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Site != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Site))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Member != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Member))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Node != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Node))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryHealthResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryHealthResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryHealthResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Members) > 0 {
+		for iNdEx := len(m.Members) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Members[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x5a
+		}
+	}
+	if len(m.Nodes) > 0 {
+		for iNdEx := len(m.Nodes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Nodes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if m.Sweeping != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Sweeping))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.More {
+		i--
+		if m.More {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Unrecoverable != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Unrecoverable))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Endangered != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Endangered))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Repairing != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Repairing))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Placing != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Placing))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Held != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Held))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Copies != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Copies))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Objects != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Objects))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -1367,6 +2107,16 @@ func (m *QueryObjectResponse) Size() (n int) {
 	}
 	if m.Held != 0 {
 		n += 1 + sovQuery(uint64(m.Held))
+	}
+	if len(m.Nodes) > 0 {
+		l = 0
+		for _, e := range m.Nodes {
+			l += sovQuery(uint64(e))
+		}
+		n += 1 + sovQuery(uint64(l)) + l
+	}
+	if m.Standing != 0 {
+		n += 1 + sovQuery(uint64(m.Standing))
 	}
 	return n
 }
@@ -1471,6 +2221,30 @@ func (m *NodeUsage) Size() (n int) {
 	if m.Objects != 0 {
 		n += 1 + sovQuery(uint64(m.Objects))
 	}
+	if m.PendingBytes != 0 {
+		n += 1 + sovQuery(uint64(m.PendingBytes))
+	}
+	if m.PendingObjects != 0 {
+		n += 1 + sovQuery(uint64(m.PendingObjects))
+	}
+	return n
+}
+
+func (m *MemberUsage) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Member != 0 {
+		n += 1 + sovQuery(uint64(m.Member))
+	}
+	if m.Bytes != 0 {
+		n += 1 + sovQuery(uint64(m.Bytes))
+	}
+	if m.Objects != 0 {
+		n += 1 + sovQuery(uint64(m.Objects))
+	}
 	return n
 }
 
@@ -1482,6 +2256,101 @@ func (m *QueryUsageResponse) Size() (n int) {
 	_ = l
 	if len(m.Nodes) > 0 {
 		for _, e := range m.Nodes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryHealthRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *NodeHealth) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Node != 0 {
+		n += 1 + sovQuery(uint64(m.Node))
+	}
+	if m.Member != 0 {
+		n += 1 + sovQuery(uint64(m.Member))
+	}
+	if m.Site != 0 {
+		n += 1 + sovQuery(uint64(m.Site))
+	}
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.Since != 0 {
+		n += 1 + sovQuery(uint64(m.Since))
+	}
+	if m.BeatAt != 0 {
+		n += 1 + sovQuery(uint64(m.BeatAt))
+	}
+	if m.Silent != 0 {
+		n += 1 + sovQuery(uint64(m.Silent))
+	}
+	if m.Capacity != 0 {
+		n += 1 + sovQuery(uint64(m.Capacity))
+	}
+	if m.Free != 0 {
+		n += 1 + sovQuery(uint64(m.Free))
+	}
+	l = m.Usage.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryHealthResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Objects != 0 {
+		n += 1 + sovQuery(uint64(m.Objects))
+	}
+	if m.Copies != 0 {
+		n += 1 + sovQuery(uint64(m.Copies))
+	}
+	if m.Held != 0 {
+		n += 1 + sovQuery(uint64(m.Held))
+	}
+	if m.Placing != 0 {
+		n += 1 + sovQuery(uint64(m.Placing))
+	}
+	if m.Repairing != 0 {
+		n += 1 + sovQuery(uint64(m.Repairing))
+	}
+	if m.Endangered != 0 {
+		n += 1 + sovQuery(uint64(m.Endangered))
+	}
+	if m.Unrecoverable != 0 {
+		n += 1 + sovQuery(uint64(m.Unrecoverable))
+	}
+	if m.More {
+		n += 2
+	}
+	if m.Sweeping != 0 {
+		n += 1 + sovQuery(uint64(m.Sweeping))
+	}
+	if len(m.Nodes) > 0 {
+		for _, e := range m.Nodes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if len(m.Members) > 0 {
+		for _, e := range m.Members {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -1821,6 +2690,94 @@ func (m *QueryObjectResponse) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Held |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType == 0 {
+				var v NodeStatus
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowQuery
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= NodeStatus(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Nodes = append(m.Nodes, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowQuery
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthQuery
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthQuery
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				if elementCount != 0 && len(m.Nodes) == 0 {
+					m.Nodes = make([]NodeStatus, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v NodeStatus
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowQuery
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= NodeStatus(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Nodes = append(m.Nodes, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Nodes", wireType)
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Standing", wireType)
+			}
+			m.Standing = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Standing |= Standing(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -2454,6 +3411,151 @@ func (m *NodeUsage) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PendingBytes", wireType)
+			}
+			m.PendingBytes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PendingBytes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PendingObjects", wireType)
+			}
+			m.PendingObjects = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PendingObjects |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MemberUsage) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MemberUsage: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MemberUsage: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Member", wireType)
+			}
+			m.Member = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Member |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bytes", wireType)
+			}
+			m.Bytes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bytes |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Objects", wireType)
+			}
+			m.Objects = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Objects |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -2535,6 +3637,600 @@ func (m *QueryUsageResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Nodes = append(m.Nodes, NodeUsage{})
 			if err := m.Nodes[len(m.Nodes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryHealthRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryHealthRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryHealthRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *NodeHealth) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: NodeHealth: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: NodeHealth: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			m.Node = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Node |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Member", wireType)
+			}
+			m.Member = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Member |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Site", wireType)
+			}
+			m.Site = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Site |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= NodeStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Since", wireType)
+			}
+			m.Since = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Since |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BeatAt", wireType)
+			}
+			m.BeatAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.BeatAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Silent", wireType)
+			}
+			m.Silent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Silent |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Capacity", wireType)
+			}
+			m.Capacity = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Capacity |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Free", wireType)
+			}
+			m.Free = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Free |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Usage", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Usage.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryHealthResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryHealthResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryHealthResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Objects", wireType)
+			}
+			m.Objects = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Objects |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Copies", wireType)
+			}
+			m.Copies = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Copies |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Held", wireType)
+			}
+			m.Held = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Held |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Placing", wireType)
+			}
+			m.Placing = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Placing |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Repairing", wireType)
+			}
+			m.Repairing = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Repairing |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Endangered", wireType)
+			}
+			m.Endangered = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Endangered |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unrecoverable", wireType)
+			}
+			m.Unrecoverable = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unrecoverable |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field More", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.More = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sweeping", wireType)
+			}
+			m.Sweeping = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sweeping |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Nodes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Nodes = append(m.Nodes, NodeHealth{})
+			if err := m.Nodes[len(m.Nodes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Members", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Members = append(m.Members, MemberUsage{})
+			if err := m.Members[len(m.Members)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -76,6 +76,61 @@ func (x *EventObjectPlaced) GetNodes() []uint64 {
 	return nil
 }
 
+// EventNodeChanged tells that a node was lost, came back, or is being drained.
+type EventNodeChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// status of the node now.
+	Status        NodeStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.storage.v1.NodeStatus" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventNodeChanged) Reset() {
+	*x = EventNodeChanged{}
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventNodeChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventNodeChanged) ProtoMessage() {}
+
+func (x *EventNodeChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventNodeChanged.ProtoReflect.Descriptor instead.
+func (*EventNodeChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EventNodeChanged) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *EventNodeChanged) GetStatus() NodeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return NodeStatus_NODE_STATUS_UNSPECIFIED
+}
+
 // EventCopyChanged tells that a copy was confirmed or lost.
 type EventCopyChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -91,7 +146,7 @@ type EventCopyChanged struct {
 
 func (x *EventCopyChanged) Reset() {
 	*x = EventCopyChanged{}
-	mi := &file_phrd_storage_v1_events_proto_msgTypes[1]
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +158,7 @@ func (x *EventCopyChanged) String() string {
 func (*EventCopyChanged) ProtoMessage() {}
 
 func (x *EventCopyChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_events_proto_msgTypes[1]
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +171,7 @@ func (x *EventCopyChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventCopyChanged.ProtoReflect.Descriptor instead.
 func (*EventCopyChanged) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *EventCopyChanged) GetCid() string {
@@ -144,10 +199,13 @@ var File_phrd_storage_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/storage/v1/events.proto\x12\x0fphrd.storage.v1\";\n" +
+	"\x1cphrd/storage/v1/events.proto\x12\x0fphrd.storage.v1\x1a\x1cphrd/storage/v1/object.proto\";\n" +
 	"\x11EventObjectPlaced\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x14\n" +
-	"\x05nodes\x18\x02 \x03(\x04R\x05nodes\"L\n" +
+	"\x05nodes\x18\x02 \x03(\x04R\x05nodes\"[\n" +
+	"\x10EventNodeChanged\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.NodeStatusR\x06status\"L\n" +
 	"\x10EventCopyChanged\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x04R\x04node\x12\x12\n" +
@@ -165,17 +223,20 @@ func file_phrd_storage_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_events_proto_rawDescData
 }
 
-var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_phrd_storage_v1_events_proto_goTypes = []any{
 	(*EventObjectPlaced)(nil), // 0: phrd.storage.v1.EventObjectPlaced
-	(*EventCopyChanged)(nil),  // 1: phrd.storage.v1.EventCopyChanged
+	(*EventNodeChanged)(nil),  // 1: phrd.storage.v1.EventNodeChanged
+	(*EventCopyChanged)(nil),  // 2: phrd.storage.v1.EventCopyChanged
+	(NodeStatus)(0),           // 3: phrd.storage.v1.NodeStatus
 }
 var file_phrd_storage_v1_events_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	3, // 0: phrd.storage.v1.EventNodeChanged.status:type_name -> phrd.storage.v1.NodeStatus
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_events_proto_init() }
@@ -183,13 +244,14 @@ func file_phrd_storage_v1_events_proto_init() {
 	if File_phrd_storage_v1_events_proto != nil {
 		return
 	}
+	file_phrd_storage_v1_object_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_events_proto_rawDesc), len(file_phrd_storage_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,7 +28,15 @@ type GenesisState struct {
 	// params are the rules.
 	Params *Params `protobuf:"bytes,1,opt,name=params,proto3" json:"params,omitempty"`
 	// objects with their copies.
-	Objects       []*PlacedObject `protobuf:"bytes,2,rep,name=objects,proto3" json:"objects,omitempty"`
+	Objects []*PlacedObject `protobuf:"bytes,2,rep,name=objects,proto3" json:"objects,omitempty"`
+	// clock of the network; one that never went starts with the first block.
+	Clock *Clock `protobuf:"bytes,3,opt,name=clock,proto3" json:"clock,omitempty"`
+	// pulses of storage nodes, by number. A node without one counts as heard of at the first block.
+	Pulses []*Pulse `protobuf:"bytes,4,rep,name=pulses,proto3" json:"pulses,omitempty"`
+	// shortfalls are the objects that are not whole, by root.
+	Shortfalls []*Shortfall `protobuf:"bytes,5,rep,name=shortfalls,proto3" json:"shortfalls,omitempty"`
+	// sweeps that are not done.
+	Sweeps        []*Sweep `protobuf:"bytes,6,rep,name=sweeps,proto3" json:"sweeps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -77,14 +85,106 @@ func (x *GenesisState) GetObjects() []*PlacedObject {
 	return nil
 }
 
+func (x *GenesisState) GetClock() *Clock {
+	if x != nil {
+		return x.Clock
+	}
+	return nil
+}
+
+func (x *GenesisState) GetPulses() []*Pulse {
+	if x != nil {
+		return x.Pulses
+	}
+	return nil
+}
+
+func (x *GenesisState) GetShortfalls() []*Shortfall {
+	if x != nil {
+		return x.Shortfalls
+	}
+	return nil
+}
+
+func (x *GenesisState) GetSweeps() []*Sweep {
+	if x != nil {
+		return x.Sweeps
+	}
+	return nil
+}
+
+// Shortfall is an object that is not whole.
+type Shortfall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cid of the object.
+	Cid string `protobuf:"bytes,1,opt,name=cid,proto3" json:"cid,omitempty"`
+	// standing of the object, not STANDING_WHOLE.
+	Standing      Standing `protobuf:"varint,2,opt,name=standing,proto3,enum=phrd.storage.v1.Standing" json:"standing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shortfall) Reset() {
+	*x = Shortfall{}
+	mi := &file_phrd_storage_v1_genesis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shortfall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shortfall) ProtoMessage() {}
+
+func (x *Shortfall) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_genesis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shortfall.ProtoReflect.Descriptor instead.
+func (*Shortfall) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_genesis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Shortfall) GetCid() string {
+	if x != nil {
+		return x.Cid
+	}
+	return ""
+}
+
+func (x *Shortfall) GetStanding() Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return Standing_STANDING_UNSPECIFIED
+}
+
 var File_phrd_storage_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/storage/v1/object.proto\"\x84\x01\n" +
+	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/storage/v1/object.proto\"\xe6\x02\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12=\n" +
-	"\aobjects\x18\x02 \x03(\v2\x1d.phrd.storage.v1.PlacedObjectB\x04\xc8\xde\x1f\x00R\aobjectsB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"\aobjects\x18\x02 \x03(\v2\x1d.phrd.storage.v1.PlacedObjectB\x04\xc8\xde\x1f\x00R\aobjects\x122\n" +
+	"\x05clock\x18\x03 \x01(\v2\x16.phrd.storage.v1.ClockB\x04\xc8\xde\x1f\x00R\x05clock\x124\n" +
+	"\x06pulses\x18\x04 \x03(\v2\x16.phrd.storage.v1.PulseB\x04\xc8\xde\x1f\x00R\x06pulses\x12@\n" +
+	"\n" +
+	"shortfalls\x18\x05 \x03(\v2\x1a.phrd.storage.v1.ShortfallB\x04\xc8\xde\x1f\x00R\n" +
+	"shortfalls\x124\n" +
+	"\x06sweeps\x18\x06 \x03(\v2\x16.phrd.storage.v1.SweepB\x04\xc8\xde\x1f\x00R\x06sweeps\"T\n" +
+	"\tShortfall\x12\x10\n" +
+	"\x03cid\x18\x01 \x01(\tR\x03cid\x125\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x19.phrd.storage.v1.StandingR\bstandingB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_genesis_proto_rawDescOnce sync.Once
@@ -98,20 +198,30 @@ func file_phrd_storage_v1_genesis_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_genesis_proto_rawDescData
 }
 
-var file_phrd_storage_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_phrd_storage_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_storage_v1_genesis_proto_goTypes = []any{
 	(*GenesisState)(nil), // 0: phrd.storage.v1.GenesisState
-	(*Params)(nil),       // 1: phrd.storage.v1.Params
-	(*PlacedObject)(nil), // 2: phrd.storage.v1.PlacedObject
+	(*Shortfall)(nil),    // 1: phrd.storage.v1.Shortfall
+	(*Params)(nil),       // 2: phrd.storage.v1.Params
+	(*PlacedObject)(nil), // 3: phrd.storage.v1.PlacedObject
+	(*Clock)(nil),        // 4: phrd.storage.v1.Clock
+	(*Pulse)(nil),        // 5: phrd.storage.v1.Pulse
+	(*Sweep)(nil),        // 6: phrd.storage.v1.Sweep
+	(Standing)(0),        // 7: phrd.storage.v1.Standing
 }
 var file_phrd_storage_v1_genesis_proto_depIdxs = []int32{
-	1, // 0: phrd.storage.v1.GenesisState.params:type_name -> phrd.storage.v1.Params
-	2, // 1: phrd.storage.v1.GenesisState.objects:type_name -> phrd.storage.v1.PlacedObject
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 0: phrd.storage.v1.GenesisState.params:type_name -> phrd.storage.v1.Params
+	3, // 1: phrd.storage.v1.GenesisState.objects:type_name -> phrd.storage.v1.PlacedObject
+	4, // 2: phrd.storage.v1.GenesisState.clock:type_name -> phrd.storage.v1.Clock
+	5, // 3: phrd.storage.v1.GenesisState.pulses:type_name -> phrd.storage.v1.Pulse
+	1, // 4: phrd.storage.v1.GenesisState.shortfalls:type_name -> phrd.storage.v1.Shortfall
+	6, // 5: phrd.storage.v1.GenesisState.sweeps:type_name -> phrd.storage.v1.Sweep
+	7, // 6: phrd.storage.v1.Shortfall.standing:type_name -> phrd.storage.v1.Standing
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_genesis_proto_init() }
@@ -126,7 +236,7 @@ func file_phrd_storage_v1_genesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_genesis_proto_rawDesc), len(file_phrd_storage_v1_genesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,7 +32,7 @@ const (
 	CopyStatus_COPY_STATUS_ASSIGNED CopyStatus = 1
 	// COPY_STATUS_HELD copies were confirmed by their node.
 	CopyStatus_COPY_STATUS_HELD CopyStatus = 2
-	// COPY_STATUS_LOST copies were reported lost by their node.
+	// COPY_STATUS_LOST copies were reported lost by their node, or their node is lost. They are to be fetched again.
 	CopyStatus_COPY_STATUS_LOST CopyStatus = 3
 )
 
@@ -79,6 +79,137 @@ func (CopyStatus) EnumDescriptor() ([]byte, []int) {
 	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{0}
 }
 
+// NodeStatus is where a storage node stands. It is derived on read.
+type NodeStatus int32
+
+const (
+	// NODE_STATUS_UNSPECIFIED is never valid.
+	NodeStatus_NODE_STATUS_UNSPECIFIED NodeStatus = 0
+	// NODE_STATUS_NEW nodes were registered and have not been heard of yet; they get nothing before their first heartbeat.
+	NodeStatus_NODE_STATUS_NEW NodeStatus = 1
+	// NODE_STATUS_ALIVE nodes were heard of lately.
+	NodeStatus_NODE_STATUS_ALIVE NodeStatus = 2
+	// NODE_STATUS_SUSPECT nodes have been silent for longer than suspect_after; their copies count, and they may get more.
+	NodeStatus_NODE_STATUS_SUSPECT NodeStatus = 3
+	// NODE_STATUS_LOST nodes have been silent for lost_after; their copies don't count and are placed elsewhere.
+	NodeStatus_NODE_STATUS_LOST NodeStatus = 4
+	// NODE_STATUS_DRAINING nodes are retired, or their member is suspended or leaves; their copies stay until others have taken over.
+	NodeStatus_NODE_STATUS_DRAINING NodeStatus = 5
+)
+
+// Enum value maps for NodeStatus.
+var (
+	NodeStatus_name = map[int32]string{
+		0: "NODE_STATUS_UNSPECIFIED",
+		1: "NODE_STATUS_NEW",
+		2: "NODE_STATUS_ALIVE",
+		3: "NODE_STATUS_SUSPECT",
+		4: "NODE_STATUS_LOST",
+		5: "NODE_STATUS_DRAINING",
+	}
+	NodeStatus_value = map[string]int32{
+		"NODE_STATUS_UNSPECIFIED": 0,
+		"NODE_STATUS_NEW":         1,
+		"NODE_STATUS_ALIVE":       2,
+		"NODE_STATUS_SUSPECT":     3,
+		"NODE_STATUS_LOST":        4,
+		"NODE_STATUS_DRAINING":    5,
+	}
+)
+
+func (x NodeStatus) Enum() *NodeStatus {
+	p := new(NodeStatus)
+	*p = x
+	return p
+}
+
+func (x NodeStatus) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NodeStatus) Descriptor() protoreflect.EnumDescriptor {
+	return file_phrd_storage_v1_object_proto_enumTypes[1].Descriptor()
+}
+
+func (NodeStatus) Type() protoreflect.EnumType {
+	return &file_phrd_storage_v1_object_proto_enumTypes[1]
+}
+
+func (x NodeStatus) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NodeStatus.Descriptor instead.
+func (NodeStatus) EnumDescriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{1}
+}
+
+// Standing is how safe an object is. What counts is the number of distinct failure domains with a copy that is held, on a node that
+// is neither lost nor draining.
+type Standing int32
+
+const (
+	// STANDING_UNSPECIFIED is never valid.
+	Standing_STANDING_UNSPECIFIED Standing = 0
+	// STANDING_WHOLE objects have their target.
+	Standing_STANDING_WHOLE Standing = 1
+	// STANDING_PLACING objects are new: their first copies are on the way, and none was lost.
+	Standing_STANDING_PLACING Standing = 2
+	// STANDING_REPAIRING objects have their minimum, and not their target.
+	Standing_STANDING_REPAIRING Standing = 3
+	// STANDING_ENDANGERED objects have less than their minimum.
+	Standing_STANDING_ENDANGERED Standing = 4
+	// STANDING_UNRECOVERABLE objects have lost every copy that was held, save those on lost nodes: one of these must come back.
+	Standing_STANDING_UNRECOVERABLE Standing = 5
+)
+
+// Enum value maps for Standing.
+var (
+	Standing_name = map[int32]string{
+		0: "STANDING_UNSPECIFIED",
+		1: "STANDING_WHOLE",
+		2: "STANDING_PLACING",
+		3: "STANDING_REPAIRING",
+		4: "STANDING_ENDANGERED",
+		5: "STANDING_UNRECOVERABLE",
+	}
+	Standing_value = map[string]int32{
+		"STANDING_UNSPECIFIED":   0,
+		"STANDING_WHOLE":         1,
+		"STANDING_PLACING":       2,
+		"STANDING_REPAIRING":     3,
+		"STANDING_ENDANGERED":    4,
+		"STANDING_UNRECOVERABLE": 5,
+	}
+)
+
+func (x Standing) Enum() *Standing {
+	p := new(Standing)
+	*p = x
+	return p
+}
+
+func (x Standing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Standing) Descriptor() protoreflect.EnumDescriptor {
+	return file_phrd_storage_v1_object_proto_enumTypes[2].Descriptor()
+}
+
+func (Standing) Type() protoreflect.EnumType {
+	return &file_phrd_storage_v1_object_proto_enumTypes[2]
+}
+
+func (x Standing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Standing.Descriptor instead.
+func (Standing) EnumDescriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{2}
+}
+
 // Object is ciphertext that the network keeps: a DAG or a single block, and the blocks that travel with it.
 type Object struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -95,7 +226,9 @@ type Object struct {
 	// origin is the storage node that brought the object in.
 	Origin uint64 `protobuf:"varint,6,opt,name=origin,proto3" json:"origin,omitempty"`
 	// placed_at is the block time of the first placement, unix seconds.
-	PlacedAt      int64 `protobuf:"varint,7,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	PlacedAt int64 `protobuf:"varint,7,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	// everywhere says that every domain is to hold the object: the target follows their number.
+	Everywhere    bool `protobuf:"varint,8,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,6 +312,13 @@ func (x *Object) GetPlacedAt() int64 {
 	return 0
 }
 
+func (x *Object) GetEverywhere() bool {
+	if x != nil {
+		return x.Everywhere
+	}
+	return false
+}
+
 // Copy is one node's copy of an object.
 type Copy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -243,11 +383,19 @@ func (x *Copy) GetSince() int64 {
 	return 0
 }
 
-// Params are the rules of placement.
+// Params are the rules of placement and repair.
 type Params struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// copies are the copy rules by class of content.
-	Copies        []*CopyRule `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies,omitempty"`
+	Copies []*CopyRule `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies,omitempty"`
+	// heartbeat_interval is how often a storage node says that it is there, 1 second to 1 hour.
+	HeartbeatInterval int64 `protobuf:"varint,2,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
+	// suspect_after is the silence after which a node is suspect, in seconds, at least twice the heartbeat interval.
+	SuspectAfter int64 `protobuf:"varint,3,opt,name=suspect_after,json=suspectAfter,proto3" json:"suspect_after,omitempty"`
+	// lost_after is the silence after which a node is lost, in seconds, at least twice suspect_after, at most 30 days.
+	LostAfter int64 `protobuf:"varint,4,opt,name=lost_after,json=lostAfter,proto3" json:"lost_after,omitempty"`
+	// quota is how many bytes of ciphertext one member may bring in, each object counted once; 0 means any number.
+	Quota         uint64 `protobuf:"varint,5,opt,name=quota,proto3" json:"quota,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -287,6 +435,34 @@ func (x *Params) GetCopies() []*CopyRule {
 		return x.Copies
 	}
 	return nil
+}
+
+func (x *Params) GetHeartbeatInterval() int64 {
+	if x != nil {
+		return x.HeartbeatInterval
+	}
+	return 0
+}
+
+func (x *Params) GetSuspectAfter() int64 {
+	if x != nil {
+		return x.SuspectAfter
+	}
+	return 0
+}
+
+func (x *Params) GetLostAfter() int64 {
+	if x != nil {
+		return x.LostAfter
+	}
+	return 0
+}
+
+func (x *Params) GetQuota() uint64 {
+	if x != nil {
+		return x.Quota
+	}
+	return 0
 }
 
 // CopyRule says how many copies one class of content gets.
@@ -408,11 +584,231 @@ func (x *PlacedObject) GetCopies() []*Copy {
 	return nil
 }
 
+// Pulse is what the chain knows of a storage node's life.
+type Pulse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// beat_at is the block time of the last heartbeat, unix seconds; 0 for a node that was never heard of.
+	BeatAt int64 `protobuf:"varint,2,opt,name=beat_at,json=beatAt,proto3" json:"beat_at,omitempty"`
+	// running is what the network's clock showed at that time.
+	Running int64 `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	// free is how many bytes of blobs the node's disk had room for at that time.
+	Free uint64 `protobuf:"varint,4,opt,name=free,proto3" json:"free,omitempty"`
+	// lost says that the node was silent for too long.
+	Lost bool `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	// draining says that the node's copies are to go elsewhere.
+	Draining bool `protobuf:"varint,6,opt,name=draining,proto3" json:"draining,omitempty"`
+	// since is the block time at which the node was registered, was lost, came back, or began or ended to be drained, whatever came last, unix seconds.
+	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pulse) Reset() {
+	*x = Pulse{}
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pulse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pulse) ProtoMessage() {}
+
+func (x *Pulse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pulse.ProtoReflect.Descriptor instead.
+func (*Pulse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Pulse) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Pulse) GetBeatAt() int64 {
+	if x != nil {
+		return x.BeatAt
+	}
+	return 0
+}
+
+func (x *Pulse) GetRunning() int64 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *Pulse) GetFree() uint64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *Pulse) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
+}
+
+func (x *Pulse) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
+func (x *Pulse) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+// Clock counts the seconds in which the network was seen to run. A time without blocks is no silence of any node, so all silence is
+// measured by this clock: it goes on with each heartbeat of any node, and never for longer than two heartbeat intervals at once.
+type Clock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// running is what the clock showed at the last heartbeat, in seconds.
+	Running int64 `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
+	// at is the block time of the last heartbeat, unix seconds.
+	At            int64 `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Clock) Reset() {
+	*x = Clock{}
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Clock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Clock) ProtoMessage() {}
+
+func (x *Clock) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Clock.ProtoReflect.Descriptor instead.
+func (*Clock) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Clock) GetRunning() int64 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *Clock) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+// Sweep is a list of objects that is being worked through.
+type Sweep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// list is 1 for what a node is to fetch, 2 for what it holds, 3 for objects that are not whole, 4 for objects that every domain is to hold.
+	List uint64 `protobuf:"varint,1,opt,name=list,proto3" json:"list,omitempty"`
+	// node whose list it is; 0 for the lists 3 and 4.
+	Node uint64 `protobuf:"varint,2,opt,name=node,proto3" json:"node,omitempty"`
+	// after is the root of the last object that was worked through, in its binary form; empty at the beginning.
+	After         []byte `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sweep) Reset() {
+	*x = Sweep{}
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sweep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sweep) ProtoMessage() {}
+
+func (x *Sweep) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_object_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sweep.ProtoReflect.Descriptor instead.
+func (*Sweep) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_object_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Sweep) GetList() uint64 {
+	if x != nil {
+		return x.List
+	}
+	return 0
+}
+
+func (x *Sweep) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *Sweep) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
 var File_phrd_storage_v1_object_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\xb1\x01\n" +
+	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\xd1\x01\n" +
 	"\x06Object\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1a\n" +
@@ -420,26 +816,64 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\x06target\x18\x04 \x01(\rR\x06target\x12\x18\n" +
 	"\aminimum\x18\x05 \x01(\rR\aminimum\x12\x16\n" +
 	"\x06origin\x18\x06 \x01(\x04R\x06origin\x12\x1b\n" +
-	"\tplaced_at\x18\a \x01(\x03R\bplacedAt\"e\n" +
+	"\tplaced_at\x18\a \x01(\x03R\bplacedAt\x12\x1e\n" +
+	"\n" +
+	"everywhere\x18\b \x01(\bR\n" +
+	"everywhere\"e\n" +
 	"\x04Copy\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.CopyStatusR\x06status\x12\x14\n" +
-	"\x05since\x18\x03 \x01(\x03R\x05since\"A\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\"\xca\x01\n" +
 	"\x06Params\x127\n" +
-	"\x06copies\x18\x01 \x03(\v2\x19.phrd.storage.v1.CopyRuleB\x04\xc8\xde\x1f\x00R\x06copies\"R\n" +
+	"\x06copies\x18\x01 \x03(\v2\x19.phrd.storage.v1.CopyRuleB\x04\xc8\xde\x1f\x00R\x06copies\x12-\n" +
+	"\x12heartbeat_interval\x18\x02 \x01(\x03R\x11heartbeatInterval\x12#\n" +
+	"\rsuspect_after\x18\x03 \x01(\x03R\fsuspectAfter\x12\x1d\n" +
+	"\n" +
+	"lost_after\x18\x04 \x01(\x03R\tlostAfter\x12\x14\n" +
+	"\x05quota\x18\x05 \x01(\x04R\x05quota\"R\n" +
 	"\bCopyRule\x12\x14\n" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x16\n" +
 	"\x06target\x18\x03 \x01(\rR\x06target\"z\n" +
 	"\fPlacedObject\x125\n" +
 	"\x06object\x18\x01 \x01(\v2\x17.phrd.storage.v1.ObjectB\x04\xc8\xde\x1f\x00R\x06object\x123\n" +
-	"\x06copies\x18\x02 \x03(\v2\x15.phrd.storage.v1.CopyB\x04\xc8\xde\x1f\x00R\x06copies*u\n" +
+	"\x06copies\x18\x02 \x03(\v2\x15.phrd.storage.v1.CopyB\x04\xc8\xde\x1f\x00R\x06copies\"\xa8\x01\n" +
+	"\x05Pulse\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x04R\x04node\x12\x17\n" +
+	"\abeat_at\x18\x02 \x01(\x03R\x06beatAt\x12\x18\n" +
+	"\arunning\x18\x03 \x01(\x03R\arunning\x12\x12\n" +
+	"\x04free\x18\x04 \x01(\x04R\x04free\x12\x12\n" +
+	"\x04lost\x18\x05 \x01(\bR\x04lost\x12\x1a\n" +
+	"\bdraining\x18\x06 \x01(\bR\bdraining\x12\x14\n" +
+	"\x05since\x18\a \x01(\x03R\x05since\"1\n" +
+	"\x05Clock\x12\x18\n" +
+	"\arunning\x18\x01 \x01(\x03R\arunning\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\"E\n" +
+	"\x05Sweep\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\x04R\x04list\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\x04R\x04node\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\fR\x05after*u\n" +
 	"\n" +
 	"CopyStatus\x12\x1b\n" +
 	"\x17COPY_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14COPY_STATUS_ASSIGNED\x10\x01\x12\x14\n" +
 	"\x10COPY_STATUS_HELD\x10\x02\x12\x14\n" +
-	"\x10COPY_STATUS_LOST\x10\x03\x1a\x04\x88\xa3\x1e\x00B Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"\x10COPY_STATUS_LOST\x10\x03\x1a\x04\x88\xa3\x1e\x00*\xa4\x01\n" +
+	"\n" +
+	"NodeStatus\x12\x1b\n" +
+	"\x17NODE_STATUS_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fNODE_STATUS_NEW\x10\x01\x12\x15\n" +
+	"\x11NODE_STATUS_ALIVE\x10\x02\x12\x17\n" +
+	"\x13NODE_STATUS_SUSPECT\x10\x03\x12\x14\n" +
+	"\x10NODE_STATUS_LOST\x10\x04\x12\x18\n" +
+	"\x14NODE_STATUS_DRAINING\x10\x05\x1a\x04\x88\xa3\x1e\x00*\xa1\x01\n" +
+	"\bStanding\x12\x18\n" +
+	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eSTANDING_WHOLE\x10\x01\x12\x14\n" +
+	"\x10STANDING_PLACING\x10\x02\x12\x16\n" +
+	"\x12STANDING_REPAIRING\x10\x03\x12\x17\n" +
+	"\x13STANDING_ENDANGERED\x10\x04\x12\x1a\n" +
+	"\x16STANDING_UNRECOVERABLE\x10\x05\x1a\x04\x88\xa3\x1e\x00B Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_object_proto_rawDescOnce sync.Once
@@ -453,21 +887,26 @@ func file_phrd_storage_v1_object_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_object_proto_rawDescData
 }
 
-var file_phrd_storage_v1_object_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_phrd_storage_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_phrd_storage_v1_object_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_phrd_storage_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_phrd_storage_v1_object_proto_goTypes = []any{
 	(CopyStatus)(0),      // 0: phrd.storage.v1.CopyStatus
-	(*Object)(nil),       // 1: phrd.storage.v1.Object
-	(*Copy)(nil),         // 2: phrd.storage.v1.Copy
-	(*Params)(nil),       // 3: phrd.storage.v1.Params
-	(*CopyRule)(nil),     // 4: phrd.storage.v1.CopyRule
-	(*PlacedObject)(nil), // 5: phrd.storage.v1.PlacedObject
+	(NodeStatus)(0),      // 1: phrd.storage.v1.NodeStatus
+	(Standing)(0),        // 2: phrd.storage.v1.Standing
+	(*Object)(nil),       // 3: phrd.storage.v1.Object
+	(*Copy)(nil),         // 4: phrd.storage.v1.Copy
+	(*Params)(nil),       // 5: phrd.storage.v1.Params
+	(*CopyRule)(nil),     // 6: phrd.storage.v1.CopyRule
+	(*PlacedObject)(nil), // 7: phrd.storage.v1.PlacedObject
+	(*Pulse)(nil),        // 8: phrd.storage.v1.Pulse
+	(*Clock)(nil),        // 9: phrd.storage.v1.Clock
+	(*Sweep)(nil),        // 10: phrd.storage.v1.Sweep
 }
 var file_phrd_storage_v1_object_proto_depIdxs = []int32{
 	0, // 0: phrd.storage.v1.Copy.status:type_name -> phrd.storage.v1.CopyStatus
-	4, // 1: phrd.storage.v1.Params.copies:type_name -> phrd.storage.v1.CopyRule
-	1, // 2: phrd.storage.v1.PlacedObject.object:type_name -> phrd.storage.v1.Object
-	2, // 3: phrd.storage.v1.PlacedObject.copies:type_name -> phrd.storage.v1.Copy
+	6, // 1: phrd.storage.v1.Params.copies:type_name -> phrd.storage.v1.CopyRule
+	3, // 2: phrd.storage.v1.PlacedObject.object:type_name -> phrd.storage.v1.Object
+	4, // 3: phrd.storage.v1.PlacedObject.copies:type_name -> phrd.storage.v1.Copy
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
@@ -485,8 +924,8 @@ func file_phrd_storage_v1_object_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_object_proto_rawDesc), len(file_phrd_storage_v1_object_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   5,
+			NumEnums:      3,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

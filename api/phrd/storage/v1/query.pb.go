@@ -159,8 +159,12 @@ type QueryObjectResponse struct {
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// copies by node.
 	Copies []*Copy `protobuf:"bytes,2,rep,name=copies,proto3" json:"copies,omitempty"`
-	// held is the number of distinct domains whose copies are held.
-	Held          uint32 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// held is the number of distinct domains whose copies are held, on nodes that are neither lost nor draining.
+	Held uint32 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// nodes are where the nodes of the copies stand, in the order of the copies.
+	Nodes []NodeStatus `protobuf:"varint,4,rep,packed,name=nodes,proto3,enum=phrd.storage.v1.NodeStatus" json:"nodes,omitempty"`
+	// standing of the object.
+	Standing      Standing `protobuf:"varint,5,opt,name=standing,proto3,enum=phrd.storage.v1.Standing" json:"standing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +218,20 @@ func (x *QueryObjectResponse) GetHeld() uint32 {
 		return x.Held
 	}
 	return 0
+}
+
+func (x *QueryObjectResponse) GetNodes() []NodeStatus {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *QueryObjectResponse) GetStanding() Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return Standing_STANDING_UNSPECIFIED
 }
 
 // QueryAssignmentsRequest asks for a node's work.
@@ -499,9 +517,13 @@ type NodeUsage struct {
 	// bytes assigned or held.
 	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// objects assigned or held.
-	Objects       uint64 `protobuf:"varint,3,opt,name=objects,proto3" json:"objects,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Objects uint64 `protobuf:"varint,3,opt,name=objects,proto3" json:"objects,omitempty"`
+	// pending_bytes of these are not held.
+	PendingBytes uint64 `protobuf:"varint,4,opt,name=pending_bytes,json=pendingBytes,proto3" json:"pending_bytes,omitempty"`
+	// pending_objects of these are not held.
+	PendingObjects uint64 `protobuf:"varint,5,opt,name=pending_objects,json=pendingObjects,proto3" json:"pending_objects,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *NodeUsage) Reset() {
@@ -555,6 +577,84 @@ func (x *NodeUsage) GetObjects() uint64 {
 	return 0
 }
 
+func (x *NodeUsage) GetPendingBytes() uint64 {
+	if x != nil {
+		return x.PendingBytes
+	}
+	return 0
+}
+
+func (x *NodeUsage) GetPendingObjects() uint64 {
+	if x != nil {
+		return x.PendingObjects
+	}
+	return 0
+}
+
+// MemberUsage is what one member brought in.
+type MemberUsage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// member's number.
+	Member uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	// bytes of ciphertext, each object counted once.
+	Bytes uint64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// objects brought in.
+	Objects       uint64 `protobuf:"varint,3,opt,name=objects,proto3" json:"objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberUsage) Reset() {
+	*x = MemberUsage{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberUsage) ProtoMessage() {}
+
+func (x *MemberUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberUsage.ProtoReflect.Descriptor instead.
+func (*MemberUsage) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MemberUsage) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *MemberUsage) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *MemberUsage) GetObjects() uint64 {
+	if x != nil {
+		return x.Objects
+	}
+	return 0
+}
+
 // QueryUsageResponse holds the usage of all nodes.
 type QueryUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -566,7 +666,7 @@ type QueryUsageResponse struct {
 
 func (x *QueryUsageResponse) Reset() {
 	*x = QueryUsageResponse{}
-	mi := &file_phrd_storage_v1_query_proto_msgTypes[10]
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +678,7 @@ func (x *QueryUsageResponse) String() string {
 func (*QueryUsageResponse) ProtoMessage() {}
 
 func (x *QueryUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_query_proto_msgTypes[10]
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,12 +691,312 @@ func (x *QueryUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryUsageResponse.ProtoReflect.Descriptor instead.
 func (*QueryUsageResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{10}
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *QueryUsageResponse) GetNodes() []*NodeUsage {
 	if x != nil {
 		return x.Nodes
+	}
+	return nil
+}
+
+// QueryHealthRequest has no fields.
+type QueryHealthRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryHealthRequest) Reset() {
+	*x = QueryHealthRequest{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryHealthRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryHealthRequest) ProtoMessage() {}
+
+func (x *QueryHealthRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryHealthRequest.ProtoReflect.Descriptor instead.
+func (*QueryHealthRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+// NodeHealth is where one storage node stands.
+type NodeHealth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's number.
+	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
+	// member whose node it is.
+	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	// site of the member at which it stands.
+	Site uint64 `protobuf:"varint,3,opt,name=site,proto3" json:"site,omitempty"`
+	// status of the node.
+	Status NodeStatus `protobuf:"varint,4,opt,name=status,proto3,enum=phrd.storage.v1.NodeStatus" json:"status,omitempty"`
+	// since is the block time at which the node was registered, was lost, came back, or began or ended to be drained, whatever came last, unix seconds.
+	Since int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	// beat_at is the block time of the last heartbeat, unix seconds; 0 for a node that was never heard of.
+	BeatAt int64 `protobuf:"varint,6,opt,name=beat_at,json=beatAt,proto3" json:"beat_at,omitempty"`
+	// silent is for how many seconds the network has run since.
+	Silent int64 `protobuf:"varint,7,opt,name=silent,proto3" json:"silent,omitempty"`
+	// capacity in bytes that its member registered.
+	Capacity uint64 `protobuf:"varint,8,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// free is how many bytes its disk had room for at the last heartbeat.
+	Free uint64 `protobuf:"varint,9,opt,name=free,proto3" json:"free,omitempty"`
+	// usage is what is placed on it.
+	Usage         *NodeUsage `protobuf:"bytes,10,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeHealth) Reset() {
+	*x = NodeHealth{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeHealth) ProtoMessage() {}
+
+func (x *NodeHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeHealth.ProtoReflect.Descriptor instead.
+func (*NodeHealth) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *NodeHealth) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetSite() uint64 {
+	if x != nil {
+		return x.Site
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetStatus() NodeStatus {
+	if x != nil {
+		return x.Status
+	}
+	return NodeStatus_NODE_STATUS_UNSPECIFIED
+}
+
+func (x *NodeHealth) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetBeatAt() int64 {
+	if x != nil {
+		return x.BeatAt
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetSilent() int64 {
+	if x != nil {
+		return x.Silent
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetCapacity() uint64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetFree() uint64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *NodeHealth) GetUsage() *NodeUsage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// QueryHealthResponse holds the state of the whole store.
+type QueryHealthResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// objects that the network keeps.
+	Objects uint64 `protobuf:"varint,1,opt,name=objects,proto3" json:"objects,omitempty"`
+	// copies of them, held or not.
+	Copies uint64 `protobuf:"varint,2,opt,name=copies,proto3" json:"copies,omitempty"`
+	// held copies of these.
+	Held uint64 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
+	// placing is how many objects are new.
+	Placing uint64 `protobuf:"varint,4,opt,name=placing,proto3" json:"placing,omitempty"`
+	// repairing is how many objects have their minimum and not their target.
+	Repairing uint64 `protobuf:"varint,5,opt,name=repairing,proto3" json:"repairing,omitempty"`
+	// endangered is how many objects have less than their minimum.
+	Endangered uint64 `protobuf:"varint,6,opt,name=endangered,proto3" json:"endangered,omitempty"`
+	// unrecoverable is how many objects have no copy that could be read now.
+	Unrecoverable uint64 `protobuf:"varint,7,opt,name=unrecoverable,proto3" json:"unrecoverable,omitempty"`
+	// more says that the four numbers before are of the first 10000 objects that are not whole; there are more.
+	More bool `protobuf:"varint,8,opt,name=more,proto3" json:"more,omitempty"`
+	// sweeping is how many lists of objects are being worked through because of nodes that came or went.
+	Sweeping uint32 `protobuf:"varint,9,opt,name=sweeping,proto3" json:"sweeping,omitempty"`
+	// nodes by number.
+	Nodes []*NodeHealth `protobuf:"bytes,10,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// members that brought something in, by number.
+	Members       []*MemberUsage `protobuf:"bytes,11,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryHealthResponse) Reset() {
+	*x = QueryHealthResponse{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryHealthResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryHealthResponse) ProtoMessage() {}
+
+func (x *QueryHealthResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryHealthResponse.ProtoReflect.Descriptor instead.
+func (*QueryHealthResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *QueryHealthResponse) GetObjects() uint64 {
+	if x != nil {
+		return x.Objects
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetCopies() uint64 {
+	if x != nil {
+		return x.Copies
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetHeld() uint64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetPlacing() uint64 {
+	if x != nil {
+		return x.Placing
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetRepairing() uint64 {
+	if x != nil {
+		return x.Repairing
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetEndangered() uint64 {
+	if x != nil {
+		return x.Endangered
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetUnrecoverable() uint64 {
+	if x != nil {
+		return x.Unrecoverable
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *QueryHealthResponse) GetSweeping() uint32 {
+	if x != nil {
+		return x.Sweeping
+	}
+	return 0
+}
+
+func (x *QueryHealthResponse) GetNodes() []*NodeHealth {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *QueryHealthResponse) GetMembers() []*MemberUsage {
+	if x != nil {
+		return x.Members
 	}
 	return nil
 }
@@ -610,11 +1010,13 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\x13QueryParamsResponse\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"&\n" +
 	"\x12QueryObjectRequest\x12\x10\n" +
-	"\x03cid\x18\x01 \x01(\tR\x03cid\"\x95\x01\n" +
+	"\x03cid\x18\x01 \x01(\tR\x03cid\"\xff\x01\n" +
 	"\x13QueryObjectResponse\x125\n" +
 	"\x06object\x18\x01 \x01(\v2\x17.phrd.storage.v1.ObjectB\x04\xc8\xde\x1f\x00R\x06object\x123\n" +
 	"\x06copies\x18\x02 \x03(\v2\x15.phrd.storage.v1.CopyB\x04\xc8\xde\x1f\x00R\x06copies\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\rR\x04held\"Y\n" +
+	"\x04held\x18\x03 \x01(\rR\x04held\x121\n" +
+	"\x05nodes\x18\x04 \x03(\x0e2\x1b.phrd.storage.v1.NodeStatusR\x05nodes\x125\n" +
+	"\bstanding\x18\x05 \x01(\x0e2\x19.phrd.storage.v1.StandingR\bstanding\"Y\n" +
 	"\x17QueryAssignmentsRequest\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
@@ -629,19 +1031,55 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\x15QueryHoldingsResponse\x127\n" +
 	"\aobjects\x18\x01 \x03(\v2\x17.phrd.storage.v1.ObjectB\x04\xc8\xde\x1f\x00R\aobjects\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"\x13\n" +
-	"\x11QueryUsageRequest\"O\n" +
+	"\x11QueryUsageRequest\"\x9d\x01\n" +
 	"\tNodeUsage\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x18\n" +
+	"\aobjects\x18\x03 \x01(\x04R\aobjects\x12#\n" +
+	"\rpending_bytes\x18\x04 \x01(\x04R\fpendingBytes\x12'\n" +
+	"\x0fpending_objects\x18\x05 \x01(\x04R\x0ependingObjects\"U\n" +
+	"\vMemberUsage\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x18\n" +
 	"\aobjects\x18\x03 \x01(\x04R\aobjects\"L\n" +
 	"\x12QueryUsageResponse\x126\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05nodes2\x90\x05\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05nodes\"\x14\n" +
+	"\x12QueryHealthRequest\"\xb0\x02\n" +
+	"\n" +
+	"NodeHealth\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\x04R\x04node\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\x04R\x06member\x12\x12\n" +
+	"\x04site\x18\x03 \x01(\x04R\x04site\x123\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x1b.phrd.storage.v1.NodeStatusR\x06status\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x17\n" +
+	"\abeat_at\x18\x06 \x01(\x03R\x06beatAt\x12\x16\n" +
+	"\x06silent\x18\a \x01(\x03R\x06silent\x12\x1a\n" +
+	"\bcapacity\x18\b \x01(\x04R\bcapacity\x12\x12\n" +
+	"\x04free\x18\t \x01(\x04R\x04free\x126\n" +
+	"\x05usage\x18\n" +
+	" \x01(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05usage\"\x80\x03\n" +
+	"\x13QueryHealthResponse\x12\x18\n" +
+	"\aobjects\x18\x01 \x01(\x04R\aobjects\x12\x16\n" +
+	"\x06copies\x18\x02 \x01(\x04R\x06copies\x12\x12\n" +
+	"\x04held\x18\x03 \x01(\x04R\x04held\x12\x18\n" +
+	"\aplacing\x18\x04 \x01(\x04R\aplacing\x12\x1c\n" +
+	"\trepairing\x18\x05 \x01(\x04R\trepairing\x12\x1e\n" +
+	"\n" +
+	"endangered\x18\x06 \x01(\x04R\n" +
+	"endangered\x12$\n" +
+	"\runrecoverable\x18\a \x01(\x04R\runrecoverable\x12\x12\n" +
+	"\x04more\x18\b \x01(\bR\x04more\x12\x1a\n" +
+	"\bsweeping\x18\t \x01(\rR\bsweeping\x127\n" +
+	"\x05nodes\x18\n" +
+	" \x03(\v2\x1b.phrd.storage.v1.NodeHealthB\x04\xc8\xde\x1f\x00R\x05nodes\x12<\n" +
+	"\amembers\x18\v \x03(\v2\x1c.phrd.storage.v1.MemberUsageB\x04\xc8\xde\x1f\x00R\amembers2\x86\x06\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.storage.v1.QueryParamsRequest\x1a$.phrd.storage.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/params\x12{\n" +
 	"\x06Object\x12#.phrd.storage.v1.QueryObjectRequest\x1a$.phrd.storage.v1.QueryObjectResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/phrd/storage/v1/objects/{cid}\x12\x95\x01\n" +
 	"\vAssignments\x12(.phrd.storage.v1.QueryAssignmentsRequest\x1a).phrd.storage.v1.QueryAssignmentsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/storage/v1/nodes/{node}/assignments\x12\x89\x01\n" +
 	"\bHoldings\x12%.phrd.storage.v1.QueryHoldingsRequest\x1a&.phrd.storage.v1.QueryHoldingsResponse\".\x82\xd3\xe4\x93\x02(\x12&/phrd/storage/v1/nodes/{node}/holdings\x12p\n" +
-	"\x05Usage\x12\".phrd.storage.v1.QueryUsageRequest\x1a#.phrd.storage.v1.QueryUsageResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/storage/v1/usageB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"\x05Usage\x12\".phrd.storage.v1.QueryUsageRequest\x1a#.phrd.storage.v1.QueryUsageResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/storage/v1/usage\x12t\n" +
+	"\x06Health\x12#.phrd.storage.v1.QueryHealthRequest\x1a$.phrd.storage.v1.QueryHealthResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/healthB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_query_proto_rawDescOnce sync.Once
@@ -655,7 +1093,7 @@ func file_phrd_storage_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_query_proto_rawDescData
 }
 
-var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),       // 0: phrd.storage.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),      // 1: phrd.storage.v1.QueryParamsResponse
@@ -667,34 +1105,48 @@ var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryHoldingsResponse)(nil),    // 7: phrd.storage.v1.QueryHoldingsResponse
 	(*QueryUsageRequest)(nil),        // 8: phrd.storage.v1.QueryUsageRequest
 	(*NodeUsage)(nil),                // 9: phrd.storage.v1.NodeUsage
-	(*QueryUsageResponse)(nil),       // 10: phrd.storage.v1.QueryUsageResponse
-	(*Params)(nil),                   // 11: phrd.storage.v1.Params
-	(*Object)(nil),                   // 12: phrd.storage.v1.Object
-	(*Copy)(nil),                     // 13: phrd.storage.v1.Copy
-	(*PlacedObject)(nil),             // 14: phrd.storage.v1.PlacedObject
+	(*MemberUsage)(nil),              // 10: phrd.storage.v1.MemberUsage
+	(*QueryUsageResponse)(nil),       // 11: phrd.storage.v1.QueryUsageResponse
+	(*QueryHealthRequest)(nil),       // 12: phrd.storage.v1.QueryHealthRequest
+	(*NodeHealth)(nil),               // 13: phrd.storage.v1.NodeHealth
+	(*QueryHealthResponse)(nil),      // 14: phrd.storage.v1.QueryHealthResponse
+	(*Params)(nil),                   // 15: phrd.storage.v1.Params
+	(*Object)(nil),                   // 16: phrd.storage.v1.Object
+	(*Copy)(nil),                     // 17: phrd.storage.v1.Copy
+	(NodeStatus)(0),                  // 18: phrd.storage.v1.NodeStatus
+	(Standing)(0),                    // 19: phrd.storage.v1.Standing
+	(*PlacedObject)(nil),             // 20: phrd.storage.v1.PlacedObject
 }
 var file_phrd_storage_v1_query_proto_depIdxs = []int32{
-	11, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
-	12, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
-	13, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
-	14, // 3: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
-	12, // 4: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
-	9,  // 5: phrd.storage.v1.QueryUsageResponse.nodes:type_name -> phrd.storage.v1.NodeUsage
-	0,  // 6: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
-	2,  // 7: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
-	4,  // 8: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
-	6,  // 9: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
-	8,  // 10: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
-	1,  // 11: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
-	3,  // 12: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
-	5,  // 13: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
-	7,  // 14: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
-	10, // 15: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	15, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
+	16, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
+	17, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
+	18, // 3: phrd.storage.v1.QueryObjectResponse.nodes:type_name -> phrd.storage.v1.NodeStatus
+	19, // 4: phrd.storage.v1.QueryObjectResponse.standing:type_name -> phrd.storage.v1.Standing
+	20, // 5: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
+	16, // 6: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
+	9,  // 7: phrd.storage.v1.QueryUsageResponse.nodes:type_name -> phrd.storage.v1.NodeUsage
+	18, // 8: phrd.storage.v1.NodeHealth.status:type_name -> phrd.storage.v1.NodeStatus
+	9,  // 9: phrd.storage.v1.NodeHealth.usage:type_name -> phrd.storage.v1.NodeUsage
+	13, // 10: phrd.storage.v1.QueryHealthResponse.nodes:type_name -> phrd.storage.v1.NodeHealth
+	10, // 11: phrd.storage.v1.QueryHealthResponse.members:type_name -> phrd.storage.v1.MemberUsage
+	0,  // 12: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
+	2,  // 13: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
+	4,  // 14: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
+	6,  // 15: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
+	8,  // 16: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
+	12, // 17: phrd.storage.v1.Query.Health:input_type -> phrd.storage.v1.QueryHealthRequest
+	1,  // 18: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
+	3,  // 19: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
+	5,  // 20: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
+	7,  // 21: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
+	11, // 22: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
+	14, // 23: phrd.storage.v1.Query.Health:output_type -> phrd.storage.v1.QueryHealthResponse
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_query_proto_init() }
@@ -709,7 +1161,7 @@ func file_phrd_storage_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_query_proto_rawDesc), len(file_phrd_storage_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	Query_Assignments_FullMethodName = "/phrd.storage.v1.Query/Assignments"
 	Query_Holdings_FullMethodName    = "/phrd.storage.v1.Query/Holdings"
 	Query_Usage_FullMethodName       = "/phrd.storage.v1.Query/Usage"
+	Query_Health_FullMethodName      = "/phrd.storage.v1.Query/Health"
 )
 
 // QueryClient is the client API for Query service.
@@ -42,6 +43,8 @@ type QueryClient interface {
 	Holdings(ctx context.Context, in *QueryHoldingsRequest, opts ...grpc.CallOption) (*QueryHoldingsResponse, error)
 	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
 	Usage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
+	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
+	Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error)
 }
 
 type queryClient struct {
@@ -102,6 +105,16 @@ func (c *queryClient) Usage(ctx context.Context, in *QueryUsageRequest, opts ...
 	return out, nil
 }
 
+func (c *queryClient) Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryHealthResponse)
+	err := c.cc.Invoke(ctx, Query_Health_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -118,6 +131,8 @@ type QueryServer interface {
 	Holdings(context.Context, *QueryHoldingsRequest) (*QueryHoldingsResponse, error)
 	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
 	Usage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
+	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
+	Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -142,6 +157,9 @@ func (UnimplementedQueryServer) Holdings(context.Context, *QueryHoldingsRequest)
 }
 func (UnimplementedQueryServer) Usage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Usage not implemented")
+}
+func (UnimplementedQueryServer) Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -254,6 +272,24 @@ func _Query_Usage_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Health_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryHealthRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Health(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Health_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Health(ctx, req.(*QueryHealthRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -280,6 +316,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Usage",
 			Handler:    _Query_Usage_Handler,
+		},
+		{
+			MethodName: "Health",
+			Handler:    _Query_Health_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

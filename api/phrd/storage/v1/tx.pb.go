@@ -292,6 +292,98 @@ func (x *MsgReportLostCopiesResponse) GetResults() []*CopyResult {
 	return nil
 }
 
+// MsgHeartbeat says that a node is there.
+type MsgHeartbeat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// free is how many more bytes of blobs the node's disk has room for.
+	Free          uint64 `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgHeartbeat) Reset() {
+	*x = MsgHeartbeat{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgHeartbeat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgHeartbeat) ProtoMessage() {}
+
+func (x *MsgHeartbeat) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgHeartbeat.ProtoReflect.Descriptor instead.
+func (*MsgHeartbeat) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MsgHeartbeat) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgHeartbeat) GetFree() uint64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+// MsgHeartbeatResponse is empty.
+type MsgHeartbeatResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgHeartbeatResponse) Reset() {
+	*x = MsgHeartbeatResponse{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgHeartbeatResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgHeartbeatResponse) ProtoMessage() {}
+
+func (x *MsgHeartbeatResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgHeartbeatResponse.ProtoReflect.Descriptor instead.
+func (*MsgHeartbeatResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{6}
+}
+
 // MsgUpdateParams changes the rules.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -305,7 +397,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[5]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +409,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[5]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +422,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{5}
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -356,7 +448,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[6]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +460,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[6]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +473,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{6}
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{8}
 }
 
 var File_phrd_storage_v1_tx_proto protoreflect.FileDescriptor
@@ -403,14 +495,19 @@ const file_phrd_storage_v1_tx_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x18\n" +
 	"\aobjects\x18\x02 \x03(\tR\aobjects:&\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x18phrd/MsgReportLostCopies\"Z\n" +
 	"\x1bMsgReportLostCopiesResponse\x12;\n" +
-	"\aresults\x18\x01 \x03(\v2\x1b.phrd.storage.v1.CopyResultB\x04\xc8\xde\x1f\x00R\aresults\"\xb6\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1b.phrd.storage.v1.CopyResultB\x04\xc8\xde\x1f\x00R\aresults\"q\n" +
+	"\fMsgHeartbeat\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\x04R\x04free:\x1f\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x11phrd/MsgHeartbeat\"\x16\n" +
+	"\x14MsgHeartbeatResponse\"\xb6\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12:\n" +
 	"\x06params\x18\x02 \x01(\v2\x17.phrd.storage.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:/\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1cphrd/storage/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\xaf\x02\n" +
+	"\x17MsgUpdateParamsResponse2\x82\x03\n" +
 	"\x03Msg\x12]\n" +
 	"\rConfirmCopies\x12!.phrd.storage.v1.MsgConfirmCopies\x1a).phrd.storage.v1.MsgConfirmCopiesResponse\x12f\n" +
-	"\x10ReportLostCopies\x12$.phrd.storage.v1.MsgReportLostCopies\x1a,.phrd.storage.v1.MsgReportLostCopiesResponse\x12Z\n" +
+	"\x10ReportLostCopies\x12$.phrd.storage.v1.MsgReportLostCopies\x1a,.phrd.storage.v1.MsgReportLostCopiesResponse\x12Q\n" +
+	"\tHeartbeat\x12\x1d.phrd.storage.v1.MsgHeartbeat\x1a%.phrd.storage.v1.MsgHeartbeatResponse\x12Z\n" +
 	"\fUpdateParams\x12 .phrd.storage.v1.MsgUpdateParams\x1a(.phrd.storage.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
@@ -425,34 +522,38 @@ func file_phrd_storage_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_tx_proto_rawDescData
 }
 
-var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_phrd_storage_v1_tx_proto_goTypes = []any{
 	(*MsgConfirmCopies)(nil),            // 0: phrd.storage.v1.MsgConfirmCopies
 	(*CopyResult)(nil),                  // 1: phrd.storage.v1.CopyResult
 	(*MsgConfirmCopiesResponse)(nil),    // 2: phrd.storage.v1.MsgConfirmCopiesResponse
 	(*MsgReportLostCopies)(nil),         // 3: phrd.storage.v1.MsgReportLostCopies
 	(*MsgReportLostCopiesResponse)(nil), // 4: phrd.storage.v1.MsgReportLostCopiesResponse
-	(*MsgUpdateParams)(nil),             // 5: phrd.storage.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),     // 6: phrd.storage.v1.MsgUpdateParamsResponse
-	(v1.Outcome)(0),                     // 7: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 8: phrd.storage.v1.Params
+	(*MsgHeartbeat)(nil),                // 5: phrd.storage.v1.MsgHeartbeat
+	(*MsgHeartbeatResponse)(nil),        // 6: phrd.storage.v1.MsgHeartbeatResponse
+	(*MsgUpdateParams)(nil),             // 7: phrd.storage.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 8: phrd.storage.v1.MsgUpdateParamsResponse
+	(v1.Outcome)(0),                     // 9: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 10: phrd.storage.v1.Params
 }
 var file_phrd_storage_v1_tx_proto_depIdxs = []int32{
-	7, // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
-	1, // 1: phrd.storage.v1.MsgConfirmCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
-	1, // 2: phrd.storage.v1.MsgReportLostCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
-	8, // 3: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
-	0, // 4: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
-	3, // 5: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
-	5, // 6: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
-	2, // 7: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
-	4, // 8: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
-	6, // 9: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
-	7, // [7:10] is the sub-list for method output_type
-	4, // [4:7] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	9,  // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
+	1,  // 1: phrd.storage.v1.MsgConfirmCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
+	1,  // 2: phrd.storage.v1.MsgReportLostCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
+	10, // 3: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
+	0,  // 4: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
+	3,  // 5: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
+	5,  // 6: phrd.storage.v1.Msg.Heartbeat:input_type -> phrd.storage.v1.MsgHeartbeat
+	7,  // 7: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
+	2,  // 8: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
+	4,  // 9: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
+	6,  // 10: phrd.storage.v1.Msg.Heartbeat:output_type -> phrd.storage.v1.MsgHeartbeatResponse
+	8,  // 11: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
+	8,  // [8:12] is the sub-list for method output_type
+	4,  // [4:8] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_tx_proto_init() }
@@ -467,7 +568,7 @@ func file_phrd_storage_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_tx_proto_rawDesc), len(file_phrd_storage_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Msg_ConfirmCopies_FullMethodName    = "/phrd.storage.v1.Msg/ConfirmCopies"
 	Msg_ReportLostCopies_FullMethodName = "/phrd.storage.v1.Msg/ReportLostCopies"
+	Msg_Heartbeat_FullMethodName        = "/phrd.storage.v1.Msg/Heartbeat"
 	Msg_UpdateParams_FullMethodName     = "/phrd.storage.v1.Msg/UpdateParams"
 )
 
@@ -34,6 +35,8 @@ type MsgClient interface {
 	ConfirmCopies(ctx context.Context, in *MsgConfirmCopies, opts ...grpc.CallOption) (*MsgConfirmCopiesResponse, error)
 	// ReportLostCopies says that the node no longer holds these objects, at most 100 at once; it is to fetch them again. Signer: the storage node's account.
 	ReportLostCopies(ctx context.Context, in *MsgReportLostCopies, opts ...grpc.CallOption) (*MsgReportLostCopiesResponse, error)
+	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
+	Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grpc.CallOption) (*MsgHeartbeatResponse, error)
 	// UpdateParams changes the rules for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -66,6 +69,16 @@ func (c *msgClient) ReportLostCopies(ctx context.Context, in *MsgReportLostCopie
 	return out, nil
 }
 
+func (c *msgClient) Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grpc.CallOption) (*MsgHeartbeatResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgHeartbeatResponse)
+	err := c.cc.Invoke(ctx, Msg_Heartbeat_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -86,6 +99,8 @@ type MsgServer interface {
 	ConfirmCopies(context.Context, *MsgConfirmCopies) (*MsgConfirmCopiesResponse, error)
 	// ReportLostCopies says that the node no longer holds these objects, at most 100 at once; it is to fetch them again. Signer: the storage node's account.
 	ReportLostCopies(context.Context, *MsgReportLostCopies) (*MsgReportLostCopiesResponse, error)
+	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
+	Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error)
 	// UpdateParams changes the rules for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -103,6 +118,9 @@ func (UnimplementedMsgServer) ConfirmCopies(context.Context, *MsgConfirmCopies) 
 }
 func (UnimplementedMsgServer) ReportLostCopies(context.Context, *MsgReportLostCopies) (*MsgReportLostCopiesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportLostCopies not implemented")
+}
+func (UnimplementedMsgServer) Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Heartbeat not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -164,6 +182,24 @@ func _Msg_ReportLostCopies_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_Heartbeat_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgHeartbeat)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Heartbeat(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_Heartbeat_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Heartbeat(ctx, req.(*MsgHeartbeat))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -196,6 +232,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportLostCopies",
 			Handler:    _Msg_ReportLostCopies_Handler,
+		},
+		{
+			MethodName: "Heartbeat",
+			Handler:    _Msg_Heartbeat_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
