@@ -89,6 +89,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Consortium.SetPrincipals(app.Records)
 	app.Custody.SetReleaseHooks(app.Access)
 	app.Storage.SetObjectHooks(app.Records)
+	app.Consortium.SetNodeHooks(app.Storage)
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (app *App) makeModules() error {
 	app.modules.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
 	app.modules.SetOrderBeginBlockers(consortium.ModuleName)
 	// Who is removed by a vote of this block gets nothing released in it.
-	app.modules.SetOrderEndBlockers(consortium.ModuleName, access.ModuleName)
+	app.modules.SetOrderEndBlockers(consortium.ModuleName, storage.ModuleName, access.ModuleName)
 	app.modules.SetOrderInitGenesis(genesisOrder...)
 	app.modules.SetOrderExportGenesis(genesisOrder...)
 

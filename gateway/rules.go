@@ -77,6 +77,7 @@ func scopeTable() map[string]rule {
 		storagev1.Query_Assignments_FullMethodName: {asks: nodesOnly},
 		storagev1.Query_Holdings_FullMethodName:    {asks: nodesOnly},
 		storagev1.Query_Usage_FullMethodName:       {asks: staffAndNodesOnly},
+		storagev1.Query_Health_FullMethodName:      {asks: staffAndNodesOnly},
 
 		// What a wallet needs, of the chain's own services.
 		authv1.Query_Account_FullMethodName:              everybody,

@@ -57,6 +57,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.custody.v1.MsgUpdateParams":           nobody,
 	"/phrd.storage.v1.MsgConfirmCopies":          {node, storage},
 	"/phrd.storage.v1.MsgReportLostCopies":       {node, storage},
+	"/phrd.storage.v1.MsgHeartbeat":              {node, storage},
 	"/phrd.storage.v1.MsgUpdateParams":           nobody,
 	"/phrd.records.v1.MsgRegisterPatient":        {patient},
 	"/phrd.records.v1.MsgStoreVersions":          {clerk},

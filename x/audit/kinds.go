@@ -9,6 +9,12 @@ const (
 	KindReplicated = "replicated"
 	// KindCopyLost says that a storage node no longer has its copy; the count is the copies held.
 	KindCopyLost = "copy_lost"
+	// KindCopyReassigned says that further storage nodes are to keep an object that lost copies, or had too few; the count is how many.
+	KindCopyReassigned = "copy_reassigned"
+	// KindNodeLost says that a storage node was silent for too long: what it holds is placed elsewhere; the target is its number.
+	KindNodeLost = "node_lost"
+	// KindNodeReturned says that a lost storage node is back; the target is its number.
+	KindNodeReturned = "node_returned"
 
 	// KindProposed says that an unlock was proposed.
 	KindProposed = "proposed"
@@ -85,7 +91,7 @@ const RoleChain = "chain"
 func isKind(text string) bool { return kinds[text] }
 
 var kinds = map[string]bool{
-	KindStored: true, KindReplicated: true, KindCopyLost: true,
+	KindStored: true, KindReplicated: true, KindCopyLost: true, KindCopyReassigned: true, KindNodeLost: true, KindNodeReturned: true,
 	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
 	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,

@@ -9,6 +9,15 @@ type Principals interface {
 	PatientOf(ctx context.Context, address string) (patient string, registered bool, err error)
 }
 
+// NodeHooks is what the module that places copies does when a member's nodes change.
+type NodeHooks interface {
+	// NodesChanged is called after a node of the member was registered or retired, and
+	// after the member was admitted, suspended or reinstated. It runs inside the
+	// consortium's handler, never calls back into the consortium to write, and an error
+	// from it is a bug that undoes the whole message.
+	NodesChanged(ctx context.Context, member uint64) error
+}
+
 // MembershipHooks is what modules that hold a member's keys and copies do when it
 // comes and goes. The hooks run inside the consortium's handlers: they never call
 // back into the consortium to write, and an error from one is a bug that undoes the

@@ -45,6 +45,18 @@ func (c Candidate) HasRoom(size uint64) bool {
 // independent exponential clocks, so a node, and a domain, wins in proportion to
 // its capacity, whoever else takes part.
 func Choose(root lock.CID, candidates []Candidate, size uint64, target uint32, origin uint64) []uint64 {
+	return choose(root, candidates, nil, size, target, origin)
+}
+
+// Complete answers the numbers, ascending, of the nodes that shall keep an object
+// beside those in the domains that stay: as many as are missing to target domains,
+// or one of every further domain where target is 0, in the order of [Choose]. Nodes
+// in a domain that stays are not chosen.
+func Complete(root lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32) []uint64 {
+	return choose(root, candidates, stay, size, target, 0)
+}
+
+func choose(root lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32, origin uint64) []uint64 {
 	type ranked struct {
 		Candidate
 		clock uint64
@@ -66,9 +78,12 @@ func Choose(root lock.CID, candidates []Candidate, size uint64, target uint32, o
 	})
 	var chosen []uint64
 	members, domains := map[uint64]bool{}, map[Domain]bool{}
+	for _, d := range stay {
+		members[d.Member], domains[d] = true, true
+	}
 	take := func(isFree func(Candidate) bool) {
 		for _, c := range list {
-			if (target == 0 || len(chosen) < int(target)) && isFree(c.Candidate) {
+			if (target == 0 || len(domains) < int(target)) && isFree(c.Candidate) {
 				chosen = append(chosen, c.Node)
 				members[c.Member], domains[c.Domain()] = true, true
 			}

@@ -8,6 +8,6 @@ import (
 
 // RegisterInterfaces registers the module's messages and their services.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
-	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgConfirmCopies{}, &MsgReportLostCopies{}, &MsgUpdateParams{})
+	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgConfirmCopies{}, &MsgReportLostCopies{}, &MsgHeartbeat{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

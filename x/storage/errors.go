@@ -15,4 +15,5 @@ var (
 	ErrKnown            = errorsmod.Register(ModuleName, 8, "object or block is known already")
 	ErrUnknownObject    = errorsmod.Register(ModuleName, 9, "no such object")
 	ErrNoRoom           = errorsmod.Register(ModuleName, 10, "no storage node has room")
+	ErrQuota            = errorsmod.Register(ModuleName, 11, "member has brought in as much as it may")
 )

@@ -26,6 +26,47 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("object %q: %v", p.Object.Cid, err)
 		}
 	}
+	return g.validateRepairs(blocks)
+}
+
+// maxList is the highest number of a list of objects that is swept.
+const maxList = 4
+
+// validateRepairs checks what is known of nodes, and what is left to do about objects.
+func (g *GenesisState) validateRepairs(blocks map[string]bool) error {
+	if g.Clock.Running < 0 || g.Clock.At < 0 {
+		return ErrInvalidGenesis.Wrapf("clock: running %d at %d", g.Clock.Running, g.Clock.At)
+	}
+	var last uint64
+	for _, p := range g.Pulses {
+		if p.Node <= last {
+			return ErrInvalidGenesis.Wrapf("pulse of node %d after node %d", p.Node, last)
+		}
+		last = p.Node
+		if p.BeatAt < 0 || p.Since < 0 || p.Running < 0 || p.Running > g.Clock.Running {
+			return ErrInvalidGenesis.Wrapf("pulse of node %d: beat at %d, since %d, clock at %d of %d", p.Node, p.BeatAt, p.Since, p.Running, g.Clock.Running)
+		}
+	}
+	seen := map[string]bool{}
+	for _, s := range g.Shortfalls {
+		if !blocks[s.Cid] || seen[s.Cid] {
+			return ErrInvalidGenesis.Wrapf("shortfall of object %q, which is unknown or named twice", s.Cid)
+		}
+		seen[s.Cid] = true
+		if s.Standing < STANDING_PLACING || s.Standing > STANDING_UNRECOVERABLE {
+			return ErrInvalidGenesis.Wrapf("shortfall of object %q: standing %d", s.Cid, s.Standing)
+		}
+	}
+	for _, s := range g.Sweeps {
+		if s.List < 1 || s.List > maxList {
+			return ErrInvalidGenesis.Wrapf("sweep of list %d", s.List)
+		}
+		if len(s.After) > 0 {
+			if _, err := lock.CIDFromBytes(s.After); err != nil {
+				return ErrInvalidGenesis.Wrapf("sweep of list %d of node %d: %v", s.List, s.Node, err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -67,15 +108,4 @@ func validateCopies(copies []Copy) error {
 		}
 	}
 	return nil
-}
-
-// Held counts the copies that are held.
-func Held(copies []Copy) uint32 {
-	var held uint32
-	for _, c := range copies {
-		if c.Status == COPY_STATUS_HELD {
-			held++
-		}
-	}
-	return held
 }

@@ -10,19 +10,39 @@ const (
 	// MaxPageSize is how many things a query lists at most.
 	MaxPageSize = 200
 
+	// MaxLossesPerBlock is how many silent nodes one block declares lost at most.
+	MaxLossesPerBlock = 10
+	// MaxRepairsPerBlock is how many objects one block looks at, at most, because nodes came or went.
+	MaxRepairsPerBlock = 100
+	// MaxShortfalls is how many objects that are not whole the health of the network counts at most.
+	MaxShortfalls = 10_000
+
 	maxSize = 1 << 44
 
 	defaultMinimum = 2
 	defaultTarget  = 3
+
+	minute = 60
+	hour   = 60 * minute
+
+	defaultInterval = 5 * minute
+	defaultSuspect  = 15 * minute
+	defaultLost     = hour
+	limitInterval   = hour
+	limitLost       = 30 * 24 * hour
 )
 
 // classes are all classes of content, in the order of the default rules.
 var classes = []string{"imaging", "document", "recording", "result", "other", "vault"}
 
 // DefaultParams keep three copies of everything and ask for two before a store
-// returns.
+// returns. A node that is silent for an hour is lost. Members may bring in any number
+// of bytes.
 func DefaultParams() Params {
-	p := Params{Copies: make([]CopyRule, 0, len(classes))}
+	p := Params{
+		Copies:            make([]CopyRule, 0, len(classes)),
+		HeartbeatInterval: defaultInterval, SuspectAfter: defaultSuspect, LostAfter: defaultLost,
+	}
 	for _, class := range classes {
 		p.Copies = append(p.Copies, CopyRule{Class: class, Minimum: defaultMinimum, Target: defaultTarget})
 	}
@@ -49,6 +69,22 @@ func (p Params) Validate() error {
 	}
 	if len(rules) != len(classes) {
 		return ErrInvalidParams.Wrapf("got rules for %d classes, want %d", len(rules), len(classes))
+	}
+	return p.validateTimes()
+}
+
+// validateTimes keeps the times of heartbeats so far apart that one that is late makes
+// no node suspect, and a network that stood still makes none lost, see [Clock.Now].
+func (p Params) validateTimes() error {
+	if p.HeartbeatInterval < 1 || p.HeartbeatInterval > limitInterval {
+		return ErrInvalidParams.Wrapf("heartbeat interval: got %d s, want 1 to %d", p.HeartbeatInterval, limitInterval)
+	}
+	if p.LostAfter > limitLost {
+		return ErrInvalidParams.Wrapf("lost after %d s, want at most %d", p.LostAfter, limitLost)
+	}
+	if p.SuspectAfter < 2*p.HeartbeatInterval || p.LostAfter/2 < p.SuspectAfter {
+		return ErrInvalidParams.Wrapf("suspect after %d s, lost after %d s: want at least %d and twice as many",
+			p.SuspectAfter, p.LostAfter, 2*p.HeartbeatInterval)
 	}
 	return nil
 }

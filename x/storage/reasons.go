@@ -1,6 +1,6 @@
 package storage
 
-// Reasons for which a confirmation or a report is refused. A refusal is written to
+// Reasons for which a confirmation, a report or a placement is refused. A refusal is written to
 // the log; the codes never change their meaning.
 const (
 	// ReasonWrongRole says that the signer is not the account of a storage node.
@@ -13,4 +13,8 @@ const (
 	ReasonNotAssigned = "not_assigned"
 	// ReasonNotHeld says that the node never said that it holds the object.
 	ReasonNotHeld = "not_held"
+	// ReasonOverQuota says that the member would bring in more than it may. It is for those who place.
+	ReasonOverQuota = "over_quota"
+	// ReasonNoRoom says that no storage node has room. It is for those who place.
+	ReasonNoRoom = "no_room"
 )

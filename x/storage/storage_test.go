@@ -131,7 +131,6 @@ func TestGenesisValidate(t *testing.T) {
 		return g
 	}
 	require.NoError(t, whole().Validate())
-	require.EqualValues(t, 1, storage.Held(whole().Objects[0].Copies))
 	for _, tc := range []struct {
 		name   string
 		change func(*storage.GenesisState)

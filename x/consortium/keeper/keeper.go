@@ -36,6 +36,7 @@ type Keeper struct {
 	accounts   Accounts
 	router     Router
 	principals consortium.Principals
+	nodeHooks  consortium.NodeHooks
 
 	schema collections.Schema
 	// params: the rules
@@ -141,6 +142,10 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 // SetPrincipals gives the keeper the module that knows patients. It is called once,
 // before the first block; until then no account has a patient.
 func (k *Keeper) SetPrincipals(p consortium.Principals) { k.principals = p }
+
+// SetNodeHooks names who is told of a member's nodes. It is called once, before the
+// first block.
+func (k *Keeper) SetNodeHooks(h consortium.NodeHooks) { k.nodeHooks = h }
 
 // Authority is the consortium's account, whose signature is a vote.
 func (k *Keeper) Authority() string { return consortium.Account().String() }

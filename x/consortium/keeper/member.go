@@ -65,6 +65,9 @@ func (k *Keeper) setStatus(ctx context.Context, m consortium.Member, status cons
 	if err := k.accept(ctx, about(byChain(), kind, text(m.Number))); err != nil {
 		return err
 	}
+	if err := k.nodesChanged(ctx, m.Number); err != nil {
+		return err
+	}
 	return tellMember(ctx, m.Number)
 }
 

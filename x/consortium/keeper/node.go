@@ -53,6 +53,35 @@ func (k *Keeper) MemberNode(ctx context.Context, member uint64) (consortium.Stor
 	return first, err
 }
 
+// StorageNodes are all nodes, by number.
+func (k *Keeper) StorageNodes(ctx context.Context) ([]consortium.StorageNode, error) {
+	var nodes []consortium.StorageNode
+	err := k.nodes.Walk(ctx, nil, func(_ uint64, n consortium.StorageNode) (bool, error) {
+		nodes = append(nodes, n)
+		return false, nil
+	})
+	return nodes, err
+}
+
+// NodesOf are the nodes of a member, by number, at most consortium.MaxStorageNodes.
+func (k *Keeper) NodesOf(ctx context.Context, member uint64) ([]consortium.StorageNode, error) {
+	var nodes []consortium.StorageNode
+	err := k.nodesByMember.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](member), func(key numberPair) (bool, error) {
+		n, err := k.StorageNode(ctx, key.K2())
+		nodes = append(nodes, n)
+		return false, err
+	})
+	return nodes, err
+}
+
+// nodesChanged tells who follows a member's nodes.
+func (k *Keeper) nodesChanged(ctx context.Context, member uint64) error {
+	if k.nodeHooks == nil {
+		return nil
+	}
+	return k.nodeHooks.NodesChanged(ctx, member)
+}
+
 // PlaceableNodes are the nodes of active members that take copies, by number.
 func (k *Keeper) PlaceableNodes(ctx context.Context) ([]consortium.StorageNode, error) {
 	active, err := k.active(ctx)
@@ -159,11 +188,14 @@ func (s msgServer) RegisterStorageNode(ctx context.Context, msg *consortium.MsgR
 	if err := s.accept(ctx, about(entry, audit.KindStorageNodeRegistered, text(n.Number))); err != nil {
 		return nil, err
 	}
+	if err := s.nodesChanged(ctx, n.Member); err != nil {
+		return nil, err
+	}
 	return &consortium.MsgRegisterStorageNodeResponse{Number: n.Number}, tellMember(ctx, n.Member)
 }
 
 // RetireStorageNode stops new placements on a node of the signer's member. What it
-// holds it keeps, and confirms.
+// holds it keeps, and confirms, until others hold it.
 func (s msgServer) RetireStorageNode(ctx context.Context, msg *consortium.MsgRetireStorageNode) (*consortium.MsgRetireStorageNodeResponse, error) {
 	signer, entry, err := s.authorise(ctx, msg.Admin, consortium.ROLE_ADMIN)
 	if err != nil {
@@ -184,6 +216,9 @@ func (s msgServer) RetireStorageNode(ctx context.Context, msg *consortium.MsgRet
 		return nil, err
 	}
 	if err := s.accept(ctx, about(entry, audit.KindStorageNodeRetired, text(n.Number))); err != nil {
+		return nil, err
+	}
+	if err := s.nodesChanged(ctx, n.Member); err != nil {
 		return nil, err
 	}
 	return &consortium.MsgRetireStorageNodeResponse{}, tellMember(ctx, n.Member)

@@ -106,11 +106,19 @@ func (k *Keeper) changeCopy(ctx context.Context, node consortium.StorageNode, ci
 	if err != nil {
 		return "", err
 	}
+	was := copies[at].Status
 	copies[at].Status, copies[at].Since = to, blockTime(ctx)
-	if err := k.setCopy(ctx, root, copies[at]); err != nil {
+	if err := k.changeStatus(ctx, root, object.Size_, copies[at], was); err != nil {
 		return "", err
 	}
-	held := storage.Held(copies)
+	placed, err := k.placed(ctx, copies)
+	if err != nil {
+		return "", err
+	}
+	if placed, err = k.settle(ctx, root, object, placed); err != nil {
+		return "", err
+	}
+	held := heldCopies(placed)
 	entry.Outcome, entry.Target, entry.Count = audit.OUTCOME_OK, cid, uint64(held)
 	if err := k.append(ctx, entry); err != nil {
 		return "", err

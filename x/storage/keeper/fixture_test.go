@@ -54,7 +54,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, log: &fakeAudit{}, hooks: &fakeHooks{}, random: rand.NewChaCha8([32]byte{1}),
-		people: &fakeConsortium{principals: map[string]consortium.Principal{}},
+		people: &fakeConsortium{principals: map[string]consortium.Principal{}, suspended: map[uint64]bool{}},
 	}
 	for member := range uint64(4) {
 		f.node(member+1, 1, consortium.ROLE_NODE)
@@ -102,7 +102,26 @@ func (f *fixture) node(member, site uint64, role consortium.Role) uint64 {
 	f.people.nodes = append(f.people.nodes, consortium.StorageNode{
 		Number: number, Member: member, Site: site, Account: f.account(role, member), Capacity: tib,
 	})
+	if f.keeper != nil {
+		require.NoError(f.t, f.keeper.NodesChanged(f.ctx, member))
+		f.beat(number)
+	}
 	return number
+}
+
+// beat has nodes say that they are there, with as much room as they have capacity.
+func (f *fixture) beat(nodes ...uint64) {
+	f.t.Helper()
+	for _, node := range nodes {
+		f.beatWith(node, f.people.nodes[node-1].Capacity)
+	}
+}
+
+// beatWith has a node say that it is there and how much room it has.
+func (f *fixture) beatWith(node, free uint64) {
+	f.t.Helper()
+	_, err := f.msg.Heartbeat(f.ctx, &storage.MsgHeartbeat{Node: f.of(node), Free: free})
+	require.NoError(f.t, err)
 }
 
 // of is the account of a node.
@@ -237,6 +256,7 @@ func (a *fakeAudit) last() audit.Entry { return a.entries[len(a.entries)-1] }
 type fakeConsortium struct {
 	principals map[string]consortium.Principal
 	nodes      []consortium.StorageNode
+	suspended  map[uint64]bool
 }
 
 func (c *fakeConsortium) Actor(_ context.Context, address string) (consortium.Principal, audit.Entry, error) {
@@ -272,10 +292,32 @@ func (c *fakeConsortium) MemberNode(_ context.Context, member uint64) (consortiu
 	return n, nil
 }
 
+func (c *fakeConsortium) StorageNodes(context.Context) ([]consortium.StorageNode, error) {
+	return c.nodes, nil
+}
+
+func (c *fakeConsortium) NodesOf(_ context.Context, member uint64) ([]consortium.StorageNode, error) {
+	var nodes []consortium.StorageNode
+	for _, n := range c.nodes {
+		if n.Member == member {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes, nil
+}
+
+func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Member, error) {
+	m := consortium.Member{Number: number, Status: consortium.MEMBER_STATUS_ACTIVE}
+	if c.suspended[number] {
+		m.Status = consortium.MEMBER_STATUS_SUSPENDED
+	}
+	return m, nil
+}
+
 func (c *fakeConsortium) PlaceableNodes(context.Context) ([]consortium.StorageNode, error) {
 	var nodes []consortium.StorageNode
 	for _, n := range c.nodes {
-		if !n.Retired {
+		if !n.Retired && !c.suspended[n.Member] {
 			nodes = append(nodes, n)
 		}
 	}

@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 
+	"cosmossdk.io/collections"
+
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/storage"
 )
 
 // InitGenesis writes the state of the first block. The genesis was validated; a
 // node that the consortium does not know is refused here. Usage and indexes follow
-// from the copies.
+// from the objects and their copies.
 func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error {
 	if err := k.setParams(ctx, g.Params); err != nil {
 		return err
@@ -23,6 +25,65 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error
 		}
 		if err := k.add(ctx, p); err != nil {
 			return fmt.Errorf("object %q: %w", p.Object.Cid, err)
+		}
+	}
+	if err := k.initPulses(ctx, g); err != nil {
+		return err
+	}
+	for _, s := range g.Shortfalls {
+		root, err := lock.ParseCID(s.Cid)
+		if err != nil {
+			return storage.ErrInvalidCID.Wrap(err.Error())
+		}
+		if err := k.shortfalls.Set(ctx, root.Bytes(), uint32(s.Standing)); err != nil {
+			return err
+		}
+	}
+	for _, s := range g.Sweeps {
+		if err := k.sweeps.Set(ctx, collections.Join(s.List, s.Node), append([]byte{}, s.After...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// initPulses starts the clock. A node of which the genesis says nothing counts as heard
+// of now, with as much room as its member registered.
+func (k *Keeper) initPulses(ctx context.Context, g *storage.GenesisState) error {
+	now := blockTime(ctx)
+	if g.Clock == (storage.Clock{}) {
+		g.Clock.At = now
+	}
+	if err := k.clock.Set(ctx, g.Clock); err != nil {
+		return err
+	}
+	known := make(map[uint64]storage.Pulse, len(g.Pulses))
+	for _, p := range g.Pulses {
+		if _, err := k.consortium.StorageNode(ctx, p.Node); err != nil {
+			return fmt.Errorf("pulse of node %d: %w", p.Node, err)
+		}
+		known[p.Node] = p
+	}
+	nodes, err := k.consortium.StorageNodes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		m, err := k.consortium.Member(ctx, n.Member)
+		if err != nil {
+			return err
+		}
+		p, isKnown := known[n.Number]
+		if !isKnown {
+			p = storage.Pulse{Node: n.Number, BeatAt: now, Running: g.Clock.Running, Free: n.Capacity, Since: now, Draining: n.Retired || !m.IsActive()}
+		}
+		if err := k.pulses.Set(ctx, n.Number, p); err != nil {
+			return err
+		}
+		if m.IsActive() && !p.Lost && p.BeatAt != 0 {
+			if err := k.beats.Set(ctx, collections.Join(p.Running, n.Number)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -44,5 +105,33 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*storage.GenesisState, erro
 		g.Objects = append(g.Objects, storage.PlacedObject{Object: o, Copies: copies})
 		return err != nil, err
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	return g, k.exportRepairs(ctx, g)
+}
+
+// exportRepairs reads what is known of nodes, and what is left to do.
+func (k *Keeper) exportRepairs(ctx context.Context, g *storage.GenesisState) error {
+	var err error
+	if g.Clock, err = k.clock.Get(ctx); err != nil {
+		return err
+	}
+	if err := k.pulses.Walk(ctx, nil, func(_ uint64, p storage.Pulse) (bool, error) {
+		g.Pulses = append(g.Pulses, p)
+		return false, nil
+	}); err != nil {
+		return err
+	}
+	if err := k.shortfalls.Walk(ctx, nil, func(key []byte, standing uint32) (bool, error) {
+		root, err := lock.CIDFromBytes(key)
+		g.Shortfalls = append(g.Shortfalls, storage.Shortfall{Cid: root.String(), Standing: storage.Standing(standing)})
+		return false, err
+	}); err != nil {
+		return err
+	}
+	return k.sweeps.Walk(ctx, nil, func(key sweepKey, after []byte) (bool, error) {
+		g.Sweeps = append(g.Sweeps, storage.Sweep{List: key.K1(), Node: key.K2(), After: after})
+		return false, nil
+	})
 }

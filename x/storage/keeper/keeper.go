@@ -1,5 +1,5 @@
-// Package keeper keeps objects and their copies in state, places new objects, and
-// handles the messages and queries of the storage module.
+// Package keeper keeps objects and their copies in state, places new objects, places
+// again what nodes lost, and handles the messages and queries of the storage module.
 package keeper
 
 import (
@@ -20,6 +20,9 @@ type copyKey = collections.Pair[[]byte, uint64]
 
 // nodeKey is a storage node's number and an object's root.
 type nodeKey = collections.Pair[uint64, []byte]
+
+// beatKey is a time of the clock and a storage node's number.
+type beatKey = collections.Pair[int64, uint64]
 
 // Keeper reads and writes the state of the module. CIDs are keys in their binary
 // form, 36 bytes.
@@ -43,6 +46,20 @@ type Keeper struct {
 	holdings collections.KeySet[nodeKey]
 	// usage: node -> bytes and objects that are placed on it, held or not
 	usage collections.Map[uint64, storage.NodeUsage]
+	// brought: member -> bytes and objects that it brought in
+	brought collections.Map[uint64, storage.MemberUsage]
+	// pulses: node -> what is known of its life
+	pulses collections.Map[uint64, storage.Pulse]
+	// beats: (what the clock showed at the last heartbeat, node), of nodes that may be lost
+	beats collections.KeySet[beatKey]
+	// clock: the seconds in which the network ran
+	clock collections.Item[storage.Clock]
+	// shortfalls: root -> standing of an object that is not whole
+	shortfalls collections.Map[[]byte, uint32]
+	// everywhere: root of an object that every domain is to hold
+	everywhere collections.KeySet[[]byte]
+	// sweeps: (list, node) -> root of the last object of the list that was looked at
+	sweeps collections.Map[sweepKey, []byte]
 }
 
 // New opens the module's state in the store.
@@ -62,6 +79,15 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 		assignments: collections.NewKeySet(sb, storage.AssignmentsPrefix, "assignments", byNode),
 		holdings:    collections.NewKeySet(sb, storage.HoldingsPrefix, "holdings", byNode),
 		usage:       collections.NewMap(sb, storage.UsagePrefix, "usage", collections.Uint64Key, codec.CollValue[storage.NodeUsage](cdc)),
+		brought:     collections.NewMap(sb, storage.BroughtPrefix, "brought", collections.Uint64Key, codec.CollValue[storage.MemberUsage](cdc)),
+		pulses:      collections.NewMap(sb, storage.PulsesPrefix, "pulses", collections.Uint64Key, codec.CollValue[storage.Pulse](cdc)),
+		beats: collections.NewKeySet(sb, storage.BeatsPrefix, "beats",
+			collections.PairKeyCodec(collections.Int64Key, collections.Uint64Key)),
+		clock:      collections.NewItem(sb, storage.ClockPrefix, "clock", codec.CollValue[storage.Clock](cdc)),
+		shortfalls: collections.NewMap(sb, storage.ShortfallsPrefix, "shortfalls", collections.BytesKey, collections.Uint32Value),
+		everywhere: collections.NewKeySet(sb, storage.EverywherePrefix, "everywhere", collections.BytesKey),
+		sweeps: collections.NewMap(sb, storage.SweepsPrefix, "sweeps",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.BytesValue),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -24,6 +24,12 @@ type Consortium interface {
 	StorageNodeByAccount(ctx context.Context, address string) (consortium.StorageNode, error)
 	// MemberNode is the first node of a member.
 	MemberNode(ctx context.Context, member uint64) (consortium.StorageNode, error)
+	// StorageNodes are all nodes, by number.
+	StorageNodes(ctx context.Context) ([]consortium.StorageNode, error)
+	// NodesOf are the nodes of a member, by number.
+	NodesOf(ctx context.Context, member uint64) ([]consortium.StorageNode, error)
+	// Member is the member of that number.
+	Member(ctx context.Context, number uint64) (consortium.Member, error)
 	// PlaceableNodes are the nodes that take copies, by number.
 	PlaceableNodes(ctx context.Context) ([]consortium.StorageNode, error)
 	// Authority is the consortium's account, whose signature is a vote.

@@ -7,6 +7,7 @@ import (
 	"cosmossdk.io/collections"
 
 	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/storage"
 )
 
@@ -38,19 +39,167 @@ func (k *Keeper) copiesOf(ctx context.Context, root lock.CID) ([]storage.Copy, e
 	return copies, err
 }
 
-// heldDomains counts the distinct failure domains whose copies are held, by where
-// the nodes are now.
-func (k *Keeper) heldDomains(ctx context.Context, copies []storage.Copy) (uint32, error) {
-	seen := map[storage.Domain]bool{}
-	for _, c := range copies {
-		if c.Status != storage.COPY_STATUS_HELD {
-			continue
-		}
+// placed are copies with where their nodes are and how they stand now.
+func (k *Keeper) placed(ctx context.Context, copies []storage.Copy) ([]storage.Placed, error) {
+	placed := make([]storage.Placed, len(copies))
+	for i, c := range copies {
 		node, err := k.consortium.StorageNode(ctx, c.Node)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		seen[candidateOf(node, 0).Domain()] = true
+		p, err := k.pulse(ctx, c.Node)
+		if err != nil {
+			return nil, err
+		}
+		placed[i] = storage.Placed{Copy: c, Domain: domainOf(node), Lost: p.Lost, Draining: p.Draining}
 	}
-	return uint32(len(seen)), nil
+	return placed, nil
+}
+
+func domainOf(n consortium.StorageNode) storage.Domain {
+	return storage.Domain{Member: n.Member, Site: n.Site}
+}
+
+// heldCopies counts the copies that are held on nodes that are not lost.
+func heldCopies(copies []storage.Placed) uint32 {
+	var held uint32
+	for _, c := range copies {
+		if c.Status == storage.COPY_STATUS_HELD && !c.Lost {
+			held++
+		}
+	}
+	return held
+}
+
+// addCopy writes a new copy and counts it for its node.
+func (k *Keeper) addCopy(ctx context.Context, root lock.CID, size uint64, c storage.Copy) error {
+	usage, err := k.usageOf(ctx, c.Node)
+	if err != nil {
+		return err
+	}
+	usage.Bytes += size
+	usage.Objects++
+	if c.Status != storage.COPY_STATUS_HELD {
+		usage.PendingBytes += size
+		usage.PendingObjects++
+	}
+	if err := k.usage.Set(ctx, c.Node, usage); err != nil {
+		return err
+	}
+	return k.setCopy(ctx, root, c)
+}
+
+// changeStatus writes a copy with another status, and counts anew what its node has
+// still to fetch.
+func (k *Keeper) changeStatus(ctx context.Context, root lock.CID, size uint64, c storage.Copy, was storage.CopyStatus) error {
+	wasHeld, isHeld := was == storage.COPY_STATUS_HELD, c.Status == storage.COPY_STATUS_HELD
+	if wasHeld != isHeld {
+		usage, err := k.usageOf(ctx, c.Node)
+		if err != nil {
+			return err
+		}
+		if isHeld {
+			usage.PendingBytes -= size
+			usage.PendingObjects--
+		} else {
+			usage.PendingBytes += size
+			usage.PendingObjects++
+		}
+		if err := k.usage.Set(ctx, c.Node, usage); err != nil {
+			return err
+		}
+	}
+	return k.setCopy(ctx, root, c)
+}
+
+// dropCopy forgets a copy: its node need not hold the object.
+func (k *Keeper) dropCopy(ctx context.Context, root lock.CID, size uint64, c storage.Copy) error {
+	usage, err := k.usageOf(ctx, c.Node)
+	if err != nil {
+		return err
+	}
+	usage.Bytes -= size
+	usage.Objects--
+	if c.Status != storage.COPY_STATUS_HELD {
+		usage.PendingBytes -= size
+		usage.PendingObjects--
+	}
+	if usage.Objects == 0 {
+		err = k.usage.Remove(ctx, c.Node)
+	} else {
+		err = k.usage.Set(ctx, c.Node, usage)
+	}
+	if err != nil {
+		return err
+	}
+	if err := k.copies.Remove(ctx, collections.Join(root.Bytes(), c.Node)); err != nil {
+		return err
+	}
+	if err := k.assignments.Remove(ctx, collections.Join(c.Node, root.Bytes())); err != nil {
+		return err
+	}
+	return k.holdings.Remove(ctx, collections.Join(c.Node, root.Bytes()))
+}
+
+// setCopy writes a copy and moves it between the lists of what its node is to
+// fetch and what it holds.
+func (k *Keeper) setCopy(ctx context.Context, root lock.CID, c storage.Copy) error {
+	if err := k.copies.Set(ctx, collections.Join(root.Bytes(), c.Node), c); err != nil {
+		return err
+	}
+	in, out := k.assignments, k.holdings
+	if c.Status == storage.COPY_STATUS_HELD {
+		in, out = out, in
+	}
+	key := collections.Join(c.Node, root.Bytes())
+	if err := in.Set(ctx, key); err != nil {
+		return err
+	}
+	return out.Remove(ctx, key)
+}
+
+// usageOf is what is placed on a node, nothing for one that has none.
+func (k *Keeper) usageOf(ctx context.Context, node uint64) (storage.NodeUsage, error) {
+	usage, err := k.usage.Get(ctx, node)
+	if errors.Is(err, collections.ErrNotFound) {
+		return storage.NodeUsage{Node: node}, nil
+	}
+	return usage, err
+}
+
+// standing is how safe an object is: what is not known to fall short is whole.
+func (k *Keeper) standing(ctx context.Context, root lock.CID) (storage.Standing, error) {
+	standing, err := k.shortfalls.Get(ctx, root.Bytes())
+	if errors.Is(err, collections.ErrNotFound) {
+		return storage.STANDING_WHOLE, nil
+	}
+	return storage.Standing(standing), err
+}
+
+// settle is called after an object's copies changed. It drops those that are not needed
+// any more, notes how safe the object is, and answers the copies that are left.
+func (k *Keeper) settle(ctx context.Context, root lock.CID, object storage.Object, copies []storage.Placed) ([]storage.Placed, error) {
+	was, err := k.standing(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	isSuperfluous := object.Superfluous(copies)
+	left := make([]storage.Placed, 0, len(copies))
+	for _, c := range copies {
+		if !isSuperfluous(c) {
+			left = append(left, c)
+			continue
+		}
+		if err := k.dropCopy(ctx, root, object.Size_, c.Copy); err != nil {
+			return nil, err
+		}
+	}
+	switch is := object.Standing(left, was == storage.STANDING_PLACING); is {
+	case was:
+		return left, nil
+	case storage.STANDING_WHOLE:
+		return left, k.shortfalls.Remove(ctx, root.Bytes())
+	default:
+		return left, k.shortfalls.Set(ctx, root.Bytes(), uint32(is))
+	}
 }

@@ -10,7 +10,6 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/phrd/phrd/lock"
-	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/storage"
 )
 
@@ -21,8 +20,9 @@ const gasPerCandidate storetypes.Gas = 20
 // Place chooses the nodes that keep a new object and answers their numbers,
 // ascending. It places fewer copies than wanted where fewer failure domains have
 // room; the object still names its target. It answers storage.ErrKnown for a
-// CID that is known as root or attached block, and storage.ErrNoRoom where no node
-// has room.
+// CID that is known as root or attached block, storage.ErrQuota where the member has
+// brought in as much as it may, and storage.ErrNoRoom where no node has room; [Keeper.Admits]
+// tells the last two beforehand.
 func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -48,6 +48,13 @@ func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, erro
 	if err != nil {
 		return nil, err
 	}
+	over, err := k.isOverQuota(ctx, p.Member, p.Size)
+	if err != nil {
+		return nil, err
+	}
+	if over {
+		return nil, storage.ErrQuota.Wrapf("member %d, %d bytes", p.Member, p.Size)
+	}
 	candidates, err := k.candidates(ctx)
 	if err != nil {
 		return nil, err
@@ -68,7 +75,7 @@ func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, erro
 		Origin: origin.Number, PlacedAt: now,
 	}}
 	if rule.Target == 0 {
-		placed.Object.Target = max(rule.Minimum, domains(candidates))
+		placed.Object.Target, placed.Object.Everywhere = max(rule.Minimum, domains(candidates)), true
 	}
 	for _, node := range nodes {
 		placed.Copies = append(placed.Copies, storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: now})
@@ -76,36 +83,95 @@ func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, erro
 	if err := k.add(ctx, placed); err != nil {
 		return nil, err
 	}
+	if err := k.shortfalls.Set(ctx, root.Bytes(), uint32(storage.STANDING_PLACING)); err != nil {
+		return nil, err
+	}
 	err = sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&storage.EventObjectPlaced{Cid: p.CID, Nodes: nodes})
 	return nodes, err
 }
 
-// candidates are the nodes that take copies, with what is placed on them.
+// Admits answers why a member may not bring in size more bytes, of which each object
+// has at most largest, or nothing where it may.
+func (k *Keeper) Admits(ctx context.Context, member, size, largest uint64) (reason string, err error) {
+	over, err := k.isOverQuota(ctx, member, size)
+	if err != nil {
+		return "", err
+	}
+	if over {
+		return storage.ReasonOverQuota, nil
+	}
+	candidates, err := k.candidates(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range candidates {
+		if c.Capacity > 0 && c.HasRoom(largest) {
+			return "", nil
+		}
+	}
+	return storage.ReasonNoRoom, nil
+}
+
+// isOverQuota says whether the member may not bring in so many bytes more.
+func (k *Keeper) isOverQuota(ctx context.Context, member, size uint64) (bool, error) {
+	params, err := k.Params(ctx)
+	if err != nil || params.Quota == 0 {
+		return false, err
+	}
+	brought, err := k.broughtBy(ctx, member)
+	return brought.Bytes > params.Quota || size > params.Quota-brought.Bytes, err
+}
+
+// broughtBy is what a member brought in.
+func (k *Keeper) broughtBy(ctx context.Context, member uint64) (storage.MemberUsage, error) {
+	brought, err := k.brought.Get(ctx, member)
+	if errors.Is(err, collections.ErrNotFound) {
+		return storage.MemberUsage{Member: member}, nil
+	}
+	return brought, err
+}
+
+// candidates are the nodes that take copies, with what is placed on them. What the disk
+// of one has no room for counts as used.
 func (k *Keeper) candidates(ctx context.Context) ([]storage.Candidate, error) {
 	nodes, err := k.consortium.PlaceableNodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	candidates := make([]storage.Candidate, len(nodes))
-	for i, n := range nodes {
+	candidates := make([]storage.Candidate, 0, len(nodes))
+	for _, n := range nodes {
+		pulse, err := k.pulse(ctx, n.Number)
+		if err != nil {
+			return nil, err
+		}
+		if !pulse.TakesCopies() {
+			continue
+		}
 		usage, err := k.usageOf(ctx, n.Number)
 		if err != nil {
 			return nil, err
 		}
-		candidates[i] = candidateOf(n, usage.Bytes)
+		candidates = append(candidates, storage.Candidate{
+			Node: n.Number, Member: n.Member, Site: n.Site, Capacity: n.Capacity, Used: n.Capacity - pulse.Room(n.Capacity, usage),
+		})
 	}
 	return candidates, nil
 }
 
-func candidateOf(n consortium.StorageNode, used uint64) storage.Candidate {
-	return storage.Candidate{Node: n.Number, Member: n.Member, Site: n.Site, Capacity: n.Capacity, Used: used}
+// domains counts the failure domains of nodes.
+func domains(candidates []storage.Candidate) uint32 {
+	list := make([]storage.Domain, len(candidates))
+	for i, c := range candidates {
+		list[i] = c.Domain()
+	}
+	return count(list)
 }
 
-// domains counts failure domains.
-func domains(candidates []storage.Candidate) uint32 {
+// count counts distinct failure domains.
+func count(list []storage.Domain) uint32 {
 	seen := map[storage.Domain]bool{}
-	for _, c := range candidates {
-		seen[c.Domain()] = true
+	for _, d := range list {
+		seen[d] = true
 	}
 	return uint32(len(seen))
 }
@@ -129,46 +195,26 @@ func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 		}
 	}
 	for _, c := range p.Copies {
-		if err := k.setCopy(ctx, root, c); err != nil {
-			return err
-		}
-		usage, err := k.usageOf(ctx, c.Node)
-		if err != nil {
-			return err
-		}
-		usage.Bytes += p.Object.Size_
-		usage.Objects++
-		if err := k.usage.Set(ctx, c.Node, usage); err != nil {
+		if err := k.addCopy(ctx, root, p.Object.Size_, c); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// setCopy writes a copy and moves it between the lists of what its node is to
-// fetch and what it holds.
-func (k *Keeper) setCopy(ctx context.Context, root lock.CID, c storage.Copy) error {
-	if err := k.copies.Set(ctx, collections.Join(root.Bytes(), c.Node), c); err != nil {
+	if p.Object.Everywhere {
+		if err := k.everywhere.Set(ctx, root.Bytes()); err != nil {
+			return err
+		}
+	}
+	origin, err := k.consortium.StorageNode(ctx, p.Object.Origin)
+	if err != nil {
 		return err
 	}
-	in, out := k.assignments, k.holdings
-	if c.Status == storage.COPY_STATUS_HELD {
-		in, out = out, in
-	}
-	key := collections.Join(c.Node, root.Bytes())
-	if err := in.Set(ctx, key); err != nil {
+	brought, err := k.broughtBy(ctx, origin.Member)
+	if err != nil {
 		return err
 	}
-	return out.Remove(ctx, key)
-}
-
-// usageOf is what is placed on a node, nothing for one that has none.
-func (k *Keeper) usageOf(ctx context.Context, node uint64) (storage.NodeUsage, error) {
-	usage, err := k.usage.Get(ctx, node)
-	if errors.Is(err, collections.ErrNotFound) {
-		return storage.NodeUsage{Node: node}, nil
-	}
-	return usage, err
+	brought.Bytes += p.Object.Size_
+	brought.Objects++
+	return k.brought.Set(ctx, origin.Member, brought)
 }
 
 // isKnown says whether a CID is an object's root or an attached block.

@@ -31,17 +31,40 @@ func (q queryServer) Params(ctx context.Context, _ *storage.QueryParamsRequest) 
 	return &storage.QueryParamsResponse{Params: p}, nil
 }
 
-// Object returns an object, its copies, and how many failure domains hold one.
+// Object returns an object, its copies and how their nodes stand, how many failure
+// domains hold one, and how safe it is.
 func (q queryServer) Object(ctx context.Context, req *storage.QueryObjectRequest) (*storage.QueryObjectResponse, error) {
 	object, copies, err := q.k.Object(ctx, req.GetCid())
 	if err != nil {
 		return nil, asStatus(err)
 	}
-	held, err := q.k.heldDomains(ctx, copies)
+	placed, err := q.k.placed(ctx, copies)
 	if err != nil {
 		return nil, asStatus(err)
 	}
-	return &storage.QueryObjectResponse{Object: object, Copies: copies, Held: held}, nil
+	root, err := lock.ParseCID(object.Cid)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	standing, err := q.k.standing(ctx, root)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	now, params, err := q.k.now(ctx)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	res := &storage.QueryObjectResponse{
+		Object: object, Copies: copies, Held: storage.HeldDomains(placed), Standing: standing, Nodes: make([]storage.NodeStatus, len(copies)),
+	}
+	for i, c := range copies {
+		pulse, err := q.k.pulse(ctx, c.Node)
+		if err != nil {
+			return nil, asStatus(err)
+		}
+		res.Nodes[i] = pulse.Status(now, params)
+	}
+	return res, nil
 }
 
 // Assignments lists the objects that a node is to fetch, each with all its copies.

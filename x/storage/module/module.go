@@ -2,6 +2,7 @@
 package module
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -18,9 +19,10 @@ import (
 )
 
 var (
-	_ appmodule.AppModule   = AppModule{}
-	_ appmodule.HasServices = AppModule{}
-	_ module.HasGenesis     = AppModule{}
+	_ appmodule.AppModule     = AppModule{}
+	_ appmodule.HasServices   = AppModule{}
+	_ appmodule.HasEndBlocker = AppModule{}
+	_ module.HasGenesis       = AppModule{}
 )
 
 // AppModule is the storage module.
@@ -50,6 +52,9 @@ func (m AppModule) RegisterServices(r grpc.ServiceRegistrar) error {
 	storage.RegisterQueryServer(r, keeper.NewQueryServer(m.keeper))
 	return nil
 }
+
+// EndBlock declares silent nodes lost and places again what they held.
+func (m AppModule) EndBlock(ctx context.Context) error { return m.keeper.EndBlock(ctx) }
 
 // DefaultGenesis has no objects.
 func (AppModule) DefaultGenesis(cdc codec.JSONCodec) json.RawMessage {
