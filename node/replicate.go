@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,12 @@ const (
 
 	// maxBatch is how many objects one message confirms or reports at most.
 	maxBatch = 100
+	// planLength is how many assigned objects are looked at to find the most urgent ones.
+	planLength = 10_000
+	// shortPlan is the length of a plan that is made anew at each block; a longer one is kept
+	// for planLife.
+	shortPlan = 5 * pageSize
+	planLife  = 5 * time.Second
 	// queueLength is how many objects are taken up at once; the rest stays on the chain.
 	queueLength = 2 * maxBatch
 	// firstRetry and lastRetry bound the pauses before an object is tried again.
@@ -77,11 +84,16 @@ type ReplicatorConfig struct {
 	// ScrubEvery is the time between two such checks; DefaultScrubEvery if 0. The first one
 	// begins at the start.
 	ScrubEvery time.Duration
+	// RepairRate is how many bytes a second are fetched, on average, of objects that the chain
+	// placed again because others lost them; no limit if 0. Each object is fetched at full
+	// speed, and the next one waits until the rate is kept. New objects never wait.
+	RepairRate int64
 	// Log is told what can't be done; slog.Default() if nil.
 	Log *slog.Logger
 }
 
-// Replicator brings to this node the copies that the chain assigned to it. For each object
+// Replicator brings to this node the copies that the chain assigned to it, those first that
+// are nearest to the least number of copies that they should have. For each object
 // it fetches what the store lacks, reads every block back from the disk itself, hashes it,
 // and only then confirms the copy. What it confirmed once it checks again from time to time,
 // and reports what was lost.
@@ -91,10 +103,15 @@ type Replicator struct {
 	self   self
 	space  *semaphore.Weighted // bytes that are copied at the same time
 
-	mu      sync.Mutex
-	taken   map[string]bool  // objects at work or waiting for their confirmation, by CID
-	retries map[string]retry // objects that failed
-	idle    chan struct{}    // tells that there is room for more work
+	plan     []*storagev1.PlacedObject // what is assigned, the most urgent first
+	planned  time.Time                 // when the plan was made
+	repairAt time.Time                 // when the next repair may begin
+
+	mu       sync.Mutex
+	taken    map[string]bool  // objects at work or waiting for their confirmation, by CID
+	finished map[string]bool  // objects that were confirmed since the plan was made
+	retries  map[string]retry // objects that failed
+	idle     chan struct{}    // tells that there is room for more work
 }
 
 // retry is when a failed object is tried again.
@@ -123,7 +140,7 @@ func NewReplicator(config ReplicatorConfig) (*Replicator, error) {
 	return &Replicator{
 		config: config, query: storagev1.NewQueryClient(config.Chain), self: self{chain: config.Chain},
 		space: semaphore.NewWeighted(bytesAtOnce),
-		taken: map[string]bool{}, retries: map[string]retry{}, idle: make(chan struct{}, 1),
+		taken: map[string]bool{}, finished: map[string]bool{}, retries: map[string]retry{}, idle: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -142,14 +159,14 @@ func (r *Replicator) Run(ctx context.Context) error {
 	group.Go(func() { r.confirm(ctx, done) })
 	group.Go(func() { r.scrubAgain(ctx, cancel) })
 	report := reporter{log: r.config.Log}
-	for ctx.Err() == nil {
+	for stale := true; ctx.Err() == nil; {
 		committed := r.config.Chain.Committed()
-		pause, err := r.scan(ctx, work)
+		pause, err := r.scan(ctx, work, stale)
 		if err != nil {
 			pause = firstRetry
 		}
 		report.changed(ctx, "assigned copies can't be read", err)
-		r.wait(ctx, committed, pause)
+		stale = r.wait(ctx, committed, pause) || err != nil
 	}
 	group.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, errStore) {
@@ -162,7 +179,8 @@ func (r *Replicator) Run(ctx context.Context) error {
 var errStore = errors.New("copies can't be kept")
 
 // wait waits for a block, for room in the queue, for the time of the next retry or for ctx.
-func (r *Replicator) wait(ctx context.Context, committed <-chan struct{}, pause time.Duration) {
+// It tells whether the chain may have changed.
+func (r *Replicator) wait(ctx context.Context, committed <-chan struct{}, pause time.Duration) bool {
 	var later <-chan time.Time
 	if pause > 0 {
 		timer := time.NewTimer(pause)
@@ -171,60 +189,127 @@ func (r *Replicator) wait(ctx context.Context, committed <-chan struct{}, pause 
 	}
 	select {
 	case <-committed:
+		return true
 	case <-r.idle:
+		return false
 	case <-later:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
-// scan reads the node's assignments and takes up those that are due, as long as the queue
-// has room. It returns after what time another one is due, 0 if none is known.
-func (r *Replicator) scan(ctx context.Context, work chan<- *storagev1.PlacedObject) (time.Duration, error) {
+// scan takes up those of the node's assignments that are due, as long as the queue has
+// room. It returns after what time another one is due, 0 if none is known.
+func (r *Replicator) scan(ctx context.Context, work chan<- *storagev1.PlacedObject, stale bool) (time.Duration, error) {
 	node, err := r.self.number(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var next time.Time
-	seen := map[string]bool{}
-	for after := ""; ; {
-		page, err := r.query.Assignments(ctx, &storagev1.QueryAssignmentsRequest{Node: node, After: after, Limit: pageSize})
-		if err != nil {
-			return 0, fmt.Errorf("list the assignments of node %d: %w", node, err)
-		}
-		for _, o := range page.GetObjects() {
-			cid := o.GetObject().GetCid()
-			seen[cid] = true
-			due, full := r.take(cid)
-			if full {
-				return 0, nil // whoever finishes calls for another scan
+	if stale {
+		life := time.Since(r.planned)
+		if len(r.plan) <= shortPlan || life >= planLife {
+			if err := r.makePlan(ctx, node); err != nil {
+				return 0, err
 			}
-			if due.IsZero() {
-				work <- o
-			} else if !due.Equal(atWork) && (next.IsZero() || due.Before(next)) {
-				next = due
-			}
-		}
-		if after = page.GetNext(); after == "" {
-			break
+		} else {
+			next = r.planned.Add(planLife)
 		}
 	}
-	r.forget(seen)
+	for _, o := range r.plan {
+		cid, isRepair := o.GetObject().GetCid(), isRepair(o, node)
+		due, full := r.take(cid, isRepair)
+		if full {
+			break // whoever finishes calls for another scan
+		}
+		if due.IsZero() {
+			if isRepair {
+				r.paced(o.GetObject().GetSize())
+			}
+			work <- o
+		} else if !due.Equal(atWork) && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
 	if next.IsZero() {
 		return 0, nil
 	}
 	return max(time.Until(next), time.Millisecond), nil
 }
 
+// makePlan reads what is assigned to the node and brings it in order: what is nearest to its
+// minimum, or farthest below, comes first.
+func (r *Replicator) makePlan(ctx context.Context, node uint64) error {
+	r.mu.Lock()
+	clear(r.finished)
+	r.mu.Unlock()
+	var plan []*storagev1.PlacedObject
+	for after := ""; len(plan) < planLength; {
+		page, err := r.query.Assignments(ctx, &storagev1.QueryAssignmentsRequest{Node: node, After: after, Limit: pageSize})
+		if err != nil {
+			return fmt.Errorf("list the assignments of node %d: %w", node, err)
+		}
+		plan = append(plan, page.GetObjects()...)
+		if after = page.GetNext(); after == "" {
+			break
+		}
+	}
+	slices.SortStableFunc(plan, func(a, b *storagev1.PlacedObject) int { return cmp.Compare(spare(a), spare(b)) })
+	r.plan, r.planned = plan, time.Now()
+	assigned := make(map[string]bool, len(plan))
+	for _, o := range plan {
+		assigned[o.GetObject().GetCid()] = true
+	}
+	r.forget(assigned)
+	return nil
+}
+
+// spare is how many copies of an object are held beyond its minimum.
+func spare(o *storagev1.PlacedObject) int {
+	held := 0
+	for _, c := range o.GetCopies() {
+		if c.GetStatus() == storagev1.CopyStatus_COPY_STATUS_HELD {
+			held++
+		}
+	}
+	return held - int(o.GetObject().GetMinimum())
+}
+
+// isRepair tells whether the node's copy was assigned after the object was first placed.
+func isRepair(o *storagev1.PlacedObject, node uint64) bool {
+	for _, c := range o.GetCopies() {
+		if c.GetNode() == node {
+			return c.GetStatus() == storagev1.CopyStatus_COPY_STATUS_ASSIGNED && c.GetSince() > o.GetObject().GetPlacedAt()
+		}
+	}
+	return false
+}
+
+// paced has the next repair wait until so many bytes have come at the configured rate.
+func (r *Replicator) paced(size uint64) {
+	if r.config.RepairRate <= 0 {
+		return
+	}
+	if now := time.Now(); r.repairAt.Before(now) {
+		r.repairAt = now
+	}
+	r.repairAt = r.repairAt.Add(time.Duration(float64(size) / float64(r.config.RepairRate) * float64(time.Second)))
+}
+
 // atWork stands for the time at which an object is due that is at work.
 var atWork = time.Unix(1, 0)
 
-// take takes up an object unless it is at work or not due yet, or the queue is full. It
-// returns the zero time when it did.
-func (r *Replicator) take(cid string) (due time.Time, full bool) {
+// take takes up an object unless it is at work, done or not due yet, or the queue is full.
+// It returns the zero time when it did.
+func (r *Replicator) take(cid string, isRepair bool) (due time.Time, full bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.taken[cid] {
+	if r.taken[cid] || r.finished[cid] {
 		return atWork, false
+	}
+	if isRepair && time.Now().Before(r.repairAt) {
+		return r.repairAt, false
 	}
 	if failed, ok := r.retries[cid]; ok && time.Now().Before(failed.at) {
 		return failed.at, false
@@ -253,6 +338,7 @@ func (r *Replicator) finish(cid string, ok bool) {
 	delete(r.taken, cid)
 	if ok {
 		delete(r.retries, cid)
+		r.finished[cid] = true
 	} else {
 		failed := r.retries[cid]
 		pause := lastRetry

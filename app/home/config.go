@@ -34,7 +34,7 @@ const (
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
-	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,release:info,chain:info,*:error"
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,heartbeat:info,release:info,chain:info,*:error"
 	// emptyBlocks is the time between two blocks that nobody asked for: they carry the clock on.
 	emptyBlocks = 5 * time.Second
 )
@@ -49,6 +49,8 @@ type Services struct {
 	CORSOrigins []string `mapstructure:"cors_origins"`
 	// Capacity is how many bytes of blobs the server stores at most.
 	Capacity uint64 `mapstructure:"capacity"`
+	// RepairRate is how many bytes a second the server fetches, on average, of objects that other servers lost; 0 is no limit.
+	RepairRate int64 `mapstructure:"repair_rate"`
 }
 
 // Validate returns an error where a setting is missing or not of its form.
@@ -61,6 +63,9 @@ func (s Services) Validate() error {
 	}
 	if s.Capacity == 0 {
 		return errors.New("[phrd] capacity is missing")
+	}
+	if s.RepairRate < 0 {
+		return fmt.Errorf("[phrd] repair_rate is %d, want 0 or more", s.RepairRate)
 	}
 	return nil
 }
@@ -83,6 +88,9 @@ cors_origins = [{{ range .Phrd.CORSOrigins }}{{ printf "%q, " . }}{{ end }}]
 
 # Bytes of blobs that this server stores at most.
 capacity = {{ .Phrd.Capacity }}
+
+# Bytes per second that this server fetches, on average, of what other servers lost; 0 is no limit. New files never wait.
+repair_rate = {{ .Phrd.RepairRate }}
 `
 
 // appConfig is app.toml.

@@ -64,8 +64,12 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		return nil, err
 	}
 	replicator, err := node.NewReplicator(node.ReplicatorConfig{
-		Chain: client, Store: s.blobs, Copier: s.ipfs, Peers: peers, Log: logger.With("module", "replicate"),
+		Chain: client, Store: s.blobs, Copier: s.ipfs, Peers: peers, RepairRate: files.Services.RepairRate, Log: logger.With("module", "replicate"),
 	})
+	if err != nil {
+		return nil, err
+	}
+	heart, err := node.NewHeart(node.HeartConfig{Chain: client, Disk: s.blobs, Log: logger.With("module", "heartbeat")})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +77,9 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	for name, worker := range map[string]func(context.Context) error{"peers": peers.Run, "replicate": replicator.Run, "release": holder.Run} {
+	for name, worker := range map[string]func(context.Context) error{
+		"peers": peers.Run, "replicate": replicator.Run, "heartbeat": heart.Run, "release": holder.Run,
+	} {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
 				failed(fmt.Errorf("%s: %w", name, err))

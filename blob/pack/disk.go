@@ -68,14 +68,33 @@ func checkSpace(dir string, reserve int64) error {
 	if reserve < 0 {
 		return nil
 	}
-	var stat unix.Statfs_t
-	if err := unix.Statfs(dir, &stat); err != nil {
-		return fmt.Errorf("free space of %s: %w", dir, err)
+	free, err := freeSpace(dir)
+	if err != nil {
+		return err
 	}
-	if free := stat.Bavail * uint64(stat.Bsize); free < uint64(reserve) {
+	if free < uint64(reserve) {
 		return fmt.Errorf("%d MiB are free, %d MiB are kept in reserve: %w", free>>20, reserve>>20, blob.ErrFull)
 	}
 	return nil
+}
+
+// freeSpace returns how many bytes the disk of dir has to give.
+func freeSpace(dir string) (uint64, error) {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return stat.Bavail * uint64(stat.Bsize), nil
+}
+
+// Free returns how many more bytes fit on the store's disk before it refuses writes.
+func (s *Store) Free() (uint64, error) {
+	free, err := freeSpace(s.dir)
+	if err != nil {
+		return 0, err
+	}
+	reserve := uint64(max(s.options.Reserve, 0))
+	return free - min(free, reserve), nil
 }
 
 // startWriteback lets the disk begin with bytes that were written, so that a later fsync

@@ -745,7 +745,7 @@ type Sweep struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// list is 1 for what a node is to fetch, 2 for what it holds, 3 for objects that are not whole, 4 for objects that every domain is to hold.
 	List uint64 `protobuf:"varint,1,opt,name=list,proto3" json:"list,omitempty"`
-	// node whose list it is; 0 for the lists 3 and 4.
+	// node whose list it is; for the lists 3 and 4 it is 0, and 1 for the sweep that follows the one that is under way.
 	Node uint64 `protobuf:"varint,2,opt,name=node,proto3" json:"node,omitempty"`
 	// after is the root of the last object that was worked through, in its binary form; empty at the beginning.
 	After         []byte `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
