@@ -91,12 +91,77 @@ func TestChooseMovesOnlyToTheNewNode(t *testing.T) {
 			require.Equal(t, int(target)-1, stayed, "one copy moves")
 			require.Contains(t, is, uint64(joined))
 		}
+		t.Logf("target %d: a node with 20 %% of the capacity joins, and %d of %d copies move", target, moved, int(target)*objects)
 		if target == 1 {
 			requireShare(t, moved, 25, 125)
 		}
 		// Of three copies it takes at most three times its part.
 		require.LessOrEqual(t, moved, int(target)*objects*25/125*11/10)
 	}
+}
+
+// Ten equal domains, three copies: each gets its share within a tenth.
+func TestChooseThreeCopiesOverManyDomains(t *testing.T) {
+	equal := nodes(20, 20, 20, 20, 20, 20, 20, 20, 20, 20)
+	count := map[uint64]int{}
+	for i := range objects {
+		for _, node := range storage.Choose(rootOf(i), equal, 1, 3, 0) {
+			count[node]++
+		}
+	}
+	worst := 0.0
+	for _, c := range equal {
+		worst = max(worst, math.Abs(float64(count[c.Node])/(3*objects/10)-1))
+	}
+	t.Logf("10 equal domains, 3 copies of %d objects: at most %.1f %% off the share", objects, 100*worst)
+	require.LessOrEqual(t, worst, 0.1)
+}
+
+// What a node had goes to others when it leaves, and nothing else moves. The copies that
+// the object has stay where they are.
+func TestCompleteMovesOnlyWhatTheLeaverHad(t *testing.T) {
+	before := nodes(10, 20, 30, 40, 25)
+	const left = 5
+	moved, count := 0, map[uint64]int{}
+	for i := range objects {
+		was := storage.Choose(rootOf(i), before, 1, 3, 0)
+		var stay []storage.Domain
+		for _, node := range was {
+			if node != left {
+				stay = append(stay, before[node-1].Domain())
+			}
+		}
+		added := storage.Complete(rootOf(i), before[:left-1], stay, 1, 3)
+		require.Len(t, added, 3-len(stay))
+		moved += len(added)
+		is := added
+		for _, d := range stay {
+			is = append(is, d.Member)
+		}
+		slices.Sort(is)
+		require.Equal(t, storage.Choose(rootOf(i), before[:left-1], 1, 3, 0), is, "as if the leaver had never been")
+		for _, node := range added {
+			count[node]++
+		}
+	}
+	share := 3 * objects * 25 / 125
+	t.Logf("a node with 20 %% of the capacity leaves: %d of %d copies move, its share is %d", moved, 3*objects, share)
+	require.LessOrEqual(t, moved, share*11/10)
+	require.Len(t, count, left-1, "each of the others takes some")
+}
+
+// A copy more than there were, or one of each domain: those that stay are never chosen.
+func TestCompleteChoosesFurtherDomains(t *testing.T) {
+	list := nodes(10, 10, 10, 10)
+	list[1].Member, list[1].Site = 1, 2
+	stay := []storage.Domain{list[0].Domain()}
+	require.Empty(t, storage.Complete(rootOf(1), list, stay, 1, 1))
+	require.Equal(t, []uint64{3, 4}, storage.Complete(rootOf(1), list, stay, 1, 3), "further members before further sites")
+	require.Equal(t, []uint64{2, 3, 4}, storage.Complete(rootOf(1), list, stay, 1, 4))
+	require.Equal(t, []uint64{2, 3, 4}, storage.Complete(rootOf(1), list, stay, 1, 0))
+	require.Empty(t, storage.Complete(rootOf(1), list, []storage.Domain{list[0].Domain(), list[1].Domain(), list[2].Domain(), list[3].Domain()}, 1, 0))
+	list[2].Used = list[2].Capacity
+	require.Equal(t, []uint64{2, 4}, storage.Complete(rootOf(1), list, stay, 1, 3), "a full node is passed over")
 }
 
 // Whatever the nodes are: at most one of each domain, as many members as there can

@@ -38,6 +38,15 @@ func TestParams(t *testing.T) {
 		{"target too high", func(p *storage.Params) { p.Copies[0].Target = storage.MaxCopies + 1 }, false},
 		{"class without a rule", func(p *storage.Params) { p.Copies = p.Copies[1:] }, false},
 		{"class with two rules", func(p *storage.Params) { p.Copies = append(p.Copies, p.Copies[0]) }, false},
+		{"a second between heartbeats", func(p *storage.Params) { p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = 1, 5, 10 }, true},
+		{"no time between heartbeats", func(p *storage.Params) { p.HeartbeatInterval = 0 }, false},
+		{"over an hour between heartbeats", func(p *storage.Params) { p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = 3601, 7202, 14404 }, false},
+		{"suspect after one late heartbeat", func(p *storage.Params) { p.SuspectAfter = 2*p.HeartbeatInterval - 1 }, false},
+		{"lost as soon as suspect", func(p *storage.Params) { p.LostAfter = 2*p.SuspectAfter - 1 }, false},
+		{"lost after a month", func(p *storage.Params) { p.LostAfter = 30 * 24 * 3600 }, true},
+		{"never lost", func(p *storage.Params) { p.LostAfter = 30*24*3600 + 1 }, false},
+		{"a negative time", func(p *storage.Params) { p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = -1, -2, -4 }, false},
+		{"a quota", func(p *storage.Params) { p.Quota = 1 }, true},
 		{"unknown class", func(p *storage.Params) {
 			p.Copies = append(p.Copies, storage.CopyRule{Class: "photographs", Minimum: 1, Target: 1})
 		}, false},
@@ -128,6 +137,10 @@ func TestGenesisValidate(t *testing.T) {
 				},
 			})
 		}
+		g.Clock = storage.Clock{Running: 50, At: 9}
+		g.Pulses = []storage.Pulse{{Node: 1, BeatAt: 8, Running: 50, Since: 1}, {Node: 3, Lost: true, Since: 7}}
+		g.Shortfalls = []storage.Shortfall{{Cid: rootOf(0).String(), Standing: storage.STANDING_REPAIRING}}
+		g.Sweeps = []storage.Sweep{{List: 2, Node: 3, After: rootOf(1).Bytes()}, {List: 4}}
 		return g
 	}
 	require.NoError(t, whole().Validate())
@@ -150,6 +163,16 @@ func TestGenesisValidate(t *testing.T) {
 		{"copies out of order", func(g *storage.GenesisState) { g.Objects[0].Copies[0].Node = 9 }},
 		{"a copy without status", func(g *storage.GenesisState) { g.Objects[0].Copies[0].Status = 0 }},
 		{"an unknown status", func(g *storage.GenesisState) { g.Objects[0].Copies[0].Status = 9 }},
+		{"a clock that runs backwards", func(g *storage.GenesisState) { g.Clock.Running = -1 }},
+		{"a pulse of node 0", func(g *storage.GenesisState) { g.Pulses[0].Node = 0 }},
+		{"two pulses of a node", func(g *storage.GenesisState) { g.Pulses[1].Node = 1 }},
+		{"a pulse ahead of the clock", func(g *storage.GenesisState) { g.Pulses[0].Running = 51 }},
+		{"a pulse from before time began", func(g *storage.GenesisState) { g.Pulses[0].BeatAt = -1 }},
+		{"a shortfall of an unknown object", func(g *storage.GenesisState) { g.Shortfalls[0].Cid = rootOf(9).String() }},
+		{"a shortfall twice", func(g *storage.GenesisState) { g.Shortfalls = append(g.Shortfalls, g.Shortfalls[0]) }},
+		{"a shortfall of a whole object", func(g *storage.GenesisState) { g.Shortfalls[0].Standing = storage.STANDING_WHOLE }},
+		{"a sweep of no list", func(g *storage.GenesisState) { g.Sweeps[0].List = 5 }},
+		{"a sweep from nowhere", func(g *storage.GenesisState) { g.Sweeps[0].After = []byte("x") }},
 		{"a copy from before time began", func(g *storage.GenesisState) { g.Objects[0].Copies[0].Since = -1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -161,4 +184,105 @@ func TestGenesisValidate(t *testing.T) {
 	g := whole()
 	g.Params = storage.Params{}
 	require.ErrorIs(t, g.Validate(), storage.ErrInvalidParams)
+}
+
+// The clock goes with the heartbeats of all, and stops without them.
+func TestClock(t *testing.T) {
+	c := storage.Clock{Running: 100, At: 1000}
+	for at, want := range map[int64]int64{900: 100, 1000: 100, 1300: 400, 1600: 700, 1601: 700, 1_000_000: 700} {
+		require.Equal(t, want, c.Now(at, 300), "%d", at)
+	}
+}
+
+func TestPulseStatus(t *testing.T) {
+	params := storage.DefaultParams()
+	for _, tc := range []struct {
+		name    string
+		pulse   storage.Pulse
+		want    storage.NodeStatus
+		silence int64
+	}{
+		{"just heard", storage.Pulse{BeatAt: 5, Running: 10_000}, storage.NODE_STATUS_ALIVE, 0},
+		{"at the limit", storage.Pulse{BeatAt: 5, Running: 10_000 - 900}, storage.NODE_STATUS_ALIVE, 900},
+		{"over the limit", storage.Pulse{BeatAt: 5, Running: 10_000 - 901}, storage.NODE_STATUS_SUSPECT, 901},
+		{"silent for long, not yet found lost", storage.Pulse{BeatAt: 5, Running: 0}, storage.NODE_STATUS_SUSPECT, 10_000},
+		{"lost", storage.Pulse{BeatAt: 5, Running: 10_000, Lost: true}, storage.NODE_STATUS_LOST, 0},
+		{"drained", storage.Pulse{BeatAt: 5, Running: 10_000, Draining: true}, storage.NODE_STATUS_DRAINING, 0},
+		{"lost while drained", storage.Pulse{BeatAt: 5, Running: 10_000, Draining: true, Lost: true}, storage.NODE_STATUS_LOST, 0},
+		{"never heard of", storage.Pulse{}, storage.NODE_STATUS_NEW, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.want, tc.pulse.Status(10_000, params))
+			require.Equal(t, tc.silence, tc.pulse.Silence(10_000))
+			takes := tc.want == storage.NODE_STATUS_ALIVE || tc.want == storage.NODE_STATUS_SUSPECT
+			require.Equal(t, takes, tc.pulse.TakesCopies())
+		})
+	}
+}
+
+// Room is what the capacity and the disk leave, whichever is less.
+func TestPulseRoom(t *testing.T) {
+	for _, tc := range []struct {
+		capacity, free, used, pending, want uint64
+	}{
+		{100, 1000, 0, 0, 100},
+		{100, 1000, 60, 0, 40},
+		{100, 50, 0, 0, 50},
+		{100, 50, 60, 30, 20},
+		{100, 20, 60, 30, 0},
+		{100, 1000, 101, 0, 0},
+	} {
+		got := storage.Pulse{Free: tc.free}.Room(tc.capacity, storage.NodeUsage{Bytes: tc.used, PendingBytes: tc.pending})
+		require.Equal(t, tc.want, got, "%+v", tc)
+	}
+}
+
+func TestStanding(t *testing.T) {
+	const assigned, held, lost = storage.COPY_STATUS_ASSIGNED, storage.COPY_STATUS_HELD, storage.COPY_STATUS_LOST
+	at := func(member uint64, status storage.CopyStatus) storage.Placed {
+		return storage.Placed{Copy: storage.Copy{Node: member, Status: status}, Domain: storage.Domain{Member: member, Site: 1}}
+	}
+	gone := func(p storage.Placed) storage.Placed { p.Lost = true; return p }
+	draining := func(p storage.Placed) storage.Placed { p.Draining = true; return p }
+	twin := at(1, held)
+	twin.Node = 9
+	o := storage.Object{Target: 3, Minimum: 2}
+	for _, tc := range []struct {
+		name    string
+		copies  []storage.Placed
+		placing bool
+		want    storage.Standing
+		// superfluous are the nodes that need not hold it.
+		superfluous []uint64
+	}{
+		{"new", []storage.Placed{at(1, assigned), at(2, assigned), at(3, assigned)}, true, storage.STANDING_PLACING, nil},
+		{"two of three", []storage.Placed{at(1, held), at(2, held), at(3, assigned)}, true, storage.STANDING_PLACING, nil},
+		{"new on too few domains", []storage.Placed{at(1, held), at(2, held)}, true, storage.STANDING_REPAIRING, nil},
+		{"whole", []storage.Placed{at(1, held), at(2, held), at(3, held)}, true, storage.STANDING_WHOLE, nil},
+		{"a copy lost", []storage.Placed{at(1, held), at(2, held), at(3, lost)}, false, storage.STANDING_REPAIRING, nil},
+		{"a new one's copy lost", []storage.Placed{at(1, held), at(2, lost), at(3, assigned)}, true, storage.STANDING_ENDANGERED, nil},
+		{"two lost", []storage.Placed{at(1, held), at(2, lost), at(3, lost)}, false, storage.STANDING_ENDANGERED, nil},
+		{"all lost", []storage.Placed{at(1, lost), at(2, lost), at(3, lost)}, false, storage.STANDING_UNRECOVERABLE, nil},
+		{"held by a lost node alone", []storage.Placed{gone(at(1, held)), at(2, assigned)}, false, storage.STANDING_UNRECOVERABLE, nil},
+		{"held by a draining node alone", []storage.Placed{draining(at(1, held)), at(2, lost)}, false, storage.STANDING_ENDANGERED, nil},
+		{"a draining one does not count", []storage.Placed{at(1, held), at(2, held), draining(at(3, held))}, false, storage.STANDING_REPAIRING, nil},
+		{"two nodes of a domain count once", []storage.Placed{at(1, held), at(2, held), twin}, false, storage.STANDING_REPAIRING, nil},
+		{
+			"whole without the lost and the drained",
+			[]storage.Placed{at(1, held), at(2, held), at(3, held), gone(at(4, lost)), draining(at(5, held)), at(6, assigned)},
+			false, storage.STANDING_WHOLE, []uint64{4, 5, 6},
+		},
+		{"held beyond the target", []storage.Placed{at(1, held), at(2, held), at(3, held), at(4, held)}, false, storage.STANDING_WHOLE, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.want, o.Standing(tc.copies, tc.placing))
+			var superfluous []uint64
+			for _, c := range tc.copies {
+				if o.Superfluous(tc.copies)(c) {
+					superfluous = append(superfluous, c.Node)
+				}
+			}
+			require.Equal(t, tc.superfluous, superfluous)
+		})
+	}
 }

@@ -33,6 +33,8 @@ type batch struct {
 	records map[string]records.Record
 	// points and cids of the versions checked so far
 	points, cids map[string]bool
+	// size of the versions checked so far
+	size uint64
 }
 
 // newBatch reads what all versions of a message are checked against.
@@ -59,7 +61,7 @@ func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*bat
 // stored for those behind it.
 func (b *batch) check(ctx context.Context, n records.NewVersion) (string, error) {
 	for _, check := range []func(context.Context, records.NewVersion) (string, error){
-		b.checkSigner, b.checkOwner, b.checkRecord, b.checkNovelty, b.checkProof,
+		b.checkSigner, b.checkOwner, b.checkRecord, b.checkNovelty, b.checkRoom, b.checkProof,
 	} {
 		if reason, err := check(ctx, n); reason != "" || err != nil {
 			return reason, err
@@ -67,6 +69,7 @@ func (b *batch) check(ctx context.Context, n records.NewVersion) (string, error)
 	}
 	b.points[string(n.Header.U)] = true
 	b.cids[n.Object], b.cids[n.Envelope] = true, true
+	b.size += n.Size_
 	r := b.records[n.Record]
 	r.Versions = n.Version
 	b.records[n.Record] = r
@@ -174,6 +177,12 @@ func (b *batch) checkNovelty(ctx context.Context, n records.NewVersion) (string,
 		}
 	}
 	return "", nil
+}
+
+// checkRoom refuses what the hospital may not bring in any more, and what no storage
+// node has room for.
+func (b *batch) checkRoom(ctx context.Context, n records.NewVersion) (string, error) {
+	return b.storage.Admits(ctx, n.Header.Custodian, b.size+n.Size_, n.Size_)
 }
 
 func (b *batch) checkProof(ctx context.Context, n records.NewVersion) (string, error) {

@@ -229,7 +229,21 @@ func (c *fakeCustody) Key(_ context.Context, _ custody.KeyKind, generation uint6
 }
 
 // fakeStorage remembers what it was asked to place.
-type fakeStorage struct{ placements []storage.Placement }
+type fakeStorage struct {
+	placements []storage.Placement
+	// quota is how many bytes a member may bring in; 0 is any number.
+	quota uint64
+}
+
+func (s *fakeStorage) Admits(_ context.Context, _, size, _ uint64) (string, error) {
+	for _, p := range s.placements {
+		size += p.Size
+	}
+	if s.quota != 0 && size > s.quota {
+		return storage.ReasonOverQuota, nil
+	}
+	return "", nil
+}
 
 func (s *fakeStorage) Place(_ context.Context, p storage.Placement) ([]uint64, error) {
 	s.placements = append(s.placements, p)

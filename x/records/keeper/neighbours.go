@@ -40,6 +40,9 @@ type Custody interface {
 
 // Storage places ciphertext.
 type Storage interface {
+	// Admits answers why a member may not bring in size more bytes, of which no object
+	// has more than largest, or nothing where it may.
+	Admits(ctx context.Context, member, size, largest uint64) (reason string, err error)
 	// Place chooses the nodes that keep the object and answers their numbers.
 	Place(ctx context.Context, p storage.Placement) ([]uint64, error)
 }

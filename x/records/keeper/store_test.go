@@ -309,3 +309,24 @@ func parse(t *testing.T, id string) lock.ID {
 	require.NoError(t, err)
 	return parsed
 }
+
+// What the hospital may not bring in is refused before anything is placed, be it all in
+// one message, and the refusal is in the log.
+func TestStoreKeepsToTheQuota(t *testing.T) {
+	f := newFixture(t)
+	alice := f.patient(f.wallet)
+	first, second := f.version(alice, f.id(), 1), f.version(alice, f.id(), 1)
+	placed := len(f.placed.placements)
+	for _, p := range f.placed.placements {
+		f.placed.quota += p.Size
+	}
+	f.placed.quota += first.Size_ + second.Size_ - 1
+	require.Equal(t, storage.ReasonOverQuota, f.store(first, second))
+	require.Equal(t, audit.OUTCOME_REFUSED, f.log.last().Outcome)
+	require.Equal(t, storage.ReasonOverQuota, f.log.last().Reason)
+	require.Equal(t, []audit.Subject{{Record: second.Record, Version: 1}}, f.log.last().Subjects)
+	require.Len(t, f.placed.placements, placed)
+	f.placed.quota++
+	require.Empty(t, f.store(first, second))
+	require.Len(t, f.placed.placements, placed+2)
+}
