@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -55,11 +57,27 @@ func gather(ctx context.Context, done <-chan string) []string {
 func (r *Replicator) sendConfirmation(ctx context.Context, batch []string) map[string]bool {
 	var response storagev1.MsgConfirmCopiesResponse
 	message := &storagev1.MsgConfirmCopies{Node: r.config.Chain.Account(), Objects: batch}
-	if err := r.send(ctx, message, &response); err != nil {
+	err := r.send(ctx, message, &response)
+	if isTooMuch(err) && len(batch) > 1 {
+		confirmed := r.sendConfirmation(ctx, batch[:len(batch)/2])
+		if confirmed == nil {
+			confirmed = map[string]bool{}
+		}
+		maps.Copy(confirmed, r.sendConfirmation(ctx, batch[len(batch)/2:]))
+		return confirmed
+	}
+	if err != nil {
 		r.config.Log.Warn("copies were not confirmed and are read back again", "objects", len(batch), "reason", err)
 		return nil
 	}
 	return r.outcomes("confirmation", response.GetResults())
+}
+
+// isTooMuch tells whether a message took more gas than it had: what an object takes grows
+// with its number of copies, and a batch of many may be too large.
+func isTooMuch(err error) bool {
+	var refused *TxError
+	return errors.As(err, &refused) && code{refused.Codespace, refused.Code} == outOfGas
 }
 
 // send submits a message and reads its response.

@@ -96,7 +96,14 @@ func (r *Replicator) reportLost(ctx context.Context, lost []string) error {
 	}
 	var response storagev1.MsgReportLostCopiesResponse
 	message := &storagev1.MsgReportLostCopies{Node: r.config.Chain.Account(), Objects: lost}
-	if err := r.send(ctx, message, &response); err != nil {
+	err := r.send(ctx, message, &response)
+	if isTooMuch(err) && len(lost) > 1 {
+		if err := r.reportLost(ctx, lost[:len(lost)/2]); err != nil {
+			return err
+		}
+		return r.reportLost(ctx, lost[len(lost)/2:])
+	}
+	if err != nil {
 		return fmt.Errorf("report %d lost copies: %w", len(lost), err)
 	}
 	r.outcomes("report of a loss", response.GetResults())

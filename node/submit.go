@@ -47,6 +47,9 @@ var transient = map[code]bool{
 	{"consortium", 3}: true, // the account's rate is used up
 }
 
+// outOfGas is the code of a transaction that took more gas than it had.
+var outOfGas = code{"sdk", 11}
+
 // inMempool is the answer to a transaction that is on its way already.
 var inMempool = code{"sdk", 19}
 

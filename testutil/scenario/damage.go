@@ -42,6 +42,20 @@ func (h *Hospital) FlipBytes(block []byte) {
 	}
 }
 
+// DeletePacks deletes every pack of the hospital's block store by hand, and answers how many there were. The hospital must be
+// stopped.
+func (h *Hospital) DeletePacks() int {
+	h.t.Helper()
+	packs, err := filepath.Glob(filepath.Join(h.home.Blobs(), "packs", "*.pack"))
+	for _, path := range packs {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err != nil || len(packs) == 0 {
+		h.t.Fatalf("delete the packs of %s: found %d: %v", h.name, len(packs), err)
+	}
+	return len(packs)
+}
+
 // Holds tells whether the hospital's disk holds a block. The hospital must be stopped.
 func (h *Hospital) Holds(block []byte) bool {
 	h.t.Helper()

@@ -71,6 +71,27 @@ func TestHospitalsFail(t *testing.T) {
 		holder.Start()
 	})
 
+	t.Run("the packs of a copy are deleted by hand: it is missed, and comes anew", func(t *testing.T) {
+		net := net.In(t)
+		clinic := clinic.In(t)
+		photo := clinic.Store(alice.In(t), "photo.dcm")
+		holder := net.Copying(photo)[0]
+		block := clinic.Block(photo, clinic.Leaves(photo)[0])
+		holder.Stop()
+		holder.DeletePacks()
+		if holder.Holds(block) {
+			t.Fatalf("%s still holds the block", holder.Name())
+		}
+		holder.Start()
+		net.EndsWith(photo, "stored", "opened", "copy_lost")
+		clinic.IsWhole(photo)
+		holder.Stop()
+		if !holder.Holds(block) {
+			t.Errorf("%s has not fetched the block anew", holder.Name())
+		}
+		holder.Start()
+	})
+
 	t.Run("a hospital restarts while it copies: the copies come", func(t *testing.T) {
 		net := net.In(t)
 		clinic := clinic.In(t)

@@ -114,6 +114,8 @@ func (l *ledger) countRecords(o Operation) error {
 			return fmt.Errorf("answer of type %T", o.Answer)
 		}
 		l.countCopies(o, audit.KindCopyLost, m.GetNode(), answer.GetResults(), false)
+	case *storagev1.MsgHeartbeat:
+		// That a node is there is no entry. Where one was lost, its own story tells that it returned.
 	default:
 		return l.countUnlocks(o)
 	}

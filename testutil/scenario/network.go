@@ -18,6 +18,7 @@ import (
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/storage"
 )
 
 const (
@@ -47,6 +48,7 @@ type settings struct {
 	hospitals   int
 	limits      gateway.Limits
 	emptyBlocks time.Duration
+	storage     func(*storage.Params)
 }
 
 // Hospitals sets the number of hospitals, 4 to 7; 4 without it.
@@ -195,7 +197,7 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 			}
 		}
 	}
-	if err := n.assemble(); err != nil {
+	if err := n.assemble(set); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
@@ -209,7 +211,7 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 }
 
 // assemble makes the genesis of the hospitals' declarations, which each of them accepts, and numbers them.
-func (n *network) assemble() error {
+func (n *network) assemble(set settings) error {
 	var members []consortium.SignedDeclaration
 	for _, h := range n.hospitals {
 		signed, _, err := home.ReadMember(h.home.Member())
@@ -221,6 +223,11 @@ func (n *network) assemble() error {
 	assembled, err := home.Assemble(ChainID, time.Now().Add(-time.Second), members)
 	if err != nil {
 		return err
+	}
+	if set.storage != nil {
+		if err := setStorage(assembled, set.storage); err != nil {
+			return err
+		}
 	}
 	n.id = assembled.ID
 	genesis, _, err := assembled.Write(filepath.Join(n.dir, "network"))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
 )
@@ -98,6 +99,52 @@ func (h *Hospital) HasCopies(v Version, want uint32) phr.Copies {
 		h.t.Fatalf("copies of %s: %v", v.Name, err)
 	}
 	return copies
+}
+
+// IsWhole waits until as many failure domains hold a version as shall, and all that is left of it are their copies.
+func (h *Hospital) IsWhole(v Version) *storagev1.QueryObjectResponse {
+	h.t.Helper()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	query := storagev1.NewQueryClient(h.Clerk().client)
+	for {
+		object, err := query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
+		if err != nil {
+			h.t.Fatalf("object of %s: %v", v.Name, err)
+		}
+		if object.GetStanding() == storagev1.Standing_STANDING_WHOLE {
+			return object
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			h.t.Fatalf("%s is not whole: %v", v.Name, object)
+		}
+	}
+}
+
+// Health is what the chain knows of the copies of all objects.
+func (h *Hospital) Health() *storagev1.QueryHealthResponse {
+	h.t.Helper()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	health, err := storagev1.NewQueryClient(h.Clerk().client).Health(ctx, &storagev1.QueryHealthRequest{})
+	if err != nil {
+		h.t.Fatalf("health of the network: %v", err)
+	}
+	return health
+}
+
+// NodeNumber is the number of another hospital's storage node.
+func (h *Hospital) NodeNumber(of *Hospital) uint64 {
+	h.t.Helper()
+	for _, n := range h.Health().GetNodes() {
+		if n.GetMember() == of.number {
+			return n.GetNode()
+		}
+	}
+	h.t.Fatalf("%s has no storage node", of.name)
+	return 0
 }
 
 // randomContent is a file of a size that nobody has seen before.

@@ -1,0 +1,53 @@
+package scenario
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/x/storage"
+)
+
+// Silence sets how often storage nodes beat, and after what silence they are suspect and lost; without it a node is lost after an
+// hour.
+func Silence(interval, suspect, lost time.Duration) Option {
+	return func(s *settings) {
+		s.storage = func(p *storage.Params) {
+			p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = int64(interval.Seconds()), int64(suspect.Seconds()), int64(lost.Seconds())
+		}
+	}
+}
+
+// setStorage changes the rules of storage in a genesis that nobody has accepted yet.
+func setStorage(n *home.Network, change func(*storage.Params)) error {
+	codec, _, err := app.DefaultGenesis()
+	if err != nil {
+		return err
+	}
+	var file, state map[string]json.RawMessage
+	if err := json.Unmarshal(n.Genesis, &file); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	if err := json.Unmarshal(file["app_state"], &state); err != nil {
+		return fmt.Errorf("state of the genesis: %w", err)
+	}
+	var rules storage.GenesisState
+	if err := codec.UnmarshalJSON(state[storage.ModuleName], &rules); err != nil {
+		return fmt.Errorf("storage of the genesis: %w", err)
+	}
+	change(&rules.Params)
+	if state[storage.ModuleName], err = codec.MarshalJSON(&rules); err != nil {
+		return err
+	}
+	if file["app_state"], err = json.Marshal(state); err != nil {
+		return err
+	}
+	if n.Genesis, err = json.MarshalIndent(file, "", "  "); err != nil {
+		return err
+	}
+	n.Hash = sha256.Sum256(n.Genesis)
+	return nil
+}
