@@ -59,6 +59,8 @@ type ledger struct {
 	nonces     map[string]bool // account and timeout
 	sent       int             // transactions that were broadcast
 	batches    []int           // objects of each message that was carried out
+	beats      []uint64        // room that each heartbeat told
+	interval   int64           // seconds between heartbeats
 	bells      []*node.Bell
 	// check and deliver refuse transactions, hold keeps them in the mempool, broken fails
 	// every call; each is nil where nothing is wrong.
@@ -306,6 +308,12 @@ func (l *ledger) handle(account string, message proto.Message) proto.Message {
 		return &storagev1.MsgConfirmCopiesResponse{Results: l.change(account, m.GetNode(), m.GetObjects(), storagev1.CopyStatus_COPY_STATUS_HELD)}
 	case *storagev1.MsgReportLostCopies:
 		return &storagev1.MsgReportLostCopiesResponse{Results: l.change(account, m.GetNode(), m.GetObjects(), storagev1.CopyStatus_COPY_STATUS_LOST)}
+	case *storagev1.MsgHeartbeat:
+		if account != m.GetNode() {
+			l.t.Errorf("%s signed for %s", account, m.GetNode())
+		}
+		l.beats = append(l.beats, m.GetFree())
+		return &storagev1.MsgHeartbeatResponse{}
 	default:
 		l.t.Errorf("no handler for %T", message)
 		return message
@@ -497,6 +505,12 @@ func (s storageServer) rows(number uint64, after string, states ...storagev1.Cop
 		}
 	}
 	return rows, ""
+}
+
+func (s storageServer) Params(context.Context, *storagev1.QueryParamsRequest) (*storagev1.QueryParamsResponse, error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	return &storagev1.QueryParamsResponse{Params: &storagev1.Params{HeartbeatInterval: s.l.interval}}, nil
 }
 
 func (s storageServer) Assignments(_ context.Context, req *storagev1.QueryAssignmentsRequest) (*storagev1.QueryAssignmentsResponse, error) {
