@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -133,4 +134,44 @@ func TestRegisterStorageNodeErrors(t *testing.T) {
 	_, err := f.msg.RegisterStorageNode(f.ctx, f.newNode(2))
 	require.ErrorIs(t, err, consortium.ErrTooMany)
 	f.storageNode(3)
+}
+
+// followed remembers of which members' nodes it was told, and how many took copies then.
+type followed struct {
+	f       *fixture
+	members []uint64
+	taking  []int
+}
+
+func (h *followed) NodesChanged(ctx context.Context, member uint64) error {
+	nodes, err := h.f.keeper.PlaceableNodes(ctx)
+	h.members, h.taking = append(h.members, member), append(h.taking, len(nodes))
+	return err
+}
+
+// Who places copies is told of nodes that come and go, after the state says so.
+func TestNodeHooks(t *testing.T) {
+	f := newFixture(t, 4)
+	h := &followed{f: f}
+	f.keeper.SetNodeHooks(h)
+	n := f.storageNode(2)
+	_, err := f.msg.RetireStorageNode(f.ctx, &consortium.MsgRetireStorageNode{Admin: f.admins[1], Number: n.Number})
+	require.NoError(t, err)
+	f.suspend(3)
+	_, err = f.msg.ReinstateMember(f.ctx, &consortium.MsgReinstateMember{Authority: f.keeper.Authority(), Member: 3})
+	require.NoError(t, err)
+	require.Equal(t, []uint64{2, 2, 3, 3}, h.members)
+	require.Equal(t, []int{5, 4, 3, 4}, h.taking)
+	// What is refused changes nothing.
+	_, err = f.msg.RetireStorageNode(f.ctx, &consortium.MsgRetireStorageNode{Admin: f.admins[1], Number: n.Number})
+	require.ErrorIs(t, err, consortium.ErrWrongStatus)
+	require.Len(t, h.members, 4)
+
+	of, err := f.keeper.NodesOf(f.ctx, 2)
+	require.NoError(t, err)
+	require.Len(t, of, 2)
+	require.Equal(t, n.Number, of[1].Number)
+	all, err := f.keeper.StorageNodes(f.ctx)
+	require.NoError(t, err)
+	require.Len(t, all, 5)
 }
