@@ -15,8 +15,6 @@ const (
 	looksPerBeat = 4
 	// changePart is the part of the free space whose change is told at once: a twentieth.
 	changePart = 20
-	// beatRetry is the pause after a heartbeat that could not be sent.
-	beatRetry = 5 * time.Second
 )
 
 // Disk tells how much room there is; it is a *pack.Store.
@@ -61,10 +59,12 @@ func NewHeart(config HeartConfig) (*Heart, error) {
 // Run beats until ctx ends; then it returns nil.
 func (h *Heart) Run(ctx context.Context) error {
 	report := reporter{log: h.config.Log}
-	for ctx.Err() == nil {
+	for retry := firstPause; ctx.Err() == nil; {
 		pause, err := h.look(ctx)
 		if err != nil {
-			pause = beatRetry
+			pause, retry = retry, min(2*retry, lastPause)
+		} else {
+			retry = firstPause
 		}
 		report.changed(ctx, "no heartbeat can be sent", err)
 		sleep(ctx, nil, pause)

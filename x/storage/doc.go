@@ -7,5 +7,11 @@
 // nodes follow from its CID alone, so that a node that joins or leaves moves no
 // more than its share. All of it is integer arithmetic, the same on every machine.
 //
+// A node that is silent for too long is lost. What it held, and what nodes hold that are
+// to be emptied, is placed again, some objects at the end of each block, and what an
+// object does not need once it is whole is forgotten. Silence is measured by a clock that
+// goes with the heartbeats of all nodes, so that a network that stood still has lost
+// nobody, see [Clock].
+//
 // The state is kept by the package keeper.
 package storage

@@ -559,7 +559,7 @@ type MsgClient interface {
 	ReportLostCopies(ctx context.Context, in *MsgReportLostCopies, opts ...grpc.CallOption) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grpc.CallOption) (*MsgHeartbeatResponse, error)
-	// UpdateParams changes the rules for objects placed later. Signer: the consortium's account, by a vote.
+	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
 
@@ -615,7 +615,7 @@ type MsgServer interface {
 	ReportLostCopies(context.Context, *MsgReportLostCopies) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error)
-	// UpdateParams changes the rules for objects placed later. Signer: the consortium's account, by a vote.
+	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
 

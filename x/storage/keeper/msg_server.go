@@ -16,8 +16,8 @@ var _ storage.MsgServer = msgServer{}
 // NewMsgServer answers the handlers of the module's messages.
 func NewMsgServer(k *Keeper) storage.MsgServer { return msgServer{k} }
 
-// UpdateParams changes the rules for objects placed later; only the consortium's
-// account may.
+// UpdateParams changes the rules, those of copies for objects placed later; only the
+// consortium's account may.
 func (s msgServer) UpdateParams(ctx context.Context, msg *storage.MsgUpdateParams) (*storage.MsgUpdateParamsResponse, error) {
 	if authority := s.consortium.Authority(); msg.Authority != authority {
 		return nil, storage.ErrUnauthorized.Wrapf("got %q, want %q", msg.Authority, authority)

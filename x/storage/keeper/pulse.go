@@ -212,8 +212,8 @@ func (k *Keeper) drain(ctx context.Context, node uint64, draining, mayWrite bool
 	return k.grow(ctx)
 }
 
-// watch has a node missed when it falls silent, or not. Who begins to be watched has
-// been heard of just now.
+// watch has a node missed when it falls silent, or not. Who begins to be watched counts
+// as heard of when the last heartbeat of anybody was.
 func (k *Keeper) watch(ctx context.Context, p *storage.Pulse, mayWrite bool) error {
 	watched, err := k.beats.Has(ctx, collections.Join(p.Running, p.Node))
 	if err != nil || watched == mayWrite {
@@ -225,12 +225,12 @@ func (k *Keeper) watch(ctx context.Context, p *storage.Pulse, mayWrite bool) err
 	if p.Lost || p.BeatAt == 0 {
 		return nil
 	}
-	now, _, err := k.now(ctx)
+	clock, err := k.clock.Get(ctx)
 	if err != nil {
 		return err
 	}
 	was := *p
-	p.Running = now
+	p.Running = clock.Running
 	return k.beat(ctx, was, *p)
 }
 

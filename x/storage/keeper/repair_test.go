@@ -473,7 +473,7 @@ func TestLossesOfABlockAreBounded(t *testing.T) {
 // A chain that was exported in the middle of a repair goes on where it was.
 func TestGenesisInTheMiddleOfARepair(t *testing.T) {
 	f := newFixture(t)
-	for range 120 {
+	for range 180 {
 		cid, nodes := f.place()
 		for _, node := range nodes {
 			f.confirm(f.of(node), cid)
