@@ -35,6 +35,8 @@ const (
 	// for planLife.
 	shortPlan = 5 * pageSize
 	planLife  = 5 * time.Second
+	// longestPace bounds the pause after one repair, however large the object.
+	longestPace = 24 * time.Hour
 	// queueLength is how many objects are taken up at once; the rest stays on the chain.
 	queueLength = 2 * maxBatch
 	// firstRetry and lastRetry bound the pauses before an object is tried again.
@@ -294,7 +296,8 @@ func (r *Replicator) paced(size uint64) {
 	if now := time.Now(); r.repairAt.Before(now) {
 		r.repairAt = now
 	}
-	r.repairAt = r.repairAt.Add(time.Duration(float64(size) / float64(r.config.RepairRate) * float64(time.Second)))
+	pause := min(float64(size)/float64(r.config.RepairRate), longestPace.Seconds())
+	r.repairAt = r.repairAt.Add(time.Duration(pause * float64(time.Second)))
 }
 
 // atWork stands for the time at which an object is due that is at work.

@@ -252,6 +252,18 @@ func (s *messageStory) nodes() {
 	again.Count = 3
 	net.Tells(again)
 
+	// That a node is there is for the node to say.
+	before := s.clinic.Health().GetNodes()[s.clinic.NodeNumber(holder)-1].GetBeatAt()
+	if err := node.Send(&storagev1.MsgHeartbeat{Node: node.Address(), Free: 1 << 30}, &storagev1.MsgHeartbeatResponse{}); err != nil {
+		s.t.Fatal(err)
+	}
+	health := s.clinic.Health().GetNodes()[s.clinic.NodeNumber(holder)-1]
+	if health.GetBeatAt() < before || health.GetFree() != 1<<30 || health.GetStatus() != storagev1.NodeStatus_NODE_STATUS_ALIVE {
+		s.t.Fatalf("after a heartbeat the node is %v", health)
+	}
+	clerk := s.clinic.Clerk()
+	clerk.CannotSend(&storagev1.MsgHeartbeat{Node: clerk.Address(), Free: 1 << 40}, &storagev1.MsgHeartbeatResponse{}, "phrd-ante/8")
+
 	// A node that is to hold no copy confirms none.
 	stranger := net.Without(scan).Node()
 	answer := &storagev1.MsgConfirmCopiesResponse{}

@@ -14,7 +14,7 @@ import (
 // Five hospitals, three copies. One that holds a copy is gone for good: another one holds it soon, and nobody has done anything.
 func TestLostHospitalIsReplaced(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.Hospitals(5), scenario.Silence(time.Second, 5*time.Second, 10*time.Second))
+	net := scenario.New(t, scenario.Hospitals(5), scenario.Silence(2*time.Second, 5*time.Second, 10*time.Second))
 	alice, clinic := net.Patient("alice"), net.Hospital("clinic")
 	scan := clinic.Store(alice, "chest.dcm")
 	before := net.Copying(scan)

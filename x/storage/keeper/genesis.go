@@ -51,10 +51,11 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error
 // of now, with as much room as its member registered.
 func (k *Keeper) initPulses(ctx context.Context, g *storage.GenesisState) error {
 	now := blockTime(ctx)
-	if g.Clock == (storage.Clock{}) {
-		g.Clock.At = now
+	clock := g.Clock
+	if clock == (storage.Clock{}) {
+		clock.At = now
 	}
-	if err := k.clock.Set(ctx, g.Clock); err != nil {
+	if err := k.clock.Set(ctx, clock); err != nil {
 		return err
 	}
 	known := make(map[uint64]storage.Pulse, len(g.Pulses))
@@ -75,7 +76,7 @@ func (k *Keeper) initPulses(ctx context.Context, g *storage.GenesisState) error 
 		}
 		p, isKnown := known[n.Number]
 		if !isKnown {
-			p = storage.Pulse{Node: n.Number, BeatAt: now, Running: g.Clock.Running, Free: n.Capacity, Since: now, Draining: n.Retired || !m.IsActive()}
+			p = storage.Pulse{Node: n.Number, BeatAt: now, Running: clock.Running, Free: n.Capacity, Since: now, Draining: n.Retired || !m.IsActive()}
 		}
 		if err := k.pulses.Set(ctx, n.Number, p); err != nil {
 			return err
