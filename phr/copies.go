@@ -13,8 +13,11 @@ type Copies struct {
 	Held uint32
 	// Target is how many are wanted, Minimum how many make a store safe.
 	Target, Minimum uint32
-	// Nodes that hold one or are to fetch it, by number.
-	Nodes []*storagev1.Copy
+	// Nodes that hold one or are to fetch it, by number, and where each of them stands.
+	Nodes    []*storagev1.Copy
+	Statuses []storagev1.NodeStatus
+	// Standing is how safe the version is.
+	Standing storagev1.Standing
 }
 
 // Copies asks how many copies of a version there are.
@@ -31,7 +34,10 @@ func (c *Client) copiesOf(ctx context.Context, object string) (Copies, error) {
 	if err != nil {
 		return Copies{}, err
 	}
-	return Copies{Held: answer.GetHeld(), Target: answer.GetObject().GetTarget(), Minimum: answer.GetObject().GetMinimum(), Nodes: answer.GetCopies()}, nil
+	return Copies{
+		Held: answer.GetHeld(), Target: answer.GetObject().GetTarget(), Minimum: answer.GetObject().GetMinimum(),
+		Nodes: answer.GetCopies(), Statuses: answer.GetNodes(), Standing: answer.GetStanding(),
+	}, nil
 }
 
 // WaitForCopies waits until as many copies of a version are held as wanted, or as its target says where that is 0 or

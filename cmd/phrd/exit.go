@@ -22,6 +22,9 @@ const (
 	exitRefused = 4 // refused: by the chain, by a gateway, or because it was denied, withdrawn or has expired
 )
 
+// errEndangered says that objects have fewer copies than make them safe.
+var errEndangered = errors.New("fewer copies are there than make it safe")
+
 // interrupted is the error of a command that a signal ended, whatever broke because of it. It stands for none of the sentinels
 // in it: to be interrupted is no answer of the network.
 type interrupted struct{ broken error }
@@ -50,7 +53,8 @@ func exitCode(err error) int {
 	case errors.As(err, &refused), errors.Is(err, phr.ErrEnded), errors.Is(err, phr.ErrForbidden):
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
-		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe):
+		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe),
+		errors.Is(err, errEndangered):
 		return exitNotYet
 	}
 	return exitFailed
@@ -78,6 +82,7 @@ func hint(err error) string {
 		{errNotSafe, "the queue says why: `phrd watch DIR --list`"},
 		{inbox.ErrInUse, "`phrd watch` runs already for this folder and this home"},
 		{inbox.ErrPatients, "each line is \"local id,patient number\"; the number is the one that `phrd patient show` prints"},
+		{errEndangered, "repair goes on by itself; bring back the nodes that `phrd storage status` shows as suspect or lost"},
 		{seal.ErrSize, "the file changed while it was read; nothing was stored"},
 		{keys.ErrLoose, "only you may read it: chmod 600, and 700 for folders"},
 		{keys.ErrMissing, "this home has no keys; is --home right?"},
