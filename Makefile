@@ -59,6 +59,10 @@ keepers: ## part of test: the modules of the chain
 scenario: ## part of test: stories on a network in one process, and the attacker
 	@packages=$$(scripts/packages scenario) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
 
+.PHONY: drill-loss
+drill-loss: ## lose hospitals one after another until the minimum is left (SIZE=short: few, as in make test; PHRD_SEED repeats one)
+	@scripts/drill-loss $(or $(SIZE),full)
+
 .PHONY: drill-marker
 drill-marker: ## look for plaintext on the disks of a network that encrypts, and of one that does not
 	go test -count=1 -run TestNothingReadableIsOnAnyDisk ./testutil/scenario

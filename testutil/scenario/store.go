@@ -67,19 +67,26 @@ func (h *Hospital) Upload(patient *Patient, record lock.ID, name string, content
 
 func (p *person) store(ctx context.Context, patient *Patient, record lock.ID, name string, content []byte) (Version, error) {
 	v := Version{Name: name, Content: content, Patient: patient}
-	file := phr.NewVersion{
-		Record: record, Class: recordsv1.Class_CLASS_IMAGING, Name: name, MediaType: "application/dicom", Modified: time.Unix(1_700_000_000, 0),
-		Size: uint64(len(content)), Content: bytes.NewReader(content),
-	}
-	if patient != nil {
-		file.Patient = patient.Number
-	}
+	file := imaging(patient, name, content)
+	file.Record = record
 	stored, err := p.client.Store(ctx, file)
 	if err != nil {
 		return v, err
 	}
 	v.Stored = *stored
 	return v, nil
+}
+
+// imaging is a file of a patient, or of the hospital where there is none.
+func imaging(patient *Patient, name string, content []byte) phr.NewVersion {
+	file := phr.NewVersion{
+		Class: recordsv1.Class_CLASS_IMAGING, Name: name, MediaType: "application/dicom", Modified: time.Unix(1_700_000_000, 0),
+		Size: uint64(len(content)), Content: bytes.NewReader(content),
+	}
+	if patient != nil {
+		file.Patient = patient.Number
+	}
+	return file
 }
 
 func (h *Hospital) waitForCopies(v Version) Version {
