@@ -13,6 +13,8 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/flags"
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	"github.com/spf13/viper"
+
+	"github.com/phrd/phrd/blob/ipfs"
 )
 
 // Default ports. The first three listen for other hospitals and people, the others on loopback only.
@@ -51,6 +53,10 @@ type Services struct {
 	Capacity uint64 `mapstructure:"capacity"`
 	// RepairRate is how many bytes a second the server fetches, on average, of objects that other servers lost; 0 is no limit.
 	RepairRate int64 `mapstructure:"repair_rate"`
+	// SendRate and FetchRate are how many bytes of blobs a second the server sends to others and fetches from them at most; 0 is no
+	// limit.
+	SendRate  int `mapstructure:"send_rate"`
+	FetchRate int `mapstructure:"fetch_rate"`
 }
 
 // Validate returns an error where a setting is missing or not of its form.
@@ -66,6 +72,9 @@ func (s Services) Validate() error {
 	}
 	if s.RepairRate < 0 {
 		return fmt.Errorf("[phrd] repair_rate is %d, want 0 or more", s.RepairRate)
+	}
+	if low := min(s.SendRate, s.FetchRate); low < 0 || s.SendRate > 0 && s.SendRate < ipfs.MinRate || s.FetchRate > 0 && s.FetchRate < ipfs.MinRate {
+		return fmt.Errorf("[phrd] send_rate is %d and fetch_rate %d, want 0 or at least %d", s.SendRate, s.FetchRate, ipfs.MinRate)
 	}
 	return nil
 }
@@ -91,6 +100,10 @@ capacity = {{ .Phrd.Capacity }}
 
 # Bytes per second that this server fetches, on average, of what other servers lost; 0 is no limit. New files never wait.
 repair_rate = {{ .Phrd.RepairRate }}
+
+# Bytes of blobs per second that this server sends to other hospitals at most, and fetches from them; 0 is no limit, else at least 262144.
+send_rate = {{ .Phrd.SendRate }}
+fetch_rate = {{ .Phrd.FetchRate }}
 `
 
 // appConfig is app.toml.

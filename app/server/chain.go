@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/store/v2/snapshots"
 	snapshottypes "github.com/cosmos/cosmos-sdk/store/v2/snapshots/types"
 	genutil "github.com/cosmos/cosmos-sdk/x/genutil/types"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -53,6 +55,8 @@ type chain struct {
 	bell *node.Bell
 	// conn leads to the node's own gRPC server.
 	conn *grpc.ClientConn
+	// metrics are served beside the REST routes.
+	metrics *prometheus.Registry
 
 	grpc     *grpc.Server
 	health   *health.Server
@@ -219,6 +223,8 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 		return nil
 	}
 	rest := api.New(clients.WithGRPCClient(ch.conn), c.Logger.With("module", "api"), ch.grpc)
+	ch.metrics = prometheus.NewRegistry()
+	rest.Router.Handle("/metrics", handleMetrics(ch.metrics)).Methods(http.MethodGet)
 	if err := ch.app.RegisterRoutes(ctx, rest, ch.conn); err != nil {
 		return err
 	}

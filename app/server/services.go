@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
@@ -56,8 +57,16 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	if s.ipfs, err = ipfs.New(running, ipfs.Config{Store: s.blobs, Key: seed, Listen: []string{files.Services.Libp2pListen}}); err != nil {
+	if s.ipfs, err = ipfs.New(running, ipfs.Config{
+		Store: s.blobs, Key: seed, Listen: []string{files.Services.Libp2pListen},
+		SendRate: files.Services.SendRate, FetchRate: files.Services.FetchRate,
+	}); err != nil {
 		return nil, fmt.Errorf("start blob node: %w", err)
+	}
+	if ch.metrics != nil {
+		if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), blobs: s.blobs, ipfs: s.ipfs}); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
 	}
 	peers, err := node.NewPeers(node.PeersConfig{Chain: client, Node: s.ipfs, Log: logger.With("module", "peers")})
 	if err != nil {

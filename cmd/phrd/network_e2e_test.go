@@ -47,7 +47,10 @@ func TestMain(m *testing.M) {
 }
 
 // localNet is a network of hospitals on this machine.
-type localNet struct{ dir string }
+type localNet struct {
+	dir    string
+	offset int // of the ports
+}
 
 // startNet gives the network of the tests, which is made at the first call.
 func startNet(t *testing.T) *localNet {
@@ -65,11 +68,11 @@ func newLocalNet() (*localNet, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &localNet{dir: dir}
 	offset, err := freeOffset()
 	if err != nil {
 		return nil, err
 	}
+	n := &localNet{dir: dir, offset: offset}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for _, args := range [][]string{

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/blob/ipfs"
+	"github.com/phrd/phrd/blob/pack"
+)
+
+// scrapeTime bounds what the chain is asked for one scrape.
+const scrapeTime = 10 * time.Second
+
+// What is measured. The network's numbers are read from the chain when they are asked for; the rest is this server's own.
+var (
+	objectsMetric = metric("objects", "Objects that the network keeps, by standing.", "standing")
+	copiesMetric  = metric("copies", "Copies of objects that the network wants, by whether they are held.", "held")
+	nodeMetric    = metric("storage_node_up", "Whether a storage node is alive: 1; 0 where it is not, with what it is.", "node", "hospital", "status")
+	silentMetric  = metric("storage_node_silent_seconds", "For how long the network has not heard of a storage node while it ran.", "node")
+	placedMetric  = metric("storage_node_placed_bytes", "Bytes that are placed on a storage node.", "node")
+	chainMetric   = metric("chain_readable", "Whether the state of the chain could be read for this scrape.")
+	freeMetric    = metric("disk_free_bytes", "Bytes of disk that are left for blobs.")
+	sentMetric    = metric("blob_sent_bytes_total", "Bytes of blocks sent to other hospitals since the start.")
+	fetchedMetric = metric("blob_fetched_bytes_total", "Bytes of blocks fetched from other hospitals since the start.")
+	wrongMetric   = metric("blob_wrong_blocks_total", "How often another hospital sent a block that was not what was asked for.")
+)
+
+func metric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("phrd_"+name, help, labels, nil)
+}
+
+// metrics measures a server; it is a [prometheus.Collector].
+type metrics struct {
+	chain storagev1.QueryClient
+	blobs *pack.Store
+	ipfs  *ipfs.Node
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		objectsMetric, copiesMetric, nodeMetric, silentMetric, placedMetric, chainMetric, freeMetric, sentMetric, fetchedMetric, wrongMetric,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector. What can't be read is left out, and the metric that says so is 0.
+func (m *metrics) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(value), labels...)
+	}
+	traffic := m.ipfs.Traffic()
+	for d, value := range map[*prometheus.Desc]uint64{sentMetric: traffic.Sent, fetchedMetric: traffic.Fetched, wrongMetric: traffic.Wrong} {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value))
+	}
+	if free, err := m.blobs.Free(); err == nil {
+		gauge(freeMetric, free)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	health, err := m.chain.Health(ctx, &storagev1.QueryHealthRequest{})
+	if err != nil {
+		gauge(chainMetric, 0)
+		return
+	}
+	gauge(chainMetric, 1)
+	short := health.GetPlacing() + health.GetRepairing() + health.GetEndangered() + health.GetUnrecoverable()
+	for standing, n := range map[string]uint64{
+		"placing": health.GetPlacing(), "repairing": health.GetRepairing(), "endangered": health.GetEndangered(),
+		"unrecoverable": health.GetUnrecoverable(), "whole": health.GetObjects() - min(short, health.GetObjects()),
+	} {
+		gauge(objectsMetric, n, standing)
+	}
+	gauge(copiesMetric, health.GetHeld(), "yes")
+	gauge(copiesMetric, health.GetCopies()-min(health.GetHeld(), health.GetCopies()), "no")
+	for _, n := range health.GetNodes() {
+		node := strconv.FormatUint(n.GetNode(), 10)
+		up := uint64(0)
+		if n.GetStatus() == storagev1.NodeStatus_NODE_STATUS_ALIVE {
+			up = 1
+		}
+		status := strings.ToLower(strings.TrimPrefix(n.GetStatus().String(), "NODE_STATUS_"))
+		gauge(nodeMetric, up, node, strconv.FormatUint(n.GetMember(), 10), status)
+		gauge(silentMetric, uint64(max(0, n.GetSilent())), node)
+		gauge(placedMetric, n.GetUsage().GetBytes(), node)
+	}
+}
+
+// handleMetrics serves a registry in the text format of Prometheus.
+func handleMetrics(registry *prometheus.Registry) http.Handler {
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
