@@ -72,6 +72,10 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 e2e: build ## part of test: the program itself, in processes of its own
 	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test -count=1 $(TESTFLAGS) $$packages
 
+.PHONY: soak
+soak: build ## 10 GiB in and out of a network in constant memory (SIZE=short: 128 MiB, as in make test); needs 55 GiB of disk
+	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240) go test -count=1 -timeout 2h -v -run '^TestMemoryDoesNotGrowWithTheFile$$' ./cmd/phrd
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
