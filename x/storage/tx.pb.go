@@ -390,6 +390,345 @@ func (m *MsgHeartbeatResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgHeartbeatResponse proto.InternalMessageInfo
 
+// MsgSubmitProofs answers challenges.
+type MsgSubmitProofs struct {
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// epoch that is open.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// reveal is what the node committed itself to in the epoch before, 32 bytes; empty where it did not.
+	Reveal []byte `protobuf:"bytes,3,opt,name=reveal,proto3" json:"reveal,omitempty"`
+	// commitment to what the node will reveal in the next epoch, 32 bytes.
+	Commitment []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	// digests in the order of the challenges, 32 bytes each; an empty one says that the node can't read the leaf.
+	Digests [][]byte `protobuf:"bytes,5,rep,name=digests,proto3" json:"digests,omitempty"`
+}
+
+func (m *MsgSubmitProofs) Reset()         { *m = MsgSubmitProofs{} }
+func (m *MsgSubmitProofs) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitProofs) ProtoMessage()    {}
+func (*MsgSubmitProofs) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{7}
+}
+func (m *MsgSubmitProofs) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitProofs) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitProofs.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitProofs) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitProofs.Merge(m, src)
+}
+func (m *MsgSubmitProofs) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitProofs) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitProofs.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitProofs proto.InternalMessageInfo
+
+func (m *MsgSubmitProofs) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgSubmitProofs) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *MsgSubmitProofs) GetReveal() []byte {
+	if m != nil {
+		return m.Reveal
+	}
+	return nil
+}
+
+func (m *MsgSubmitProofs) GetCommitment() []byte {
+	if m != nil {
+		return m.Commitment
+	}
+	return nil
+}
+
+func (m *MsgSubmitProofs) GetDigests() [][]byte {
+	if m != nil {
+		return m.Digests
+	}
+	return nil
+}
+
+// MsgSubmitProofsResponse is empty.
+type MsgSubmitProofsResponse struct {
+}
+
+func (m *MsgSubmitProofsResponse) Reset()         { *m = MsgSubmitProofsResponse{} }
+func (m *MsgSubmitProofsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitProofsResponse) ProtoMessage()    {}
+func (*MsgSubmitProofsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{8}
+}
+func (m *MsgSubmitProofsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitProofsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitProofsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitProofsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitProofsResponse.Merge(m, src)
+}
+func (m *MsgSubmitProofsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitProofsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitProofsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitProofsResponse proto.InternalMessageInfo
+
+// Dispute names a digest that is wrong.
+type Dispute struct {
+	// epoch is the open one or the one before.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// accused is the number of the node that gave the digest.
+	Accused uint64 `protobuf:"varint,2,opt,name=accused,proto3" json:"accused,omitempty"`
+	// index of the challenge in the node's proof, from 0.
+	Index uint32 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+}
+
+func (m *Dispute) Reset()         { *m = Dispute{} }
+func (m *Dispute) String() string { return proto.CompactTextString(m) }
+func (*Dispute) ProtoMessage()    {}
+func (*Dispute) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{9}
+}
+func (m *Dispute) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Dispute) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Dispute.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Dispute) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Dispute.Merge(m, src)
+}
+func (m *Dispute) XXX_Size() int {
+	return m.Size()
+}
+func (m *Dispute) XXX_DiscardUnknown() {
+	xxx_messageInfo_Dispute.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Dispute proto.InternalMessageInfo
+
+func (m *Dispute) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *Dispute) GetAccused() uint64 {
+	if m != nil {
+		return m.Accused
+	}
+	return 0
+}
+
+func (m *Dispute) GetIndex() uint32 {
+	if m != nil {
+		return m.Index
+	}
+	return 0
+}
+
+// MsgDisputeProofs disputes digests of other nodes.
+type MsgDisputeProofs struct {
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// disputes, distinct.
+	Disputes []Dispute `protobuf:"bytes,2,rep,name=disputes,proto3" json:"disputes"`
+}
+
+func (m *MsgDisputeProofs) Reset()         { *m = MsgDisputeProofs{} }
+func (m *MsgDisputeProofs) String() string { return proto.CompactTextString(m) }
+func (*MsgDisputeProofs) ProtoMessage()    {}
+func (*MsgDisputeProofs) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{10}
+}
+func (m *MsgDisputeProofs) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisputeProofs) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisputeProofs.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisputeProofs) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisputeProofs.Merge(m, src)
+}
+func (m *MsgDisputeProofs) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisputeProofs) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisputeProofs.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisputeProofs proto.InternalMessageInfo
+
+func (m *MsgDisputeProofs) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgDisputeProofs) GetDisputes() []Dispute {
+	if m != nil {
+		return m.Disputes
+	}
+	return nil
+}
+
+// DisputeResult says what became of one dispute.
+type DisputeResult struct {
+	// outcome of the dispute.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *DisputeResult) Reset()         { *m = DisputeResult{} }
+func (m *DisputeResult) String() string { return proto.CompactTextString(m) }
+func (*DisputeResult) ProtoMessage()    {}
+func (*DisputeResult) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{11}
+}
+func (m *DisputeResult) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *DisputeResult) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_DisputeResult.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *DisputeResult) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_DisputeResult.Merge(m, src)
+}
+func (m *DisputeResult) XXX_Size() int {
+	return m.Size()
+}
+func (m *DisputeResult) XXX_DiscardUnknown() {
+	xxx_messageInfo_DisputeResult.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_DisputeResult proto.InternalMessageInfo
+
+func (m *DisputeResult) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *DisputeResult) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgDisputeProofsResponse says what became of each dispute.
+type MsgDisputeProofsResponse struct {
+	// results in the order of the disputes.
+	Results []DisputeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results"`
+}
+
+func (m *MsgDisputeProofsResponse) Reset()         { *m = MsgDisputeProofsResponse{} }
+func (m *MsgDisputeProofsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDisputeProofsResponse) ProtoMessage()    {}
+func (*MsgDisputeProofsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ddb8c25829c8ae27, []int{12}
+}
+func (m *MsgDisputeProofsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisputeProofsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisputeProofsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisputeProofsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisputeProofsResponse.Merge(m, src)
+}
+func (m *MsgDisputeProofsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisputeProofsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisputeProofsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisputeProofsResponse proto.InternalMessageInfo
+
+func (m *MsgDisputeProofsResponse) GetResults() []DisputeResult {
+	if m != nil {
+		return m.Results
+	}
+	return nil
+}
+
 // MsgUpdateParams changes the rules.
 type MsgUpdateParams struct {
 	// authority is the consortium's account.
@@ -402,7 +741,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ddb8c25829c8ae27, []int{7}
+	return fileDescriptor_ddb8c25829c8ae27, []int{13}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -453,7 +792,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ddb8c25829c8ae27, []int{8}
+	return fileDescriptor_ddb8c25829c8ae27, []int{14}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -490,6 +829,12 @@ func init() {
 	proto.RegisterType((*MsgReportLostCopiesResponse)(nil), "phrd.storage.v1.MsgReportLostCopiesResponse")
 	proto.RegisterType((*MsgHeartbeat)(nil), "phrd.storage.v1.MsgHeartbeat")
 	proto.RegisterType((*MsgHeartbeatResponse)(nil), "phrd.storage.v1.MsgHeartbeatResponse")
+	proto.RegisterType((*MsgSubmitProofs)(nil), "phrd.storage.v1.MsgSubmitProofs")
+	proto.RegisterType((*MsgSubmitProofsResponse)(nil), "phrd.storage.v1.MsgSubmitProofsResponse")
+	proto.RegisterType((*Dispute)(nil), "phrd.storage.v1.Dispute")
+	proto.RegisterType((*MsgDisputeProofs)(nil), "phrd.storage.v1.MsgDisputeProofs")
+	proto.RegisterType((*DisputeResult)(nil), "phrd.storage.v1.DisputeResult")
+	proto.RegisterType((*MsgDisputeProofsResponse)(nil), "phrd.storage.v1.MsgDisputeProofsResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.storage.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.storage.v1.MsgUpdateParamsResponse")
 }
@@ -497,48 +842,61 @@ func init() {
 func init() { proto.RegisterFile("phrd/storage/v1/tx.proto", fileDescriptor_ddb8c25829c8ae27) }
 
 var fileDescriptor_ddb8c25829c8ae27 = []byte{
-	// 641 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0x4f, 0x6f, 0xd3, 0x4e,
-	0x10, 0x8d, 0x9b, 0xfc, 0x5a, 0x65, 0xda, 0x1f, 0x6d, 0x4d, 0x69, 0x5d, 0x17, 0xdc, 0x60, 0xfe,
-	0x28, 0x54, 0xc5, 0xa6, 0x41, 0x42, 0x28, 0x9c, 0x48, 0x2f, 0x1c, 0x88, 0x00, 0x23, 0x84, 0x54,
-	0x09, 0x21, 0x27, 0xde, 0x6e, 0x8d, 0xb0, 0xd7, 0xec, 0x6e, 0xaa, 0xe6, 0x04, 0xaa, 0xc4, 0x85,
-	0x13, 0x1f, 0x83, 0x63, 0x0e, 0x88, 0xcf, 0xd0, 0x63, 0xc5, 0x89, 0x13, 0x42, 0xc9, 0x21, 0x5f,
-	0x03, 0x79, 0xd7, 0x4e, 0x1a, 0x27, 0x22, 0x20, 0xf5, 0x62, 0x79, 0xf6, 0xbd, 0x99, 0x79, 0x6f,
-	0x66, 0x6d, 0xd0, 0xa2, 0x03, 0xea, 0xd9, 0x8c, 0x13, 0xea, 0x62, 0x64, 0x1f, 0xee, 0xd8, 0xfc,
-	0xc8, 0x8a, 0x28, 0xe1, 0x44, 0x5d, 0x8c, 0x11, 0x2b, 0x41, 0xac, 0xc3, 0x1d, 0x7d, 0xd9, 0x0d,
-	0xfc, 0x90, 0xd8, 0xe2, 0x29, 0x39, 0xfa, 0x5a, 0x93, 0xb0, 0x80, 0x30, 0x3b, 0x60, 0x38, 0xce,
-	0x0d, 0x18, 0x4e, 0x80, 0x75, 0x09, 0xbc, 0x16, 0x91, 0x2d, 0x83, 0x04, 0x5a, 0xc1, 0x04, 0x13,
-	0x79, 0x1e, 0xbf, 0xa5, 0x09, 0x42, 0x87, 0xdb, 0xf2, 0x7c, 0x1e, 0x57, 0x42, 0x21, 0xa7, 0xed,
-	0x04, 0xba, 0x9c, 0x95, 0x48, 0x1a, 0x6f, 0x50, 0x93, 0x4b, 0xd4, 0x7c, 0x0f, 0x4b, 0x75, 0x86,
-	0x77, 0x49, 0xb8, 0xef, 0xd3, 0x60, 0x97, 0x44, 0x3e, 0x62, 0xea, 0x36, 0x14, 0x42, 0xe2, 0x21,
-	0x4d, 0x29, 0x29, 0xe5, 0x62, 0x4d, 0xfb, 0xfe, 0xf5, 0xf6, 0x4a, 0x22, 0xe1, 0xa1, 0xe7, 0x51,
-	0xc4, 0xd8, 0x73, 0x4e, 0xfd, 0x10, 0x3b, 0x82, 0xa5, 0x6a, 0x30, 0x27, 0x2b, 0x32, 0x6d, 0xa6,
-	0x94, 0x2f, 0x17, 0x9d, 0x34, 0xac, 0x5e, 0x3b, 0xee, 0x77, 0xb6, 0x04, 0xe9, 0x53, 0xbf, 0xb3,
-	0x75, 0x49, 0xe8, 0xc8, 0x36, 0x33, 0x43, 0x80, 0x5d, 0x12, 0xb5, 0x1d, 0xc4, 0x5a, 0x6f, 0xb9,
-	0xba, 0x0a, 0xb3, 0x32, 0x5b, 0x36, 0x77, 0x92, 0x48, 0xbd, 0x03, 0x73, 0xa4, 0xc5, 0x9b, 0x24,
-	0x40, 0xda, 0x4c, 0x49, 0x29, 0x5f, 0xa8, 0xac, 0x5a, 0x62, 0xbe, 0xc2, 0xb1, 0x75, 0xb8, 0x63,
-	0x3d, 0x91, 0xa8, 0x93, 0xd2, 0xe2, 0x4a, 0x14, 0xb9, 0x8c, 0x84, 0x5a, 0x5e, 0x56, 0x92, 0x91,
-	0xf9, 0x12, 0xb4, 0xac, 0x06, 0x07, 0xb1, 0x88, 0x84, 0x0c, 0xa9, 0x0f, 0x60, 0x8e, 0x0a, 0x1d,
-	0x4c, 0x53, 0x4a, 0xf9, 0xf2, 0x7c, 0x65, 0xc3, 0xca, 0x6c, 0xd1, 0x1a, 0x6a, 0xad, 0x15, 0x4e,
-	0x7e, 0x6e, 0xe6, 0x9c, 0x34, 0xc3, 0xfc, 0xa8, 0xc0, 0xc5, 0x3a, 0xc3, 0x0e, 0x8a, 0x08, 0xe5,
-	0x8f, 0x09, 0xe3, 0xe7, 0x3c, 0xcd, 0x9b, 0x23, 0xd3, 0xd4, 0xd2, 0x69, 0x66, 0xfb, 0x99, 0x7b,
-	0xb0, 0x31, 0xe1, 0xf8, 0x7c, 0x3c, 0xbe, 0x83, 0x85, 0x3a, 0xc3, 0x8f, 0x90, 0x4b, 0x79, 0x03,
-	0xb9, 0xfc, 0x1f, 0xbd, 0xa9, 0x50, 0xd8, 0xa7, 0x48, 0x6e, 0xb0, 0xe0, 0x88, 0xf7, 0xea, 0xe6,
-	0x88, 0xab, 0xe5, 0xd4, 0xd5, 0xa0, 0x85, 0xb9, 0x0a, 0x2b, 0x67, 0xe3, 0xd4, 0x87, 0xf9, 0x4d,
-	0x81, 0xc5, 0x3a, 0xc3, 0x2f, 0x22, 0xcf, 0xe5, 0xe8, 0xa9, 0x4b, 0xdd, 0x80, 0xa9, 0xf7, 0xa0,
-	0xe8, 0xb6, 0xf8, 0x01, 0xa1, 0x3e, 0x6f, 0x4f, 0xd5, 0x34, 0xa4, 0xaa, 0x55, 0x98, 0x8d, 0x44,
-	0x05, 0x21, 0x6d, 0xbe, 0xb2, 0x36, 0x36, 0x12, 0xd9, 0xa0, 0x56, 0x8c, 0xc7, 0xf1, 0xa5, 0xdf,
-	0xd9, 0x52, 0x9c, 0x24, 0xa3, 0x6a, 0xc7, 0x06, 0x86, 0xb5, 0x62, 0x17, 0xa3, 0x5f, 0x5c, 0x46,
-	0xa4, 0xb9, 0x0e, 0x6b, 0x99, 0xa3, 0xd4, 0x53, 0xe5, 0x38, 0x0f, 0xf9, 0x3a, 0xc3, 0xea, 0x2b,
-	0xf8, 0x7f, 0xf4, 0x8b, 0xbc, 0x3a, 0x26, 0x28, 0x7b, 0x87, 0xf5, 0x5b, 0x53, 0x29, 0x83, 0x2b,
-	0xb0, 0x0f, 0x4b, 0x63, 0xb7, 0xf4, 0xfa, 0xa4, 0xf4, 0x2c, 0x4b, 0xdf, 0xfe, 0x1b, 0xd6, 0xa0,
-	0xcf, 0x33, 0x28, 0x0e, 0xaf, 0xca, 0x95, 0x49, 0xa9, 0x03, 0x58, 0xbf, 0xf1, 0x47, 0x78, 0x50,
-	0x72, 0x0f, 0x16, 0x46, 0x36, 0x5e, 0x9a, 0x94, 0x76, 0x96, 0xa1, 0x97, 0xa7, 0x31, 0xd2, 0xda,
-	0xfa, 0x7f, 0x1f, 0xe2, 0xc5, 0xd6, 0xee, 0x9f, 0x74, 0x0d, 0xe5, 0xb4, 0x6b, 0x28, 0xbf, 0xba,
-	0x86, 0xf2, 0xb9, 0x67, 0xe4, 0x4e, 0x7b, 0x46, 0xee, 0x47, 0xcf, 0xc8, 0xed, 0x19, 0xd8, 0xe7,
-	0x07, 0xad, 0x86, 0xd5, 0x24, 0x81, 0x2d, 0x56, 0x2c, 0x1e, 0x47, 0xe9, 0xa6, 0x1b, 0xb3, 0xe2,
-	0x97, 0x7a, 0xf7, 0x77, 0x00, 0x00, 0x00, 0xff, 0xff, 0x49, 0x62, 0x8a, 0x55, 0x15, 0x06, 0x00,
-	0x00,
+	// 861 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xcf, 0x6f, 0xe3, 0x44,
+	0x14, 0x8e, 0x9b, 0xb4, 0x21, 0xaf, 0x29, 0xbb, 0x6b, 0x42, 0xeb, 0xcd, 0x82, 0x37, 0x98, 0x1f,
+	0x0a, 0xd5, 0x62, 0xd3, 0x20, 0x21, 0x14, 0x24, 0x24, 0x52, 0x0e, 0x1c, 0x88, 0x76, 0x71, 0x85,
+	0x10, 0x91, 0x2a, 0xe4, 0xd8, 0x13, 0xc7, 0xa8, 0xf6, 0x18, 0xcf, 0x38, 0x6a, 0x4f, 0x20, 0x24,
+	0x2e, 0x9c, 0xf8, 0x17, 0xb8, 0x71, 0xec, 0x01, 0x71, 0xe3, 0x5e, 0x89, 0x4b, 0xc5, 0x89, 0x13,
+	0x42, 0xed, 0xa1, 0xff, 0x06, 0xf2, 0xcc, 0xd8, 0xb1, 0x1d, 0x97, 0x52, 0xd4, 0x4b, 0xe4, 0x37,
+	0xef, 0x7b, 0xef, 0x7d, 0xef, 0xf9, 0x9b, 0xe7, 0x80, 0x12, 0xce, 0x23, 0xc7, 0x20, 0x14, 0x47,
+	0x96, 0x8b, 0x8c, 0xc5, 0x9e, 0x41, 0x8f, 0xf5, 0x30, 0xc2, 0x14, 0xcb, 0xf7, 0x12, 0x8f, 0x2e,
+	0x3c, 0xfa, 0x62, 0xaf, 0xfb, 0xc0, 0xf2, 0xbd, 0x00, 0x1b, 0xec, 0x97, 0x63, 0xba, 0x3b, 0x36,
+	0x26, 0x3e, 0x26, 0x86, 0x4f, 0xdc, 0x24, 0xd6, 0x27, 0xae, 0x70, 0x3c, 0xe4, 0x8e, 0x2f, 0x99,
+	0x65, 0x70, 0x43, 0xb8, 0x3a, 0x2e, 0x76, 0x31, 0x3f, 0x4f, 0x9e, 0xd2, 0x00, 0xc6, 0xc3, 0x8a,
+	0x1d, 0x8f, 0x26, 0x99, 0x50, 0x40, 0xa3, 0x13, 0xe1, 0x7a, 0xa9, 0x4c, 0x11, 0x4f, 0xbf, 0x42,
+	0x36, 0xe5, 0x5e, 0xed, 0x1b, 0xb8, 0x3f, 0x26, 0xee, 0x3e, 0x0e, 0x66, 0x5e, 0xe4, 0xef, 0xe3,
+	0xd0, 0x43, 0x44, 0x7e, 0x02, 0x8d, 0x00, 0x3b, 0x48, 0x91, 0x7a, 0x52, 0xbf, 0x35, 0x52, 0xfe,
+	0xf8, 0xe5, 0xad, 0x8e, 0xa0, 0xf0, 0xa1, 0xe3, 0x44, 0x88, 0x90, 0x03, 0x1a, 0x79, 0x81, 0x6b,
+	0x32, 0x94, 0xac, 0x40, 0x93, 0x67, 0x24, 0xca, 0x5a, 0xaf, 0xde, 0x6f, 0x99, 0xa9, 0x39, 0x7c,
+	0xf5, 0xbb, 0xab, 0xd3, 0x5d, 0x06, 0xfa, 0xe1, 0xea, 0x74, 0xf7, 0x45, 0xc6, 0xa3, 0x5c, 0x4c,
+	0x0b, 0x00, 0xf6, 0x71, 0x78, 0x62, 0x22, 0x12, 0x1f, 0x51, 0x79, 0x1b, 0x36, 0x78, 0x34, 0x2f,
+	0x6e, 0x0a, 0x4b, 0x7e, 0x1b, 0x9a, 0x38, 0xa6, 0x36, 0xf6, 0x91, 0xb2, 0xd6, 0x93, 0xfa, 0xcf,
+	0x0f, 0xb6, 0x75, 0x36, 0x5f, 0xd6, 0xb1, 0xbe, 0xd8, 0xd3, 0x9f, 0x72, 0xaf, 0x99, 0xc2, 0x92,
+	0x4c, 0x11, 0xb2, 0x08, 0x0e, 0x94, 0x3a, 0xcf, 0xc4, 0x2d, 0xed, 0x73, 0x50, 0xca, 0x1c, 0x4c,
+	0x44, 0x42, 0x1c, 0x10, 0x24, 0xbf, 0x0f, 0xcd, 0x88, 0xf1, 0x20, 0x8a, 0xd4, 0xab, 0xf7, 0x37,
+	0x07, 0x8f, 0xf4, 0xd2, 0x5b, 0xd4, 0x97, 0x5c, 0x47, 0x8d, 0xb3, 0xbf, 0x1e, 0xd7, 0xcc, 0x34,
+	0x42, 0xfb, 0x5e, 0x82, 0x17, 0xc6, 0xc4, 0x35, 0x51, 0x88, 0x23, 0xfa, 0x09, 0x26, 0xf4, 0x8e,
+	0xa7, 0xf9, 0x46, 0x61, 0x9a, 0x4a, 0x3a, 0xcd, 0x72, 0x3d, 0x6d, 0x02, 0x8f, 0x2a, 0x8e, 0xef,
+	0xa6, 0xc7, 0xaf, 0xa1, 0x3d, 0x26, 0xee, 0xc7, 0xc8, 0x8a, 0xe8, 0x14, 0x59, 0xf4, 0x96, 0xbd,
+	0xc9, 0xd0, 0x98, 0x45, 0x88, 0xbf, 0xc1, 0x86, 0xc9, 0x9e, 0x87, 0x8f, 0x0b, 0x5d, 0x3d, 0x48,
+	0xbb, 0xca, 0x4a, 0x68, 0xdb, 0xd0, 0xc9, 0xdb, 0x69, 0x1f, 0xda, 0xef, 0x12, 0xdc, 0x1b, 0x13,
+	0xf7, 0x20, 0x9e, 0xfa, 0x1e, 0x7d, 0x16, 0x61, 0x3c, 0xbb, 0xed, 0xa8, 0x3b, 0xb0, 0x8e, 0x42,
+	0x6c, 0xcf, 0x05, 0x1f, 0x6e, 0x70, 0xdd, 0x2c, 0x90, 0x75, 0xc4, 0x74, 0xd3, 0x36, 0x85, 0x25,
+	0xab, 0x00, 0x36, 0xf6, 0x7d, 0x8f, 0xfa, 0x28, 0xa0, 0x4a, 0x83, 0xf9, 0x72, 0x27, 0xc9, 0x8b,
+	0x73, 0x3c, 0x17, 0x11, 0x4a, 0x94, 0xf5, 0x5e, 0xbd, 0xdf, 0x36, 0x53, 0x73, 0xa8, 0x15, 0x5a,
+	0xec, 0xa4, 0x2d, 0xe6, 0x99, 0x6b, 0x0f, 0x61, 0xa7, 0x74, 0x94, 0x35, 0xfa, 0x14, 0x9a, 0x1f,
+	0x79, 0x24, 0x8c, 0x69, 0x8e, 0xb1, 0x94, 0x67, 0xac, 0x40, 0xd3, 0xb2, 0xed, 0x98, 0x20, 0x47,
+	0x74, 0x92, 0x9a, 0x09, 0xde, 0x0b, 0x1c, 0x74, 0xcc, 0x5a, 0xd9, 0x32, 0xb9, 0xa1, 0xfd, 0x24,
+	0xb1, 0x3b, 0x2f, 0x92, 0xfe, 0xaf, 0xd1, 0x0d, 0xe1, 0x39, 0x87, 0x87, 0x73, 0x99, 0x6e, 0x0e,
+	0x94, 0x15, 0x15, 0x89, 0xfc, 0x42, 0x42, 0x19, 0xfe, 0xba, 0xad, 0x50, 0xa0, 0xa3, 0x7d, 0x01,
+	0x5b, 0xe2, 0x40, 0x2c, 0x86, 0xdc, 0x02, 0x90, 0x6e, 0xbb, 0x00, 0xd6, 0x0a, 0x0b, 0x60, 0xc2,
+	0x16, 0x40, 0xa1, 0x5c, 0x76, 0x39, 0x3e, 0x28, 0x5f, 0x0e, 0xf5, 0xba, 0xb6, 0xaa, 0xef, 0xc7,
+	0xaf, 0x5c, 0x94, 0x9f, 0x85, 0x8e, 0x45, 0xd1, 0x33, 0x2b, 0xb2, 0x7c, 0x22, 0xbf, 0x0b, 0x2d,
+	0x2b, 0xa6, 0x73, 0x1c, 0x79, 0xf4, 0xe4, 0xc6, 0xf1, 0x2e, 0xa1, 0xf2, 0x10, 0x36, 0x42, 0x96,
+	0x81, 0xf1, 0xdf, 0x1c, 0xec, 0xac, 0x50, 0xe1, 0x05, 0x46, 0xad, 0x84, 0xc3, 0xcf, 0x57, 0xa7,
+	0xbb, 0x92, 0x29, 0x22, 0x86, 0x46, 0x32, 0xe3, 0x65, 0xae, 0x64, 0xd0, 0xc5, 0xcf, 0x40, 0x89,
+	0xa4, 0xd0, 0x5f, 0xfe, 0x28, 0x9d, 0xc9, 0xe0, 0xb7, 0x06, 0xd4, 0xc7, 0xc4, 0x95, 0x0f, 0x61,
+	0xab, 0xf8, 0x99, 0x78, 0x65, 0x85, 0x50, 0x79, 0xb1, 0x76, 0xdf, 0xbc, 0x11, 0x92, 0x8d, 0x7e,
+	0x06, 0xf7, 0x57, 0x56, 0xe7, 0x6b, 0x55, 0xe1, 0x65, 0x54, 0xf7, 0xc9, 0x7f, 0x41, 0x65, 0x75,
+	0x3e, 0x85, 0xd6, 0x72, 0x7f, 0xbd, 0x5c, 0x15, 0x9a, 0xb9, 0xbb, 0xaf, 0xff, 0xab, 0x3b, 0x4b,
+	0x39, 0x81, 0x76, 0x61, 0x0d, 0xf5, 0xaa, 0xc2, 0xf2, 0x88, 0x6e, 0xff, 0x26, 0x44, 0x96, 0xfb,
+	0x30, 0xbb, 0x08, 0x22, 0x79, 0xe5, 0xd4, 0x0b, 0x90, 0xea, 0xa9, 0x57, 0x0b, 0x7e, 0x02, 0xed,
+	0x82, 0x58, 0x2b, 0xa9, 0xe7, 0x11, 0xd5, 0xd4, 0xab, 0x84, 0xd3, 0x5d, 0xff, 0x36, 0xd1, 0xe4,
+	0xe8, 0xbd, 0xb3, 0x0b, 0x55, 0x3a, 0xbf, 0x50, 0xa5, 0xbf, 0x2f, 0x54, 0xe9, 0xc7, 0x4b, 0xb5,
+	0x76, 0x7e, 0xa9, 0xd6, 0xfe, 0xbc, 0x54, 0x6b, 0x13, 0xd5, 0xf5, 0xe8, 0x3c, 0x9e, 0xea, 0x36,
+	0xf6, 0x0d, 0xa6, 0x4e, 0xf6, 0x73, 0x9c, 0x8a, 0x74, 0xba, 0xc1, 0xfe, 0xa2, 0xbc, 0xf3, 0x4f,
+	0x00, 0x00, 0x00, 0xff, 0xff, 0x62, 0xf2, 0x46, 0x4e, 0x65, 0x09, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -559,6 +917,10 @@ type MsgClient interface {
 	ReportLostCopies(ctx context.Context, in *MsgReportLostCopies, opts ...grpc.CallOption) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grpc.CallOption) (*MsgHeartbeatResponse, error)
+	// SubmitProofs answers the challenges of the open epoch. Signer: the storage node's account.
+	SubmitProofs(ctx context.Context, in *MsgSubmitProofs, opts ...grpc.CallOption) (*MsgSubmitProofsResponse, error)
+	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
+	DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opts ...grpc.CallOption) (*MsgDisputeProofsResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -598,6 +960,24 @@ func (c *msgClient) Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grp
 	return out, nil
 }
 
+func (c *msgClient) SubmitProofs(ctx context.Context, in *MsgSubmitProofs, opts ...grpc.CallOption) (*MsgSubmitProofsResponse, error) {
+	out := new(MsgSubmitProofsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.storage.v1.Msg/SubmitProofs", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opts ...grpc.CallOption) (*MsgDisputeProofsResponse, error) {
+	out := new(MsgDisputeProofsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.storage.v1.Msg/DisputeProofs", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.storage.v1.Msg/UpdateParams", in, out, opts...)
@@ -615,6 +995,10 @@ type MsgServer interface {
 	ReportLostCopies(context.Context, *MsgReportLostCopies) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error)
+	// SubmitProofs answers the challenges of the open epoch. Signer: the storage node's account.
+	SubmitProofs(context.Context, *MsgSubmitProofs) (*MsgSubmitProofsResponse, error)
+	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
+	DisputeProofs(context.Context, *MsgDisputeProofs) (*MsgDisputeProofsResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -631,6 +1015,12 @@ func (*UnimplementedMsgServer) ReportLostCopies(ctx context.Context, req *MsgRep
 }
 func (*UnimplementedMsgServer) Heartbeat(ctx context.Context, req *MsgHeartbeat) (*MsgHeartbeatResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Heartbeat not implemented")
+}
+func (*UnimplementedMsgServer) SubmitProofs(ctx context.Context, req *MsgSubmitProofs) (*MsgSubmitProofsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubmitProofs not implemented")
+}
+func (*UnimplementedMsgServer) DisputeProofs(ctx context.Context, req *MsgDisputeProofs) (*MsgDisputeProofsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DisputeProofs not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -694,6 +1084,42 @@ func _Msg_Heartbeat_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SubmitProofs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitProofs)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitProofs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.storage.v1.Msg/SubmitProofs",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitProofs(ctx, req.(*MsgSubmitProofs))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DisputeProofs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDisputeProofs)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DisputeProofs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.storage.v1.Msg/DisputeProofs",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DisputeProofs(ctx, req.(*MsgDisputeProofs))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -728,6 +1154,14 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Heartbeat",
 			Handler:    _Msg_Heartbeat_Handler,
+		},
+		{
+			MethodName: "SubmitProofs",
+			Handler:    _Msg_SubmitProofs_Handler,
+		},
+		{
+			MethodName: "DisputeProofs",
+			Handler:    _Msg_DisputeProofs_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -990,6 +1424,241 @@ func (m *MsgHeartbeatResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgSubmitProofs) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitProofs) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitProofs) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Digests) > 0 {
+		for iNdEx := len(m.Digests) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Digests[iNdEx])
+			copy(dAtA[i:], m.Digests[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Digests[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Commitment) > 0 {
+		i -= len(m.Commitment)
+		copy(dAtA[i:], m.Commitment)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Commitment)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Reveal) > 0 {
+		i -= len(m.Reveal)
+		copy(dAtA[i:], m.Reveal)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reveal)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitProofsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitProofsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitProofsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *Dispute) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Dispute) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Dispute) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Index != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Index))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Accused != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Accused))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisputeProofs) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisputeProofs) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisputeProofs) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Disputes) > 0 {
+		for iNdEx := len(m.Disputes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Disputes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *DisputeResult) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *DisputeResult) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *DisputeResult) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisputeProofsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisputeProofsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisputeProofsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for iNdEx := len(m.Results) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Results[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1174,6 +1843,113 @@ func (m *MsgHeartbeatResponse) Size() (n int) {
 	}
 	var l int
 	_ = l
+	return n
+}
+
+func (m *MsgSubmitProofs) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovTx(uint64(m.Epoch))
+	}
+	l = len(m.Reveal)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Commitment)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Digests) > 0 {
+		for _, b := range m.Digests {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgSubmitProofsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *Dispute) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovTx(uint64(m.Epoch))
+	}
+	if m.Accused != 0 {
+		n += 1 + sovTx(uint64(m.Accused))
+	}
+	if m.Index != 0 {
+		n += 1 + sovTx(uint64(m.Index))
+	}
+	return n
+}
+
+func (m *MsgDisputeProofs) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Disputes) > 0 {
+		for _, e := range m.Disputes {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *DisputeResult) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgDisputeProofsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for _, e := range m.Results {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -1866,6 +2642,665 @@ func (m *MsgHeartbeatResponse) Unmarshal(dAtA []byte) error {
 			return fmt.Errorf("proto: MsgHeartbeatResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitProofs) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitProofs: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitProofs: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reveal", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reveal = append(m.Reveal[:0], dAtA[iNdEx:postIndex]...)
+			if m.Reveal == nil {
+				m.Reveal = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commitment", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commitment = append(m.Commitment[:0], dAtA[iNdEx:postIndex]...)
+			if m.Commitment == nil {
+				m.Commitment = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Digests", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Digests = append(m.Digests, make([]byte, postIndex-iNdEx))
+			copy(m.Digests[len(m.Digests)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitProofsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitProofsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitProofsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Dispute) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Dispute: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Dispute: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Accused", wireType)
+			}
+			m.Accused = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Accused |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Index", wireType)
+			}
+			m.Index = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Index |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisputeProofs) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisputeProofs: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisputeProofs: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Disputes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Disputes = append(m.Disputes, Dispute{})
+			if err := m.Disputes[len(m.Disputes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *DisputeResult) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: DisputeResult: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: DisputeResult: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisputeProofsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisputeProofsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisputeProofsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Results", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Results = append(m.Results, DisputeResult{})
+			if err := m.Results[len(m.Results)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -131,6 +131,52 @@ func (x *EventNodeChanged) GetStatus() NodeStatus {
 	return NodeStatus_NODE_STATUS_UNSPECIFIED
 }
 
+// EventEpochOpened tells nodes that they know their challenges.
+type EventEpochOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch is its number.
+	Epoch         uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventEpochOpened) Reset() {
+	*x = EventEpochOpened{}
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventEpochOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventEpochOpened) ProtoMessage() {}
+
+func (x *EventEpochOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventEpochOpened.ProtoReflect.Descriptor instead.
+func (*EventEpochOpened) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EventEpochOpened) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // EventCopyChanged tells that a copy was confirmed or lost.
 type EventCopyChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -146,7 +192,7 @@ type EventCopyChanged struct {
 
 func (x *EventCopyChanged) Reset() {
 	*x = EventCopyChanged{}
-	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -158,7 +204,7 @@ func (x *EventCopyChanged) String() string {
 func (*EventCopyChanged) ProtoMessage() {}
 
 func (x *EventCopyChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_events_proto_msgTypes[2]
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -171,7 +217,7 @@ func (x *EventCopyChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventCopyChanged.ProtoReflect.Descriptor instead.
 func (*EventCopyChanged) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EventCopyChanged) GetCid() string {
@@ -205,7 +251,9 @@ const file_phrd_storage_v1_events_proto_rawDesc = "" +
 	"\x05nodes\x18\x02 \x03(\x04R\x05nodes\"[\n" +
 	"\x10EventNodeChanged\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
-	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.NodeStatusR\x06status\"L\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.NodeStatusR\x06status\"(\n" +
+	"\x10EventEpochOpened\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"L\n" +
 	"\x10EventCopyChanged\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x04R\x04node\x12\x12\n" +
@@ -223,15 +271,16 @@ func file_phrd_storage_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_events_proto_rawDescData
 }
 
-var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_phrd_storage_v1_events_proto_goTypes = []any{
 	(*EventObjectPlaced)(nil), // 0: phrd.storage.v1.EventObjectPlaced
 	(*EventNodeChanged)(nil),  // 1: phrd.storage.v1.EventNodeChanged
-	(*EventCopyChanged)(nil),  // 2: phrd.storage.v1.EventCopyChanged
-	(NodeStatus)(0),           // 3: phrd.storage.v1.NodeStatus
+	(*EventEpochOpened)(nil),  // 2: phrd.storage.v1.EventEpochOpened
+	(*EventCopyChanged)(nil),  // 3: phrd.storage.v1.EventCopyChanged
+	(NodeStatus)(0),           // 4: phrd.storage.v1.NodeStatus
 }
 var file_phrd_storage_v1_events_proto_depIdxs = []int32{
-	3, // 0: phrd.storage.v1.EventNodeChanged.status:type_name -> phrd.storage.v1.NodeStatus
+	4, // 0: phrd.storage.v1.EventNodeChanged.status:type_name -> phrd.storage.v1.NodeStatus
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -251,7 +300,7 @@ func file_phrd_storage_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_events_proto_rawDesc), len(file_phrd_storage_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

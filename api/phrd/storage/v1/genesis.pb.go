@@ -36,7 +36,11 @@ type GenesisState struct {
 	// shortfalls are the objects that are not whole, by root.
 	Shortfalls []*Shortfall `protobuf:"bytes,5,rep,name=shortfalls,proto3" json:"shortfalls,omitempty"`
 	// sweeps that are not done.
-	Sweeps        []*Sweep `protobuf:"bytes,6,rep,name=sweeps,proto3" json:"sweeps,omitempty"`
+	Sweeps []*Sweep `protobuf:"bytes,6,rep,name=sweeps,proto3" json:"sweeps,omitempty"`
+	// epoch that was the last one: its number and its seed. What was asked in it is forgotten, and the next one opens an interval later.
+	Epoch *Epoch `protobuf:"bytes,7,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// strikes against nodes, by number.
+	Strikes       []*Strikes `protobuf:"bytes,8,rep,name=strikes,proto3" json:"strikes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -113,6 +117,20 @@ func (x *GenesisState) GetSweeps() []*Sweep {
 	return nil
 }
 
+func (x *GenesisState) GetEpoch() *Epoch {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *GenesisState) GetStrikes() []*Strikes {
+	if x != nil {
+		return x.Strikes
+	}
+	return nil
+}
+
 // Shortfall is an object that is not whole.
 type Shortfall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -172,7 +190,7 @@ var File_phrd_storage_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/storage/v1/object.proto\"\xe6\x02\n" +
+	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\xd4\x03\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12=\n" +
 	"\aobjects\x18\x02 \x03(\v2\x1d.phrd.storage.v1.PlacedObjectB\x04\xc8\xde\x1f\x00R\aobjects\x122\n" +
@@ -181,7 +199,9 @@ const file_phrd_storage_v1_genesis_proto_rawDesc = "" +
 	"\n" +
 	"shortfalls\x18\x05 \x03(\v2\x1a.phrd.storage.v1.ShortfallB\x04\xc8\xde\x1f\x00R\n" +
 	"shortfalls\x124\n" +
-	"\x06sweeps\x18\x06 \x03(\v2\x16.phrd.storage.v1.SweepB\x04\xc8\xde\x1f\x00R\x06sweeps\"T\n" +
+	"\x06sweeps\x18\x06 \x03(\v2\x16.phrd.storage.v1.SweepB\x04\xc8\xde\x1f\x00R\x06sweeps\x122\n" +
+	"\x05epoch\x18\a \x01(\v2\x16.phrd.storage.v1.EpochB\x04\xc8\xde\x1f\x00R\x05epoch\x128\n" +
+	"\astrikes\x18\b \x03(\v2\x18.phrd.storage.v1.StrikesB\x04\xc8\xde\x1f\x00R\astrikes\"T\n" +
 	"\tShortfall\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x125\n" +
 	"\bstanding\x18\x02 \x01(\x0e2\x19.phrd.storage.v1.StandingR\bstandingB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
@@ -207,7 +227,9 @@ var file_phrd_storage_v1_genesis_proto_goTypes = []any{
 	(*Clock)(nil),        // 4: phrd.storage.v1.Clock
 	(*Pulse)(nil),        // 5: phrd.storage.v1.Pulse
 	(*Sweep)(nil),        // 6: phrd.storage.v1.Sweep
-	(Standing)(0),        // 7: phrd.storage.v1.Standing
+	(*Epoch)(nil),        // 7: phrd.storage.v1.Epoch
+	(*Strikes)(nil),      // 8: phrd.storage.v1.Strikes
+	(Standing)(0),        // 9: phrd.storage.v1.Standing
 }
 var file_phrd_storage_v1_genesis_proto_depIdxs = []int32{
 	2, // 0: phrd.storage.v1.GenesisState.params:type_name -> phrd.storage.v1.Params
@@ -216,12 +238,14 @@ var file_phrd_storage_v1_genesis_proto_depIdxs = []int32{
 	5, // 3: phrd.storage.v1.GenesisState.pulses:type_name -> phrd.storage.v1.Pulse
 	1, // 4: phrd.storage.v1.GenesisState.shortfalls:type_name -> phrd.storage.v1.Shortfall
 	6, // 5: phrd.storage.v1.GenesisState.sweeps:type_name -> phrd.storage.v1.Sweep
-	7, // 6: phrd.storage.v1.Shortfall.standing:type_name -> phrd.storage.v1.Standing
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7, // 6: phrd.storage.v1.GenesisState.epoch:type_name -> phrd.storage.v1.Epoch
+	8, // 7: phrd.storage.v1.GenesisState.strikes:type_name -> phrd.storage.v1.Strikes
+	9, // 8: phrd.storage.v1.Shortfall.standing:type_name -> phrd.storage.v1.Standing
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_genesis_proto_init() }
@@ -230,6 +254,7 @@ func file_phrd_storage_v1_genesis_proto_init() {
 		return
 	}
 	file_phrd_storage_v1_object_proto_init()
+	file_phrd_storage_v1_proof_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

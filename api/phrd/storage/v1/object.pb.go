@@ -32,7 +32,7 @@ const (
 	CopyStatus_COPY_STATUS_ASSIGNED CopyStatus = 1
 	// COPY_STATUS_HELD copies were confirmed by their node.
 	CopyStatus_COPY_STATUS_HELD CopyStatus = 2
-	// COPY_STATUS_LOST copies were reported lost by their node, or their node is lost. They are to be fetched again.
+	// COPY_STATUS_LOST copies were reported lost by their node, or it could not prove them, or it is lost. They are to be fetched again.
 	CopyStatus_COPY_STATUS_LOST CopyStatus = 3
 )
 
@@ -395,9 +395,13 @@ type Params struct {
 	// lost_after is the silence after which a node is lost, in seconds, at least twice suspect_after, at most 30 days.
 	LostAfter int64 `protobuf:"varint,4,opt,name=lost_after,json=lostAfter,proto3" json:"lost_after,omitempty"`
 	// quota is how many bytes of ciphertext one member may bring in, each object counted once; 0 means any number.
-	Quota         uint64 `protobuf:"varint,5,opt,name=quota,proto3" json:"quota,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Quota uint64 `protobuf:"varint,5,opt,name=quota,proto3" json:"quota,omitempty"`
+	// challenge_interval is how long an epoch lasts in which nodes prove what they hold, in seconds, at most 30 days; 0 asks for no proofs.
+	ChallengeInterval int64 `protobuf:"varint,6,opt,name=challenge_interval,json=challengeInterval,proto3" json:"challenge_interval,omitempty"`
+	// challenge_leaves is how many leaves a node is asked for in an epoch, 1 to 32.
+	ChallengeLeaves uint32 `protobuf:"varint,7,opt,name=challenge_leaves,json=challengeLeaves,proto3" json:"challenge_leaves,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -461,6 +465,20 @@ func (x *Params) GetLostAfter() int64 {
 func (x *Params) GetQuota() uint64 {
 	if x != nil {
 		return x.Quota
+	}
+	return 0
+}
+
+func (x *Params) GetChallengeInterval() int64 {
+	if x != nil {
+		return x.ChallengeInterval
+	}
+	return 0
+}
+
+func (x *Params) GetChallengeLeaves() uint32 {
+	if x != nil {
+		return x.ChallengeLeaves
 	}
 	return 0
 }
@@ -823,14 +841,16 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\x04Copy\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.CopyStatusR\x06status\x12\x14\n" +
-	"\x05since\x18\x03 \x01(\x03R\x05since\"\xca\x01\n" +
+	"\x05since\x18\x03 \x01(\x03R\x05since\"\xa4\x02\n" +
 	"\x06Params\x127\n" +
 	"\x06copies\x18\x01 \x03(\v2\x19.phrd.storage.v1.CopyRuleB\x04\xc8\xde\x1f\x00R\x06copies\x12-\n" +
 	"\x12heartbeat_interval\x18\x02 \x01(\x03R\x11heartbeatInterval\x12#\n" +
 	"\rsuspect_after\x18\x03 \x01(\x03R\fsuspectAfter\x12\x1d\n" +
 	"\n" +
 	"lost_after\x18\x04 \x01(\x03R\tlostAfter\x12\x14\n" +
-	"\x05quota\x18\x05 \x01(\x04R\x05quota\"R\n" +
+	"\x05quota\x18\x05 \x01(\x04R\x05quota\x12-\n" +
+	"\x12challenge_interval\x18\x06 \x01(\x03R\x11challengeInterval\x12)\n" +
+	"\x10challenge_leaves\x18\a \x01(\rR\x0fchallengeLeaves\"R\n" +
 	"\bCopyRule\x12\x14\n" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x16\n" +

@@ -760,7 +760,9 @@ type NodeHealth struct {
 	// free is how many bytes its disk had room for at the last heartbeat.
 	Free uint64 `protobuf:"varint,9,opt,name=free,proto3" json:"free,omitempty"`
 	// usage is what is placed on it.
-	Usage         *NodeUsage `protobuf:"bytes,10,opt,name=usage,proto3" json:"usage,omitempty"`
+	Usage *NodeUsage `protobuf:"bytes,10,opt,name=usage,proto3" json:"usage,omitempty"`
+	// strikes is how many challenges it did not answer, or answered wrongly.
+	Strikes       uint64 `protobuf:"varint,11,opt,name=strikes,proto3" json:"strikes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -863,6 +865,13 @@ func (x *NodeHealth) GetUsage() *NodeUsage {
 		return x.Usage
 	}
 	return nil
+}
+
+func (x *NodeHealth) GetStrikes() uint64 {
+	if x != nil {
+		return x.Strikes
+	}
+	return 0
 }
 
 // QueryHealthResponse holds the state of the whole store.
@@ -1001,11 +1010,157 @@ func (x *QueryHealthResponse) GetMembers() []*MemberUsage {
 	return nil
 }
 
+// QueryChallengesRequest names an epoch.
+type QueryChallengesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch is the newest one or the one before; 0 means the newest.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// node is the one storage node whose challenges are wanted; 0 means all.
+	Node uint64 `protobuf:"varint,2,opt,name=node,proto3" json:"node,omitempty"`
+	// after continues behind this node.
+	After uint64 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	// limit is the page size, 1 to 200; 0 means 50.
+	Limit         uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryChallengesRequest) Reset() {
+	*x = QueryChallengesRequest{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryChallengesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryChallengesRequest) ProtoMessage() {}
+
+func (x *QueryChallengesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryChallengesRequest.ProtoReflect.Descriptor instead.
+func (*QueryChallengesRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryChallengesRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *QueryChallengesRequest) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+func (x *QueryChallengesRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *QueryChallengesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// QueryChallengesResponse is one page of an epoch.
+type QueryChallengesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch asked for.
+	Epoch *Epoch `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// proofs of nodes that were challenged, by node.
+	Proofs []*Proof `protobuf:"bytes,2,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// next is the value of after for the next page; 0 at the end.
+	Next uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	// committed says whether the one node named has committed itself to what it reveals in this epoch.
+	Committed     bool `protobuf:"varint,4,opt,name=committed,proto3" json:"committed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryChallengesResponse) Reset() {
+	*x = QueryChallengesResponse{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryChallengesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryChallengesResponse) ProtoMessage() {}
+
+func (x *QueryChallengesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryChallengesResponse.ProtoReflect.Descriptor instead.
+func (*QueryChallengesResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryChallengesResponse) GetEpoch() *Epoch {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *QueryChallengesResponse) GetProofs() []*Proof {
+	if x != nil {
+		return x.Proofs
+	}
+	return nil
+}
+
+func (x *QueryChallengesResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *QueryChallengesResponse) GetCommitted() bool {
+	if x != nil {
+		return x.Committed
+	}
+	return false
+}
+
 var File_phrd_storage_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bphrd/storage/v1/query.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/storage/v1/object.proto\"\x14\n" +
+	"\x1bphrd/storage/v1/query.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"L\n" +
 	"\x13QueryParamsResponse\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"&\n" +
@@ -1044,7 +1199,7 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\aobjects\x18\x03 \x01(\x04R\aobjects\"L\n" +
 	"\x12QueryUsageResponse\x126\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05nodes\"\x14\n" +
-	"\x12QueryHealthRequest\"\xb0\x02\n" +
+	"\x12QueryHealthRequest\"\xca\x02\n" +
 	"\n" +
 	"NodeHealth\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x12\x16\n" +
@@ -1057,7 +1212,8 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\bcapacity\x18\b \x01(\x04R\bcapacity\x12\x12\n" +
 	"\x04free\x18\t \x01(\x04R\x04free\x126\n" +
 	"\x05usage\x18\n" +
-	" \x01(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05usage\"\x80\x03\n" +
+	" \x01(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05usage\x12\x18\n" +
+	"\astrikes\x18\v \x01(\x04R\astrikes\"\x80\x03\n" +
 	"\x13QueryHealthResponse\x12\x18\n" +
 	"\aobjects\x18\x01 \x01(\x04R\aobjects\x12\x16\n" +
 	"\x06copies\x18\x02 \x01(\x04R\x06copies\x12\x12\n" +
@@ -1072,14 +1228,26 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\bsweeping\x18\t \x01(\rR\bsweeping\x127\n" +
 	"\x05nodes\x18\n" +
 	" \x03(\v2\x1b.phrd.storage.v1.NodeHealthB\x04\xc8\xde\x1f\x00R\x05nodes\x12<\n" +
-	"\amembers\x18\v \x03(\v2\x1c.phrd.storage.v1.MemberUsageB\x04\xc8\xde\x1f\x00R\amembers2\x86\x06\n" +
+	"\amembers\x18\v \x03(\v2\x1c.phrd.storage.v1.MemberUsageB\x04\xc8\xde\x1f\x00R\amembers\"n\n" +
+	"\x16QueryChallengesRequest\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\x04R\x04node\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"\xb5\x01\n" +
+	"\x17QueryChallengesResponse\x122\n" +
+	"\x05epoch\x18\x01 \x01(\v2\x16.phrd.storage.v1.EpochB\x04\xc8\xde\x1f\x00R\x05epoch\x124\n" +
+	"\x06proofs\x18\x02 \x03(\v2\x16.phrd.storage.v1.ProofB\x04\xc8\xde\x1f\x00R\x06proofs\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x1c\n" +
+	"\tcommitted\x18\x04 \x01(\bR\tcommitted2\x8d\a\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.storage.v1.QueryParamsRequest\x1a$.phrd.storage.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/params\x12{\n" +
 	"\x06Object\x12#.phrd.storage.v1.QueryObjectRequest\x1a$.phrd.storage.v1.QueryObjectResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/phrd/storage/v1/objects/{cid}\x12\x95\x01\n" +
 	"\vAssignments\x12(.phrd.storage.v1.QueryAssignmentsRequest\x1a).phrd.storage.v1.QueryAssignmentsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/storage/v1/nodes/{node}/assignments\x12\x89\x01\n" +
 	"\bHoldings\x12%.phrd.storage.v1.QueryHoldingsRequest\x1a&.phrd.storage.v1.QueryHoldingsResponse\".\x82\xd3\xe4\x93\x02(\x12&/phrd/storage/v1/nodes/{node}/holdings\x12p\n" +
 	"\x05Usage\x12\".phrd.storage.v1.QueryUsageRequest\x1a#.phrd.storage.v1.QueryUsageResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/storage/v1/usage\x12t\n" +
-	"\x06Health\x12#.phrd.storage.v1.QueryHealthRequest\x1a$.phrd.storage.v1.QueryHealthResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/healthB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"\x06Health\x12#.phrd.storage.v1.QueryHealthRequest\x1a$.phrd.storage.v1.QueryHealthResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/health\x12\x84\x01\n" +
+	"\n" +
+	"Challenges\x12'.phrd.storage.v1.QueryChallengesRequest\x1a(.phrd.storage.v1.QueryChallengesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/storage/v1/challengesB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_query_proto_rawDescOnce sync.Once
@@ -1093,7 +1261,7 @@ func file_phrd_storage_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_query_proto_rawDescData
 }
 
-var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),       // 0: phrd.storage.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),      // 1: phrd.storage.v1.QueryParamsResponse
@@ -1110,43 +1278,51 @@ var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryHealthRequest)(nil),       // 12: phrd.storage.v1.QueryHealthRequest
 	(*NodeHealth)(nil),               // 13: phrd.storage.v1.NodeHealth
 	(*QueryHealthResponse)(nil),      // 14: phrd.storage.v1.QueryHealthResponse
-	(*Params)(nil),                   // 15: phrd.storage.v1.Params
-	(*Object)(nil),                   // 16: phrd.storage.v1.Object
-	(*Copy)(nil),                     // 17: phrd.storage.v1.Copy
-	(NodeStatus)(0),                  // 18: phrd.storage.v1.NodeStatus
-	(Standing)(0),                    // 19: phrd.storage.v1.Standing
-	(*PlacedObject)(nil),             // 20: phrd.storage.v1.PlacedObject
+	(*QueryChallengesRequest)(nil),   // 15: phrd.storage.v1.QueryChallengesRequest
+	(*QueryChallengesResponse)(nil),  // 16: phrd.storage.v1.QueryChallengesResponse
+	(*Params)(nil),                   // 17: phrd.storage.v1.Params
+	(*Object)(nil),                   // 18: phrd.storage.v1.Object
+	(*Copy)(nil),                     // 19: phrd.storage.v1.Copy
+	(NodeStatus)(0),                  // 20: phrd.storage.v1.NodeStatus
+	(Standing)(0),                    // 21: phrd.storage.v1.Standing
+	(*PlacedObject)(nil),             // 22: phrd.storage.v1.PlacedObject
+	(*Epoch)(nil),                    // 23: phrd.storage.v1.Epoch
+	(*Proof)(nil),                    // 24: phrd.storage.v1.Proof
 }
 var file_phrd_storage_v1_query_proto_depIdxs = []int32{
-	15, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
-	16, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
-	17, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
-	18, // 3: phrd.storage.v1.QueryObjectResponse.nodes:type_name -> phrd.storage.v1.NodeStatus
-	19, // 4: phrd.storage.v1.QueryObjectResponse.standing:type_name -> phrd.storage.v1.Standing
-	20, // 5: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
-	16, // 6: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
+	17, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
+	18, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
+	19, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
+	20, // 3: phrd.storage.v1.QueryObjectResponse.nodes:type_name -> phrd.storage.v1.NodeStatus
+	21, // 4: phrd.storage.v1.QueryObjectResponse.standing:type_name -> phrd.storage.v1.Standing
+	22, // 5: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
+	18, // 6: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
 	9,  // 7: phrd.storage.v1.QueryUsageResponse.nodes:type_name -> phrd.storage.v1.NodeUsage
-	18, // 8: phrd.storage.v1.NodeHealth.status:type_name -> phrd.storage.v1.NodeStatus
+	20, // 8: phrd.storage.v1.NodeHealth.status:type_name -> phrd.storage.v1.NodeStatus
 	9,  // 9: phrd.storage.v1.NodeHealth.usage:type_name -> phrd.storage.v1.NodeUsage
 	13, // 10: phrd.storage.v1.QueryHealthResponse.nodes:type_name -> phrd.storage.v1.NodeHealth
 	10, // 11: phrd.storage.v1.QueryHealthResponse.members:type_name -> phrd.storage.v1.MemberUsage
-	0,  // 12: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
-	2,  // 13: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
-	4,  // 14: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
-	6,  // 15: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
-	8,  // 16: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
-	12, // 17: phrd.storage.v1.Query.Health:input_type -> phrd.storage.v1.QueryHealthRequest
-	1,  // 18: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
-	3,  // 19: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
-	5,  // 20: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
-	7,  // 21: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
-	11, // 22: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
-	14, // 23: phrd.storage.v1.Query.Health:output_type -> phrd.storage.v1.QueryHealthResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	23, // 12: phrd.storage.v1.QueryChallengesResponse.epoch:type_name -> phrd.storage.v1.Epoch
+	24, // 13: phrd.storage.v1.QueryChallengesResponse.proofs:type_name -> phrd.storage.v1.Proof
+	0,  // 14: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
+	2,  // 15: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
+	4,  // 16: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
+	6,  // 17: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
+	8,  // 18: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
+	12, // 19: phrd.storage.v1.Query.Health:input_type -> phrd.storage.v1.QueryHealthRequest
+	15, // 20: phrd.storage.v1.Query.Challenges:input_type -> phrd.storage.v1.QueryChallengesRequest
+	1,  // 21: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
+	3,  // 22: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
+	5,  // 23: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
+	7,  // 24: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
+	11, // 25: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
+	14, // 26: phrd.storage.v1.Query.Health:output_type -> phrd.storage.v1.QueryHealthResponse
+	16, // 27: phrd.storage.v1.Query.Challenges:output_type -> phrd.storage.v1.QueryChallengesResponse
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_query_proto_init() }
@@ -1155,13 +1331,14 @@ func file_phrd_storage_v1_query_proto_init() {
 		return
 	}
 	file_phrd_storage_v1_object_proto_init()
+	file_phrd_storage_v1_proof_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_query_proto_rawDesc), len(file_phrd_storage_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	Query_Holdings_FullMethodName    = "/phrd.storage.v1.Query/Holdings"
 	Query_Usage_FullMethodName       = "/phrd.storage.v1.Query/Usage"
 	Query_Health_FullMethodName      = "/phrd.storage.v1.Query/Health"
+	Query_Challenges_FullMethodName  = "/phrd.storage.v1.Query/Challenges"
 )
 
 // QueryClient is the client API for Query service.
@@ -45,6 +46,8 @@ type QueryClient interface {
 	Usage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
 	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
 	Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error)
+	// Challenges lists what nodes are asked in an epoch and what they answered, by node. Callers: nodes.
+	Challenges(ctx context.Context, in *QueryChallengesRequest, opts ...grpc.CallOption) (*QueryChallengesResponse, error)
 }
 
 type queryClient struct {
@@ -115,6 +118,16 @@ func (c *queryClient) Health(ctx context.Context, in *QueryHealthRequest, opts .
 	return out, nil
 }
 
+func (c *queryClient) Challenges(ctx context.Context, in *QueryChallengesRequest, opts ...grpc.CallOption) (*QueryChallengesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryChallengesResponse)
+	err := c.cc.Invoke(ctx, Query_Challenges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -133,6 +146,8 @@ type QueryServer interface {
 	Usage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
 	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
 	Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error)
+	// Challenges lists what nodes are asked in an epoch and what they answered, by node. Callers: nodes.
+	Challenges(context.Context, *QueryChallengesRequest) (*QueryChallengesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -160,6 +175,9 @@ func (UnimplementedQueryServer) Usage(context.Context, *QueryUsageRequest) (*Que
 }
 func (UnimplementedQueryServer) Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Health not implemented")
+}
+func (UnimplementedQueryServer) Challenges(context.Context, *QueryChallengesRequest) (*QueryChallengesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Challenges not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -290,6 +308,24 @@ func _Query_Health_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Challenges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryChallengesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Challenges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Challenges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Challenges(ctx, req.(*QueryChallengesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -320,6 +356,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Health",
 			Handler:    _Query_Health_Handler,
+		},
+		{
+			MethodName: "Challenges",
+			Handler:    _Query_Challenges_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

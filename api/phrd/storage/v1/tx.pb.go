@@ -384,6 +384,345 @@ func (*MsgHeartbeatResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{6}
 }
 
+// MsgSubmitProofs answers challenges.
+type MsgSubmitProofs struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// epoch that is open.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// reveal is what the node committed itself to in the epoch before, 32 bytes; empty where it did not.
+	Reveal []byte `protobuf:"bytes,3,opt,name=reveal,proto3" json:"reveal,omitempty"`
+	// commitment to what the node will reveal in the next epoch, 32 bytes.
+	Commitment []byte `protobuf:"bytes,4,opt,name=commitment,proto3" json:"commitment,omitempty"`
+	// digests in the order of the challenges, 32 bytes each; an empty one says that the node can't read the leaf.
+	Digests       [][]byte `protobuf:"bytes,5,rep,name=digests,proto3" json:"digests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitProofs) Reset() {
+	*x = MsgSubmitProofs{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitProofs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitProofs) ProtoMessage() {}
+
+func (x *MsgSubmitProofs) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitProofs.ProtoReflect.Descriptor instead.
+func (*MsgSubmitProofs) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MsgSubmitProofs) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgSubmitProofs) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *MsgSubmitProofs) GetReveal() []byte {
+	if x != nil {
+		return x.Reveal
+	}
+	return nil
+}
+
+func (x *MsgSubmitProofs) GetCommitment() []byte {
+	if x != nil {
+		return x.Commitment
+	}
+	return nil
+}
+
+func (x *MsgSubmitProofs) GetDigests() [][]byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+// MsgSubmitProofsResponse is empty.
+type MsgSubmitProofsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitProofsResponse) Reset() {
+	*x = MsgSubmitProofsResponse{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitProofsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitProofsResponse) ProtoMessage() {}
+
+func (x *MsgSubmitProofsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitProofsResponse.ProtoReflect.Descriptor instead.
+func (*MsgSubmitProofsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{8}
+}
+
+// Dispute names a digest that is wrong.
+type Dispute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch is the open one or the one before.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// accused is the number of the node that gave the digest.
+	Accused uint64 `protobuf:"varint,2,opt,name=accused,proto3" json:"accused,omitempty"`
+	// index of the challenge in the node's proof, from 0.
+	Index         uint32 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dispute) Reset() {
+	*x = Dispute{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dispute) ProtoMessage() {}
+
+func (x *Dispute) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dispute.ProtoReflect.Descriptor instead.
+func (*Dispute) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Dispute) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Dispute) GetAccused() uint64 {
+	if x != nil {
+		return x.Accused
+	}
+	return 0
+}
+
+func (x *Dispute) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+// MsgDisputeProofs disputes digests of other nodes.
+type MsgDisputeProofs struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// disputes, distinct.
+	Disputes      []*Dispute `protobuf:"bytes,2,rep,name=disputes,proto3" json:"disputes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDisputeProofs) Reset() {
+	*x = MsgDisputeProofs{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDisputeProofs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDisputeProofs) ProtoMessage() {}
+
+func (x *MsgDisputeProofs) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDisputeProofs.ProtoReflect.Descriptor instead.
+func (*MsgDisputeProofs) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MsgDisputeProofs) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgDisputeProofs) GetDisputes() []*Dispute {
+	if x != nil {
+		return x.Disputes
+	}
+	return nil
+}
+
+// DisputeResult says what became of one dispute.
+type DisputeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the dispute.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeResult) Reset() {
+	*x = DisputeResult{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeResult) ProtoMessage() {}
+
+func (x *DisputeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeResult.ProtoReflect.Descriptor instead.
+func (*DisputeResult) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DisputeResult) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *DisputeResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgDisputeProofsResponse says what became of each dispute.
+type MsgDisputeProofsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// results in the order of the disputes.
+	Results       []*DisputeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDisputeProofsResponse) Reset() {
+	*x = MsgDisputeProofsResponse{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDisputeProofsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDisputeProofsResponse) ProtoMessage() {}
+
+func (x *MsgDisputeProofsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDisputeProofsResponse.ProtoReflect.Descriptor instead.
+func (*MsgDisputeProofsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgDisputeProofsResponse) GetResults() []*DisputeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 // MsgUpdateParams changes the rules.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -397,7 +736,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +748,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[7]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +761,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{7}
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -448,7 +787,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +799,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_storage_v1_tx_proto_msgTypes[8]
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +812,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{8}
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{14}
 }
 
 var File_phrd_storage_v1_tx_proto protoreflect.FileDescriptor
@@ -499,15 +838,38 @@ const file_phrd_storage_v1_tx_proto_rawDesc = "" +
 	"\fMsgHeartbeat\x12,\n" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x12\n" +
 	"\x04free\x18\x02 \x01(\x04R\x04free:\x1f\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x11phrd/MsgHeartbeat\"\x16\n" +
-	"\x14MsgHeartbeatResponse\"\xb6\x01\n" +
+	"\x14MsgHeartbeatResponse\"\xcb\x01\n" +
+	"\x0fMsgSubmitProofs\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06reveal\x18\x03 \x01(\fR\x06reveal\x12\x1e\n" +
+	"\n" +
+	"commitment\x18\x04 \x01(\fR\n" +
+	"commitment\x12\x18\n" +
+	"\adigests\x18\x05 \x03(\fR\adigests:\"\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x14phrd/MsgSubmitProofs\"\x19\n" +
+	"\x17MsgSubmitProofsResponse\"O\n" +
+	"\aDispute\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x18\n" +
+	"\aaccused\x18\x02 \x01(\x04R\aaccused\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\rR\x05index\"\xa1\x01\n" +
+	"\x10MsgDisputeProofs\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12:\n" +
+	"\bdisputes\x18\x02 \x03(\v2\x18.phrd.storage.v1.DisputeB\x04\xc8\xde\x1f\x00R\bdisputes:#\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x15phrd/MsgDisputeProofs\"Y\n" +
+	"\rDisputeResult\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"Z\n" +
+	"\x18MsgDisputeProofsResponse\x12>\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.phrd.storage.v1.DisputeResultB\x04\xc8\xde\x1f\x00R\aresults\"\xb6\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12:\n" +
 	"\x06params\x18\x02 \x01(\v2\x17.phrd.storage.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:/\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1cphrd/storage/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\x82\x03\n" +
+	"\x17MsgUpdateParamsResponse2\xbd\x04\n" +
 	"\x03Msg\x12]\n" +
 	"\rConfirmCopies\x12!.phrd.storage.v1.MsgConfirmCopies\x1a).phrd.storage.v1.MsgConfirmCopiesResponse\x12f\n" +
 	"\x10ReportLostCopies\x12$.phrd.storage.v1.MsgReportLostCopies\x1a,.phrd.storage.v1.MsgReportLostCopiesResponse\x12Q\n" +
 	"\tHeartbeat\x12\x1d.phrd.storage.v1.MsgHeartbeat\x1a%.phrd.storage.v1.MsgHeartbeatResponse\x12Z\n" +
+	"\fSubmitProofs\x12 .phrd.storage.v1.MsgSubmitProofs\x1a(.phrd.storage.v1.MsgSubmitProofsResponse\x12]\n" +
+	"\rDisputeProofs\x12!.phrd.storage.v1.MsgDisputeProofs\x1a).phrd.storage.v1.MsgDisputeProofsResponse\x12Z\n" +
 	"\fUpdateParams\x12 .phrd.storage.v1.MsgUpdateParams\x1a(.phrd.storage.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
@@ -522,7 +884,7 @@ func file_phrd_storage_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_tx_proto_rawDescData
 }
 
-var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_phrd_storage_v1_tx_proto_goTypes = []any{
 	(*MsgConfirmCopies)(nil),            // 0: phrd.storage.v1.MsgConfirmCopies
 	(*CopyResult)(nil),                  // 1: phrd.storage.v1.CopyResult
@@ -531,29 +893,42 @@ var file_phrd_storage_v1_tx_proto_goTypes = []any{
 	(*MsgReportLostCopiesResponse)(nil), // 4: phrd.storage.v1.MsgReportLostCopiesResponse
 	(*MsgHeartbeat)(nil),                // 5: phrd.storage.v1.MsgHeartbeat
 	(*MsgHeartbeatResponse)(nil),        // 6: phrd.storage.v1.MsgHeartbeatResponse
-	(*MsgUpdateParams)(nil),             // 7: phrd.storage.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),     // 8: phrd.storage.v1.MsgUpdateParamsResponse
-	(v1.Outcome)(0),                     // 9: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 10: phrd.storage.v1.Params
+	(*MsgSubmitProofs)(nil),             // 7: phrd.storage.v1.MsgSubmitProofs
+	(*MsgSubmitProofsResponse)(nil),     // 8: phrd.storage.v1.MsgSubmitProofsResponse
+	(*Dispute)(nil),                     // 9: phrd.storage.v1.Dispute
+	(*MsgDisputeProofs)(nil),            // 10: phrd.storage.v1.MsgDisputeProofs
+	(*DisputeResult)(nil),               // 11: phrd.storage.v1.DisputeResult
+	(*MsgDisputeProofsResponse)(nil),    // 12: phrd.storage.v1.MsgDisputeProofsResponse
+	(*MsgUpdateParams)(nil),             // 13: phrd.storage.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 14: phrd.storage.v1.MsgUpdateParamsResponse
+	(v1.Outcome)(0),                     // 15: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 16: phrd.storage.v1.Params
 }
 var file_phrd_storage_v1_tx_proto_depIdxs = []int32{
-	9,  // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
+	15, // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
 	1,  // 1: phrd.storage.v1.MsgConfirmCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
 	1,  // 2: phrd.storage.v1.MsgReportLostCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
-	10, // 3: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
-	0,  // 4: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
-	3,  // 5: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
-	5,  // 6: phrd.storage.v1.Msg.Heartbeat:input_type -> phrd.storage.v1.MsgHeartbeat
-	7,  // 7: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
-	2,  // 8: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
-	4,  // 9: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
-	6,  // 10: phrd.storage.v1.Msg.Heartbeat:output_type -> phrd.storage.v1.MsgHeartbeatResponse
-	8,  // 11: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
-	8,  // [8:12] is the sub-list for method output_type
-	4,  // [4:8] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	9,  // 3: phrd.storage.v1.MsgDisputeProofs.disputes:type_name -> phrd.storage.v1.Dispute
+	15, // 4: phrd.storage.v1.DisputeResult.outcome:type_name -> phrd.audit.v1.Outcome
+	11, // 5: phrd.storage.v1.MsgDisputeProofsResponse.results:type_name -> phrd.storage.v1.DisputeResult
+	16, // 6: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
+	0,  // 7: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
+	3,  // 8: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
+	5,  // 9: phrd.storage.v1.Msg.Heartbeat:input_type -> phrd.storage.v1.MsgHeartbeat
+	7,  // 10: phrd.storage.v1.Msg.SubmitProofs:input_type -> phrd.storage.v1.MsgSubmitProofs
+	10, // 11: phrd.storage.v1.Msg.DisputeProofs:input_type -> phrd.storage.v1.MsgDisputeProofs
+	13, // 12: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
+	2,  // 13: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
+	4,  // 14: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
+	6,  // 15: phrd.storage.v1.Msg.Heartbeat:output_type -> phrd.storage.v1.MsgHeartbeatResponse
+	8,  // 16: phrd.storage.v1.Msg.SubmitProofs:output_type -> phrd.storage.v1.MsgSubmitProofsResponse
+	12, // 17: phrd.storage.v1.Msg.DisputeProofs:output_type -> phrd.storage.v1.MsgDisputeProofsResponse
+	14, // 18: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
+	13, // [13:19] is the sub-list for method output_type
+	7,  // [7:13] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_tx_proto_init() }
@@ -568,7 +943,7 @@ func file_phrd_storage_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_tx_proto_rawDesc), len(file_phrd_storage_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

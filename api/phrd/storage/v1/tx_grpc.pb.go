@@ -22,6 +22,8 @@ const (
 	Msg_ConfirmCopies_FullMethodName    = "/phrd.storage.v1.Msg/ConfirmCopies"
 	Msg_ReportLostCopies_FullMethodName = "/phrd.storage.v1.Msg/ReportLostCopies"
 	Msg_Heartbeat_FullMethodName        = "/phrd.storage.v1.Msg/Heartbeat"
+	Msg_SubmitProofs_FullMethodName     = "/phrd.storage.v1.Msg/SubmitProofs"
+	Msg_DisputeProofs_FullMethodName    = "/phrd.storage.v1.Msg/DisputeProofs"
 	Msg_UpdateParams_FullMethodName     = "/phrd.storage.v1.Msg/UpdateParams"
 )
 
@@ -37,6 +39,10 @@ type MsgClient interface {
 	ReportLostCopies(ctx context.Context, in *MsgReportLostCopies, opts ...grpc.CallOption) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grpc.CallOption) (*MsgHeartbeatResponse, error)
+	// SubmitProofs answers the challenges of the open epoch. Signer: the storage node's account.
+	SubmitProofs(ctx context.Context, in *MsgSubmitProofs, opts ...grpc.CallOption) (*MsgSubmitProofsResponse, error)
+	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
+	DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opts ...grpc.CallOption) (*MsgDisputeProofsResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -79,6 +85,26 @@ func (c *msgClient) Heartbeat(ctx context.Context, in *MsgHeartbeat, opts ...grp
 	return out, nil
 }
 
+func (c *msgClient) SubmitProofs(ctx context.Context, in *MsgSubmitProofs, opts ...grpc.CallOption) (*MsgSubmitProofsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSubmitProofsResponse)
+	err := c.cc.Invoke(ctx, Msg_SubmitProofs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opts ...grpc.CallOption) (*MsgDisputeProofsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgDisputeProofsResponse)
+	err := c.cc.Invoke(ctx, Msg_DisputeProofs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -101,6 +127,10 @@ type MsgServer interface {
 	ReportLostCopies(context.Context, *MsgReportLostCopies) (*MsgReportLostCopiesResponse, error)
 	// Heartbeat says that the node is there, and how much room its disk has. Signer: the storage node's account.
 	Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error)
+	// SubmitProofs answers the challenges of the open epoch. Signer: the storage node's account.
+	SubmitProofs(context.Context, *MsgSubmitProofs) (*MsgSubmitProofsResponse, error)
+	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
+	DisputeProofs(context.Context, *MsgDisputeProofs) (*MsgDisputeProofsResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -121,6 +151,12 @@ func (UnimplementedMsgServer) ReportLostCopies(context.Context, *MsgReportLostCo
 }
 func (UnimplementedMsgServer) Heartbeat(context.Context, *MsgHeartbeat) (*MsgHeartbeatResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Heartbeat not implemented")
+}
+func (UnimplementedMsgServer) SubmitProofs(context.Context, *MsgSubmitProofs) (*MsgSubmitProofsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitProofs not implemented")
+}
+func (UnimplementedMsgServer) DisputeProofs(context.Context, *MsgDisputeProofs) (*MsgDisputeProofsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisputeProofs not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -200,6 +236,42 @@ func _Msg_Heartbeat_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SubmitProofs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitProofs)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitProofs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SubmitProofs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitProofs(ctx, req.(*MsgSubmitProofs))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DisputeProofs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDisputeProofs)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DisputeProofs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_DisputeProofs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DisputeProofs(ctx, req.(*MsgDisputeProofs))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -236,6 +308,14 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Heartbeat",
 			Handler:    _Msg_Heartbeat_Handler,
+		},
+		{
+			MethodName: "SubmitProofs",
+			Handler:    _Msg_SubmitProofs_Handler,
+		},
+		{
+			MethodName: "DisputeProofs",
+			Handler:    _Msg_DisputeProofs_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
