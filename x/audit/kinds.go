@@ -15,6 +15,12 @@ const (
 	KindNodeLost = "node_lost"
 	// KindNodeReturned says that a lost storage node is back; the target is its number.
 	KindNodeReturned = "node_returned"
+	// KindProofMissed says that a storage node gave no proof for a copy, which does not count any more; the target is the node's number, the count is the copies held.
+	KindProofMissed = "proof_missed"
+	// KindProofDisputed says that a storage node disputed another one's proof for a copy that it holds too; the target is the other's number.
+	KindProofDisputed = "proof_disputed"
+	// KindProofFailed says that most other holders disputed a storage node's proof for a copy, which does not count any more; the target is the node's number, the count is the copies held.
+	KindProofFailed = "proof_failed"
 
 	// KindProposed says that an unlock was proposed.
 	KindProposed = "proposed"
@@ -92,6 +98,7 @@ func isKind(text string) bool { return kinds[text] }
 
 var kinds = map[string]bool{
 	KindStored: true, KindReplicated: true, KindCopyLost: true, KindCopyReassigned: true, KindNodeLost: true, KindNodeReturned: true,
+	KindProofMissed: true, KindProofDisputed: true, KindProofFailed: true,
 	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
 	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,

@@ -8,6 +8,7 @@ import (
 
 // RegisterInterfaces registers the module's messages and their services.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
-	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgConfirmCopies{}, &MsgReportLostCopies{}, &MsgHeartbeat{}, &MsgUpdateParams{})
+	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgConfirmCopies{}, &MsgReportLostCopies{}, &MsgHeartbeat{},
+		&MsgSubmitProofs{}, &MsgDisputeProofs{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

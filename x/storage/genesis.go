@@ -26,7 +26,29 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("object %q: %v", p.Object.Cid, err)
 		}
 	}
-	return g.validateRepairs(blocks)
+	if err := g.validateRepairs(blocks); err != nil {
+		return err
+	}
+	return g.validateProofs()
+}
+
+// validateProofs checks what is left of past epochs.
+func (g *GenesisState) validateProofs() error {
+	e := g.Epoch
+	if n := len(e.Seed); n != hashSize && (n > 0 || e.Number > 0) {
+		return ErrInvalidGenesis.Wrapf("epoch %d: seed of %d bytes", e.Number, n)
+	}
+	if len(e.Mix) > 0 || e.Step != EPOCH_STEP_UNSPECIFIED || e.After != 0 || e.Since != 0 || e.Challenged != 0 || e.Proven != 0 {
+		return ErrInvalidGenesis.Wrapf("epoch %d: more than a number and a seed", e.Number)
+	}
+	var last uint64
+	for _, s := range g.Strikes {
+		if s.Node <= last || s.Count == 0 {
+			return ErrInvalidGenesis.Wrapf("%d strikes against node %d after node %d", s.Count, s.Node, last)
+		}
+		last = s.Node
+	}
+	return nil
 }
 
 // maxList is the highest number of a list of objects that is swept.

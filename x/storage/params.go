@@ -17,6 +17,11 @@ const (
 	// MaxShortfalls is how many objects that are not whole the health of the network counts at most.
 	MaxShortfalls = 10_000
 
+	// MaxChallenges is how many leaves a node is asked for in an epoch at most.
+	MaxChallenges = 32
+	// MaxProofsPerBlock is with how many nodes, each of at most MaxChallenges challenges, one block goes on with the steps of an epoch, at most.
+	MaxProofsPerBlock = 8
+
 	maxSize = 1 << 44
 
 	defaultMinimum = 2
@@ -30,6 +35,10 @@ const (
 	defaultLost     = hour
 	limitInterval   = hour
 	limitLost       = 30 * 24 * hour
+
+	defaultEpoch      = 10 * minute
+	defaultChallenges = 8
+	limitEpoch        = 30 * 24 * hour
 )
 
 // classes are all classes of content, in the order of the default rules.
@@ -37,11 +46,12 @@ var classes = []string{"imaging", "document", "recording", "result", "other", "v
 
 // DefaultParams keep three copies of everything and ask for two before a store
 // returns. A node that is silent for an hour is lost. Members may bring in any number
-// of bytes.
+// of bytes. Every ten minutes each node is asked for eight leaves.
 func DefaultParams() Params {
 	p := Params{
 		Copies:            make([]CopyRule, 0, len(classes)),
 		HeartbeatInterval: defaultInterval, SuspectAfter: defaultSuspect, LostAfter: defaultLost,
+		ChallengeInterval: defaultEpoch, ChallengeLeaves: defaultChallenges,
 	}
 	for _, class := range classes {
 		p.Copies = append(p.Copies, CopyRule{Class: class, Minimum: defaultMinimum, Target: defaultTarget})
@@ -69,6 +79,12 @@ func (p Params) Validate() error {
 	}
 	if len(rules) != len(classes) {
 		return ErrInvalidParams.Wrapf("got rules for %d classes, want %d", len(rules), len(classes))
+	}
+	if p.ChallengeInterval < 0 || p.ChallengeInterval > limitEpoch {
+		return ErrInvalidParams.Wrapf("challenge interval: got %d s, want 0 to %d", p.ChallengeInterval, limitEpoch)
+	}
+	if p.ChallengeLeaves < 1 || p.ChallengeLeaves > MaxChallenges {
+		return ErrInvalidParams.Wrapf("challenge leaves: got %d, want 1 to %d", p.ChallengeLeaves, MaxChallenges)
 	}
 	return p.validateTimes()
 }

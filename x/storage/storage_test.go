@@ -47,6 +47,14 @@ func TestParams(t *testing.T) {
 		{"never lost", func(p *storage.Params) { p.LostAfter = 30*24*3600 + 1 }, false},
 		{"a negative time", func(p *storage.Params) { p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = -1, -2, -4 }, false},
 		{"a quota", func(p *storage.Params) { p.Quota = 1 }, true},
+		{"no proofs", func(p *storage.Params) { p.ChallengeInterval = 0 }, true},
+		{"proofs once a month", func(p *storage.Params) { p.ChallengeInterval = 30 * 24 * 3600 }, true},
+		{"proofs once in a lifetime", func(p *storage.Params) { p.ChallengeInterval = 30*24*3600 + 1 }, false},
+		{"proofs of the past", func(p *storage.Params) { p.ChallengeInterval = -1 }, false},
+		{"one leaf", func(p *storage.Params) { p.ChallengeLeaves = 1 }, true},
+		{"most leaves", func(p *storage.Params) { p.ChallengeLeaves = storage.MaxChallenges }, true},
+		{"no leaves", func(p *storage.Params) { p.ChallengeLeaves = 0 }, false},
+		{"too many leaves", func(p *storage.Params) { p.ChallengeLeaves = storage.MaxChallenges + 1 }, false},
 		{"unknown class", func(p *storage.Params) {
 			p.Copies = append(p.Copies, storage.CopyRule{Class: "photographs", Minimum: 1, Target: 1})
 		}, false},
@@ -141,6 +149,8 @@ func TestGenesisValidate(t *testing.T) {
 		g.Pulses = []storage.Pulse{{Node: 1, BeatAt: 8, Running: 50, Since: 1}, {Node: 3, Lost: true, Since: 7}}
 		g.Shortfalls = []storage.Shortfall{{Cid: rootOf(0).String(), Standing: storage.STANDING_REPAIRING}}
 		g.Sweeps = []storage.Sweep{{List: 2, Node: 3, After: rootOf(1).Bytes()}, {List: 4}}
+		g.Epoch = storage.Epoch{Number: 7, Seed: make([]byte, 32)}
+		g.Strikes = []storage.Strikes{{Node: 1, Count: 2}, {Node: 3, Count: 1}}
 		return g
 	}
 	require.NoError(t, whole().Validate())
@@ -173,6 +183,13 @@ func TestGenesisValidate(t *testing.T) {
 		{"a shortfall of a whole object", func(g *storage.GenesisState) { g.Shortfalls[0].Standing = storage.STANDING_WHOLE }},
 		{"a sweep of no list", func(g *storage.GenesisState) { g.Sweeps[0].List = 5 }},
 		{"a sweep from nowhere", func(g *storage.GenesisState) { g.Sweeps[0].After = []byte("x") }},
+		{"an epoch without a seed", func(g *storage.GenesisState) { g.Epoch.Seed = nil }},
+		{"half a seed", func(g *storage.GenesisState) { g.Epoch.Seed = g.Epoch.Seed[:16] }},
+		{"an epoch that goes on", func(g *storage.GenesisState) { g.Epoch.Step = storage.EPOCH_STEP_OPEN }},
+		{"reveals of an epoch", func(g *storage.GenesisState) { g.Epoch.Mix = make([]byte, 32) }},
+		{"strikes against node 0", func(g *storage.GenesisState) { g.Strikes[0].Node = 0 }},
+		{"strikes against a node twice", func(g *storage.GenesisState) { g.Strikes[1].Node = 1 }},
+		{"no strikes", func(g *storage.GenesisState) { g.Strikes[0].Count = 0 }},
 		{"a copy from before time began", func(g *storage.GenesisState) { g.Objects[0].Copies[0].Since = -1 }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -283,6 +300,66 @@ func TestStanding(t *testing.T) {
 				}
 			}
 			require.Equal(t, tc.superfluous, superfluous)
+		})
+	}
+}
+
+func TestLeaves(t *testing.T) {
+	for _, tc := range []struct {
+		cid  string
+		size uint64
+		want uint64
+	}{
+		{rootOf(1).String(), 1, 1},
+		{rootOf(1).String(), 1 << 20, 1},
+		{rootOf(1).String(), 1<<20 + 1, 2},
+		{rootOf(1).String(), 1 << 44, 1 << 24},
+		{rawOf("vault"), 1 << 20, 1},
+		{rawOf("vault"), 5 << 20, 1},
+	} {
+		require.Equal(t, tc.want, storage.Object{Cid: tc.cid, Size_: tc.size}.Leaves(), "%+v", tc)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	at := func(first, last byte) (d [32]byte) {
+		d[0], d[31] = first, last
+		return d
+	}
+	far := [32]byte{}
+	for i := range far {
+		far[i] = 0xff
+	}
+	for _, tc := range []struct{ from, to, want [32]byte }{
+		{at(0, 0), at(0, 0), at(0, 0)},
+		{at(0, 1), at(0, 3), at(0, 2)},
+		{at(5, 0), at(7, 1), at(2, 1)},
+		{at(0, 1), at(0, 0), far},
+		{far, at(0, 0), at(0, 1)},
+		{at(0xf0, 0), at(0x10, 0), at(0x20, 0)},
+	} {
+		require.Equal(t, tc.want, storage.Distance(tc.from, tc.to), "%+v", tc)
+	}
+}
+
+func TestMessagesOfDisputes(t *testing.T) {
+	most := make([]storage.Dispute, storage.MaxBatch)
+	for i := range most {
+		most[i] = storage.Dispute{Epoch: 1, Accused: 2, Index: uint32(i)}
+	}
+	for _, tc := range []struct {
+		name     string
+		disputes []storage.Dispute
+		err      error
+	}{
+		{"one", most[:1], nil},
+		{"most", most, nil},
+		{"none", nil, storage.ErrInvalidBatch},
+		{"too many", append(most[:storage.MaxBatch:storage.MaxBatch], storage.Dispute{}), storage.ErrInvalidBatch},
+		{"twice", []storage.Dispute{most[0], most[1], most[0]}, storage.ErrInvalidBatch},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.ErrorIs(t, (&storage.MsgDisputeProofs{Disputes: tc.disputes}).Validate(), tc.err)
 		})
 	}
 }

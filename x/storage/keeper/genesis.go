@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"cosmossdk.io/collections"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/storage"
@@ -28,6 +29,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error
 		}
 	}
 	if err := k.initPulses(ctx, g); err != nil {
+		return err
+	}
+	if err := k.initProofs(ctx, g); err != nil {
 		return err
 	}
 	for _, s := range g.Shortfalls {
@@ -90,7 +94,29 @@ func (k *Keeper) initPulses(ctx context.Context, g *storage.GenesisState) error 
 	return nil
 }
 
-// ExportGenesis reads the whole state: objects by CID, the copies of each by node.
+// initProofs begins with an epoch in which nothing is asked.
+func (k *Keeper) initProofs(ctx context.Context, g *storage.GenesisState) error {
+	epoch := g.Epoch
+	if len(epoch.Seed) == 0 {
+		epoch = storage.FirstEpoch(sdk.UnwrapSDKContext(ctx).ChainID())
+	}
+	epoch.Mix, epoch.Step, epoch.Since = make([]byte, 32), storage.EPOCH_STEP_OPEN, blockTime(ctx)
+	if err := k.epoch.Set(ctx, epoch); err != nil {
+		return err
+	}
+	for _, s := range g.Strikes {
+		if _, err := k.consortium.StorageNode(ctx, s.Node); err != nil {
+			return fmt.Errorf("strikes against node %d: %w", s.Node, err)
+		}
+		if err := k.strikes.Set(ctx, s.Node, s.Count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ExportGenesis reads the state: objects by CID, the copies of each by node. Of the epoch of
+// proofs it reads the number and the seed alone, so that no reveal is used twice.
 func (k *Keeper) ExportGenesis(ctx context.Context) (*storage.GenesisState, error) {
 	params, err := k.Params(ctx)
 	if err != nil {
@@ -109,7 +135,22 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*storage.GenesisState, erro
 	if err != nil {
 		return nil, err
 	}
-	return g, k.exportRepairs(ctx, g)
+	if err := k.exportRepairs(ctx, g); err != nil {
+		return nil, err
+	}
+	return g, k.exportProofs(ctx, g)
+}
+
+func (k *Keeper) exportProofs(ctx context.Context, g *storage.GenesisState) error {
+	epoch, err := k.epoch.Get(ctx)
+	if err != nil {
+		return err
+	}
+	g.Epoch = storage.Epoch{Number: epoch.Number, Seed: epoch.Seed}
+	return k.strikes.Walk(ctx, nil, func(node, count uint64) (bool, error) {
+		g.Strikes = append(g.Strikes, storage.Strikes{Node: node, Count: count})
+		return false, nil
+	})
 }
 
 // exportRepairs reads what is known of nodes, and what is left to do.

@@ -41,9 +41,13 @@ func (k *Keeper) readNodes(ctx context.Context, into *storage.QueryHealthRespons
 		if err != nil {
 			return err
 		}
+		strikes, err := k.strikesOf(ctx, n.Number)
+		if err != nil {
+			return err
+		}
 		into.Nodes = append(into.Nodes, storage.NodeHealth{
 			Node: n.Number, Member: n.Member, Site: n.Site, Status: pulse.Status(now, params), Since: pulse.Since,
-			BeatAt: pulse.BeatAt, Silent: pulse.Silence(now), Capacity: n.Capacity, Free: pulse.Free, Usage: usage,
+			BeatAt: pulse.BeatAt, Silent: pulse.Silence(now), Capacity: n.Capacity, Free: pulse.Free, Usage: usage, Strikes: strikes,
 		})
 		into.Copies += usage.Objects
 		into.Held += usage.Objects - usage.PendingObjects

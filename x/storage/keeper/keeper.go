@@ -60,6 +60,16 @@ type Keeper struct {
 	everywhere collections.KeySet[[]byte]
 	// sweeps: (list, node) -> root of the last object of the list that was looked at
 	sweeps collections.Map[sweepKey, []byte]
+	// epoch: the newest epoch of proofs
+	epoch collections.Item[storage.Epoch]
+	// lastEpoch: the epoch before
+	lastEpoch collections.Item[storage.Epoch]
+	// proofs: (epoch, node) -> what the node is asked and what it answered
+	proofs collections.Map[proofKey, storage.Proof]
+	// commitments: node -> what binds it to its next reveal
+	commitments collections.Map[uint64, storage.Commitment]
+	// strikes: node -> how many challenges it failed
+	strikes collections.Map[uint64, uint64]
 }
 
 // New opens the module's state in the store.
@@ -88,6 +98,12 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 		everywhere: collections.NewKeySet(sb, storage.EverywherePrefix, "everywhere", collections.BytesKey),
 		sweeps: collections.NewMap(sb, storage.SweepsPrefix, "sweeps",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.BytesValue),
+		epoch:     collections.NewItem(sb, storage.EpochPrefix, "epoch", codec.CollValue[storage.Epoch](cdc)),
+		lastEpoch: collections.NewItem(sb, storage.LastEpochPrefix, "last_epoch", codec.CollValue[storage.Epoch](cdc)),
+		proofs: collections.NewMap(sb, storage.ProofsPrefix, "proofs",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), codec.CollValue[storage.Proof](cdc)),
+		commitments: collections.NewMap(sb, storage.CommitmentsPrefix, "commitments", collections.Uint64Key, codec.CollValue[storage.Commitment](cdc)),
+		strikes:     collections.NewMap(sb, storage.StrikesPrefix, "strikes", collections.Uint64Key, collections.Uint64Value),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -114,6 +114,61 @@ func (q queryServer) Usage(ctx context.Context, _ *storage.QueryUsageRequest) (*
 	return res, nil
 }
 
+// Challenges lists what nodes are asked in an epoch and what they answered.
+func (q queryServer) Challenges(ctx context.Context, req *storage.QueryChallengesRequest) (*storage.QueryChallengesResponse, error) {
+	limit := req.GetLimit()
+	if limit == 0 {
+		limit = defaultPageSize
+	}
+	if limit > storage.MaxPageSize {
+		return nil, status.Errorf(codes.InvalidArgument, "limit: got %d, want at most %d", limit, storage.MaxPageSize)
+	}
+	epoch, err := q.epochOf(ctx, req.GetEpoch())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	res := &storage.QueryChallengesResponse{Epoch: epoch}
+	if node := req.GetNode(); node != 0 {
+		_, err := q.k.hasCommitted(ctx, epoch.Number, node)
+		if res.Committed = err == nil; err != nil && !errors.Is(err, collections.ErrNotFound) {
+			return nil, asStatus(err)
+		}
+		proof, err := q.k.proofs.Get(ctx, collections.Join(epoch.Number, node))
+		if errors.Is(err, collections.ErrNotFound) {
+			return res, nil
+		}
+		if err != nil {
+			return nil, asStatus(err)
+		}
+		res.Proofs = []storage.Proof{proof}
+		return res, nil
+	}
+	// One more than the page shows whether there is another.
+	proofs, err := q.k.proofsOf(ctx, epoch.Number, req.GetAfter(), int(limit)+1)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	if len(proofs) > int(limit) {
+		proofs = proofs[:limit]
+		res.Next = proofs[limit-1].Node
+	}
+	res.Proofs = proofs
+	return res, nil
+}
+
+// epochOf is the newest epoch, also for 0, or the one before; collections.ErrNotFound for
+// any other.
+func (q queryServer) epochOf(ctx context.Context, number uint64) (storage.Epoch, error) {
+	epoch, err := q.k.epoch.Get(ctx)
+	if err != nil || number == 0 || number == epoch.Number {
+		return epoch, err
+	}
+	if epoch, err = q.k.lastEpoch.Get(ctx); err == nil && epoch.Number != number {
+		err = collections.ErrNotFound
+	}
+	return epoch, err
+}
+
 // page reads a node's objects behind a CID, and the CID to continue behind, empty
 // at the end.
 func (q queryServer) page(ctx context.Context, set collections.KeySet[nodeKey], node uint64, after string, limit uint32) ([]lock.CID, string, error) {

@@ -30,14 +30,17 @@ const (
 	sweepEverywhere
 )
 
-// EndBlock declares silent nodes lost, and looks through the objects of nodes that came
-// or went. Both are bounded; the rest waits for the next block. A block in which nothing
-// is due writes nothing.
+// EndBlock declares silent nodes lost, looks through the objects of nodes that came or
+// went, and goes on with the epoch of proofs. All of it is bounded; the rest waits for the
+// next block. A block in which nothing is due writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	if err := k.loseSilent(ctx); err != nil {
 		return err
 	}
-	return k.sweep(ctx)
+	if err := k.sweep(ctx); err != nil {
+		return err
+	}
+	return k.prove(ctx)
 }
 
 // startSweeps has all that is placed on a node looked at.

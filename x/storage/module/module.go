@@ -53,7 +53,7 @@ func (m AppModule) RegisterServices(r grpc.ServiceRegistrar) error {
 	return nil
 }
 
-// EndBlock declares silent nodes lost and places again what they held.
+// EndBlock declares silent nodes lost, places again what they held, and goes on with the epoch of proofs.
 func (m AppModule) EndBlock(ctx context.Context) error { return m.keeper.EndBlock(ctx) }
 
 // DefaultGenesis has no objects.
