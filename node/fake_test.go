@@ -61,6 +61,7 @@ type ledger struct {
 	batches    []int           // objects of each message that was carried out
 	beats      []uint64        // room that each heartbeat told
 	interval   int64           // seconds between heartbeats
+	proofs     proofs
 	bells      []*node.Bell
 	// check and deliver refuse transactions, hold keeps them in the mempool, broken fails
 	// every call; each is nil where nothing is wrong.
@@ -314,6 +315,10 @@ func (l *ledger) handle(account string, message proto.Message) proto.Message {
 		}
 		l.beats = append(l.beats, m.GetFree())
 		return &storagev1.MsgHeartbeatResponse{}
+	case *storagev1.MsgSubmitProofs:
+		return l.takeProof(account, m)
+	case *storagev1.MsgDisputeProofs:
+		return l.takeDisputes(account, m)
 	default:
 		l.t.Errorf("no handler for %T", message)
 		return message
@@ -510,7 +515,7 @@ func (s storageServer) rows(number uint64, after string, states ...storagev1.Cop
 func (s storageServer) Params(context.Context, *storagev1.QueryParamsRequest) (*storagev1.QueryParamsResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	return &storagev1.QueryParamsResponse{Params: &storagev1.Params{HeartbeatInterval: s.l.interval}}, nil
+	return &storagev1.QueryParamsResponse{Params: &storagev1.Params{HeartbeatInterval: s.l.interval, ChallengeInterval: s.l.proofs.interval}}, nil
 }
 
 func (s storageServer) Assignments(_ context.Context, req *storagev1.QueryAssignmentsRequest) (*storagev1.QueryAssignmentsResponse, error) {

@@ -18,6 +18,10 @@ const (
 	byteGas = 50
 	// itemGas covers one element of a batch: the state it reads and writes, and its entry.
 	itemGas = 90_000
+	// digestGas covers one challenge in the proof that is read and written.
+	digestGas = 10_000
+	// verdictGas covers a copy that is taken from a node and placed elsewhere.
+	verdictGas = 250_000
 	// shareGas covers one share with its proof and its entry, and a release by it in the
 	// largest committee.
 	shareGas = 300_000
@@ -37,6 +41,15 @@ func gasFor(message proto.Message) uint64 {
 		gas += itemGas * uint64(len(m.GetObjects()))
 	case *storagev1.MsgReportLostCopies:
 		gas += itemGas * uint64(len(m.GetObjects()))
+	case *storagev1.MsgSubmitProofs:
+		for _, digest := range m.GetDigests() {
+			gas += digestGas
+			if len(digest) == 0 {
+				gas += verdictGas
+			}
+		}
+	case *storagev1.MsgDisputeProofs:
+		gas += (itemGas + verdictGas) * uint64(len(m.GetDisputes()))
 	case *recordsv1.MsgReportAccess:
 		gas += itemGas * uint64(len(m.GetReports()))
 	case *custodyv1.MsgSubmitShares:
