@@ -463,6 +463,10 @@ func (f fakeStorage) Holdings(context.Context, *storagev1.QueryHoldingsRequest) 
 	return &storagev1.QueryHoldingsResponse{}, nil
 }
 
+func (f fakeStorage) Challenges(context.Context, *storagev1.QueryChallengesRequest) (*storagev1.QueryChallengesResponse, error) {
+	return &storagev1.QueryChallengesResponse{}, nil
+}
+
 func (f fakeStorage) Health(context.Context, *storagev1.QueryHealthRequest) (*storagev1.QueryHealthResponse, error) {
 	return &storagev1.QueryHealthResponse{}, nil
 }

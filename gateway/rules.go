@@ -76,6 +76,7 @@ func scopeTable() map[string]rule {
 		storagev1.Query_Object_FullMethodName:      {sees: sees(seesObject)},
 		storagev1.Query_Assignments_FullMethodName: {asks: nodesOnly},
 		storagev1.Query_Holdings_FullMethodName:    {asks: nodesOnly},
+		storagev1.Query_Challenges_FullMethodName:  {asks: nodesOnly},
 		storagev1.Query_Usage_FullMethodName:       {asks: staffAndNodesOnly},
 		storagev1.Query_Health_FullMethodName:      {asks: staffAndNodesOnly},
 

@@ -151,6 +151,7 @@ func scopeCases(d *door) []scopeCase {
 		{storagev1.Query_Params_FullMethodName, &storagev1.QueryParamsRequest{}, anybody, nil},
 		{storagev1.Query_Object_FullMethodName, &storagev1.QueryObjectRequest{Cid: d.object.Root.String()}, and([]string{"alice"}, allStaff, allNodes), &storagev1.QueryObjectRequest{Cid: d.rk.String()}},
 		{storagev1.Query_Assignments_FullMethodName, &storagev1.QueryAssignmentsRequest{Node: 1}, allNodes, nil},
+		{storagev1.Query_Challenges_FullMethodName, &storagev1.QueryChallengesRequest{}, allNodes, nil},
 		{storagev1.Query_Holdings_FullMethodName, &storagev1.QueryHoldingsRequest{Node: 1}, allNodes, nil},
 		{storagev1.Query_Usage_FullMethodName, &storagev1.QueryUsageRequest{}, and(allStaff, allNodes), nil},
 		{storagev1.Query_Health_FullMethodName, &storagev1.QueryHealthRequest{}, and(allStaff, allNodes), nil},

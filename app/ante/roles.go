@@ -58,6 +58,8 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.storage.v1.MsgConfirmCopies":          {node, storage},
 	"/phrd.storage.v1.MsgReportLostCopies":       {node, storage},
 	"/phrd.storage.v1.MsgHeartbeat":              {node, storage},
+	"/phrd.storage.v1.MsgSubmitProofs":           {node, storage},
+	"/phrd.storage.v1.MsgDisputeProofs":          {node, storage},
 	"/phrd.storage.v1.MsgUpdateParams":           nobody,
 	"/phrd.records.v1.MsgRegisterPatient":        {patient},
 	"/phrd.records.v1.MsgStoreVersions":          {clerk},

@@ -82,12 +82,16 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
+	prover, err := newProver(c, client, s.blobs, logger.With("module", "prove"))
+	if err != nil {
+		return nil, err
+	}
 	holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
 	if err != nil {
 		return nil, err
 	}
 	for name, worker := range map[string]func(context.Context) error{
-		"peers": peers.Run, "replicate": replicator.Run, "heartbeat": heart.Run, "release": holder.Run,
+		"peers": peers.Run, "replicate": replicator.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
 	} {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
@@ -107,6 +111,15 @@ func newClient(c Config, ch *chain, logger *slog.Logger) (*node.Client, error) {
 	return node.NewClient(node.ClientConfig{
 		Conn: ch.conn, Key: key, Bell: ch.bell, Commits: ch.client, StartHeight: &ch.startHeight, Log: logger.With("module", "chain"),
 	})
+}
+
+// newProver proves what the hospital holds, in the name of its node account.
+func newProver(c Config, client *node.Client, store *pack.Store, logger *slog.Logger) (*node.Prover, error) {
+	key, err := c.Keys.Account(home.AccountNode)
+	if err != nil {
+		return nil, err
+	}
+	return node.NewProver(node.ProverConfig{Chain: client, Store: store, Key: key, Log: logger})
 }
 
 // startIndex starts the index of the log, which the log's queries ask.

@@ -114,8 +114,16 @@ func (l *ledger) countRecords(o Operation) error {
 			return fmt.Errorf("answer of type %T", o.Answer)
 		}
 		l.countCopies(o, audit.KindCopyLost, m.GetNode(), answer.GetResults(), false)
-	case *storagev1.MsgHeartbeat:
-		// That a node is there is no entry. Where one was lost, its own story tells that it returned.
+	case *storagev1.MsgDisputeProofs:
+		answer, ok := o.Answer.(*storagev1.MsgDisputeProofsResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		for _, r := range answer.GetResults() {
+			l.add(o, audit.KindProofDisputed, m.GetNode(), r.GetReason())
+		}
+	case *storagev1.MsgHeartbeat, *storagev1.MsgSubmitProofs:
+		// That a node is there, and has what it holds, is no entry. Where one was lost, its own story tells that it returned.
 	default:
 		return l.countUnlocks(o)
 	}

@@ -48,7 +48,7 @@ type settings struct {
 	hospitals   int
 	limits      gateway.Limits
 	emptyBlocks time.Duration
-	storage     func(*storage.Params)
+	storage     []func(*storage.Params)
 }
 
 // Hospitals sets the number of hospitals, 4 to 7; 4 without it.
@@ -224,7 +224,7 @@ func (n *network) assemble(set settings) error {
 	if err != nil {
 		return err
 	}
-	if set.storage != nil {
+	if len(set.storage) > 0 {
 		if err := setStorage(assembled, set.storage); err != nil {
 			return err
 		}

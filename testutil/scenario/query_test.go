@@ -138,6 +138,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{storagev1.Query_Object_FullMethodName, &storagev1.QueryObjectRequest{Cid: scan.Object.String()}, &storagev1.QueryObjectResponse{}, "owner node " + staff},
 		{storagev1.Query_Assignments_FullMethodName, &storagev1.QueryAssignmentsRequest{Node: 1}, &storagev1.QueryAssignmentsResponse{}, "node"},
 		{storagev1.Query_Holdings_FullMethodName, &storagev1.QueryHoldingsRequest{Node: 1}, &storagev1.QueryHoldingsResponse{}, "node"},
+		{storagev1.Query_Challenges_FullMethodName, &storagev1.QueryChallengesRequest{}, &storagev1.QueryChallengesResponse{}, "node"},
 		{storagev1.Query_Usage_FullMethodName, &storagev1.QueryUsageRequest{}, &storagev1.QueryUsageResponse{}, "node " + staff},
 		{storagev1.Query_Health_FullMethodName, &storagev1.QueryHealthRequest{}, &storagev1.QueryHealthResponse{}, "node " + staff},
 	}

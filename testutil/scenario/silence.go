@@ -15,14 +15,21 @@ import (
 // hour.
 func Silence(interval, suspect, lost time.Duration) Option {
 	return func(s *settings) {
-		s.storage = func(p *storage.Params) {
+		s.storage = append(s.storage, func(p *storage.Params) {
 			p.HeartbeatInterval, p.SuspectAfter, p.LostAfter = int64(interval.Seconds()), int64(suspect.Seconds()), int64(lost.Seconds())
-		}
+		})
+	}
+}
+
+// Epochs sets how often storage nodes prove what they hold; without it they do every ten minutes.
+func Epochs(interval time.Duration) Option {
+	return func(s *settings) {
+		s.storage = append(s.storage, func(p *storage.Params) { p.ChallengeInterval = int64(interval.Seconds()) })
 	}
 }
 
 // setStorage changes the rules of storage in a genesis that nobody has accepted yet.
-func setStorage(n *home.Network, change func(*storage.Params)) error {
+func setStorage(n *home.Network, changes []func(*storage.Params)) error {
 	codec, _, err := app.DefaultGenesis()
 	if err != nil {
 		return err
@@ -38,7 +45,9 @@ func setStorage(n *home.Network, change func(*storage.Params)) error {
 	if err := codec.UnmarshalJSON(state[storage.ModuleName], &rules); err != nil {
 		return fmt.Errorf("storage of the genesis: %w", err)
 	}
-	change(&rules.Params)
+	for _, change := range changes {
+		change(&rules.Params)
+	}
 	if state[storage.ModuleName], err = codec.MarshalJSON(&rules); err != nil {
 		return err
 	}
