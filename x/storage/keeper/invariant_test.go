@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/storage"
 )
@@ -25,6 +26,8 @@ func TestBooksAreRightWhateverHappens(t *testing.T) {
 			f.commit()
 		}
 		f.checkBooks(objects)
+		require.NotEmpty(t, f.told(audit.KindProofMissed))
+		require.NotEmpty(t, f.told(audit.KindProofFailed))
 
 		// All come back who may, and take up what they are given.
 		for i := range f.people.nodes {
@@ -59,7 +62,7 @@ func (f *fixture) happen(random *rand.Rand, objects *[]string) {
 	node := 1 + random.Uint64N(uint64(len(f.people.nodes)))
 	n := &f.people.nodes[node-1]
 	acts := !f.people.suspended[n.Member]
-	switch random.IntN(10) {
+	switch random.IntN(12) {
 	case 0, 1:
 		p := f.placement()
 		p.Member = 1 + random.Uint64N(8)
@@ -98,6 +101,39 @@ func (f *fixture) happen(random *rand.Rand, objects *[]string) {
 			f.people.suspended[n.Member] = acts
 		}
 		require.NoError(f.t, f.keeper.NodesChanged(f.ctx, n.Member))
+	case 10, 11:
+		f.proveButFor(random, node)
+	}
+}
+
+// proveButFor has all nodes but one prove what they are asked for, save what they can't
+// read, and some dispute what others say.
+func (f *fixture) proveButFor(random *rand.Rand, missing uint64) {
+	f.t.Helper()
+	f.end(epochTime)
+	f.openRest()
+	for _, n := range f.people.nodes {
+		if f.people.suspended[n.Member] {
+			continue
+		}
+		f.beat(n.Number)
+		asked := f.challenges(0, n.Number).Proofs
+		if n.Number == missing || len(asked) == 0 || asked[0].Given {
+			continue
+		}
+		msg := f.answer(n.Number)
+		if random.IntN(4) == 0 {
+			msg.Digests[0] = nil
+		}
+		_, err := f.msg.SubmitProofs(f.ctx, msg)
+		require.NoError(f.t, err)
+		for i := range asked[0].Challenges {
+			for _, other := range f.people.nodes {
+				if random.IntN(3) == 0 && !f.people.suspended[other.Member] {
+					f.dispute(f.of(other.Number), storage.Dispute{Epoch: f.epoch().Number, Accused: n.Number, Index: uint32(i)})
+				}
+			}
+		}
 	}
 }
 

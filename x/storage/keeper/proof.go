@@ -262,16 +262,17 @@ func (k *Keeper) fail(ctx context.Context, node uint64, challenge *storage.Chall
 	if err := k.changeStatus(ctx, root, object.Size_, copies[at].Copy, storage.COPY_STATUS_HELD); err != nil {
 		return err
 	}
-	others := slices.Delete(slices.Clone(copies), at, at+1)
-	added, err := k.replace(ctx, root, object, node, others, candidates)
-	if err != nil {
-		return err
-	}
-	if len(added) > 0 && storage.HeldDomains(others) > 0 {
-		if err := k.dropCopy(ctx, root, object.Size_, copies[at].Copy); err != nil {
+	var added []storage.Placed
+	if others := slices.Delete(slices.Clone(copies), at, at+1); storage.HeldDomains(others) > 0 {
+		if added, err = k.replace(ctx, root, object, node, others, candidates); err != nil {
 			return err
 		}
-		copies = others
+		if len(added) > 0 {
+			if err := k.dropCopy(ctx, root, object.Size_, copies[at].Copy); err != nil {
+				return err
+			}
+			copies = others
+		}
 	}
 	left, err := k.settle(ctx, root, object, append(copies, added...))
 	if err != nil {
