@@ -42,8 +42,8 @@ func (h *Hospital) FlipBytes(block []byte) {
 	}
 }
 
-// DeletePacks deletes every pack of the hospital's block store by hand, and answers how many there were. The hospital must be
-// stopped.
+// DeletePacks deletes every pack of the hospital's block store by hand, and answers how many there were. A hospital that runs loses
+// what it writes afterwards too.
 func (h *Hospital) DeletePacks() int {
 	h.t.Helper()
 	packs, err := filepath.Glob(filepath.Join(h.home.Blobs(), "packs", "*.pack"))

@@ -118,6 +118,33 @@ func (n *Network) Tells(want *auditv1.Entry) {
 	}
 }
 
+// Told waits until the newest entry that a filter lets through is this one, whatever its sequence, height and time.
+func (n *Network) Told(want *auditv1.Entry, filter phr.LogFilter) {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	auditor := n.Hospital(names[0]).Auditor()
+	for {
+		entries, err := auditor.entries(ctx, filter)
+		if err != nil {
+			n.t.Fatalf("log: %v", err)
+		}
+		var got *auditv1.Entry
+		if len(entries) > 0 {
+			got = entries[len(entries)-1]
+			got.Sequence, got.Height, got.Time = 0, 0, 0
+			if proto.Equal(got, want) {
+				return
+			}
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("log:\n got %v\nwant %v", got, want)
+		}
+	}
+}
+
 // told are the entries about a version as a story tells them.
 func told(entries []*auditv1.Entry, v Version) []string {
 	var words []string

@@ -93,7 +93,7 @@ func messages() []string {
 // matter are in the log too. In the end the log holds what was done, no more and no less.
 func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.Hospitals(4))
+	net := scenario.New(t, scenario.Hospitals(4), scenario.Epochs(10*time.Second))
 	s := &messageStory{
 		t: t, net: net, clinic: net.Hospital("clinic"), er: net.Hospital("er"), north: net.Hospital("north"), south: net.Hospital("south"),
 	}
@@ -274,6 +274,19 @@ func (s *messageStory) nodes() {
 		s.t.Fatalf("a node confirms a copy that it is not to hold: %q", got)
 	}
 	net.Tells(because(target(about(entryOf(stranger, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String()), storage.ReasonNotAssigned))
+
+	// Who holds something proves it. What nobody was asked for nobody disputes.
+	asked := net.HaveProven(3, 0)
+	disputed := &storagev1.MsgDisputeProofsResponse{}
+	if err := node.Send(&storagev1.MsgDisputeProofs{
+		Node: node.Address(), Disputes: []*storagev1.Dispute{{Epoch: asked.GetNumber() + 100, Accused: 1}},
+	}, disputed); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := disputed.GetResults()[0].GetReason(); got != storage.ReasonUnknownChallenge {
+		s.t.Fatalf("a node disputes a proof of an epoch to come: %q", got)
+	}
+	net.Tells(because(target(entryOf(node, "node", audit.KindProofDisputed), number(1)), storage.ReasonUnknownChallenge))
 }
 
 func (s *messageStory) hospital() {
@@ -332,6 +345,8 @@ func (s *messageStory) votes() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A suspended member can't prove what it holds.
+	storageParams.GetParams().ChallengeInterval = 0
 	by := phr.Authority()
 	// What the members have not decided nobody does.
 	for signer, reason := range map[string]string{admin.Address(): "phrd-ante/8", by: "phrd-ante/7"} {

@@ -21,13 +21,6 @@ func Silence(interval, suspect, lost time.Duration) Option {
 	}
 }
 
-// Epochs sets how often storage nodes prove what they hold; without it they do every ten minutes.
-func Epochs(interval time.Duration) Option {
-	return func(s *settings) {
-		s.storage = append(s.storage, func(p *storage.Params) { p.ChallengeInterval = int64(interval.Seconds()) })
-	}
-}
-
 // setStorage changes the rules of storage in a genesis that nobody has accepted yet.
 func setStorage(n *home.Network, changes []func(*storage.Params)) error {
 	codec, _, err := app.DefaultGenesis()
