@@ -93,7 +93,7 @@ func messages() []string {
 // matter are in the log too. In the end the log holds what was done, no more and no less.
 func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.Hospitals(4), scenario.Epochs(10*time.Second))
+	net := scenario.New(t, scenario.Silence(5*time.Second, time.Minute, 2*time.Minute), scenario.Epochs(10*time.Second))
 	s := &messageStory{
 		t: t, net: net, clinic: net.Hospital("clinic"), er: net.Hospital("er"), north: net.Hospital("north"), south: net.Hospital("south"),
 	}

@@ -333,7 +333,7 @@ type Params struct {
 	LostAfter int64 `protobuf:"varint,4,opt,name=lost_after,json=lostAfter,proto3" json:"lost_after,omitempty"`
 	// quota is how many bytes of ciphertext one member may bring in, each object counted once; 0 means any number.
 	Quota uint64 `protobuf:"varint,5,opt,name=quota,proto3" json:"quota,omitempty"`
-	// challenge_interval is how long an epoch lasts in which nodes prove what they hold, in seconds, at most 30 days; 0 asks for no proofs.
+	// challenge_interval is how long an epoch lasts in which nodes prove what they hold, in seconds, at least twice the heartbeat interval, at most 30 days; 0 asks for no proofs.
 	ChallengeInterval int64 `protobuf:"varint,6,opt,name=challenge_interval,json=challengeInterval,proto3" json:"challenge_interval,omitempty"`
 	// challenge_leaves is how many leaves a node is asked for in an epoch, 1 to 32.
 	ChallengeLeaves uint32 `protobuf:"varint,7,opt,name=challenge_leaves,json=challengeLeaves,proto3" json:"challenge_leaves,omitempty"`

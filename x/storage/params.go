@@ -80,8 +80,9 @@ func (p Params) Validate() error {
 	if len(rules) != len(classes) {
 		return ErrInvalidParams.Wrapf("got rules for %d classes, want %d", len(rules), len(classes))
 	}
-	if p.ChallengeInterval < 0 || p.ChallengeInterval > limitEpoch {
-		return ErrInvalidParams.Wrapf("challenge interval: got %d s, want 0 to %d", p.ChallengeInterval, limitEpoch)
+	// Whoever is there beats in every epoch, so that one that gives no proof is told from one that is away.
+	if p.ChallengeInterval != 0 && (p.ChallengeInterval < 2*p.HeartbeatInterval || p.ChallengeInterval > limitEpoch) {
+		return ErrInvalidParams.Wrapf("challenge interval: got %d s, want 0, or %d to %d", p.ChallengeInterval, 2*p.HeartbeatInterval, limitEpoch)
 	}
 	if p.ChallengeLeaves < 1 || p.ChallengeLeaves > MaxChallenges {
 		return ErrInvalidParams.Wrapf("challenge leaves: got %d, want 1 to %d", p.ChallengeLeaves, MaxChallenges)

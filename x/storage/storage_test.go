@@ -50,6 +50,8 @@ func TestParams(t *testing.T) {
 		{"no proofs", func(p *storage.Params) { p.ChallengeInterval = 0 }, true},
 		{"proofs once a month", func(p *storage.Params) { p.ChallengeInterval = 30 * 24 * 3600 }, true},
 		{"proofs once in a lifetime", func(p *storage.Params) { p.ChallengeInterval = 30*24*3600 + 1 }, false},
+		{"proofs as often as heartbeats allow", func(p *storage.Params) { p.ChallengeInterval = 2 * p.HeartbeatInterval }, true},
+		{"proofs more often than that", func(p *storage.Params) { p.ChallengeInterval = 2*p.HeartbeatInterval - 1 }, false},
 		{"proofs of the past", func(p *storage.Params) { p.ChallengeInterval = -1 }, false},
 		{"one leaf", func(p *storage.Params) { p.ChallengeLeaves = 1 }, true},
 		{"most leaves", func(p *storage.Params) { p.ChallengeLeaves = storage.MaxChallenges }, true},
