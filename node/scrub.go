@@ -13,23 +13,26 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// scrubRetry is the pause after a check that could not be done.
+// scrubRetry is the longest pause after a check that could not be done: a block ends it, for
+// a server that has just started waits for one.
 const scrubRetry = 10 * time.Second
 
 // scrubAgain checks all that the node holds, at the start and then from time to time.
 func (r *Replicator) scrubAgain(ctx context.Context, stop context.CancelCauseFunc) {
 	report := reporter{log: r.config.Log}
 	for ctx.Err() == nil {
-		pause := r.config.ScrubEvery
+		pause, committed := r.config.ScrubEvery, r.config.Chain.Committed()
 		err := r.Scrub(ctx)
 		if errors.Is(err, blob.ErrClosed) {
 			stop(fmt.Errorf("%w: %w", errStore, err))
 			return
 		} else if err != nil {
 			pause = min(scrubRetry, pause)
+		} else {
+			committed = nil
 		}
 		report.changed(ctx, "what is held can't be checked", err)
-		sleep(ctx, nil, pause)
+		sleep(ctx, committed, pause)
 	}
 }
 
