@@ -25,6 +25,7 @@ var (
 	nodeMetric    = metric("storage_node_up", "Whether a storage node is alive: 1; 0 where it is not, with what it is.", "node", "hospital", "status")
 	silentMetric  = metric("storage_node_silent_seconds", "For how long the network has not heard of a storage node while it ran.", "node")
 	placedMetric  = metric("storage_node_placed_bytes", "Bytes that are placed on a storage node.", "node")
+	strikesMetric = metric("storage_node_strikes_total", "Challenges to prove a copy that a storage node failed.", "node")
 	chainMetric   = metric("chain_readable", "Whether the state of the chain could be read for this scrape.")
 	freeMetric    = metric("disk_free_bytes", "Bytes of disk that are left for blobs.")
 	sentMetric    = metric("blob_sent_bytes_total", "Bytes of blocks sent to other hospitals since the start.")
@@ -46,7 +47,7 @@ type metrics struct {
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		objectsMetric, copiesMetric, nodeMetric, silentMetric, placedMetric, chainMetric, freeMetric, sentMetric, fetchedMetric, wrongMetric,
+		objectsMetric, copiesMetric, nodeMetric, silentMetric, placedMetric, strikesMetric, chainMetric, freeMetric, sentMetric, fetchedMetric, wrongMetric,
 	} {
 		to <- d
 	}
@@ -91,6 +92,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(nodeMetric, up, node, strconv.FormatUint(n.GetMember(), 10), status)
 		gauge(silentMetric, uint64(max(0, n.GetSilent())), node)
 		gauge(placedMetric, n.GetUsage().GetBytes(), node)
+		to <- prometheus.MustNewConstMetric(strikesMetric, prometheus.CounterValue, float64(n.GetStrikes()), node)
 	}
 }
 

@@ -23,6 +23,7 @@ func storageStatusCommand() *cobra.Command {
 			"With one: show the copies of its newest version, or of the one named.\n\n" +
 			"An object is whole when its target of places holds it; placing while its first copies are made; repairing below the target;\n" +
 			"endangered below the minimum; unrecoverable as long as no node that holds it is there. Repair needs nobody: it goes on by itself.\n" +
+			"A strike is a challenge to prove a copy that a node failed.\n" +
 			"The exit code is 3 while anything is endangered or unrecoverable.",
 		Example: "  phrd storage status\n  phrd storage status 7ABC…/2 --json",
 		Args:    cobra.MaximumNArgs(1),
@@ -75,10 +76,10 @@ func printHealth(o *output, h *storagev1.QueryHealthResponse) error {
 		rows[i] = []string{
 			strconv.FormatUint(n.GetNode(), 10), strconv.FormatUint(n.GetMember(), 10), strconv.FormatUint(n.GetSite(), 10), nodeStatusText(n.GetStatus()),
 			timeText(n.GetBeatAt()), strconv.FormatUint(n.GetUsage().GetObjects(), 10), byteText(n.GetUsage().GetBytes()),
-			byteText(n.GetCapacity()), byteText(n.GetFree()),
+			byteText(n.GetCapacity()), byteText(n.GetFree()), strconv.FormatUint(n.GetStrikes(), 10),
 		}
 	}
-	return o.print(nil, []string{"NODE", "HOSPITAL", "SITE", "STATUS", "LAST HEARD OF (UTC)", "OBJECTS", "PLACED", "CAPACITY", "DISK FREE"}, rows)
+	return o.print(nil, []string{"NODE", "HOSPITAL", "SITE", "STATUS", "LAST HEARD OF (UTC)", "OBJECTS", "PLACED", "CAPACITY", "DISK FREE", "STRIKES"}, rows)
 }
 
 // copiesReport is where the copies of a version are.
