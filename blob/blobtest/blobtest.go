@@ -24,6 +24,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
@@ -55,6 +56,31 @@ var Cases = []Case{
 	{"a closed batch takes nothing", closedBatch},
 	{"a closed store answers nothing", closedStore},
 	{"a cancelled call does nothing", cancelled},
+}
+
+// A CollectorCase checks one promise of the contract of [blob.Collector].
+type CollectorCase struct {
+	// Name says what is promised.
+	Name string
+	// Run checks it on an empty store, which it closes. The store's clock begins at the time
+	// of the machine; advance moves it on.
+	Run func(ctx context.Context, s CollectorStore, advance func(time.Duration)) error
+}
+
+// CollectorStore is a store from which can be collected.
+type CollectorStore interface {
+	blob.Store
+	blob.Collector
+}
+
+// CollectorCases are all promises of a store from which can be collected.
+var CollectorCases = []CollectorCase{
+	{"all blocks are listed in order", listed},
+	{"old blocks are collected", collected},
+	{"a block that is put again is not collected", putProtects},
+	{"a block that is touched is not collected", touchProtects},
+	{"a collected block can be put again", collectedAndPut},
+	{"collecting races with those who put the same blocks", collectedTogether},
 }
 
 // Block returns size bytes that seed fixes, and their raw CID.

@@ -31,7 +31,8 @@ const (
 // Fetch copies an object into the store from peers that hold it and returns when every
 // block is durable. Blocks that the store holds already are not fetched, so a Fetch that
 // was cut goes on where it stopped. The object must have the accepted shape and at most
-// budget bytes, see [blob.FetchTree]; what has not is not kept.
+// budget bytes, see [blob.FetchTree]; what has not is not kept. Blocks that were there count
+// as used, see [blob.Toucher].
 //
 // At least one of the peers must be reachable; all of them may send. Errors are
 // ErrNotAllowed and ErrUnreachable, ErrUnavailable, blob.ErrShape, blob.ErrBudget and
@@ -186,7 +187,7 @@ func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf)
 	w := wants{name: root, cids: make([]lock.CID, len(leaves)), held: make([]bool, len(leaves))}
 	sizes := map[lock.CID]uint64{}
 	for i, l := range leaves {
-		has, err := f.node.store.Has(ctx, l.CID)
+		has, err := blob.Touch(ctx, f.node.store, l.CID)
 		if err != nil {
 			return err
 		}

@@ -5,10 +5,12 @@
 package memory
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
@@ -16,16 +18,25 @@ import (
 
 // Store is a [blob.Store] in memory. All its methods may be called at the same time.
 type Store struct {
+	now func() time.Time
+
 	mu     sync.RWMutex
 	blocks map[lock.CID][]byte
+	used   map[lock.CID]time.Time
 	closed bool
 }
 
-var _ blob.Store = (*Store)(nil)
+var (
+	_ blob.Store     = (*Store)(nil)
+	_ blob.Collector = (*Store)(nil)
+)
 
 // New returns an empty store.
-func New() *Store {
-	return &Store{blocks: map[lock.CID][]byte{}}
+func New() *Store { return NewAt(time.Now) }
+
+// NewAt returns an empty store that goes by a clock.
+func NewAt(now func() time.Time) *Store {
+	return &Store{now: now, blocks: map[lock.CID][]byte{}, used: map[lock.CID]time.Time{}}
 }
 
 // Get implements [blob.Getter].
@@ -37,6 +48,7 @@ func (s *Store) Get(ctx context.Context, c lock.CID) ([]byte, error) {
 	if !blob.Matches(c, block) {
 		s.mu.Lock()
 		delete(s.blocks, c)
+		delete(s.used, c)
 		s.mu.Unlock()
 		return nil, fmt.Errorf("block %s: %w", c, blob.ErrCorrupt)
 	}
@@ -104,9 +116,82 @@ func (s *Store) Erase(ctx context.Context, cids []lock.CID, keep func(lock.CID) 
 	for _, c := range cids {
 		if keep == nil || !keep(c) {
 			delete(s.blocks, c)
+			delete(s.used, c)
 		}
 	}
 	return nil
+}
+
+// Touch implements [blob.Toucher].
+func (s *Store) Touch(ctx context.Context, c lock.CID) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, blob.ErrClosed
+	}
+	return s.touch(c), nil
+}
+
+// touch tells whether the store holds a block, which then counts as used now. The caller
+// holds s.mu.
+func (s *Store) touch(c lock.CID) bool {
+	held := s.blocks[c] != nil
+	if held {
+		s.used[c] = s.now()
+	}
+	return held
+}
+
+// List implements [blob.Collector]. It lists what was there when it began.
+func (s *Store) List(ctx context.Context, after lock.CID, visit func(blob.Held) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	var all []blob.Held
+	for c, block := range s.blocks {
+		if bytes.Compare(c[:], after[:]) > 0 {
+			all = append(all, blob.Held{CID: c, Bytes: int64(len(block)), Used: s.used[c]})
+		}
+	}
+	closed := s.closed
+	s.mu.RUnlock()
+	if closed {
+		return blob.ErrClosed
+	}
+	slices.SortFunc(all, func(a, b blob.Held) int { return bytes.Compare(a.CID[:], b.CID[:]) })
+	for _, h := range all {
+		if err := visit(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Collect implements [blob.Collector].
+func (s *Store) Collect(ctx context.Context, cids []lock.CID, before time.Time) (blob.Collected, error) {
+	if err := ctx.Err(); err != nil {
+		return blob.Collected{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return blob.Collected{}, blob.ErrClosed
+	}
+	var done blob.Collected
+	for _, c := range cids {
+		if s.blocks[c] == nil || !s.used[c].Before(before) {
+			continue
+		}
+		done.Blocks++
+		done.Bytes += int64(len(s.blocks[c]))
+		delete(s.blocks, c)
+		delete(s.used, c)
+	}
+	return done, nil
 }
 
 // Close implements [blob.Store] and forgets all blocks.
@@ -114,7 +199,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.blocks = nil
+	s.blocks, s.used = nil, nil
 	return nil
 }
 
@@ -140,15 +225,15 @@ func (b *batch) PutTrusted(c lock.CID, block []byte) error {
 	if err := blob.CheckTrusted(c, block); err != nil {
 		return err
 	}
-	b.store.mu.RLock()
-	defer b.store.mu.RUnlock()
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
 	if b.store.closed {
 		return blob.ErrClosed
 	}
 	if b.added[c] != nil {
 		return nil
 	}
-	if b.store.blocks[c] != nil {
+	if b.store.touch(c) {
 		b.added[c] = nil
 		return nil
 	}
@@ -179,6 +264,7 @@ func (b *batch) Sync(ctx context.Context) error {
 		if block != nil {
 			b.store.blocks[c] = block
 		}
+		b.store.touch(c)
 	}
 	return nil
 }

@@ -60,11 +60,11 @@ func (b *batch) PutTrusted(c lock.CID, block []byte) error {
 	if _, again := b.put[c]; again {
 		return nil
 	}
-	places, err := b.store.index.places(c)
+	held, err := b.store.reuse(c)
 	if err != nil {
 		return err
 	}
-	if len(sound(places)) > 0 {
+	if held {
 		b.put[c] = true
 		return nil
 	}
@@ -132,24 +132,33 @@ func (b *batch) commit() error {
 	return b.w.commit(b.end)
 }
 
-// checkHeld makes sure that the blocks that were not written are there still.
+// checkHeld makes sure that the blocks that were not written are there still, and makes it
+// durable that they were used.
 func (b *batch) checkHeld() error {
 	if err := b.store.failed(); err != nil {
 		return err
 	}
+	reused := false
 	for c, held := range b.put {
 		if !held {
 			continue
 		}
-		places, err := b.store.index.places(c)
+		there, err := b.store.reuse(c)
 		if err != nil {
 			return err
 		}
-		if len(sound(places)) == 0 {
+		if !there {
 			return fmt.Errorf("block %s was erased meanwhile: %w", c, blob.ErrNotFound)
 		}
+		reused = true
 	}
-	return nil
+	if !reused {
+		return nil
+	}
+	if err := b.store.index.flush(); err != nil {
+		return b.store.writeError("index", err)
+	}
+	return b.store.failed()
 }
 
 // Close implements [blob.Batch].

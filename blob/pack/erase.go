@@ -5,13 +5,40 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/phrd/phrd/lock"
 )
 
+// buriedAtOnce is how many blocks are dropped under one hold of the lock that Put waits for.
+const buriedAtOnce = 1000
+
 // Erase implements [blob.Eraser].
 func (s *Store) Erase(ctx context.Context, cids []lock.CID, keep func(lock.CID) bool) error {
+	return s.erase(ctx, func() error {
+		unknown := false
+		err := s.bury(ctx, cids, func(c lock.CID, places []place) (bool, error) {
+			if keep != nil && keep(c) {
+				return false, nil
+			}
+			unknown = unknown || len(places) == 0
+			return true, nil
+		}, func([]place) {})
+		if err != nil || !unknown {
+			return err
+		}
+		// The block may lie where no record can be told, so these bytes go too.
+		packs, err := s.index.unreadable()
+		for _, id := range packs {
+			s.doomed[id] = struct{}{}
+		}
+		return err
+	})
+}
+
+// erase lets bury drop blocks and then removes their bytes.
+func (s *Store) erase(ctx context.Context, bury func() error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -24,10 +51,10 @@ func (s *Store) Erase(ctx context.Context, cids []lock.CID, keep func(lock.CID) 
 	if err := s.commitAll(); err != nil {
 		return err
 	}
-	if err := s.bury(cids, keep); err != nil {
+	if err := bury(); err != nil {
 		return err
 	}
-	return s.rewriteDoomed()
+	return s.rewriteDoomed(ctx)
 }
 
 // commitAll brings what is being written into the index.
@@ -53,35 +80,42 @@ func (s *Store) commitAll() error {
 	return nil
 }
 
-// bury journals the places of the blocks, dooms their packs and drops the places from
-// the index.
-func (s *Store) bury(cids []lock.CID, keep func(lock.CID) bool) error {
-	var entries []tombstone
-	u := s.index.update()
-	unknown := false
-	for _, c := range cids {
-		if keep != nil && keep(c) {
-			continue
+// bury journals the places of those blocks that chosen picks, dooms their packs and drops
+// the places from the index; dropped is told of each block.
+func (s *Store) bury(ctx context.Context, cids []lock.CID, chosen func(lock.CID, []place) (bool, error), dropped func([]place)) error {
+	for part := range slices.Chunk(cids, buriedAtOnce) {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
+		if err := s.buryPart(part, chosen, dropped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) buryPart(cids []lock.CID, chosen func(lock.CID, []place) (bool, error), dropped func([]place)) error {
+	s.burying.Lock()
+	defer s.burying.Unlock()
+	var entries []tombstone
+	var buried [][]place
+	u := s.index.update()
+	for _, c := range cids {
 		places, err := s.index.places(c)
 		if err != nil {
 			return errors.Join(err, u.batch.Close())
 		}
-		unknown = unknown || len(places) == 0
+		if picked, err := chosen(c, places); err != nil {
+			return errors.Join(err, u.batch.Close())
+		} else if !picked || len(places) == 0 {
+			continue
+		}
 		for _, p := range places {
 			entries = append(entries, tombstone{cid: c, pack: p.pack, offset: p.offset})
 			u.remove(c, p)
 		}
-	}
-	if unknown {
-		// The block may lie where no record can be told, so these bytes go too.
-		packs, err := s.index.unreadable()
-		if err != nil {
-			return errors.Join(err, u.batch.Close())
-		}
-		for _, id := range packs {
-			s.doomed[id] = struct{}{}
-		}
+		u.gone(c)
+		buried = append(buried, places)
 	}
 	if len(entries) > 0 {
 		if err := s.journal.write(entries); err != nil {
@@ -94,21 +128,33 @@ func (s *Store) bury(cids []lock.CID, keep func(lock.CID) bool) error {
 	if err := u.commit(); err != nil {
 		return s.writeError("index", err)
 	}
+	for _, places := range buried {
+		dropped(places)
+	}
 	return s.failed()
 }
 
-// rewriteDoomed removes the packs that hold erased records, after it moved the others.
-func (s *Store) rewriteDoomed() error {
+// rewriteDoomed removes the packs that hold erased records, after it moved the others. What
+// can't be moved, as on a full disk, does not keep the others from going.
+func (s *Store) rewriteDoomed(ctx context.Context) error {
+	var errs []error
 	for id := range s.doomed {
+		if err := errors.Join(ctx.Err(), s.failed()); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		if err := s.retire(id); err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		if err := s.rewrite(id); err != nil {
-			return fmt.Errorf("rewrite %s: %w", id.file(), err)
+			errs = append(errs, fmt.Errorf("rewrite %s: %w", id.file(), err))
+			continue
 		}
 		delete(s.doomed, id)
+		// The file keeps the entries, for a pack that a backup brings back.
+		delete(s.journal.erased, id)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // retire ends the writing to a pack.

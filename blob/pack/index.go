@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/cockroachdb/pebble"
 	"github.com/phrd/phrd/lock"
@@ -17,8 +18,11 @@ import (
 //	'b' CID pack offset -> length (uint32), 1 if damaged (byte)
 //	'p' pack            -> bytes of the pack that are indexed (uint64)
 //	'u' pack            -> empty: the pack has bytes in which no record can be told
+//	't' CID             -> when the block was put again or touched (unix nanoseconds, uint64)
+//	'f'                 -> when the index began (the same)
 type index struct {
-	db *pebble.DB
+	db    *pebble.DB
+	since time.Time // when the index began
 	// broken is told when pebble can't go on; the index is then wrong, not lost.
 	broken *brokenLog
 }
@@ -27,6 +31,8 @@ const (
 	blockPrefix      = 'b'
 	packPrefix       = 'p'
 	unreadablePrefix = 'u'
+	usePrefix        = 't'
+	sincePrefix      = 'f'
 
 	blockKeySize = 1 + len(lock.CID{}) + idSize + 8
 	packKeySize  = 1 + idSize
@@ -36,7 +42,7 @@ const (
 )
 
 // openIndex opens the index in a folder, or begins a new one when that fails.
-func openIndex(dir string, report func(Damage), fail func(error)) (*index, error) {
+func openIndex(dir string, now time.Time, report func(Damage), fail func(error)) (*index, error) {
 	broken := &brokenLog{fail: fail}
 	db, err := openPebble(dir, broken)
 	if err != nil {
@@ -48,8 +54,57 @@ func openIndex(dir string, report func(Damage), fail func(error)) (*index, error
 			return nil, fmt.Errorf("index: %w", err)
 		}
 	}
-	return &index{db: db, broken: broken}, nil
+	x := &index{db: db, broken: broken}
+	if err := x.begin(now); err != nil {
+		return nil, errors.Join(fmt.Errorf("index: %w", err), db.Close())
+	}
+	return x, nil
 }
+
+// begin reads when the index began, or notes that it does now.
+func (x *index) begin(now time.Time) error {
+	var err error
+	if x.since, err = x.timeAt([]byte{sincePrefix}); err != nil || !x.since.IsZero() {
+		return err
+	}
+	x.since = now
+	return x.db.Set([]byte{sincePrefix}, appendTime(nil, now), pebble.Sync)
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano()))
+}
+
+// timeAt reads a time, the zero time where there is none.
+func (x *index) timeAt(key []byte) (time.Time, error) {
+	value, closer, err := x.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return time.Time{}, nil
+	} else if err != nil {
+		return time.Time{}, err
+	}
+	if len(value) != 8 {
+		return time.Time{}, errors.Join(errIndexEntry, closer.Close())
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(value))), closer.Close()
+}
+
+// used returns the time of the last use of a block that the index knows.
+func (x *index) used(c lock.CID) (time.Time, error) {
+	at, err := x.timeAt(useKey(c))
+	if at.Before(x.since) {
+		return x.since, err
+	}
+	return at, err
+}
+
+// use notes that a block is used. What was noted is durable after flush.
+func (x *index) use(c lock.CID, now time.Time) error {
+	return x.db.Set(useKey(c), appendTime(nil, now), pebble.NoSync)
+}
+
+// flush makes all that was written durable.
+func (x *index) flush() error { return x.db.LogData(nil, pebble.Sync) }
 
 func openPebble(dir string, broken *brokenLog) (*pebble.DB, error) {
 	if err := makeFolder(dir); err != nil {
@@ -88,6 +143,8 @@ func blockKey(c lock.CID, pack packID, offset int64) []byte {
 	key = append(key, pack[:]...)
 	return binary.BigEndian.AppendUint64(key, uint64(offset))
 }
+
+func useKey(c lock.CID) []byte { return append([]byte{usePrefix}, c[:]...) }
 
 func packKey(prefix byte, pack packID) []byte {
 	return append([]byte{prefix}, pack[:]...)
@@ -138,6 +195,35 @@ func (x *index) places(c lock.CID) ([]place, error) {
 		return err
 	})
 	return places, err
+}
+
+// blocksAfter calls visit for up to limit blocks whose CID follows after, with all places.
+func (x *index) blocksAfter(after lock.CID, limit int, visit func(lock.CID, []place) error) error {
+	start := prefixEnd(append([]byte{blockPrefix}, after[:]...))
+	iter, err := x.db.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: []byte{blockPrefix + 1}})
+	if err != nil {
+		return err
+	}
+	var current lock.CID
+	var places []place
+	for iter.First(); iter.Valid(); iter.Next() {
+		c, p, err := parseBlock(iter.Key(), iter.Value())
+		if err == nil && c != current && len(places) > 0 {
+			if err = visit(current, places); err == nil {
+				limit--
+			}
+			places = places[:0]
+		}
+		if err != nil || limit == 0 {
+			return errors.Join(err, iter.Close())
+		}
+		current, places = c, append(places, p)
+	}
+	err = iter.Close()
+	if err == nil && len(places) > 0 {
+		err = visit(current, places)
+	}
+	return err
 }
 
 func parseBlock(key, value []byte) (lock.CID, place, error) {
@@ -232,6 +318,9 @@ func (u *update) add(c lock.CID, p place) {
 func (u *update) remove(c lock.CID, p place) {
 	u.keep(u.batch.Delete(blockKey(c, p.pack, p.offset), nil))
 }
+
+// gone forgets when a block was used that has no place any more.
+func (u *update) gone(c lock.CID) { u.keep(u.batch.Delete(useKey(c), nil)) }
 
 func (u *update) indexed(pack packID, length int64) {
 	u.keep(u.batch.Set(packKey(packPrefix, pack), binary.BigEndian.AppendUint64(nil, uint64(length)), nil))

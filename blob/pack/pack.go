@@ -32,7 +32,8 @@
 //
 // Erase journals the place of each record, drops it from the index, writes the other
 // records of a shared pack to a new one, and removes the old file, each step followed by
-// fsync. What a crash cut short, the next Open finishes.
+// fsync. What a crash cut short, the next Open finishes. Collect does the same with blocks
+// that were not used since a moment; the index holds when a block was put again.
 package pack
 
 import (
@@ -65,7 +66,8 @@ var ErrLocked = errors.New("block store is in use by another process")
 
 // Options change how a store works. The zero Options are what a hospital runs.
 type Options struct {
-	// Now is the clock that tells the hour of a shared pack; time.Now if nil.
+	// Now is the clock that tells the hour of a shared pack and when blocks are used;
+	// time.Now if nil.
 	Now func() time.Time
 	// Reserve is the free space in bytes below which the store refuses writes with
 	// blob.ErrFull, so that the index and the chain's own data can still be written;
@@ -125,12 +127,16 @@ type Store struct {
 	// use is held for reading by every operation, for writing by Close.
 	use sync.RWMutex
 
-	erasing sync.Mutex          // held by the one Erase at work; guards the journal too
+	erasing sync.Mutex // held by the one Erase or Collect at work; guards the journal too
+	// burying is held for writing while blocks are chosen and dropped from the index, for
+	// reading while a block that is there already is put again or touched.
+	burying sync.RWMutex
 	doomed  map[packID]struct{} // packs that hold erased records
 }
 
 var (
 	_ blob.Store           = (*Store)(nil)
+	_ blob.Collector       = (*Store)(nil)
 	_ blob.ColdReader      = (*Store)(nil)
 	_ blob.UncheckedReader = (*Store)(nil)
 )
@@ -172,7 +178,7 @@ func (s *Store) open() error {
 	if s.journal, err = openJournal(s.path(journalName), s.options.Report); err != nil {
 		return err
 	}
-	if s.index, err = openIndex(s.path(indexFolder), s.options.Report, s.fail); err != nil {
+	if s.index, err = openIndex(s.path(indexFolder), s.options.Now(), s.options.Report, s.fail); err != nil {
 		return err
 	}
 	return s.recover()

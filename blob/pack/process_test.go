@@ -43,7 +43,8 @@ func TestMain(m *testing.M) {
 // child runs a job on a store. It prints a line before and after each promise that the
 // store makes, straight to the pipe.
 func child(job, dir string) int {
-	s, err := pack.Open(dir, pack.Options{Reserve: -1})
+	at := &clock{}
+	s, err := pack.Open(dir, pack.Options{Reserve: -1, Now: at.now})
 	if err != nil {
 		fmt.Fprintln(os.Stdout, "open:", err)
 		return 2
@@ -67,6 +68,8 @@ func child(job, dir string) int {
 		_, err = io.Copy(io.Discard, os.Stdin)
 	case "write":
 		err = writeForEver(s)
+	case "collect":
+		err = collectForEver(s, at)
 	case "one":
 		err = writeOne(s)
 	case "full":
@@ -126,6 +129,39 @@ func writeForEver(s *pack.Store) error {
 				return err
 			}
 			fmt.Fprintln(os.Stdout, "erased", n)
+		}
+	}
+}
+
+// collectForEver stores blocks, grows old, uses two of six again, and collects all six.
+func collectForEver(s *pack.Store, at *clock) error {
+	ctx := context.Background()
+	for n := 0; ; n += 6 {
+		var old [][]byte
+		for i := n; i < n+6; i++ {
+			old = append(old, written(i))
+		}
+		if err := blobtest.Store(ctx, s, blob.Hint{}, old...); err != nil {
+			return err
+		}
+		fmt.Fprintln(os.Stdout, "acked", n+5)
+		at.advance(10 * day)
+		if held, err := s.Touch(ctx, cidOf(old[1])); err != nil || !held {
+			return fmt.Errorf("touch: %t, %w", held, err)
+		}
+		if err := blobtest.Store(ctx, s, blob.Hint{}, old[4]); err != nil {
+			return err
+		}
+		gone := []int{n, n + 2, n + 3, n + 5}
+		for _, i := range gone {
+			fmt.Fprintln(os.Stdout, "erasing", i)
+		}
+		done, err := s.Collect(ctx, cids(old...), at.now().Add(-5*day))
+		if err != nil || done.Blocks != 4 {
+			return fmt.Errorf("collected %v: %w", done, err)
+		}
+		for _, i := range gone {
+			fmt.Fprintln(os.Stdout, "erased", i)
 		}
 	}
 }
@@ -207,12 +243,24 @@ func TestTwoProcessesCannotOpenOneStore(t *testing.T) {
 // TestKilledWriterLosesNothingAcknowledged kills a writer at random moments, again and
 // again on the same store, and reads everything back.
 func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
+	killAndReadBack(t, "write", 9)
+}
+
+// TestKilledCollectorLosesNothingInUse does the same to one that collects what others use.
+func TestKilledCollectorLosesNothingInUse(t *testing.T) {
+	t.Parallel()
+	killAndReadBack(t, "collect", 6)
+}
+
+// killAndReadBack lets a child do a job, kills it, and reads everything back, so many times.
+func killAndReadBack(t *testing.T, job string, rounds int) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 9 {
+	for round := range rounds {
 		dir := t.TempDir()
-		acked, erasing, erased := runAndKill(t, dir, 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond)
+		acked, erasing, erased := runAndKill(t, job, dir, 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond)
 		if round%3 == 2 {
 			if err := os.RemoveAll(dir + "/index"); err != nil {
 				t.Fatal(err)
@@ -237,11 +285,11 @@ func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// runAndKill lets a child write until it has acknowledged some lines and a moment has
+// runAndKill lets a child work until it has acknowledged some lines and a moment has
 // passed, and returns the last block acknowledged and the blocks being and been erased.
-func runAndKill(t *testing.T, dir string, lines int, delay time.Duration) (acked int, erasing, erased map[int]bool) {
+func runAndKill(t *testing.T, job, dir string, lines int, delay time.Duration) (acked int, erasing, erased map[int]bool) {
 	t.Helper()
-	cmd := command(t, "write", dir)
+	cmd := command(t, job, dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -166,7 +167,7 @@ func (s *Store) finishErasing(packs map[packID]int64) error {
 	}
 	// Erasing needs space that may be missing now; reads must go on nevertheless, and the
 	// next Erase tries again.
-	if err := s.rewriteDoomed(); err != nil {
+	if err := s.rewriteDoomed(context.Background()); err != nil {
 		s.options.Report(Damage{File: packFolder, Reason: "erased blocks are still on the disk: " + err.Error()})
 	}
 	return nil

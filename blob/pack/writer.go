@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
@@ -41,6 +42,7 @@ type writer struct {
 	written int64
 	started int64 // offset up to which writeback was started
 	pending []entry
+	used    time.Time // when the last record was appended
 	retired bool
 	err     error // what ended this writer
 
@@ -110,6 +112,7 @@ func (w *writer) append(c lock.CID, block []byte) (int64, error) {
 		return 0, w.err
 	}
 	w.pending = append(w.pending, entry{cid: c, place: p})
+	w.used = w.store.options.Now()
 	return p.end(), nil
 }
 
