@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -19,7 +20,7 @@ func ScopeWithout(node grpc.ClientConnInterface, method string) error {
 }
 
 // Sweep forgets uploads that nobody touched for long.
-func Sweep(g *Gateway) { g.uploads.sweep() }
+func Sweep(ctx context.Context, g *Gateway) { g.uploads.sweep(ctx) }
 
 // IsWriting tells whether a request writes to an upload.
 func IsWriting(g *Gateway, id string) bool {

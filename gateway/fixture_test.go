@@ -128,7 +128,7 @@ func prepareDoor(t *testing.T, options ...option) *door {
 	t.Helper()
 	c := &clock{at: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	d := &door{
-		t: t, clock: c, node: newFakeNode(t, c.now), store: memory.New(), fetcher: &fakeFetcher{blocks: map[lock.CID][]byte{}},
+		t: t, clock: c, node: newFakeNode(t, c.now), store: memory.NewAt(c.now), fetcher: &fakeFetcher{blocks: map[lock.CID][]byte{}},
 		people: map[string]*person{},
 	}
 	d.populate()

@@ -102,7 +102,7 @@ func (g *Gateway) serveUploadCreate(w http.ResponseWriter, r *http.Request, c ca
 	if r.ContentLength > 0 {
 		return refuse(http.StatusBadRequest, "the stream is sent with PATCH")
 	}
-	x, err := g.uploads.create(c.address, length)
+	x, err := g.uploads.create(r.Context(), c.address, length)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,9 @@ func (g *Gateway) serveUploadDelete(w http.ResponseWriter, r *http.Request, c ca
 		return err
 	}
 	defer release()
-	g.uploads.forget(x)
+	if err := g.uploads.forget(r.Context(), x); err != nil {
+		return storeFault(err)
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

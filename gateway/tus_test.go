@@ -17,9 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/car"
 	"github.com/phrd/phrd/gateway"
+	"github.com/phrd/phrd/lock"
 )
 
 // stream is a CAR of an object's blocks.
@@ -523,12 +525,53 @@ func TestIdleUploadIsForgotten(t *testing.T) {
 	d := newDoor(t)
 	path := d.createUpload(200)
 	d.clock.move(25 * time.Hour)
-	gateway.Sweep(d.gateway)
+	gateway.Sweep(t.Context(), d.gateway)
 	d.people["clerk1"].token = ""
 	d.want(d.do("clerk1", http.MethodHead, path, tus, nil), http.StatusNotFound)
 	files, err := os.ReadDir(filepath.Join(d.config.Folder, "uploads"))
 	if err != nil || len(files) != 0 {
 		t.Errorf("files %v, %v", files, err)
+	}
+}
+
+// While the gateway knows an upload it names the upload's blocks, also after a restart; when it
+// forgets the upload they count as used once more.
+func TestUploadKeepsItsBlocks(t *testing.T) {
+	d := newDoor(t)
+	o := smallObject()
+	body := stream(t, o)
+	path := d.createUpload(len(body))
+	d.want(d.patch(path, 0, body), http.StatusNoContent)
+	named := func() map[lock.CID]bool {
+		all := map[lock.CID]bool{}
+		d.gateway.Uploading(func(c lock.CID) { all[c] = true })
+		return all
+	}
+	for range 2 {
+		if all := named(); len(all) != len(o.CIDs) || !all[o.Root] {
+			t.Errorf("%d blocks are named, want %d", len(all), len(o.CIDs))
+		}
+		d.stop()
+		d.start()
+	}
+	d.clock.move(25 * time.Hour)
+	gateway.Sweep(t.Context(), d.gateway)
+	if all := named(); len(all) != 0 {
+		t.Errorf("%d blocks are named after the upload was forgotten", len(all))
+	}
+	store, ok := d.store.(blob.Collector)
+	if !ok {
+		t.Fatal("the store can't collect")
+	}
+	d.clock.move(time.Hour)
+	for _, c := range []struct {
+		unused time.Duration
+		want   int64
+	}{{2 * time.Hour, 0}, {30 * time.Minute, int64(len(o.CIDs))}} {
+		done, err := store.Collect(t.Context(), o.CIDs, d.clock.now().Add(-c.unused))
+		if err != nil || done.Blocks != c.want {
+			t.Errorf("collected %v of what was unused for %s, %v, want %d", done, c.unused, err, c.want)
+		}
 	}
 }
 

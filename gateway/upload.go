@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/car"
 	"github.com/phrd/phrd/lock"
 )
@@ -164,21 +165,24 @@ func (u *uploads) run(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			u.sweep()
+			u.sweep(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (u *uploads) sweep() {
+func (u *uploads) sweep(ctx context.Context) {
 	now := u.g.config.Now()
 	for _, x := range u.all() {
 		x.mu.Lock()
 		idle := x.writer == nil && now.Sub(x.used) >= u.g.config.Limits.UploadIdle
 		x.mu.Unlock()
-		if idle {
-			u.forget(x)
+		if !idle {
+			continue
+		}
+		if err := u.forget(ctx, x); err != nil && ctx.Err() == nil {
+			u.g.config.Log.Error("an upload that nobody touches is not forgotten", "upload", x.id, "error", err)
 		}
 	}
 }
@@ -193,20 +197,49 @@ func (u *uploads) all() []*upload {
 	return list
 }
 
-// forget removes what is known about an upload. Its blocks stay in the store.
-func (u *uploads) forget(x *upload) {
+// forget removes what is known about an upload. Its blocks stay in the store, where they count
+// as used now: until here the upload has kept them from being collected, and now whoever
+// uploaded them has as long as anybody else to have them named by the chain.
+func (u *uploads) forget(ctx context.Context, x *upload) error {
+	if err := x.touchBlocks(ctx, u.g.config.Store); err != nil {
+		return err
+	}
 	u.mu.Lock()
 	delete(u.by, x.id)
 	u.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.gone {
-		return
+		return nil
 	}
 	x.gone = true
 	err := errors.Join(x.file.Close(), os.Remove(x.base+infoSuffix), os.Remove(x.base+blocksSuffix))
 	if err != nil {
 		u.g.config.Log.Error("files of an upload are not removed", "upload", x.id, "error", err)
+	}
+	return nil
+}
+
+func (x *upload) touchBlocks(ctx context.Context, store blob.Store) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for c := range x.blocks {
+		if _, err := blob.Touch(ctx, store, c); err != nil {
+			return fmt.Errorf("upload: %w", err)
+		}
+	}
+	return nil
+}
+
+// Uploading calls visit for every block of every upload that this gateway knows, complete ones
+// included. What is acknowledged to an upload after that was put into the store a moment before.
+func (g *Gateway) Uploading(visit func(lock.CID)) {
+	for _, x := range g.uploads.all() {
+		x.mu.Lock()
+		for c := range x.blocks {
+			visit(c)
+		}
+		x.mu.Unlock()
 	}
 }
 
@@ -224,8 +257,8 @@ func (u *uploads) close() error {
 }
 
 // create begins an upload of a length, nil where it is not known yet.
-func (u *uploads) create(owner string, length *uint64) (*upload, error) {
-	if err := u.makeRoom(owner); err != nil {
+func (u *uploads) create(ctx context.Context, owner string, length *uint64) (*upload, error) {
+	if err := u.makeRoom(ctx, owner); err != nil {
 		return nil, err
 	}
 	var random [16]byte
@@ -253,7 +286,7 @@ func (u *uploads) create(owner string, length *uint64) (*upload, error) {
 
 // makeRoom refuses an account that has too many uploads under way, and forgets its oldest
 // complete one where it has too many of them.
-func (u *uploads) makeRoom(owner string) error {
+func (u *uploads) makeRoom(ctx context.Context, owner string) error {
 	var oldest *upload
 	var since time.Time
 	open, complete := 0, 0
@@ -279,7 +312,7 @@ func (u *uploads) makeRoom(owner string) error {
 		}
 	}
 	if complete >= maxCompleteUploads {
-		u.forget(oldest)
+		return u.forget(ctx, oldest)
 	}
 	return nil
 }
