@@ -31,6 +31,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
@@ -54,6 +55,7 @@ type ledger struct {
 	members    []*consortiumv1.Member
 	nodes      []*consortiumv1.StorageNode
 	objects    map[string]*storagev1.PlacedObject
+	unlocks    []*accessv1.QueryUnlockResponse // newest first
 	mempool    [][]byte
 	results    map[string]*abciv1.TxResponse
 	nonces     map[string]bool // account and timeout
@@ -91,6 +93,7 @@ func newLedger(t *testing.T) *ledger {
 	authv1.RegisterQueryServer(server, authServer{l: l})
 	consortiumv1.RegisterQueryServer(server, consortiumServer{l: l})
 	storagev1.RegisterQueryServer(server, storageServer{l: l})
+	accessv1.RegisterQueryServer(server, unlockServer{l: l})
 	var group sync.WaitGroup
 	group.Go(func() {
 		if err := server.Serve(listener); err != nil {

@@ -108,6 +108,7 @@ type Replicator struct {
 	plan     []*storagev1.PlacedObject // what is assigned, the most urgent first
 	planned  time.Time                 // when the plan was made
 	repairAt time.Time                 // when the next repair may begin
+	scrubbed scrubbed
 
 	mu       sync.Mutex
 	taken    map[string]bool  // objects at work or waiting for their confirmation, by CID
@@ -342,6 +343,7 @@ func (r *Replicator) finish(cid string, ok bool) {
 	if ok {
 		delete(r.retries, cid)
 		r.finished[cid] = true
+		r.scrubbed.held(cid)
 	} else {
 		failed := r.retries[cid]
 		pause := lastRetry
@@ -401,6 +403,27 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	}
 	defer r.space.Release(weight)
 	peers := r.sources(placed)
+	if err := r.fetch(ctx, o, peers); err != nil {
+		return err
+	}
+	err = o.verify(ctx, r.config.Store)
+	if errors.Is(err, blob.ErrCorrupt) {
+		// Damage shows when it is read. Once all of it has, one more fetch brings all that lacks.
+		if err = o.readAll(ctx, r.config.Store, func(error) {}); isLost(err) {
+			if err := r.fetch(ctx, o, peers); err != nil {
+				return err
+			}
+			err = o.verify(ctx, r.config.Store)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	return nil
+}
+
+// fetch brings what the store lacks of an object and its attached blocks.
+func (r *Replicator) fetch(ctx context.Context, o object, peers []peer.AddrInfo) (err error) {
 	if o.root.IsDag() {
 		err = r.config.Copier.Fetch(ctx, o.root, peers, o.budget)
 	} else {
@@ -413,9 +436,6 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 		if _, err := r.config.Copier.FetchBlock(ctx, c, peers, blob.MaxBlock); err != nil {
 			return fmt.Errorf("fetch attached block %s: %w", c, err)
 		}
-	}
-	if err := o.verify(ctx, r.config.Store); err != nil {
-		return fmt.Errorf("read back: %w", err)
 	}
 	return nil
 }

@@ -485,7 +485,7 @@ func TestLostCopiesAreReportedAndFetchedAgain(t *testing.T) {
 	dir := t.TempDir()
 	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, openPack(t, dir))
 	var scans []scan
-	for i := range uint64(4) {
+	for i := range uint64(5) {
 		s := newScan(t, clinic.store, 1+i, 5<<20)
 		scans = append(scans, s)
 		l.place(s.placed(clinic), heart.number)
@@ -496,21 +496,29 @@ func TestLostCopiesAreReportedAndFetchedAgain(t *testing.T) {
 	}
 	stop()
 
-	// One loses a leaf, one its envelope, one a byte; the fourth is sound.
+	// One loses a leaf, one its envelope, one a byte in each of two leaves, one half of its pack;
+	// the fourth is sound.
 	for _, c := range []lock.CID{scans[0].CIDs[1], scans[1].envelope} {
 		if err := heart.store.Erase(t.Context(), []lock.CID{c}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	flipOnDisk(t, dir, heart.store, scans[2].CIDs[1], scans[2].Blocks[scans[2].CIDs[1]])
+	for _, c := range scans[2].CIDs[1:3] {
+		flipOnDisk(t, dir, heart.store, c, scans[2].Blocks[c])
+	}
+	halve(t, dir, scans[4].Blocks[scans[4].CIDs[2]])
 	r := heart.replicator(func(c *node.ReplicatorConfig) { c.ScrubRate = 1 << 30 })
 	if err := r.Scrub(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []storagev1.CopyStatus{lost, lost, lost, held} {
+	for i, want := range []storagev1.CopyStatus{lost, lost, lost, held, lost} {
 		if got := l.copyOf(scans[i].cid(), heart.number); got != want {
 			t.Errorf("copy %d is %s, want %s", i, got, want)
 		}
+	}
+	stats := r.ScrubStats()
+	if stats.Objects != 5 || stats.Blocks != 5*7 || stats.Missing != 2 || stats.Rotten < 3 || stats.Lost != 4 || stats.Healed != 0 {
+		t.Errorf("scrubbed %+v", stats)
 	}
 	// A second look reports nothing twice: what is lost is no longer held.
 	l.set(func() { l.batches = nil })
@@ -524,6 +532,54 @@ func TestLostCopiesAreReportedAndFetchedAgain(t *testing.T) {
 		if err := s.complete(t.Context(), heart.store); err != nil {
 			t.Error(err)
 		}
+	}
+	eventually(t, "all are counted as healed", func() bool { return r.ScrubStats().Healed == 4 })
+}
+
+// halve cuts off the second half of the pack that holds a block.
+func halve(t *testing.T, dir string, block []byte) {
+	t.Helper()
+	packs, err := filepath.Glob(filepath.Join(dir, "packs", "*.pack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range packs {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(content, block) {
+			continue
+		}
+		if err := os.Truncate(path, int64(len(content)/2)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatal("the block is in no pack")
+}
+
+// Rot that shows only when a copy is read back is looked for in all of it, so that a second
+// fetch brings everything that lacks.
+func TestRottenBlocksAreFetchedTogether(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	dir := t.TempDir()
+	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, openPack(t, dir))
+	s := newScan(t, clinic.store, 1, 12<<20)
+	if err := errors.Join(s.Put(t.Context(), heart.store), blobtest.Store(t.Context(), heart.store, blob.Hint{}, s.block)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.CIDs[:12] {
+		flipOnDisk(t, dir, heart.store, c, s.Blocks[c])
+	}
+	checkConfirmations(t, l, heart, s)
+	l.place(s.placed(clinic), heart.number)
+	m := &meddler{Node: heart.ipfs, meddle: func() {}}
+	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier = m }).Run, nil)
+	heart.awaitCopy(s.cid(), held)
+	if got := m.calls.Load(); got != 2 {
+		t.Errorf("confirmed after %d fetches, want 2", got)
 	}
 }
 

@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,9 +39,70 @@ func (r *Replicator) scrubAgain(ctx context.Context, stop context.CancelCauseFun
 	}
 }
 
+// ScrubStats are what a Replicator found in what its node holds, since it was made.
+type ScrubStats struct {
+	// Objects are those that were read back whole or in part, Blocks are theirs.
+	Objects, Blocks uint64
+	// Rotten blocks did not match their CID or were cut off, Missing ones were not there.
+	Rotten, Missing uint64
+	// Lost objects were reported to the chain, and Healed ones of these are held again.
+	Lost, Healed uint64
+}
+
+// scrubbed are the counters behind ScrubStats, and the objects that are to be healed.
+type scrubbed struct {
+	objects, blocks, rotten, missing, lost, healed atomic.Uint64
+
+	mu   sync.Mutex
+	open map[string]bool // reported, by CID
+}
+
+// saw counts a block that was read, or not.
+func (s *scrubbed) saw(err error) {
+	s.blocks.Add(1)
+	switch {
+	case errors.Is(err, blob.ErrNotFound):
+		s.missing.Add(1)
+	case isLost(err):
+		s.rotten.Add(1)
+	}
+}
+
+// report notes that objects are reported lost.
+func (s *scrubbed) report(objects []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[string]bool{}
+	}
+	for _, cid := range objects {
+		s.open[cid] = true
+	}
+}
+
+// held notes that an object was confirmed.
+func (s *scrubbed) held(cid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[cid] {
+		delete(s.open, cid)
+		s.healed.Add(1)
+	}
+}
+
+// ScrubStats returns the counters.
+func (r *Replicator) ScrubStats() ScrubStats {
+	s := &r.scrubbed
+	return ScrubStats{
+		Objects: s.objects.Load(), Blocks: s.blocks.Load(), Rotten: s.rotten.Load(), Missing: s.missing.Load(),
+		Lost: s.lost.Load(), Healed: s.healed.Load(),
+	}
+}
+
 // Scrub reads back every object that the chain says this node holds, at the configured
 // rate, and reports to the chain what is missing or damaged; the chain then assigns it
-// again. Errors are those of the chain, and [blob.ErrClosed].
+// again. It reads all blocks of such an object, so that the store knows what is to be fetched.
+// Errors are those of the chain, and [blob.ErrClosed].
 func (r *Replicator) Scrub(ctx context.Context) error {
 	node, err := r.self.number(ctx)
 	if err != nil {
@@ -55,7 +119,7 @@ func (r *Replicator) Scrub(ctx context.Context) error {
 		}
 		var lost []string
 		for _, held := range page.GetObjects() {
-			err := verifyHeld(ctx, slow, held)
+			err := r.scrubObject(ctx, slow, held)
 			switch {
 			case err == nil:
 			case isLost(err):
@@ -77,12 +141,71 @@ func (r *Replicator) Scrub(ctx context.Context) error {
 	}
 }
 
-func verifyHeld(ctx context.Context, store blob.Getter, held *storagev1.Object) error {
+func (r *Replicator) scrubObject(ctx context.Context, store blob.Getter, held *storagev1.Object) error {
 	o, err := parseObject(held)
 	if err != nil {
 		return err
 	}
-	return o.verify(ctx, store)
+	r.scrubbed.objects.Add(1)
+	return o.readAll(ctx, store, r.scrubbed.saw)
+}
+
+// readAll reads every block of an object, also behind those that are lost, so that the store
+// learns of all damage, and returns the first loss. saw is told of each block. Any other error
+// ends it.
+func (o object) readAll(ctx context.Context, store blob.Getter, saw func(error)) error {
+	all := observed{store: store, saw: saw}
+	var lost error
+	keep := func(err error) error {
+		if isLost(err) {
+			lost = cmp.Or(lost, err)
+			return nil
+		}
+		return err
+	}
+	if o.root.IsDag() {
+		tree, err := blob.ReadTree(ctx, all, o.root, o.budget)
+		if err := keep(err); err != nil {
+			return err
+		}
+		for _, l := range tree.Leaves {
+			if err := keep(all.check(ctx, l.CID, int(l.Size), int(l.Size))); err != nil {
+				return err
+			}
+		}
+	} else if err := keep(all.check(ctx, o.root, 1, o.single)); err != nil {
+		return err
+	}
+	for _, c := range o.attached {
+		if err := keep(all.check(ctx, c, 1, blob.MaxBlock)); err != nil {
+			return err
+		}
+	}
+	return lost
+}
+
+// observed tells of each block that is read.
+type observed struct {
+	store blob.Getter
+	saw   func(error)
+}
+
+// Get implements [blob.Getter].
+func (g observed) Get(ctx context.Context, c lock.CID) ([]byte, error) {
+	block, err := g.store.Get(ctx, c)
+	if err == nil || isLost(err) {
+		g.saw(err)
+	}
+	return block, err
+}
+
+// check reads a block whose length must lie within bounds.
+func (g observed) check(ctx context.Context, c lock.CID, least, most int) error {
+	block, err := g.Get(ctx, c)
+	if n := len(block); err == nil && (n < least || n > most) {
+		return fmt.Errorf("block %s has %d bytes, want %d to %d: %w", c, n, least, most, blob.ErrShape)
+	}
+	return err
 }
 
 // isLost tells whether an error of reading back says that an object is not there as it was
@@ -97,6 +220,7 @@ func (r *Replicator) reportLost(ctx context.Context, lost []string) error {
 	if len(lost) == 0 {
 		return nil
 	}
+	r.scrubbed.report(lost)
 	var response storagev1.MsgReportLostCopiesResponse
 	message := &storagev1.MsgReportLostCopies{Node: r.config.Chain.Account(), Objects: lost}
 	err := r.send(ctx, message, &response)
@@ -109,7 +233,7 @@ func (r *Replicator) reportLost(ctx context.Context, lost []string) error {
 	if err != nil {
 		return fmt.Errorf("report %d lost copies: %w", len(lost), err)
 	}
-	r.outcomes("report of a loss", response.GetResults())
+	r.scrubbed.lost.Add(uint64(len(r.outcomes("report of a loss", response.GetResults()))))
 	return nil
 }
 

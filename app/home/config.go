@@ -36,9 +36,13 @@ const (
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
-	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,heartbeat:info,release:info,chain:info,*:error"
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,heartbeat:info,release:info,chain:info,*:error"
 	// emptyBlocks is the time between two blocks that nobody asked for: they carry the clock on.
 	emptyBlocks = 5 * time.Second
+	// collectAfter is the default of Services.CollectAfter. The least is as long as an upload may rest, the most a year.
+	collectAfter      = 48
+	leastCollectAfter = 24
+	mostCollectAfter  = 366 * 24
 )
 
 // Services is the section [phrd] of app.toml: what runs around the chain.
@@ -57,6 +61,8 @@ type Services struct {
 	// limit.
 	SendRate  int `mapstructure:"send_rate"`
 	FetchRate int `mapstructure:"fetch_rate"`
+	// CollectAfter is after how many hours without use a blob goes that nobody names; 0 keeps everything.
+	CollectAfter int `mapstructure:"collect_after"`
 }
 
 // Validate returns an error where a setting is missing or not of its form.
@@ -75,6 +81,9 @@ func (s Services) Validate() error {
 	}
 	if low := min(s.SendRate, s.FetchRate); low < 0 || s.SendRate > 0 && s.SendRate < ipfs.MinRate || s.FetchRate > 0 && s.FetchRate < ipfs.MinRate {
 		return fmt.Errorf("[phrd] send_rate is %d and fetch_rate %d, want 0 or at least %d", s.SendRate, s.FetchRate, ipfs.MinRate)
+	}
+	if s.CollectAfter != 0 && (s.CollectAfter < leastCollectAfter || s.CollectAfter > mostCollectAfter) {
+		return fmt.Errorf("[phrd] collect_after is %d, want %d to %d, or 0", s.CollectAfter, leastCollectAfter, mostCollectAfter)
 	}
 	return nil
 }
@@ -104,6 +113,10 @@ repair_rate = {{ .Phrd.RepairRate }}
 # Bytes of blobs per second that this server sends to other hospitals at most, and fetches from them; 0 is no limit, else at least 262144.
 send_rate = {{ .Phrd.SendRate }}
 fetch_rate = {{ .Phrd.FetchRate }}
+
+# Hours without use after which a blob is removed that nobody names: what abandoned uploads left, copies that other
+# hospitals keep now. At least 24; 0 keeps everything.
+collect_after = {{ .Phrd.CollectAfter }}
 `
 
 // appConfig is app.toml.
@@ -151,6 +164,7 @@ func (h Home) Config() (Config, error) {
 	if err := c.App.ValidateBasic(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
 	}
+	c.Services.CollectAfter = collectAfter // of homes that are older than the setting
 	if err := options.UnmarshalKey("phrd", &c.Services); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
 	}
@@ -199,6 +213,7 @@ func newConfig(o Options) (*cometconfig.Config, appConfig) {
 		GatewayListen: net.JoinHostPort(o.Listen, o.port(PortGateway)),
 		Libp2pListen:  multiaddr(o.Listen, o.port(PortLibp2p)),
 		Capacity:      o.Capacity,
+		CollectAfter:  collectAfter,
 	}
 	return comet, app
 }

@@ -13,6 +13,7 @@ import (
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
+	"github.com/phrd/phrd/node"
 )
 
 // scrapeTime bounds what the chain is asked for one scrape.
@@ -31,6 +32,13 @@ var (
 	sentMetric    = metric("blob_sent_bytes_total", "Bytes of blocks sent to other hospitals since the start.")
 	fetchedMetric = metric("blob_fetched_bytes_total", "Bytes of blocks fetched from other hospitals since the start.")
 	wrongMetric   = metric("blob_wrong_blocks_total", "How often another hospital sent a block that was not what was asked for.")
+
+	scrubbedMetric  = metric("scrub_blocks_total", "Blocks read back to see whether they are sound since the start, by what was found.", "found")
+	scrubLostMetric = metric("scrub_objects_total", "Objects found lost when they were read back since the start, and those of them that are held again.", "state")
+	seenMetric      = metric("collect_seen_blocks_total", "Blocks looked at to see whether anybody names them since the start.")
+	collectedMetric = metric("collect_blocks_total", "Blocks removed since the start because nobody named them.")
+	collectedBytes  = metric("collect_bytes_total", "Bytes of the blocks that were removed.")
+	roundsMetric    = metric("collect_rounds_total", "Collections since the start; unsure ones removed nothing, because not all that is named was known.", "end")
 )
 
 func metric(name, help string, labels ...string) *prometheus.Desc {
@@ -94,6 +102,41 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(placedMetric, n.GetUsage().GetBytes(), node)
 		to <- prometheus.MustNewConstMetric(strikesMetric, prometheus.CounterValue, float64(n.GetStrikes()), node)
 	}
+}
+
+// upkeep measures what a server does to its own store; it is a [prometheus.Collector].
+type upkeep struct {
+	replicator *node.Replicator
+	collector  *node.Collector // nil where nothing is collected
+}
+
+// Describe implements prometheus.Collector.
+func (*upkeep) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{scrubbedMetric, scrubLostMetric, seenMetric, collectedMetric, collectedBytes, roundsMetric} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (u *upkeep) Collect(to chan<- prometheus.Metric) {
+	count := func(d *prometheus.Desc, value uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	scrubbed := u.replicator.ScrubStats()
+	count(scrubbedMetric, scrubbed.Blocks-min(scrubbed.Blocks, scrubbed.Rotten+scrubbed.Missing), "sound")
+	count(scrubbedMetric, scrubbed.Rotten, "rotten")
+	count(scrubbedMetric, scrubbed.Missing, "missing")
+	count(scrubLostMetric, scrubbed.Lost, "lost")
+	count(scrubLostMetric, scrubbed.Healed, "healed")
+	if u.collector == nil {
+		return
+	}
+	collected := u.collector.Stats()
+	count(seenMetric, collected.Seen)
+	count(collectedMetric, collected.Blocks)
+	count(collectedBytes, collected.Bytes)
+	count(roundsMetric, collected.Rounds, "done")
+	count(roundsMetric, collected.Unsure, "unsure")
 }
 
 // handleMetrics serves a registry in the text format of Prometheus.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
@@ -99,7 +100,40 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 			}
 		})
 	}
-	return s, s.startGateway(ctx, c, files, client, peers, logger, failed)
+	if err := s.startGateway(ctx, c, files, client, peers, logger, failed); err != nil {
+		return nil, err
+	}
+	collector, err := s.startCollector(running, files, client, logger, failed)
+	if err != nil {
+		return nil, err
+	}
+	if ch.metrics != nil {
+		if err := ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// startCollector starts to remove what nobody names, unless it is not to; then the collector is nil. It comes after the gateway,
+// which knows the uploads under way.
+func (s *services) startCollector(running context.Context, files home.Config, client *node.Client, logger *slog.Logger, failed func(error)) (*node.Collector, error) {
+	if files.Services.CollectAfter == 0 {
+		return nil, nil
+	}
+	collector, err := node.NewCollector(node.CollectorConfig{
+		Chain: client, Store: s.blobs, Uploads: s.gateway, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
+		Log: logger.With("module", "collect"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.workers.Go(func() {
+		if err := collector.Run(running); err != nil {
+			failed(err)
+		}
+	})
+	return collector, nil
 }
 
 // newClient is the chain as the hospital's node account sees it.

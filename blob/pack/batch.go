@@ -158,7 +158,7 @@ func (b *batch) checkHeld() error {
 	if err := b.store.index.flush(); err != nil {
 		return b.store.writeError("index", err)
 	}
-	return b.store.failed()
+	return b.store.failed() // pebble tells of a lost index through its logger
 }
 
 // Close implements [blob.Batch].

@@ -16,6 +16,10 @@ import (
 //   - the last write to a pack that holds it, which is the file's modification time,
 //   - the time of its use that the index holds, where it was put again or touched,
 //   - the beginning of the index: a new one knows of no use before it.
+//
+// A use within useStep of the last one is not noted, so a block may have been used that much
+// later than is known, and is treated so.
+const useStep = time.Hour
 
 // listed is how many blocks List reads at once.
 const listed = 1024
@@ -34,13 +38,20 @@ func (s *Store) reuse(c lock.CID) (bool, error) {
 	s.burying.RLock()
 	defer s.burying.RUnlock()
 	places, err := s.index.places(c)
-	if err != nil || len(sound(places)) == 0 {
+	if err != nil {
 		return false, err
+	}
+	if places = sound(places); len(places) == 0 {
+		return false, nil
 	}
 	if s.failed() != nil {
 		return true, nil // nothing is collected from a store that takes no writes
 	}
-	return true, s.index.use(c, s.options.Now())
+	last, err := s.newUses().last(c, places)
+	if now := s.options.Now(); err == nil && now.Sub(last) >= useStep {
+		err = s.index.use(c, now)
+	}
+	return true, err
 }
 
 // List implements [blob.Collector].
@@ -68,7 +79,7 @@ func (s *Store) listPage(ctx context.Context, after lock.CID) ([]blob.Held, erro
 	var page []blob.Held
 	err := s.index.blocksAfter(after, listed, func(c lock.CID, places []place) error {
 		used, err := uses.last(c, places)
-		page = append(page, blob.Held{CID: c, Bytes: bytesOf(places), Used: used})
+		page = append(page, blob.Held{CID: c, Bytes: bytesOf(places), Used: used.Add(useStep)})
 		return err
 	})
 	return page, err
@@ -92,7 +103,7 @@ func (s *Store) Collect(ctx context.Context, cids []lock.CID, before time.Time) 
 				return false, nil
 			}
 			used, err := uses.last(c, places)
-			return err == nil && used.Before(before), err
+			return err == nil && used.Add(useStep).Before(before), err
 		}, func(places []place) {
 			done.Blocks++
 			done.Bytes += bytesOf(places)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble"
@@ -23,6 +25,9 @@ import (
 type index struct {
 	db    *pebble.DB
 	since time.Time // when the index began
+	// noted tells that uses were noted that are not durable; flushing is held until they are.
+	noted    atomic.Bool
+	flushing sync.Mutex
 	// broken is told when pebble can't go on; the index is then wrong, not lost.
 	broken *brokenLog
 }
@@ -100,11 +105,24 @@ func (x *index) used(c lock.CID) (time.Time, error) {
 
 // use notes that a block is used. What was noted is durable after flush.
 func (x *index) use(c lock.CID, now time.Time) error {
-	return x.db.Set(useKey(c), appendTime(nil, now), pebble.NoSync)
+	err := x.db.Set(useKey(c), appendTime(nil, now), pebble.NoSync)
+	x.noted.Store(true)
+	return err
 }
 
-// flush makes all that was written durable.
-func (x *index) flush() error { return x.db.LogData(nil, pebble.Sync) }
+// flush makes all uses durable that were noted before.
+func (x *index) flush() error {
+	x.flushing.Lock()
+	defer x.flushing.Unlock()
+	if !x.noted.Swap(false) {
+		return nil
+	}
+	err := x.db.LogData(nil, pebble.Sync)
+	if err != nil {
+		x.noted.Store(true)
+	}
+	return err
+}
 
 func openPebble(dir string, broken *brokenLog) (*pebble.DB, error) {
 	if err := makeFolder(dir); err != nil {
