@@ -73,6 +73,7 @@ func TestMostUrgentCopiesComeFirst(t *testing.T) {
 			}
 		})
 	}
+	eventually(t, "the other one is known", func() bool { return len(heart.peers.All()) == 1 })
 	w := &watcher{Node: heart.ipfs}
 	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier, c.Workers = w, 1 }).Run, nil)
 	var want []string
