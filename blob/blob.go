@@ -113,10 +113,20 @@ type Eraser interface {
 	Erase(ctx context.Context, cids []lock.CID, keep func(lock.CID) bool) error
 }
 
+// A Toucher remembers when blocks were used last, so that none is collected that somebody
+// relies on. Its methods may be called at the same time.
+type Toucher interface {
+	// Touch is Has, and a block that is held counts as used now. Who goes on because the
+	// store holds a block already calls it instead of Has: no Collect whose limit lies before
+	// that moment removes the block, not even one that is under way.
+	Touch(ctx context.Context, c lock.CID) (bool, error)
+}
+
 // A Store holds blocks until they are erased.
 type Store interface {
 	Getter
 	Prober
+	Toucher
 	Putter
 	Eraser
 	// Close ends all work of the store. What was not synced may be lost.

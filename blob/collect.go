@@ -7,22 +7,12 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// A Toucher is a store that remembers when its blocks were used last, so that none is
-// collected that somebody relies on.
-type Toucher interface {
-	// Touch is Has, and a block that is held counts as used now. Who goes on because the
-	// store holds a block already calls it instead of Has: no Collect whose limit lies before
-	// that moment removes the block, not even one that is under way.
-	Touch(ctx context.Context, c lock.CID) (bool, error)
-}
-
 // A Collector is a store from which what nobody names can be removed.
 //
 // A block is used when it is put, also where the store holds it already, when a Sync
 // acknowledges it, and when it is touched. The time of that survives the end of the process,
-// and a crash as soon as the Sync has returned.
+// and for a block that was put also a crash once the Sync has returned.
 type Collector interface {
-	Toucher
 	// List calls visit for every block whose CID follows after in the order of bytes, which
 	// is raw blocks first, then inner nodes, in that order and until visit returns an error,
 	// which List returns. The store may change meanwhile; visit may call its methods. Blocks
@@ -49,12 +39,4 @@ type Held struct {
 type Collected struct {
 	// Blocks removed, and their Bytes.
 	Blocks, Bytes int64
-}
-
-// Touch is Touch of a [Toucher], and Has of another store.
-func Touch(ctx context.Context, s Prober, c lock.CID) (bool, error) {
-	if t, ok := s.(Toucher); ok {
-		return t.Touch(ctx, c)
-	}
-	return s.Has(ctx, c)
 }

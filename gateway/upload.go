@@ -224,7 +224,7 @@ func (x *upload) touchBlocks(ctx context.Context, store blob.Store) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for c := range x.blocks {
-		if _, err := blob.Touch(ctx, store, c); err != nil {
+		if _, err := store.Touch(ctx, c); err != nil {
 			return fmt.Errorf("upload: %w", err)
 		}
 	}

@@ -24,9 +24,9 @@ const (
 	// DefaultGrace is how long a block that nobody names stays after its last use. A clerk has
 	// as long to have the chain name an upload that the gateway has forgotten.
 	DefaultGrace = 48 * time.Hour
-	// DefaultCollectEvery is the time between two collections, DefaultCollectDelay that from the
-	// start to the first one.
+	// DefaultCollectEvery is the time between two collections.
 	DefaultCollectEvery = 24 * time.Hour
+	// DefaultCollectDelay is the time from the start to the first collection.
 	DefaultCollectDelay = time.Hour
 	// DefaultCollectRate is how many inner nodes are read, and questions asked, in a second.
 	DefaultCollectRate = 1000

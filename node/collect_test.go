@@ -122,6 +122,7 @@ func newCellar(t *testing.T, open func(*clock) node.CollectStore) *cellar {
 func inMemory(c *clock) node.CollectStore { return memory.NewAt(c.now) }
 
 func inPacks(t *testing.T) func(*clock) node.CollectStore {
+	t.Helper()
 	return func(c *clock) node.CollectStore {
 		s, err := pack.Open(t.TempDir(), pack.Options{Reserve: -1, Now: c.now})
 		if err != nil {

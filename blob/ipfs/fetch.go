@@ -187,7 +187,7 @@ func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf)
 	w := wants{name: root, cids: make([]lock.CID, len(leaves)), held: make([]bool, len(leaves))}
 	sizes := map[lock.CID]uint64{}
 	for i, l := range leaves {
-		has, err := blob.Touch(ctx, f.node.store, l.CID)
+		has, err := f.node.store.Touch(ctx, l.CID)
 		if err != nil {
 			return err
 		}
