@@ -13,7 +13,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
@@ -27,22 +26,6 @@ import (
 )
 
 const day = 24 * time.Hour
-
-func (s storageServer) Object(_ context.Context, req *storagev1.QueryObjectRequest) (*storagev1.QueryObjectResponse, error) {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	placed, ok := proto.Clone(s.l.objects[req.GetCid()]).(*storagev1.PlacedObject)
-	if !ok || placed == nil {
-		return nil, status.Errorf(codes.NotFound, "object %s", req.GetCid())
-	}
-	got := &storagev1.QueryObjectResponse{Object: placed.GetObject(), Copies: placed.GetCopies()}
-	for _, c := range placed.GetCopies() {
-		if c.GetStatus() == held {
-			got.Held++
-		}
-	}
-	return got, nil
-}
 
 // unlockServer lists unlocks.
 type unlockServer struct {

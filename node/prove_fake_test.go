@@ -123,6 +123,11 @@ func (s storageServer) Object(_ context.Context, req *storagev1.QueryObjectReque
 		return nil, status.Errorf(codes.NotFound, "no such object: %q", req.GetCid())
 	}
 	answer, _ := proto.Clone(&storagev1.QueryObjectResponse{Object: placed.GetObject(), Copies: placed.GetCopies()}).(*storagev1.QueryObjectResponse)
+	for _, c := range placed.GetCopies() {
+		if c.GetStatus() == held {
+			answer.Held++
+		}
+	}
 	return answer, nil
 }
 

@@ -73,7 +73,10 @@ func TestMostUrgentCopiesComeFirst(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the other one is known", func() bool { return len(heart.peers.All()) == 1 })
+	eventually(t, "they are connected", func() bool {
+		connected, _ := heart.peers.Connected()
+		return connected == 1
+	})
 	w := &watcher{Node: heart.ipfs}
 	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier, c.Workers = w, 1 }).Run, nil)
 	var want []string
