@@ -73,10 +73,7 @@ func TestMostUrgentCopiesComeFirst(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "they are connected", func() bool {
-		connected, _ := heart.peers.Connected()
-		return connected == 1
-	})
+	heart.awaitPeers(clinic)
 	w := &watcher{Node: heart.ipfs}
 	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier, c.Workers = w, 1 }).Run, nil)
 	var want []string

@@ -307,6 +307,7 @@ func TestNothingIsConfirmedBeforeEveryLeafWasReadBack(t *testing.T) {
 			s := newScan(t, clinic.store, 1, 6<<20)
 			checkConfirmations(t, l, heart, s)
 			l.place(s.placed(clinic), heart.number)
+			heart.awaitPeers(clinic)
 			m := &meddler{Node: heart.ipfs}
 			m.meddle = func() { test.meddle(t, dir, heart.store, s.CIDs[3], s.Blocks[s.CIDs[3]]) }
 			run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier = m }).Run, nil)
@@ -575,6 +576,7 @@ func TestRottenBlocksAreFetchedTogether(t *testing.T) {
 	}
 	checkConfirmations(t, l, heart, s)
 	l.place(s.placed(clinic), heart.number)
+	heart.awaitPeers(clinic)
 	m := &meddler{Node: heart.ipfs, meddle: func() {}}
 	run(t, heart.replicator(func(c *node.ReplicatorConfig) { c.Copier = m }).Run, nil)
 	heart.awaitCopy(s.cid(), held)
