@@ -112,9 +112,8 @@ func (s *Store) Collect(ctx context.Context, cids []lock.CID, before time.Time) 
 	return done, err
 }
 
-// uses tells when blocks were used last. It remembers when packs were written, so it is good
-// for a moment only: a block that is put meanwhile is in a pack that it has not seen, or is
-// used again.
+// uses tells when blocks were used last. It remembers when packs were written that nobody
+// writes to any more.
 type uses struct {
 	store *Store
 	packs map[packID]time.Time
@@ -131,10 +130,13 @@ func (u *uses) last(c lock.CID, places []place) (time.Time, error) {
 	for _, p := range places {
 		at, known := u.packs[p.pack]
 		if !known {
-			if at, err = u.store.writtenAt(p.pack); err != nil {
+			var finished bool
+			if at, finished, err = u.store.writtenAt(p.pack); err != nil {
 				return last, err
 			}
-			u.packs[p.pack] = at
+			if finished {
+				u.packs[p.pack] = at
+			}
 		}
 		if at.After(last) {
 			last = at
@@ -143,21 +145,22 @@ func (u *uses) last(c lock.CID, places []place) (time.Time, error) {
 	return last, nil
 }
 
-// writtenAt returns when a pack was written last, the zero time where it is gone.
-func (s *Store) writtenAt(id packID) (time.Time, error) {
+// writtenAt returns when a pack was written last, the zero time where it is gone, and whether
+// that was the last time.
+func (s *Store) writtenAt(id packID) (at time.Time, finished bool, err error) {
 	s.mu.Lock()
 	w := s.writers[id]
 	s.mu.Unlock()
 	if w != nil {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.used, nil
+		return w.used, false, nil
 	}
 	info, err := os.Stat(s.packPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, nil
+		return time.Time{}, true, nil
 	} else if err != nil {
-		return time.Time{}, err
+		return time.Time{}, false, err
 	}
-	return info.ModTime(), nil
+	return info.ModTime(), true, nil
 }
