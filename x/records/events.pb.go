@@ -159,15 +159,80 @@ func (m *EventCopiesChanged) GetTarget() uint32 {
 	return 0
 }
 
+// EventVersionErased tells that a version was erased.
+type EventVersionErased struct {
+	// record id as text.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// version number.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// object is the CID of the ciphertext's root.
+	Object string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+}
+
+func (m *EventVersionErased) Reset()         { *m = EventVersionErased{} }
+func (m *EventVersionErased) String() string { return proto.CompactTextString(m) }
+func (*EventVersionErased) ProtoMessage()    {}
+func (*EventVersionErased) Descriptor() ([]byte, []int) {
+	return fileDescriptor_eaffff78f6e5825b, []int{2}
+}
+func (m *EventVersionErased) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventVersionErased) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventVersionErased.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventVersionErased) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventVersionErased.Merge(m, src)
+}
+func (m *EventVersionErased) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventVersionErased) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventVersionErased.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventVersionErased proto.InternalMessageInfo
+
+func (m *EventVersionErased) GetRecord() string {
+	if m != nil {
+		return m.Record
+	}
+	return ""
+}
+
+func (m *EventVersionErased) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+func (m *EventVersionErased) GetObject() string {
+	if m != nil {
+		return m.Object
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*EventVersionStored)(nil), "phrd.records.v1.EventVersionStored")
 	proto.RegisterType((*EventCopiesChanged)(nil), "phrd.records.v1.EventCopiesChanged")
+	proto.RegisterType((*EventVersionErased)(nil), "phrd.records.v1.EventVersionErased")
 }
 
 func init() { proto.RegisterFile("phrd/records/v1/events.proto", fileDescriptor_eaffff78f6e5825b) }
 
 var fileDescriptor_eaffff78f6e5825b = []byte{
-	// 226 bytes of a gzipped FileDescriptorProto
+	// 235 bytes of a gzipped FileDescriptorProto
 	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x29, 0xc8, 0x28, 0x4a,
 	0xd1, 0x2f, 0x4a, 0x4d, 0xce, 0x2f, 0x4a, 0x29, 0xd6, 0x2f, 0x33, 0xd4, 0x4f, 0x2d, 0x4b, 0xcd,
 	0x2b, 0x29, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x07, 0xc9, 0xea, 0x41, 0x65, 0xf5,
@@ -177,12 +242,12 @@ var fileDescriptor_eaffff78f6e5825b = []byte{
 	0x0d, 0x96, 0x20, 0x18, 0x17, 0xa4, 0x23, 0x3f, 0x29, 0x2b, 0x35, 0xb9, 0x44, 0x82, 0x19, 0xa2,
 	0x03, 0xc2, 0x53, 0x2a, 0x82, 0x9a, 0xef, 0x9c, 0x5f, 0x90, 0x99, 0x5a, 0xec, 0x9c, 0x91, 0x98,
 	0x97, 0x4e, 0x96, 0xf9, 0x42, 0x5c, 0x2c, 0x19, 0xa9, 0x39, 0x29, 0x60, 0xd3, 0x79, 0x83, 0xc0,
-	0x6c, 0x90, 0x29, 0x25, 0x89, 0x45, 0xe9, 0xa9, 0x25, 0x12, 0x2c, 0x60, 0x51, 0x28, 0xcf, 0xc9,
-	0xe2, 0xc4, 0x23, 0x39, 0xc6, 0x0b, 0x8f, 0xe4, 0x18, 0x1f, 0x3c, 0x92, 0x63, 0x9c, 0xf0, 0x58,
-	0x8e, 0xe1, 0xc2, 0x63, 0x39, 0x86, 0x1b, 0x8f, 0xe5, 0x18, 0xa2, 0xe4, 0xd2, 0x33, 0x4b, 0x32,
-	0x4a, 0x93, 0xf4, 0x92, 0xf3, 0x73, 0xf5, 0xc1, 0xe1, 0x04, 0x26, 0x2a, 0x60, 0xc1, 0x95, 0xc4,
-	0x06, 0x0e, 0x25, 0x63, 0x40, 0x00, 0x00, 0x00, 0xff, 0xff, 0x16, 0xf5, 0x8b, 0x0f, 0x45, 0x01,
-	0x00, 0x00,
+	0x6c, 0x90, 0x29, 0x25, 0x89, 0x45, 0xe9, 0xa9, 0x25, 0x12, 0x2c, 0x60, 0x51, 0x28, 0x0f, 0xdd,
+	0x4f, 0xae, 0x45, 0x89, 0xc5, 0xd4, 0xf4, 0x93, 0x93, 0xc5, 0x89, 0x47, 0x72, 0x8c, 0x17, 0x1e,
+	0xc9, 0x31, 0x3e, 0x78, 0x24, 0xc7, 0x38, 0xe1, 0xb1, 0x1c, 0xc3, 0x85, 0xc7, 0x72, 0x0c, 0x37,
+	0x1e, 0xcb, 0x31, 0x44, 0xc9, 0xa5, 0x67, 0x96, 0x64, 0x94, 0x26, 0xe9, 0x25, 0xe7, 0xe7, 0xea,
+	0x83, 0xe3, 0x01, 0x4c, 0x54, 0xc0, 0xa2, 0x23, 0x89, 0x0d, 0x1c, 0x0b, 0xc6, 0x80, 0x00, 0x00,
+	0x00, 0xff, 0xff, 0xed, 0x21, 0x5d, 0xa2, 0xa5, 0x01, 0x00, 0x00,
 }
 
 func (m *EventVersionStored) Marshal() (dAtA []byte, err error) {
@@ -272,6 +337,48 @@ func (m *EventCopiesChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventVersionErased) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventVersionErased) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventVersionErased) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Object) > 0 {
+		i -= len(m.Object)
+		copy(dAtA[i:], m.Object)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Object)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Version != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Record) > 0 {
+		i -= len(m.Record)
+		copy(dAtA[i:], m.Record)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Record)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -321,6 +428,26 @@ func (m *EventCopiesChanged) Size() (n int) {
 	}
 	if m.Target != 0 {
 		n += 1 + sovEvents(uint64(m.Target))
+	}
+	return n
+}
+
+func (m *EventVersionErased) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Record)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Version != 0 {
+		n += 1 + sovEvents(uint64(m.Version))
+	}
+	l = len(m.Object)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
 	}
 	return n
 }
@@ -582,6 +709,139 @@ func (m *EventCopiesChanged) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventVersionErased) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventVersionErased: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventVersionErased: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Record = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Object", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Object = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -812,6 +812,309 @@ func (m *QueryReportedResponse) GetNumber() uint64 {
 	return 0
 }
 
+// QueryErasureCertificateRequest names an erased version.
+type QueryErasureCertificateRequest struct {
+	// record id as text.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// version number.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+}
+
+func (m *QueryErasureCertificateRequest) Reset()         { *m = QueryErasureCertificateRequest{} }
+func (m *QueryErasureCertificateRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryErasureCertificateRequest) ProtoMessage()    {}
+func (*QueryErasureCertificateRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{16}
+}
+func (m *QueryErasureCertificateRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryErasureCertificateRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryErasureCertificateRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryErasureCertificateRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryErasureCertificateRequest.Merge(m, src)
+}
+func (m *QueryErasureCertificateRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryErasureCertificateRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryErasureCertificateRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryErasureCertificateRequest proto.InternalMessageInfo
+
+func (m *QueryErasureCertificateRequest) GetRecord() string {
+	if m != nil {
+		return m.Record
+	}
+	return ""
+}
+
+func (m *QueryErasureCertificateRequest) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+// QueryErasureCertificateResponse holds a certificate.
+type QueryErasureCertificateResponse struct {
+	// certificate asked for.
+	Certificate ErasureCertificate `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate"`
+}
+
+func (m *QueryErasureCertificateResponse) Reset()         { *m = QueryErasureCertificateResponse{} }
+func (m *QueryErasureCertificateResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryErasureCertificateResponse) ProtoMessage()    {}
+func (*QueryErasureCertificateResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{17}
+}
+func (m *QueryErasureCertificateResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryErasureCertificateResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryErasureCertificateResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryErasureCertificateResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryErasureCertificateResponse.Merge(m, src)
+}
+func (m *QueryErasureCertificateResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryErasureCertificateResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryErasureCertificateResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryErasureCertificateResponse proto.InternalMessageInfo
+
+func (m *QueryErasureCertificateResponse) GetCertificate() ErasureCertificate {
+	if m != nil {
+		return m.Certificate
+	}
+	return ErasureCertificate{}
+}
+
+// QueryErasureRequestsRequest names a custodian.
+type QueryErasureRequestsRequest struct {
+	// custodian is a member's number.
+	Custodian uint64 `protobuf:"varint,1,opt,name=custodian,proto3" json:"custodian,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryErasureRequestsRequest) Reset()         { *m = QueryErasureRequestsRequest{} }
+func (m *QueryErasureRequestsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryErasureRequestsRequest) ProtoMessage()    {}
+func (*QueryErasureRequestsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{18}
+}
+func (m *QueryErasureRequestsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryErasureRequestsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryErasureRequestsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryErasureRequestsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryErasureRequestsRequest.Merge(m, src)
+}
+func (m *QueryErasureRequestsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryErasureRequestsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryErasureRequestsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryErasureRequestsRequest proto.InternalMessageInfo
+
+func (m *QueryErasureRequestsRequest) GetCustodian() uint64 {
+	if m != nil {
+		return m.Custodian
+	}
+	return 0
+}
+
+func (m *QueryErasureRequestsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryErasureRequestsResponse is one page.
+type QueryErasureRequestsResponse struct {
+	// requests of this page, by number.
+	Requests []ErasureRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryErasureRequestsResponse) Reset()         { *m = QueryErasureRequestsResponse{} }
+func (m *QueryErasureRequestsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryErasureRequestsResponse) ProtoMessage()    {}
+func (*QueryErasureRequestsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{19}
+}
+func (m *QueryErasureRequestsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryErasureRequestsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryErasureRequestsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryErasureRequestsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryErasureRequestsResponse.Merge(m, src)
+}
+func (m *QueryErasureRequestsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryErasureRequestsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryErasureRequestsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryErasureRequestsResponse proto.InternalMessageInfo
+
+func (m *QueryErasureRequestsResponse) GetRequests() []ErasureRequest {
+	if m != nil {
+		return m.Requests
+	}
+	return nil
+}
+
+func (m *QueryErasureRequestsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryVersionOfRequest names an object.
+type QueryVersionOfRequest struct {
+	// object is the CID as text.
+	Object string `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+}
+
+func (m *QueryVersionOfRequest) Reset()         { *m = QueryVersionOfRequest{} }
+func (m *QueryVersionOfRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryVersionOfRequest) ProtoMessage()    {}
+func (*QueryVersionOfRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{20}
+}
+func (m *QueryVersionOfRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryVersionOfRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryVersionOfRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryVersionOfRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryVersionOfRequest.Merge(m, src)
+}
+func (m *QueryVersionOfRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryVersionOfRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryVersionOfRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryVersionOfRequest proto.InternalMessageInfo
+
+func (m *QueryVersionOfRequest) GetObject() string {
+	if m != nil {
+		return m.Object
+	}
+	return ""
+}
+
+// QueryVersionOfResponse holds a version.
+type QueryVersionOfResponse struct {
+	// version asked for.
+	Version Version `protobuf:"bytes,1,opt,name=version,proto3" json:"version"`
+}
+
+func (m *QueryVersionOfResponse) Reset()         { *m = QueryVersionOfResponse{} }
+func (m *QueryVersionOfResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryVersionOfResponse) ProtoMessage()    {}
+func (*QueryVersionOfResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d87cd33280f4fa55, []int{21}
+}
+func (m *QueryVersionOfResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryVersionOfResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryVersionOfResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryVersionOfResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryVersionOfResponse.Merge(m, src)
+}
+func (m *QueryVersionOfResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryVersionOfResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryVersionOfResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryVersionOfResponse proto.InternalMessageInfo
+
+func (m *QueryVersionOfResponse) GetVersion() Version {
+	if m != nil {
+		return m.Version
+	}
+	return Version{}
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.records.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.records.v1.QueryParamsResponse")
@@ -829,66 +1132,86 @@ func init() {
 	proto.RegisterType((*QueryVersionsResponse)(nil), "phrd.records.v1.QueryVersionsResponse")
 	proto.RegisterType((*QueryReportedRequest)(nil), "phrd.records.v1.QueryReportedRequest")
 	proto.RegisterType((*QueryReportedResponse)(nil), "phrd.records.v1.QueryReportedResponse")
+	proto.RegisterType((*QueryErasureCertificateRequest)(nil), "phrd.records.v1.QueryErasureCertificateRequest")
+	proto.RegisterType((*QueryErasureCertificateResponse)(nil), "phrd.records.v1.QueryErasureCertificateResponse")
+	proto.RegisterType((*QueryErasureRequestsRequest)(nil), "phrd.records.v1.QueryErasureRequestsRequest")
+	proto.RegisterType((*QueryErasureRequestsResponse)(nil), "phrd.records.v1.QueryErasureRequestsResponse")
+	proto.RegisterType((*QueryVersionOfRequest)(nil), "phrd.records.v1.QueryVersionOfRequest")
+	proto.RegisterType((*QueryVersionOfResponse)(nil), "phrd.records.v1.QueryVersionOfResponse")
 }
 
 func init() { proto.RegisterFile("phrd/records/v1/query.proto", fileDescriptor_d87cd33280f4fa55) }
 
 var fileDescriptor_d87cd33280f4fa55 = []byte{
-	// 853 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xcf, 0x6f, 0xd3, 0x48,
-	0x14, 0x8e, 0xd3, 0x6e, 0xd2, 0xcc, 0x4a, 0xbb, 0xab, 0xd9, 0x6c, 0xeb, 0x66, 0x53, 0x37, 0xf2,
-	0xb6, 0xdd, 0xaa, 0xbb, 0xf5, 0x28, 0x29, 0x3f, 0x2a, 0xc4, 0x85, 0x1c, 0xda, 0x0b, 0x87, 0x62,
-	0x24, 0x24, 0xb8, 0x20, 0x27, 0xb6, 0x5c, 0x4b, 0xc4, 0xe3, 0x7a, 0x9c, 0xa8, 0xa5, 0x0a, 0x07,
-	0xee, 0x48, 0x48, 0x80, 0xc4, 0x81, 0x33, 0x7f, 0x01, 0x7f, 0x44, 0x8f, 0x15, 0xbd, 0x70, 0x42,
-	0xa8, 0xe5, 0x0f, 0x41, 0x99, 0x79, 0xe3, 0xc4, 0x6e, 0x9c, 0x54, 0xc0, 0xa5, 0x9a, 0x1f, 0xdf,
-	0x7b, 0xdf, 0xf7, 0xde, 0x1b, 0x7f, 0x0d, 0xfa, 0x3b, 0xd8, 0x0f, 0x6d, 0x12, 0x3a, 0x6d, 0x1a,
-	0xda, 0x8c, 0xf4, 0xea, 0xe4, 0xa0, 0xeb, 0x84, 0x47, 0x46, 0x10, 0xd2, 0x88, 0xe2, 0xdf, 0x07,
-	0x97, 0x06, 0x5c, 0x1a, 0xbd, 0x7a, 0x65, 0xa3, 0x4d, 0x59, 0x87, 0x32, 0xd2, 0xb2, 0x98, 0x23,
-	0x90, 0xa4, 0x57, 0x6f, 0x39, 0x91, 0x55, 0x27, 0x81, 0xe5, 0x7a, 0xbe, 0x15, 0x79, 0xd4, 0x17,
-	0xc1, 0x95, 0x45, 0x81, 0x7d, 0xcc, 0x77, 0x44, 0x6c, 0xe0, 0xaa, 0xec, 0x52, 0x97, 0x8a, 0xf3,
-	0xc1, 0x0a, 0x4e, 0xab, 0x2e, 0xa5, 0xee, 0x13, 0x87, 0x58, 0x81, 0x47, 0x2c, 0xdf, 0xa7, 0x11,
-	0xcf, 0x26, 0x63, 0xaa, 0x69, 0xa1, 0x62, 0x29, 0x6e, 0xf5, 0x32, 0xc2, 0xf7, 0x06, 0x72, 0xf6,
-	0xac, 0xd0, 0xea, 0x30, 0xd3, 0x39, 0xe8, 0x3a, 0x2c, 0xd2, 0xef, 0xa2, 0x3f, 0x13, 0xa7, 0x2c,
-	0xa0, 0x3e, 0x73, 0xf0, 0x75, 0x54, 0x08, 0xf8, 0x89, 0xaa, 0xd4, 0x94, 0xf5, 0x5f, 0x1b, 0x0b,
-	0x46, 0xaa, 0x4e, 0x43, 0x04, 0x34, 0x67, 0x4f, 0x3e, 0x2f, 0xe7, 0x4c, 0x00, 0xeb, 0xab, 0x71,
-	0xb6, 0xc8, 0x73, 0xfc, 0x08, 0x48, 0xf0, 0x6f, 0x28, 0xef, 0xd9, 0x3c, 0x53, 0xc9, 0xcc, 0x7b,
-	0xb6, 0xbe, 0x87, 0xca, 0x49, 0x18, 0xb0, 0x6e, 0xa3, 0x62, 0x20, 0x8e, 0x80, 0x56, 0x1d, 0x43,
-	0xcb, 0xef, 0x81, 0x57, 0xc2, 0x75, 0x13, 0x55, 0x47, 0x33, 0x36, 0x8f, 0xee, 0xd8, 0x76, 0xe8,
-	0x30, 0x59, 0x26, 0x6e, 0xa0, 0xa2, 0x25, 0x4e, 0x84, 0x8c, 0xa6, 0xfa, 0xf1, 0xc3, 0x66, 0x19,
-	0x3a, 0x0e, 0xd8, 0xfb, 0x51, 0xe8, 0xf9, 0xae, 0x29, 0x81, 0xfa, 0x43, 0xb4, 0x94, 0x91, 0xf3,
-	0x87, 0xe5, 0xae, 0xc0, 0x2c, 0x4c, 0x8e, 0xcc, 0x6a, 0x93, 0x9c, 0x8d, 0x44, 0x0d, 0x67, 0x23,
-	0x18, 0x32, 0x67, 0x23, 0x02, 0xe4, 0x6c, 0xc4, 0x85, 0xfe, 0x46, 0x49, 0xa4, 0x8b, 0x5b, 0xa3,
-	0x26, 0xab, 0x28, 0xc5, 0x2a, 0x71, 0x15, 0x95, 0xda, 0x5d, 0x16, 0x51, 0xdb, 0xb3, 0x7c, 0x35,
-	0x5f, 0x53, 0xd6, 0x67, 0xcd, 0xe1, 0x01, 0xde, 0x41, 0x68, 0xf8, 0xa0, 0xd5, 0x19, 0x2e, 0x65,
-	0xcd, 0x80, 0x96, 0x0e, 0x5e, 0xbf, 0x21, 0xbe, 0x13, 0x78, 0xfd, 0xc6, 0x9e, 0xe5, 0x3a, 0xc0,
-	0x69, 0x8e, 0x44, 0xea, 0x6f, 0x15, 0x78, 0x0d, 0xb1, 0x2e, 0xa8, 0xf3, 0x26, 0x2a, 0x42, 0x4d,
-	0xaa, 0x52, 0x9b, 0x99, 0x5e, 0xa8, 0x44, 0xe3, 0xdd, 0x84, 0xb2, 0x3c, 0x57, 0xf6, 0xef, 0x54,
-	0x65, 0x82, 0x35, 0x21, 0x6d, 0x17, 0x3a, 0xf6, 0xc0, 0x09, 0x99, 0x47, 0x7d, 0xd9, 0xb1, 0xf9,
-	0xc4, 0x00, 0x4a, 0xb2, 0xc3, 0x83, 0x4e, 0xf6, 0x04, 0x12, 0xba, 0x25, 0xb7, 0xf1, 0x83, 0x8f,
-	0x13, 0x0d, 0x5f, 0x90, 0x8c, 0xc8, 0x7a, 0x41, 0x10, 0x22, 0x6b, 0x94, 0x19, 0x7b, 0xc9, 0x8c,
-	0x6c, 0x9a, 0xb6, 0x9d, 0x31, 0x3d, 0xf9, 0x9e, 0x69, 0xbd, 0x53, 0xd0, 0x5f, 0x29, 0x62, 0xa8,
-	0xe5, 0x16, 0x9a, 0x03, 0x71, 0x72, 0x5e, 0xd3, 0x8a, 0x89, 0xf1, 0x3f, 0x6f, 0x62, 0x46, 0xfc,
-	0x96, 0x02, 0x1a, 0x46, 0x8e, 0x3d, 0xd2, 0x96, 0x8e, 0xd3, 0x69, 0x39, 0x21, 0x6f, 0xcb, 0xac,
-	0x09, 0x3b, 0x9d, 0x40, 0x35, 0x43, 0x3c, 0x54, 0x33, 0x8f, 0x0a, 0x7e, 0x77, 0x34, 0x40, 0xec,
-	0x1a, 0x67, 0x73, 0xe8, 0x17, 0x1e, 0x81, 0x23, 0x54, 0x10, 0x1e, 0x88, 0xff, 0xb9, 0x54, 0xe7,
-	0x65, 0xa3, 0xad, 0xac, 0x4c, 0x06, 0x09, 0x5a, 0x7d, 0xf9, 0xf9, 0xd9, 0xd7, 0x57, 0xf9, 0x45,
-	0xbc, 0x40, 0xd2, 0x5e, 0x2e, 0x1c, 0x16, 0x3f, 0x43, 0x45, 0xf0, 0x14, 0x9c, 0x99, 0x71, 0xd4,
-	0x7b, 0x2b, 0xab, 0x53, 0x50, 0x40, 0xbc, 0xc6, 0x89, 0x6b, 0x58, 0x1b, 0x43, 0xcc, 0x91, 0x8c,
-	0x1c, 0x7b, 0x76, 0x1f, 0xbf, 0x57, 0xd0, 0x1f, 0x69, 0x43, 0xc4, 0x9b, 0x13, 0x39, 0xd2, 0x66,
-	0x5c, 0x31, 0xae, 0x0a, 0x07, 0x6d, 0x5b, 0x5c, 0xdb, 0x26, 0xfe, 0xef, 0x92, 0x36, 0xab, 0xdd,
-	0xa6, 0x5d, 0xae, 0x0d, 0x4c, 0xbb, 0x2f, 0xe5, 0xe2, 0xa7, 0xa8, 0x20, 0xdc, 0x21, 0x6b, 0x3c,
-	0x09, 0xef, 0xcd, 0x1a, 0x4f, 0xd2, 0x7a, 0xf5, 0x55, 0xae, 0x64, 0x19, 0x2f, 0x91, 0xf1, 0xff,
-	0x6a, 0xa1, 0x49, 0x87, 0xa8, 0x08, 0x66, 0x86, 0x27, 0xe6, 0x65, 0x53, 0x86, 0x94, 0x72, 0x44,
-	0xbd, 0xc6, 0xe9, 0x2b, 0x58, 0xcd, 0xa2, 0xc7, 0xaf, 0x15, 0x54, 0x84, 0x8f, 0x2c, 0x8b, 0x3a,
-	0x69, 0x66, 0x59, 0xd4, 0x29, 0xa7, 0xd2, 0x6f, 0x73, 0xea, 0x1b, 0xf8, 0x5a, 0x76, 0xe5, 0x62,
-	0xd1, 0x27, 0xf2, 0xab, 0x26, 0xc7, 0xb0, 0xea, 0xe3, 0x17, 0x0a, 0x9a, 0x93, 0x86, 0x81, 0x27,
-	0x33, 0xc6, 0x3d, 0x59, 0x9b, 0x06, 0x03, 0x65, 0x0d, 0xae, 0xec, 0x7f, 0xbc, 0x71, 0x75, 0x65,
-	0x5c, 0x8f, 0xfc, 0xe4, 0x71, 0x66, 0xf3, 0x13, 0x16, 0x92, 0xa5, 0x27, 0xed, 0x1c, 0x13, 0xf4,
-	0x08, 0xcf, 0x61, 0xe4, 0x58, 0x2c, 0xfa, 0x24, 0x84, 0xd8, 0xe6, 0xf6, 0xc9, 0xb9, 0xa6, 0x9c,
-	0x9e, 0x6b, 0xca, 0x97, 0x73, 0x4d, 0x79, 0x79, 0xa1, 0xe5, 0x4e, 0x2f, 0xb4, 0xdc, 0xa7, 0x0b,
-	0x2d, 0xf7, 0x48, 0x73, 0xbd, 0x68, 0xbf, 0xdb, 0x32, 0xda, 0xb4, 0x23, 0xf2, 0xf1, 0x3f, 0x87,
-	0x32, 0x6d, 0xab, 0xc0, 0x7f, 0xdc, 0x6d, 0x7d, 0x0b, 0x00, 0x00, 0xff, 0xff, 0x07, 0x5a, 0x66,
-	0x7b, 0xa5, 0x0a, 0x00, 0x00,
+	// 1079 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0xcf, 0x6f, 0x1b, 0x45,
+	0x14, 0xce, 0xb8, 0xc1, 0x8e, 0xa7, 0x88, 0xa2, 0x47, 0x48, 0x5d, 0x37, 0x59, 0x5b, 0x4b, 0x93,
+	0x96, 0xb6, 0xd9, 0xc1, 0x29, 0xa5, 0x15, 0x2a, 0x48, 0x0d, 0xd0, 0x1e, 0x40, 0x22, 0x2c, 0x12,
+	0x12, 0x5c, 0xaa, 0xf5, 0xee, 0xd4, 0x5d, 0x84, 0x77, 0xdc, 0xdd, 0xb5, 0xd5, 0x12, 0x99, 0x03,
+	0x9c, 0x11, 0x48, 0x80, 0xc4, 0x81, 0x33, 0x07, 0x24, 0x6e, 0x5c, 0xb9, 0xf7, 0x58, 0x81, 0x90,
+	0x38, 0x21, 0x94, 0xf0, 0x87, 0x20, 0xcf, 0xbc, 0x59, 0x7b, 0xd7, 0x1e, 0x3b, 0x4a, 0x7b, 0x89,
+	0xe6, 0xc7, 0x7b, 0xef, 0xfb, 0xde, 0x8f, 0xf1, 0xb7, 0xa1, 0x67, 0x7b, 0xf7, 0xe2, 0x80, 0xc5,
+	0xdc, 0x17, 0x71, 0x90, 0xb0, 0x41, 0x8b, 0xdd, 0xef, 0xf3, 0xf8, 0xa1, 0xd3, 0x8b, 0x45, 0x2a,
+	0xe0, 0xd4, 0xe8, 0xd2, 0xc1, 0x4b, 0x67, 0xd0, 0xaa, 0x5f, 0xf4, 0x45, 0xd2, 0x15, 0x09, 0x6b,
+	0x7b, 0x09, 0x57, 0x96, 0x6c, 0xd0, 0x6a, 0xf3, 0xd4, 0x6b, 0xb1, 0x9e, 0xd7, 0x09, 0x23, 0x2f,
+	0x0d, 0x45, 0xa4, 0x9c, 0xeb, 0x67, 0x94, 0xed, 0x1d, 0xb9, 0x63, 0x6a, 0x83, 0x57, 0xab, 0x1d,
+	0xd1, 0x11, 0xea, 0x7c, 0xb4, 0xc2, 0xd3, 0xf5, 0x8e, 0x10, 0x9d, 0xcf, 0x38, 0xf3, 0x7a, 0x21,
+	0xf3, 0xa2, 0x48, 0xa4, 0x32, 0x9a, 0xf6, 0xd9, 0x28, 0x12, 0xe5, 0xb1, 0x97, 0xf4, 0x63, 0xae,
+	0x9d, 0x8b, 0xd7, 0x6a, 0xa9, 0x6e, 0xed, 0x55, 0x0a, 0x1f, 0x8c, 0xd8, 0xee, 0x79, 0xb1, 0xd7,
+	0x4d, 0x5c, 0x7e, 0xbf, 0xcf, 0x93, 0xd4, 0x7e, 0x8f, 0xbe, 0x90, 0x3b, 0x4d, 0x7a, 0x22, 0x4a,
+	0x38, 0x5c, 0xa5, 0xe5, 0x9e, 0x3c, 0xa9, 0x91, 0x26, 0xb9, 0x70, 0x72, 0xe7, 0xb4, 0x53, 0x28,
+	0x83, 0xa3, 0x1c, 0x76, 0x97, 0x1f, 0xfd, 0xd3, 0x58, 0x72, 0xd1, 0xd8, 0xde, 0xcc, 0xa2, 0xa5,
+	0x21, 0x8f, 0x52, 0x04, 0x81, 0xe7, 0x68, 0x29, 0x0c, 0x64, 0xa4, 0xaa, 0x5b, 0x0a, 0x03, 0x7b,
+	0x8f, 0xae, 0xe6, 0xcd, 0x10, 0xf5, 0x3a, 0xad, 0xf4, 0xd4, 0x11, 0xc2, 0xd6, 0x66, 0xc0, 0xca,
+	0x7b, 0xc4, 0xd5, 0xe6, 0xb6, 0x4b, 0xd7, 0x27, 0x23, 0xee, 0x3e, 0xbc, 0x19, 0x04, 0x31, 0x4f,
+	0x74, 0x9a, 0xb0, 0x43, 0x2b, 0x9e, 0x3a, 0x51, 0x34, 0x76, 0x6b, 0x7f, 0xfc, 0xb6, 0xbd, 0x8a,
+	0x0d, 0x41, 0xdb, 0x0f, 0xd3, 0x38, 0x8c, 0x3a, 0xae, 0x36, 0xb4, 0x3f, 0xa6, 0x1b, 0x86, 0x98,
+	0x4f, 0x4c, 0xf7, 0x1c, 0xf6, 0xc2, 0x95, 0x96, 0xa6, 0x32, 0xe9, 0xde, 0x68, 0xab, 0x71, 0x6f,
+	0x14, 0x82, 0xb1, 0x37, 0xca, 0x41, 0xf7, 0x46, 0x5d, 0xd8, 0x3f, 0x90, 0x5c, 0xb8, 0xac, 0x34,
+	0xb5, 0x7c, 0x16, 0xd5, 0x8c, 0x25, 0xac, 0xd3, 0xaa, 0xdf, 0x4f, 0x52, 0x11, 0x84, 0x5e, 0x54,
+	0x2b, 0x35, 0xc9, 0x85, 0x65, 0x77, 0x7c, 0x00, 0xb7, 0x28, 0x1d, 0xcf, 0x7b, 0xed, 0x84, 0xa4,
+	0xb2, 0xe5, 0x60, 0x49, 0x47, 0x8f, 0xc3, 0x51, 0xcf, 0x08, 0x1f, 0x87, 0xb3, 0xe7, 0x75, 0x38,
+	0x62, 0xba, 0x13, 0x9e, 0xf6, 0x8f, 0x04, 0xa7, 0x21, 0xe3, 0x85, 0x79, 0x5e, 0xa3, 0x15, 0xcc,
+	0xa9, 0x46, 0x9a, 0x27, 0x16, 0x27, 0xaa, 0xad, 0xe1, 0x76, 0x8e, 0x59, 0x49, 0x32, 0x3b, 0xbf,
+	0x90, 0x99, 0x42, 0xcd, 0x51, 0xbb, 0x8d, 0x15, 0xfb, 0x88, 0xc7, 0x49, 0x28, 0x22, 0x5d, 0xb1,
+	0xb5, 0x5c, 0x03, 0xaa, 0xba, 0xc2, 0xa3, 0x4a, 0x0e, 0x94, 0x25, 0x56, 0x4b, 0x6f, 0xb3, 0x81,
+	0xcf, 0x02, 0x8d, 0x27, 0x48, 0x7b, 0x98, 0x26, 0x08, 0x5d, 0x74, 0x8e, 0x3a, 0xe2, 0x20, 0x1f,
+	0x31, 0x59, 0xc4, 0xed, 0xd6, 0x8c, 0x9a, 0x1c, 0xa7, 0x5b, 0x3f, 0x11, 0xfa, 0x62, 0x01, 0x18,
+	0x73, 0x79, 0x9d, 0xae, 0x20, 0x39, 0xdd, 0xaf, 0x45, 0xc9, 0x64, 0xf6, 0x4f, 0xaf, 0x63, 0x4e,
+	0x36, 0x4b, 0x3d, 0x11, 0xa7, 0x3c, 0x98, 0x28, 0x4b, 0x97, 0x77, 0xdb, 0x3c, 0x96, 0x65, 0x59,
+	0x76, 0x71, 0x67, 0x33, 0xcc, 0x66, 0x6c, 0x8f, 0xd9, 0xac, 0xd1, 0x72, 0xd4, 0x9f, 0x74, 0x50,
+	0x3b, 0xdb, 0xa5, 0x96, 0x74, 0x78, 0x47, 0xfd, 0xf2, 0xbe, 0xc5, 0xe3, 0x34, 0xbc, 0x1b, 0xfa,
+	0x5e, 0xca, 0x8f, 0x3f, 0x1d, 0x11, 0x6d, 0x18, 0x63, 0x22, 0x9d, 0x77, 0xe9, 0x49, 0x7f, 0x7c,
+	0x8c, 0xc3, 0xf2, 0xd2, 0x54, 0x7d, 0xa7, 0x23, 0x60, 0xa9, 0x27, 0xbd, 0xed, 0xaf, 0x08, 0x3d,
+	0x3b, 0x09, 0x88, 0xcc, 0xb3, 0x19, 0xca, 0xbd, 0x7b, 0x32, 0xff, 0xdd, 0x1f, 0x7f, 0x92, 0x7e,
+	0x21, 0xf8, 0x9b, 0x3d, 0xc5, 0x02, 0x73, 0xbe, 0x49, 0x57, 0x62, 0x3c, 0xc3, 0x81, 0x6a, 0x98,
+	0x12, 0x46, 0x5f, 0x3d, 0x57, 0xda, 0xed, 0xe9, 0xcd, 0x15, 0xcb, 0x4f, 0xfd, 0xfb, 0x77, 0x27,
+	0xba, 0x2d, 0xda, 0x9f, 0x72, 0x5f, 0xff, 0x78, 0xe2, 0xce, 0x76, 0xe9, 0x5a, 0xd1, 0xe1, 0x49,
+	0xdf, 0xfc, 0xce, 0x5f, 0xcf, 0xd2, 0x67, 0x64, 0x50, 0x48, 0x69, 0x59, 0xe9, 0x2f, 0x4c, 0xcf,
+	0xc0, 0xb4, 0xc8, 0xd7, 0xcf, 0xcd, 0x37, 0x52, 0xc4, 0xec, 0xc6, 0x97, 0x7f, 0xfe, 0xf7, 0x5d,
+	0xe9, 0x0c, 0x9c, 0x66, 0xc5, 0xef, 0x08, 0xa5, 0xee, 0xf0, 0x05, 0xad, 0xa0, 0x9e, 0x81, 0x31,
+	0xe2, 0xa4, 0xee, 0xd7, 0x37, 0x17, 0x58, 0x21, 0xf0, 0x96, 0x04, 0x6e, 0x82, 0x35, 0x03, 0x58,
+	0x5a, 0x26, 0x6c, 0x3f, 0x0c, 0x86, 0xf0, 0x33, 0xa1, 0xcf, 0x17, 0xc5, 0x18, 0xb6, 0xe7, 0x62,
+	0x14, 0x3f, 0x04, 0xea, 0xce, 0x51, 0xcd, 0x91, 0xdb, 0x15, 0xc9, 0x6d, 0x1b, 0x2e, 0x4d, 0x71,
+	0xf3, 0x7c, 0x5f, 0xf4, 0x25, 0x37, 0xfc, 0x60, 0x18, 0x6a, 0xba, 0xf0, 0x39, 0x2d, 0x2b, 0x65,
+	0x32, 0xb5, 0x27, 0xa7, 0xfb, 0xa6, 0xf6, 0xe4, 0x65, 0xdf, 0xde, 0x94, 0x4c, 0x1a, 0xb0, 0xc1,
+	0x66, 0x7f, 0xe6, 0x61, 0x91, 0x1e, 0xd0, 0x0a, 0x0a, 0x29, 0xcc, 0x8d, 0x9b, 0x2c, 0x68, 0x52,
+	0x41, 0x8d, 0xed, 0xa6, 0x84, 0xaf, 0x43, 0xcd, 0x04, 0x0f, 0xdf, 0x13, 0x5a, 0xc1, 0xc9, 0x35,
+	0x41, 0xe7, 0x85, 0xd4, 0x04, 0x5d, 0x50, 0x49, 0xfb, 0x86, 0x84, 0x7e, 0x0d, 0x5e, 0x35, 0x67,
+	0xae, 0x16, 0x43, 0xa6, 0x15, 0x85, 0xed, 0xe3, 0x6a, 0x08, 0x5f, 0x13, 0xba, 0xa2, 0xc5, 0x0a,
+	0xe6, 0x23, 0x66, 0x35, 0xd9, 0x5a, 0x64, 0x86, 0xcc, 0x76, 0x24, 0xb3, 0xcb, 0x70, 0xf1, 0xe8,
+	0xcc, 0x24, 0x1f, 0x2d, 0x37, 0x60, 0x2c, 0x7e, 0x4e, 0xbe, 0x4c, 0x7c, 0x8a, 0xaa, 0x35, 0x87,
+	0x8f, 0xd2, 0xbb, 0x84, 0xed, 0xab, 0xc5, 0x90, 0xc5, 0x9a, 0xc2, 0xef, 0x84, 0xc2, 0xb4, 0x6e,
+	0x00, 0x9b, 0x0d, 0x69, 0xd4, 0xbd, 0xfa, 0x2b, 0x47, 0x77, 0x40, 0xb6, 0x6f, 0x4b, 0xb6, 0x6f,
+	0xc2, 0x8d, 0xe3, 0xf4, 0x55, 0xff, 0xef, 0x03, 0xbf, 0x12, 0x7a, 0xaa, 0x20, 0x21, 0x70, 0x79,
+	0x2e, 0x97, 0x82, 0xde, 0xd5, 0xb7, 0x8f, 0x68, 0x8d, 0xb4, 0xdf, 0x90, 0xb4, 0xaf, 0xc1, 0x55,
+	0x73, 0x91, 0x33, 0xb5, 0xcc, 0x68, 0xde, 0xc9, 0x34, 0xe9, 0x1b, 0x42, 0xab, 0x99, 0x2a, 0xc0,
+	0xfc, 0x49, 0xcb, 0x74, 0xa6, 0x7e, 0x7e, 0xa1, 0x1d, 0xb2, 0x6b, 0x49, 0x76, 0x97, 0xe0, 0xe5,
+	0x29, 0x76, 0x4a, 0x99, 0x12, 0xb6, 0xaf, 0x16, 0x59, 0x51, 0x77, 0xaf, 0x3f, 0x3a, 0xb0, 0xc8,
+	0xe3, 0x03, 0x8b, 0xfc, 0x7b, 0x60, 0x91, 0x6f, 0x0f, 0xad, 0xa5, 0xc7, 0x87, 0xd6, 0xd2, 0xdf,
+	0x87, 0xd6, 0xd2, 0x27, 0x56, 0x27, 0x4c, 0xef, 0xf5, 0xdb, 0x8e, 0x2f, 0xba, 0x2a, 0x9c, 0xfc,
+	0xf3, 0x40, 0x47, 0x6d, 0x97, 0xe5, 0xbf, 0x96, 0x57, 0xfe, 0x0f, 0x00, 0x00, 0xff, 0xff, 0xc4,
+	0x0d, 0x88, 0x01, 0x42, 0x0f, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -919,6 +1242,12 @@ type QueryClient interface {
 	Versions(ctx context.Context, in *QueryVersionsRequest, opts ...grpc.CallOption) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(ctx context.Context, in *QueryReportedRequest, opts ...grpc.CallOption) (*QueryReportedResponse, error)
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	ErasureCertificate(ctx context.Context, in *QueryErasureCertificateRequest, opts ...grpc.CallOption) (*QueryErasureCertificateResponse, error)
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error)
+	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
+	VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error)
 }
 
 type queryClient struct {
@@ -1001,6 +1330,33 @@ func (c *queryClient) Reported(ctx context.Context, in *QueryReportedRequest, op
 	return out, nil
 }
 
+func (c *queryClient) ErasureCertificate(ctx context.Context, in *QueryErasureCertificateRequest, opts ...grpc.CallOption) (*QueryErasureCertificateResponse, error) {
+	out := new(QueryErasureCertificateResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Query/ErasureCertificate", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error) {
+	out := new(QueryErasureRequestsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Query/ErasureRequests", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error) {
+	out := new(QueryVersionOfResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Query/VersionOf", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -1019,6 +1375,12 @@ type QueryServer interface {
 	Versions(context.Context, *QueryVersionsRequest) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(context.Context, *QueryReportedRequest) (*QueryReportedResponse, error)
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	ErasureCertificate(context.Context, *QueryErasureCertificateRequest) (*QueryErasureCertificateResponse, error)
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error)
+	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
+	VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -1048,6 +1410,15 @@ func (*UnimplementedQueryServer) Versions(ctx context.Context, req *QueryVersion
 }
 func (*UnimplementedQueryServer) Reported(ctx context.Context, req *QueryReportedRequest) (*QueryReportedResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Reported not implemented")
+}
+func (*UnimplementedQueryServer) ErasureCertificate(ctx context.Context, req *QueryErasureCertificateRequest) (*QueryErasureCertificateResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ErasureCertificate not implemented")
+}
+func (*UnimplementedQueryServer) ErasureRequests(ctx context.Context, req *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ErasureRequests not implemented")
+}
+func (*UnimplementedQueryServer) VersionOf(ctx context.Context, req *QueryVersionOfRequest) (*QueryVersionOfResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method VersionOf not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1198,6 +1569,60 @@ func _Query_Reported_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_ErasureCertificate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryErasureCertificateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ErasureCertificate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Query/ErasureCertificate",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ErasureCertificate(ctx, req.(*QueryErasureCertificateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_ErasureRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryErasureRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ErasureRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Query/ErasureRequests",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ErasureRequests(ctx, req.(*QueryErasureRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_VersionOf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryVersionOfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).VersionOf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Query/VersionOf",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).VersionOf(ctx, req.(*QueryVersionOfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.records.v1.Query",
@@ -1234,6 +1659,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reported",
 			Handler:    _Query_Reported_Handler,
+		},
+		{
+			MethodName: "ErasureCertificate",
+			Handler:    _Query_ErasureCertificate_Handler,
+		},
+		{
+			MethodName: "ErasureRequests",
+			Handler:    _Query_ErasureRequests_Handler,
+		},
+		{
+			MethodName: "VersionOf",
+			Handler:    _Query_VersionOf_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1796,6 +2233,226 @@ func (m *QueryReportedResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryErasureCertificateRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryErasureCertificateRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryErasureCertificateRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Version != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Record) > 0 {
+		i -= len(m.Record)
+		copy(dAtA[i:], m.Record)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Record)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryErasureCertificateResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryErasureCertificateResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryErasureCertificateResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Certificate.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryErasureRequestsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryErasureRequestsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryErasureRequestsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Custodian != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Custodian))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryErasureRequestsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryErasureRequestsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryErasureRequestsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Requests) > 0 {
+		for iNdEx := len(m.Requests) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Requests[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryVersionOfRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryVersionOfRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryVersionOfRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Object) > 0 {
+		i -= len(m.Object)
+		copy(dAtA[i:], m.Object)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Object)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryVersionOfResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryVersionOfResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryVersionOfResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Version.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -2022,6 +2679,92 @@ func (m *QueryReportedResponse) Size() (n int) {
 	if m.Number != 0 {
 		n += 1 + sovQuery(uint64(m.Number))
 	}
+	return n
+}
+
+func (m *QueryErasureCertificateRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Record)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Version != 0 {
+		n += 1 + sovQuery(uint64(m.Version))
+	}
+	return n
+}
+
+func (m *QueryErasureCertificateResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Certificate.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryErasureRequestsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Custodian != 0 {
+		n += 1 + sovQuery(uint64(m.Custodian))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryErasureRequestsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Requests) > 0 {
+		for _, e := range m.Requests {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryVersionOfRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Object)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryVersionOfResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Version.Size()
+	n += 1 + l + sovQuery(uint64(l))
 	return n
 }
 
@@ -3455,6 +4198,580 @@ func (m *QueryReportedResponse) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryErasureCertificateRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryErasureCertificateRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryErasureCertificateRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Record = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryErasureCertificateResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryErasureCertificateResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryErasureCertificateResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Certificate", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Certificate.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryErasureRequestsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryErasureRequestsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryErasureRequestsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Custodian", wireType)
+			}
+			m.Custodian = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Custodian |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryErasureRequestsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryErasureRequestsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryErasureRequestsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requests", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requests = append(m.Requests, ErasureRequest{})
+			if err := m.Requests[len(m.Requests)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryVersionOfRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryVersionOfRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryVersionOfRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Object", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Object = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryVersionOfResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryVersionOfResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryVersionOfResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Version.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])

@@ -717,6 +717,235 @@ func (m *MsgUpdateParamsResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgUpdateParamsResponse proto.InternalMessageInfo
 
+// MsgEraseVersions erases versions for good.
+type MsgEraseVersions struct {
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+}
+
+func (m *MsgEraseVersions) Reset()         { *m = MsgEraseVersions{} }
+func (m *MsgEraseVersions) String() string { return proto.CompactTextString(m) }
+func (*MsgEraseVersions) ProtoMessage()    {}
+func (*MsgEraseVersions) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{10}
+}
+func (m *MsgEraseVersions) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEraseVersions) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEraseVersions.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEraseVersions) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEraseVersions.Merge(m, src)
+}
+func (m *MsgEraseVersions) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEraseVersions) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEraseVersions.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEraseVersions proto.InternalMessageInfo
+
+func (m *MsgEraseVersions) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgEraseVersions) GetVersions() []string {
+	if m != nil {
+		return m.Versions
+	}
+	return nil
+}
+
+// MsgEraseVersionsResponse says whether the versions were erased.
+type MsgEraseVersionsResponse struct {
+	// outcome for all of them.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// request is the number under which an officer of the custodian is to approve; 0 where the versions are erased.
+	Request uint64 `protobuf:"varint,3,opt,name=request,proto3" json:"request,omitempty"`
+}
+
+func (m *MsgEraseVersionsResponse) Reset()         { *m = MsgEraseVersionsResponse{} }
+func (m *MsgEraseVersionsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgEraseVersionsResponse) ProtoMessage()    {}
+func (*MsgEraseVersionsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{11}
+}
+func (m *MsgEraseVersionsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEraseVersionsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEraseVersionsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEraseVersionsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEraseVersionsResponse.Merge(m, src)
+}
+func (m *MsgEraseVersionsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEraseVersionsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEraseVersionsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEraseVersionsResponse proto.InternalMessageInfo
+
+func (m *MsgEraseVersionsResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgEraseVersionsResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgEraseVersionsResponse) GetRequest() uint64 {
+	if m != nil {
+		return m.Request
+	}
+	return 0
+}
+
+// MsgApproveErasure approves an erasure.
+type MsgApproveErasure struct {
+	// officer of the custodian.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// request is the number of what was asked for.
+	Request uint64 `protobuf:"varint,2,opt,name=request,proto3" json:"request,omitempty"`
+}
+
+func (m *MsgApproveErasure) Reset()         { *m = MsgApproveErasure{} }
+func (m *MsgApproveErasure) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveErasure) ProtoMessage()    {}
+func (*MsgApproveErasure) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{12}
+}
+func (m *MsgApproveErasure) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveErasure) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveErasure.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveErasure) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveErasure.Merge(m, src)
+}
+func (m *MsgApproveErasure) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveErasure) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveErasure.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveErasure proto.InternalMessageInfo
+
+func (m *MsgApproveErasure) GetOfficer() string {
+	if m != nil {
+		return m.Officer
+	}
+	return ""
+}
+
+func (m *MsgApproveErasure) GetRequest() uint64 {
+	if m != nil {
+		return m.Request
+	}
+	return 0
+}
+
+// MsgApproveErasureResponse says whether the versions were erased.
+type MsgApproveErasureResponse struct {
+	// outcome of the approval.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgApproveErasureResponse) Reset()         { *m = MsgApproveErasureResponse{} }
+func (m *MsgApproveErasureResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveErasureResponse) ProtoMessage()    {}
+func (*MsgApproveErasureResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{13}
+}
+func (m *MsgApproveErasureResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveErasureResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveErasureResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveErasureResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveErasureResponse.Merge(m, src)
+}
+func (m *MsgApproveErasureResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveErasureResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveErasureResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveErasureResponse proto.InternalMessageInfo
+
+func (m *MsgApproveErasureResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgApproveErasureResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*MsgRegisterPatient)(nil), "phrd.records.v1.MsgRegisterPatient")
 	proto.RegisterType((*MsgRegisterPatientResponse)(nil), "phrd.records.v1.MsgRegisterPatientResponse")
@@ -728,73 +957,86 @@ func init() {
 	proto.RegisterType((*MsgReportAccessResponse)(nil), "phrd.records.v1.MsgReportAccessResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.records.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.records.v1.MsgUpdateParamsResponse")
+	proto.RegisterType((*MsgEraseVersions)(nil), "phrd.records.v1.MsgEraseVersions")
+	proto.RegisterType((*MsgEraseVersionsResponse)(nil), "phrd.records.v1.MsgEraseVersionsResponse")
+	proto.RegisterType((*MsgApproveErasure)(nil), "phrd.records.v1.MsgApproveErasure")
+	proto.RegisterType((*MsgApproveErasureResponse)(nil), "phrd.records.v1.MsgApproveErasureResponse")
 }
 
 func init() { proto.RegisterFile("phrd/records/v1/tx.proto", fileDescriptor_e3393b49fc37edd7) }
 
 var fileDescriptor_e3393b49fc37edd7 = []byte{
-	// 971 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x56, 0x4f, 0x6f, 0x1b, 0x45,
-	0x14, 0xcf, 0xda, 0xeb, 0xd8, 0x7e, 0x71, 0x1a, 0x18, 0x42, 0xb3, 0x71, 0x5b, 0x63, 0xb6, 0x1c,
-	0x4c, 0x28, 0x76, 0xeb, 0x4a, 0x08, 0xf9, 0x56, 0x73, 0x41, 0xaa, 0x02, 0xd5, 0x44, 0x70, 0xa8,
-	0x84, 0xa2, 0xf5, 0xee, 0x64, 0xbd, 0xc4, 0xde, 0xb1, 0x66, 0x66, 0x9d, 0xba, 0x27, 0xc4, 0x09,
-	0x71, 0xe2, 0x5b, 0xc0, 0x81, 0x43, 0x0e, 0x88, 0xcf, 0xd0, 0x63, 0xc5, 0x09, 0x09, 0x09, 0xa1,
-	0xe4, 0x90, 0x2f, 0x01, 0x12, 0x9a, 0x37, 0xbb, 0xfe, 0x8f, 0xcc, 0xc5, 0x9a, 0xf7, 0xde, 0xef,
-	0xbd, 0x7d, 0xef, 0xf7, 0x7e, 0x3b, 0x6b, 0x70, 0x46, 0x7d, 0x11, 0xb4, 0x04, 0xf3, 0xb9, 0x08,
-	0x64, 0x6b, 0xfc, 0xa8, 0xa5, 0x5e, 0x34, 0x47, 0x82, 0x2b, 0x4e, 0xf6, 0x74, 0xa4, 0x99, 0x46,
-	0x9a, 0xe3, 0x47, 0xd5, 0x37, 0xbd, 0x61, 0x14, 0xf3, 0x16, 0xfe, 0x1a, 0x4c, 0xf5, 0xc0, 0xe7,
-	0x72, 0xc8, 0x65, 0x6b, 0x28, 0x43, 0x9d, 0x3b, 0x94, 0x61, 0x1a, 0x38, 0x34, 0x81, 0x53, 0xb4,
-	0x5a, 0xc6, 0x48, 0x43, 0xfb, 0x21, 0x0f, 0xb9, 0xf1, 0xeb, 0x53, 0x96, 0x80, 0x7d, 0x78, 0x49,
-	0x10, 0x29, 0x5d, 0x89, 0xc5, 0x4a, 0x4c, 0xd2, 0xd0, 0xdd, 0xe5, 0x16, 0xcd, 0xd1, 0x44, 0xdd,
-	0x7f, 0x2c, 0x20, 0xc7, 0x32, 0xa4, 0x2c, 0x8c, 0xa4, 0x62, 0xe2, 0x99, 0xa7, 0x22, 0x16, 0x2b,
-	0xd2, 0x86, 0xa2, 0x17, 0x04, 0x82, 0x49, 0xe9, 0x58, 0x75, 0xab, 0x51, 0xee, 0x3a, 0xbf, 0xfd,
-	0xf2, 0xe1, 0x7e, 0xda, 0xc8, 0x13, 0x13, 0x39, 0x51, 0x22, 0x8a, 0x43, 0x9a, 0x01, 0x89, 0x03,
-	0xc5, 0x91, 0x49, 0x77, 0x72, 0x3a, 0x87, 0x66, 0x26, 0xd9, 0x87, 0xc2, 0xd8, 0x4b, 0x06, 0xca,
-	0xc9, 0xa3, 0xdf, 0x18, 0xe4, 0x0e, 0x94, 0xf1, 0x70, 0x7a, 0xce, 0x26, 0x8e, 0x5d, 0xcf, 0x37,
-	0x2a, 0xb4, 0x84, 0x8e, 0xa7, 0x6c, 0x42, 0xee, 0x01, 0x98, 0x60, 0x6f, 0xc0, 0x7b, 0x4e, 0x01,
-	0xf3, 0x0c, 0xbc, 0x3b, 0xe0, 0xbd, 0x59, 0x58, 0x46, 0x2f, 0x99, 0xb3, 0x5d, 0xb7, 0x1a, 0x76,
-	0x1a, 0x3e, 0x89, 0x5e, 0xb2, 0x4e, 0xe3, 0xdb, 0x9b, 0xcb, 0xa3, 0xac, 0xb1, 0xef, 0x6f, 0x2e,
-	0x8f, 0x0e, 0x90, 0x84, 0xd5, 0x41, 0xdd, 0xbb, 0x50, 0x5d, 0xf5, 0x52, 0x26, 0x47, 0x3c, 0x96,
-	0xcc, 0xfd, 0x23, 0x07, 0xf0, 0x19, 0xbb, 0xf8, 0x92, 0x09, 0x19, 0xf1, 0x98, 0xdc, 0x86, 0x6d,
-	0x43, 0x9e, 0x21, 0x85, 0xa6, 0x96, 0x9e, 0x7c, 0x6c, 0x20, 0x38, 0xb9, 0x4d, 0x33, 0x93, 0x3c,
-	0x80, 0x82, 0x3f, 0xf0, 0xa4, 0xc4, 0xc9, 0x6f, 0xb5, 0x6f, 0x37, 0x97, 0x54, 0xd1, 0xfc, 0x44,
-	0x47, 0xa9, 0x01, 0x91, 0x0e, 0x6c, 0xf7, 0x99, 0x17, 0x30, 0xe1, 0xd8, 0x75, 0xab, 0xb1, 0xd3,
-	0x3e, 0x58, 0x81, 0x7f, 0x8a, 0xe1, 0x6e, 0xf9, 0xd5, 0x9f, 0xef, 0x6c, 0xfd, 0x74, 0x73, 0x79,
-	0x64, 0xd1, 0x34, 0x83, 0xbc, 0x05, 0x85, 0xe4, 0xb4, 0xe7, 0x09, 0xe4, 0xaa, 0x42, 0xed, 0xa4,
-	0xeb, 0x09, 0x4d, 0xfc, 0x48, 0x70, 0x7e, 0x86, 0x0c, 0x55, 0xa8, 0x31, 0xc8, 0x21, 0x94, 0xf8,
-	0x45, 0xac, 0x69, 0x97, 0x4e, 0x11, 0x79, 0x2f, 0xf2, 0x8b, 0xf8, 0x29, 0x9b, 0x48, 0x52, 0x85,
-	0x12, 0x8b, 0xc7, 0x6c, 0xc0, 0x47, 0xcc, 0x29, 0xe1, 0x8c, 0x53, 0x9b, 0xdc, 0x87, 0xdd, 0xec,
-	0x6c, 0x68, 0x2f, 0xd7, 0xad, 0xc6, 0x2e, 0xad, 0x64, 0x4e, 0xcd, 0xbc, 0xa6, 0x88, 0xf7, 0xbe,
-	0x66, 0xbe, 0x72, 0xc0, 0x50, 0x64, 0x2c, 0x42, 0xc0, 0xc6, 0x9c, 0x1d, 0xe4, 0x07, 0xcf, 0xee,
-	0xcf, 0x16, 0xbc, 0x71, 0x2c, 0xc3, 0x13, 0xc5, 0x05, 0x4b, 0x29, 0x96, 0xa4, 0xa9, 0x19, 0x63,
-	0xe2, 0x7c, 0xa3, 0xee, 0x0c, 0x8c, 0x74, 0xa1, 0x94, 0x92, 0x2d, 0x9d, 0x5c, 0x3d, 0xdf, 0xd8,
-	0x69, 0xdf, 0x59, 0x61, 0x6d, 0xb6, 0xc2, 0x79, 0xe6, 0xa6, 0x79, 0x9d, 0xf7, 0xb4, 0x5c, 0x4c,
-	0x3d, 0x2d, 0x96, 0xb7, 0x33, 0xb1, 0x2c, 0x74, 0xe6, 0x06, 0xe0, 0x2c, 0xfb, 0x32, 0xa1, 0x90,
-	0x87, 0x50, 0xe4, 0x89, 0xf2, 0xf9, 0x90, 0x61, 0xdf, 0xd3, 0x4d, 0xe3, 0x1b, 0xa9, 0x5b, 0xf8,
-	0xdc, 0x44, 0x69, 0x06, 0x33, 0x5a, 0xf2, 0x64, 0x2a, 0x19, 0xd4, 0x92, 0xb6, 0xdc, 0xbf, 0x2d,
-	0xa8, 0x3c, 0xf1, 0x7d, 0x26, 0x25, 0x65, 0x23, 0x2e, 0x94, 0x06, 0xc6, 0xc9, 0xb0, 0xc7, 0x04,
-	0x56, 0xb6, 0x69, 0x6a, 0x91, 0x87, 0x58, 0x40, 0x8b, 0x25, 0xb7, 0x81, 0xa9, 0x14, 0x37, 0x27,
-	0xdf, 0xfc, 0x7f, 0xc9, 0xd7, 0x5e, 0x94, 0xaf, 0xde, 0xe6, 0xd9, 0x99, 0x64, 0x0a, 0x55, 0x65,
-	0xd3, 0xd4, 0xd2, 0xfe, 0x01, 0x8b, 0x43, 0xd5, 0x4f, 0x5f, 0xbd, 0xd4, 0xd2, 0xfe, 0x24, 0x1e,
-	0x70, 0xff, 0xdc, 0x29, 0x9a, 0x27, 0x18, 0x4b, 0x3f, 0x41, 0xb0, 0xb3, 0x44, 0xb2, 0x00, 0x55,
-	0x55, 0xa2, 0x99, 0x49, 0x6e, 0x41, 0xce, 0x53, 0xa8, 0xa4, 0x3c, 0xcd, 0x79, 0xca, 0xfd, 0xd1,
-	0x82, 0x3d, 0x7c, 0x21, 0xf5, 0xec, 0x86, 0x07, 0xf2, 0x00, 0xec, 0x98, 0x07, 0x6c, 0xa3, 0x22,
-	0x10, 0x45, 0xba, 0xfa, 0x59, 0x3a, 0x3b, 0xd3, 0xc3, 0xbd, 0x15, 0x3d, 0xcc, 0xf3, 0x3b, 0xaf,
-	0x88, 0x2c, 0xb1, 0xe3, 0x6a, 0x41, 0x60, 0x39, 0xad, 0x87, 0xfd, 0xd9, 0xe5, 0x31, 0xeb, 0xca,
-	0x7d, 0x0c, 0x07, 0x4b, 0xae, 0xa9, 0x1a, 0x1c, 0x28, 0x5e, 0x88, 0x48, 0x29, 0x16, 0x63, 0xcf,
-	0xbb, 0x34, 0x33, 0xdd, 0x5f, 0xcd, 0x78, 0x5f, 0x8c, 0x02, 0x4f, 0xb1, 0x67, 0x9e, 0xf0, 0x86,
-	0x92, 0x7c, 0x04, 0x65, 0x2f, 0x51, 0x7d, 0x2e, 0x22, 0x35, 0xd9, 0x38, 0xe3, 0x0c, 0xaa, 0x6f,
-	0x8b, 0x11, 0x56, 0x40, 0x01, 0xac, 0xbb, 0x2d, 0xcc, 0x03, 0x16, 0x6e, 0x0b, 0x93, 0xd1, 0x69,
-	0xe9, 0x01, 0x67, 0xb5, 0xf4, 0x94, 0x8b, 0xdf, 0x89, 0xa5, 0x26, 0xdd, 0x43, 0x9c, 0x76, 0xde,
-	0x95, 0x4d, 0xdb, 0xfe, 0x2e, 0x0f, 0xf9, 0x63, 0x19, 0x12, 0x1f, 0xf6, 0x96, 0x3f, 0x23, 0xf7,
-	0x57, 0x5a, 0x5a, 0xbd, 0x6c, 0xab, 0x1f, 0xfc, 0x0f, 0xd0, 0x94, 0xda, 0xaf, 0x60, 0x77, 0xf1,
-	0xbe, 0x78, 0x77, 0x5d, 0xf6, 0x02, 0xa4, 0xfa, 0xfe, 0x46, 0xc8, 0xb4, 0xfc, 0x73, 0xa8, 0x2c,
-	0x48, 0xaf, 0xbe, 0xbe, 0xb7, 0x19, 0xa2, 0xda, 0xd8, 0x84, 0x98, 0xaf, 0xbd, 0xb0, 0xf7, 0xb5,
-	0xb5, 0xe7, 0x11, 0xeb, 0x6b, 0xaf, 0xdb, 0x41, 0xb5, 0xf0, 0x8d, 0x5e, 0x6f, 0xf7, 0xe3, 0x57,
-	0x57, 0x35, 0xeb, 0xf5, 0x55, 0xcd, 0xfa, 0xeb, 0xaa, 0x66, 0xfd, 0x70, 0x5d, 0xdb, 0x7a, 0x7d,
-	0x5d, 0xdb, 0xfa, 0xfd, 0xba, 0xb6, 0xf5, 0xbc, 0x16, 0x46, 0xaa, 0x9f, 0xf4, 0x9a, 0x3e, 0x1f,
-	0xb6, 0x70, 0xd1, 0xf8, 0xf3, 0x22, 0xdb, 0x77, 0x6f, 0x1b, 0xff, 0x0e, 0x3c, 0xfe, 0x37, 0x00,
-	0x00, 0xff, 0xff, 0xfc, 0xb7, 0xf9, 0xd1, 0xd1, 0x08, 0x00, 0x00,
+	// 1111 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0x41, 0x6f, 0x1b, 0x45,
+	0x14, 0xce, 0xda, 0x9b, 0xd8, 0x9e, 0x3a, 0x09, 0x1d, 0x42, 0xb2, 0x71, 0x5b, 0x63, 0xb6, 0x48,
+	0x98, 0x50, 0xec, 0x36, 0x95, 0x10, 0xf2, 0x2d, 0x46, 0x48, 0x48, 0x55, 0xa0, 0x9a, 0x08, 0x0e,
+	0x95, 0x50, 0x58, 0xef, 0x8e, 0x37, 0x4b, 0xec, 0x9d, 0x65, 0x66, 0xd6, 0xa9, 0x7b, 0x40, 0x08,
+	0x71, 0xea, 0x89, 0x7f, 0x01, 0x07, 0x0e, 0x39, 0x20, 0x7e, 0x43, 0xb9, 0x55, 0x9c, 0x90, 0x90,
+	0x10, 0x4a, 0x0e, 0xf9, 0x13, 0x20, 0xa1, 0x79, 0xb3, 0x6b, 0x7b, 0xed, 0x05, 0xf7, 0xd0, 0x8b,
+	0xb5, 0xef, 0xbd, 0xef, 0xcd, 0xbc, 0xf7, 0xed, 0xf7, 0xde, 0x1a, 0x59, 0xd1, 0x09, 0xf7, 0xda,
+	0x9c, 0xba, 0x8c, 0x7b, 0xa2, 0x3d, 0xba, 0xd7, 0x96, 0x8f, 0x5b, 0x11, 0x67, 0x92, 0xe1, 0x4d,
+	0x15, 0x69, 0x25, 0x91, 0xd6, 0xe8, 0x5e, 0xed, 0xba, 0x33, 0x0c, 0x42, 0xd6, 0x86, 0x5f, 0x8d,
+	0xa9, 0xed, 0xb8, 0x4c, 0x0c, 0x99, 0x68, 0x0f, 0x85, 0xaf, 0x72, 0x87, 0xc2, 0x4f, 0x02, 0xbb,
+	0x3a, 0x70, 0x0c, 0x56, 0x5b, 0x1b, 0x49, 0x68, 0xcb, 0x67, 0x3e, 0xd3, 0x7e, 0xf5, 0x94, 0x26,
+	0x40, 0x1d, 0x4e, 0xec, 0x05, 0x52, 0x9d, 0x44, 0x43, 0xc9, 0xc7, 0x49, 0xe8, 0xe6, 0x7c, 0x89,
+	0xfa, 0x51, 0x47, 0xed, 0x7f, 0x0c, 0x84, 0x0f, 0x85, 0x4f, 0xa8, 0x1f, 0x08, 0x49, 0xf9, 0x43,
+	0x47, 0x06, 0x34, 0x94, 0x78, 0x1f, 0x95, 0x1c, 0xcf, 0xe3, 0x54, 0x08, 0xcb, 0x68, 0x18, 0xcd,
+	0x4a, 0xd7, 0xfa, 0xed, 0xe7, 0x77, 0xb7, 0x92, 0x42, 0x0e, 0x74, 0xe4, 0x48, 0xf2, 0x20, 0xf4,
+	0x49, 0x0a, 0xc4, 0x16, 0x2a, 0x45, 0x3a, 0xdd, 0x2a, 0xa8, 0x1c, 0x92, 0x9a, 0x78, 0x0b, 0xad,
+	0x8e, 0x9c, 0x78, 0x20, 0xad, 0x22, 0xf8, 0xb5, 0x81, 0x6f, 0xa0, 0x0a, 0x3c, 0x1c, 0x9f, 0xd2,
+	0xb1, 0x65, 0x36, 0x8a, 0xcd, 0x2a, 0x29, 0x83, 0xe3, 0x01, 0x1d, 0xe3, 0x5b, 0x08, 0xe9, 0x60,
+	0x6f, 0xc0, 0x7a, 0xd6, 0x2a, 0xe4, 0x69, 0x78, 0x77, 0xc0, 0x7a, 0xd3, 0xb0, 0x08, 0x9e, 0x50,
+	0x6b, 0xad, 0x61, 0x34, 0xcd, 0x24, 0x7c, 0x14, 0x3c, 0xa1, 0x9d, 0xe6, 0xb7, 0x57, 0xe7, 0x7b,
+	0x69, 0x61, 0x4f, 0xaf, 0xce, 0xf7, 0x76, 0x80, 0x84, 0xc5, 0x46, 0xed, 0x9b, 0xa8, 0xb6, 0xe8,
+	0x25, 0x54, 0x44, 0x2c, 0x14, 0xd4, 0xfe, 0xa3, 0x80, 0xd0, 0xc7, 0xf4, 0xec, 0x33, 0xca, 0x45,
+	0xc0, 0x42, 0xbc, 0x8d, 0xd6, 0x34, 0x79, 0x9a, 0x14, 0x92, 0x58, 0xaa, 0xf3, 0x91, 0x86, 0x40,
+	0xe7, 0x26, 0x49, 0x4d, 0x7c, 0x07, 0xad, 0xba, 0x03, 0x47, 0x08, 0xe8, 0x7c, 0x63, 0x7f, 0xbb,
+	0x35, 0xa7, 0x8a, 0xd6, 0x07, 0x2a, 0x4a, 0x34, 0x08, 0x77, 0xd0, 0xda, 0x09, 0x75, 0x3c, 0xca,
+	0x2d, 0xb3, 0x61, 0x34, 0xaf, 0xed, 0xef, 0x2c, 0xc0, 0x3f, 0x82, 0x70, 0xb7, 0xf2, 0xec, 0xcf,
+	0xd7, 0x57, 0x7e, 0xbc, 0x3a, 0xdf, 0x33, 0x48, 0x92, 0x81, 0x5f, 0x45, 0xab, 0xf1, 0x71, 0xcf,
+	0xe1, 0xc0, 0x55, 0x95, 0x98, 0x71, 0xd7, 0xe1, 0x8a, 0xf8, 0x88, 0x33, 0xd6, 0x07, 0x86, 0xaa,
+	0x44, 0x1b, 0x78, 0x17, 0x95, 0xd9, 0x59, 0xa8, 0x68, 0x17, 0x56, 0x09, 0x78, 0x2f, 0xb1, 0xb3,
+	0xf0, 0x01, 0x1d, 0x0b, 0x5c, 0x43, 0x65, 0x1a, 0x8e, 0xe8, 0x80, 0x45, 0xd4, 0x2a, 0x43, 0x8f,
+	0x13, 0x1b, 0xdf, 0x46, 0xeb, 0xe9, 0xb3, 0xa6, 0xbd, 0xd2, 0x30, 0x9a, 0xeb, 0xa4, 0x9a, 0x3a,
+	0x15, 0xf3, 0x8a, 0x22, 0xd6, 0xfb, 0x92, 0xba, 0xd2, 0x42, 0x9a, 0x22, 0x6d, 0x61, 0x8c, 0x4c,
+	0xc8, 0xb9, 0x06, 0xfc, 0xc0, 0xb3, 0xfd, 0x93, 0x81, 0x5e, 0x39, 0x14, 0xfe, 0x91, 0x64, 0x9c,
+	0x26, 0x14, 0x0b, 0xdc, 0x52, 0x8c, 0x51, 0x7e, 0xba, 0x54, 0x77, 0x1a, 0x86, 0xbb, 0xa8, 0x9c,
+	0x90, 0x2d, 0xac, 0x42, 0xa3, 0xd8, 0xbc, 0xb6, 0x7f, 0x63, 0x81, 0xb5, 0xe9, 0x2b, 0x9c, 0x65,
+	0x6e, 0x92, 0xd7, 0x79, 0x53, 0xc9, 0x45, 0x9f, 0xa7, 0xc4, 0xf2, 0x5a, 0x2a, 0x96, 0x4c, 0x65,
+	0xb6, 0x87, 0xac, 0x79, 0x5f, 0x2a, 0x14, 0x7c, 0x17, 0x95, 0x58, 0x2c, 0x5d, 0x36, 0xa4, 0x50,
+	0xf7, 0xe4, 0x4d, 0xc3, 0x44, 0xaa, 0x12, 0x3e, 0xd1, 0x51, 0x92, 0xc2, 0xb4, 0x96, 0x1c, 0x91,
+	0x48, 0x06, 0xb4, 0xa4, 0x2c, 0xfb, 0x6f, 0x03, 0x55, 0x0f, 0x5c, 0x97, 0x0a, 0x41, 0x68, 0xc4,
+	0xb8, 0x54, 0xc0, 0x30, 0x1e, 0xf6, 0x28, 0x87, 0x93, 0x4d, 0x92, 0x58, 0xf8, 0x2e, 0x1c, 0xa0,
+	0xc4, 0x52, 0x58, 0xc2, 0x54, 0x82, 0x9b, 0x91, 0x6f, 0xf1, 0xbf, 0xe4, 0x6b, 0x66, 0xe5, 0xab,
+	0xde, 0x66, 0xbf, 0x2f, 0xa8, 0x04, 0x55, 0x99, 0x24, 0xb1, 0x94, 0x7f, 0x40, 0x43, 0x5f, 0x9e,
+	0x24, 0xa3, 0x97, 0x58, 0xca, 0x1f, 0x87, 0x03, 0xe6, 0x9e, 0x5a, 0x25, 0x7d, 0x83, 0xb6, 0xd4,
+	0x0d, 0x9c, 0xf6, 0x63, 0x41, 0x3d, 0x50, 0x55, 0x99, 0xa4, 0x26, 0xde, 0x40, 0x05, 0x47, 0x82,
+	0x92, 0x8a, 0xa4, 0xe0, 0x48, 0xfb, 0x07, 0x03, 0x6d, 0xc2, 0x40, 0xaa, 0xde, 0x35, 0x0f, 0xf8,
+	0x0e, 0x32, 0x43, 0xe6, 0xd1, 0xa5, 0x8a, 0x00, 0x14, 0xee, 0xaa, 0xbb, 0x54, 0x76, 0xaa, 0x87,
+	0x5b, 0x0b, 0x7a, 0x98, 0xe5, 0x77, 0x56, 0x11, 0x69, 0x62, 0xc7, 0x56, 0x82, 0x80, 0xe3, 0x94,
+	0x1e, 0xb6, 0xa6, 0xcb, 0x63, 0x5a, 0x95, 0x7d, 0x1f, 0xed, 0xcc, 0xb9, 0x26, 0x6a, 0xb0, 0x50,
+	0xe9, 0x8c, 0x07, 0x52, 0xd2, 0x10, 0x6a, 0x5e, 0x27, 0xa9, 0x69, 0xff, 0xa2, 0xdb, 0xfb, 0x34,
+	0xf2, 0x1c, 0x49, 0x1f, 0x3a, 0xdc, 0x19, 0x0a, 0xfc, 0x1e, 0xaa, 0x38, 0xb1, 0x3c, 0x61, 0x3c,
+	0x90, 0xe3, 0xa5, 0x3d, 0x4e, 0xa1, 0x6a, 0x5b, 0x44, 0x70, 0x02, 0x08, 0x20, 0x6f, 0x5b, 0xe8,
+	0x0b, 0x32, 0xdb, 0x42, 0x67, 0x74, 0xda, 0xaa, 0xc1, 0xe9, 0x59, 0xaa, 0xcb, 0xec, 0x77, 0x62,
+	0xae, 0x48, 0x7b, 0x17, 0xba, 0x9d, 0x75, 0x4d, 0x96, 0xe4, 0x77, 0x7a, 0x8c, 0x3f, 0xe4, 0x8e,
+	0xc8, 0x8c, 0x31, 0x3b, 0x0b, 0x13, 0xd1, 0xfe, 0xef, 0x18, 0x03, 0x4c, 0x2d, 0x9e, 0xcc, 0x18,
+	0x57, 0x16, 0xc6, 0x13, 0x70, 0x99, 0xf1, 0xcc, 0xdc, 0x68, 0x7f, 0x0d, 0xe3, 0x99, 0xf1, 0xbd,
+	0xfc, 0xf1, 0xd4, 0x4a, 0xfe, 0x2a, 0xa6, 0x42, 0x7f, 0xcc, 0x4c, 0x92, 0x9a, 0xf6, 0x53, 0x03,
+	0x5d, 0x3f, 0x14, 0xfe, 0x41, 0x14, 0x71, 0x36, 0xa2, 0xaa, 0x8e, 0x98, 0x53, 0xf5, 0x21, 0x65,
+	0xfd, 0x7e, 0xe0, 0xbe, 0x00, 0x13, 0x29, 0x70, 0xf6, 0x8e, 0x42, 0xe6, 0x8e, 0xce, 0x5b, 0xf0,
+	0x5d, 0x4b, 0x70, 0x8a, 0x8b, 0xed, 0x94, 0x8b, 0xec, 0xb5, 0x36, 0x45, 0xbb, 0x0b, 0xce, 0x97,
+	0xcf, 0xc6, 0xfe, 0xaf, 0x26, 0x2a, 0x1e, 0x0a, 0x1f, 0xbb, 0x68, 0x73, 0xfe, 0x1f, 0xc4, 0xed,
+	0x05, 0x35, 0x2e, 0x7e, 0x67, 0x6b, 0xef, 0xbc, 0x00, 0x68, 0x52, 0xf6, 0xe7, 0x68, 0x3d, 0xfb,
+	0xa9, 0x78, 0x23, 0x2f, 0x3b, 0x03, 0xa9, 0xbd, 0xbd, 0x14, 0x32, 0x39, 0xfe, 0x11, 0xaa, 0x66,
+	0xb6, 0x4e, 0x23, 0xbf, 0xb6, 0x29, 0xa2, 0xd6, 0x5c, 0x86, 0x98, 0x2d, 0x3d, 0x3b, 0x1e, 0xb9,
+	0xa5, 0x67, 0x20, 0xf9, 0xa5, 0xe7, 0xcb, 0xfb, 0x0b, 0xb4, 0x31, 0x27, 0x3b, 0x3b, 0x2f, 0x39,
+	0x8b, 0xa9, 0xed, 0x2d, 0xc7, 0xcc, 0x92, 0x93, 0xd9, 0x59, 0xb9, 0xe4, 0xcc, 0x22, 0xf2, 0xc9,
+	0xc9, 0xdb, 0x1f, 0xb5, 0xd5, 0x6f, 0xd4, 0x6a, 0xea, 0xbe, 0xff, 0xec, 0xa2, 0x6e, 0x3c, 0xbf,
+	0xa8, 0x1b, 0x7f, 0x5d, 0xd4, 0x8d, 0xef, 0x2f, 0xeb, 0x2b, 0xcf, 0x2f, 0xeb, 0x2b, 0xbf, 0x5f,
+	0xd6, 0x57, 0x1e, 0xd5, 0xfd, 0x40, 0x9e, 0xc4, 0xbd, 0x96, 0xcb, 0x86, 0x6d, 0xd0, 0x3b, 0xfc,
+	0x3c, 0x4e, 0x77, 0x55, 0x6f, 0x0d, 0xfe, 0xca, 0xde, 0xff, 0x37, 0x00, 0x00, 0xff, 0xff, 0x5a,
+	0x74, 0x98, 0xca, 0x8d, 0x0b, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -815,6 +1057,11 @@ type MsgClient interface {
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(ctx context.Context, in *MsgReportAccess, opts ...grpc.CallOption) (*MsgReportAccessResponse, error)
+	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
+	// patient, or an officer of the hospital that owns the records.
+	EraseVersions(ctx context.Context, in *MsgEraseVersions, opts ...grpc.CallOption) (*MsgEraseVersionsResponse, error)
+	// ApproveErasure erases what was asked for. Signer: an officer of the custodian, other than who asked.
+	ApproveErasure(ctx context.Context, in *MsgApproveErasure, opts ...grpc.CallOption) (*MsgApproveErasureResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -854,6 +1101,24 @@ func (c *msgClient) ReportAccess(ctx context.Context, in *MsgReportAccess, opts 
 	return out, nil
 }
 
+func (c *msgClient) EraseVersions(ctx context.Context, in *MsgEraseVersions, opts ...grpc.CallOption) (*MsgEraseVersionsResponse, error) {
+	out := new(MsgEraseVersionsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/EraseVersions", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveErasure(ctx context.Context, in *MsgApproveErasure, opts ...grpc.CallOption) (*MsgApproveErasureResponse, error) {
+	out := new(MsgApproveErasureResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/ApproveErasure", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/UpdateParams", in, out, opts...)
@@ -871,6 +1136,11 @@ type MsgServer interface {
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error)
+	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
+	// patient, or an officer of the hospital that owns the records.
+	EraseVersions(context.Context, *MsgEraseVersions) (*MsgEraseVersionsResponse, error)
+	// ApproveErasure erases what was asked for. Signer: an officer of the custodian, other than who asked.
+	ApproveErasure(context.Context, *MsgApproveErasure) (*MsgApproveErasureResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -887,6 +1157,12 @@ func (*UnimplementedMsgServer) StoreVersions(ctx context.Context, req *MsgStoreV
 }
 func (*UnimplementedMsgServer) ReportAccess(ctx context.Context, req *MsgReportAccess) (*MsgReportAccessResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReportAccess not implemented")
+}
+func (*UnimplementedMsgServer) EraseVersions(ctx context.Context, req *MsgEraseVersions) (*MsgEraseVersionsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EraseVersions not implemented")
+}
+func (*UnimplementedMsgServer) ApproveErasure(ctx context.Context, req *MsgApproveErasure) (*MsgApproveErasureResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ApproveErasure not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -950,6 +1226,42 @@ func _Msg_ReportAccess_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_EraseVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgEraseVersions)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).EraseVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/EraseVersions",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).EraseVersions(ctx, req.(*MsgEraseVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveErasure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveErasure)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveErasure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/ApproveErasure",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveErasure(ctx, req.(*MsgApproveErasure))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -984,6 +1296,14 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportAccess",
 			Handler:    _Msg_ReportAccess_Handler,
+		},
+		{
+			MethodName: "EraseVersions",
+			Handler:    _Msg_EraseVersions_Handler,
+		},
+		{
+			MethodName: "ApproveErasure",
+			Handler:    _Msg_ApproveErasure_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -1472,6 +1792,155 @@ func (m *MsgUpdateParamsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgEraseVersions) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEraseVersions) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEraseVersions) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Versions) > 0 {
+		for iNdEx := len(m.Versions) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Versions[iNdEx])
+			copy(dAtA[i:], m.Versions[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Versions[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgEraseVersionsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEraseVersionsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEraseVersionsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Request != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Request))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveErasure) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveErasure) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveErasure) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Request != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Request))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Officer) > 0 {
+		i -= len(m.Officer)
+		copy(dAtA[i:], m.Officer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Officer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveErasureResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveErasureResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveErasureResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintTx(dAtA []byte, offset int, v uint64) int {
 	offset -= sovTx(v)
 	base := offset
@@ -1701,6 +2170,76 @@ func (m *MsgUpdateParamsResponse) Size() (n int) {
 	}
 	var l int
 	_ = l
+	return n
+}
+
+func (m *MsgEraseVersions) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Versions) > 0 {
+		for _, s := range m.Versions {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgEraseVersionsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Request != 0 {
+		n += 1 + sovTx(uint64(m.Request))
+	}
+	return n
+}
+
+func (m *MsgApproveErasure) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Officer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Request != 0 {
+		n += 1 + sovTx(uint64(m.Request))
+	}
+	return n
+}
+
+func (m *MsgApproveErasureResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
 	return n
 }
 
@@ -3151,6 +3690,442 @@ func (m *MsgUpdateParamsResponse) Unmarshal(dAtA []byte) error {
 			return fmt.Errorf("proto: MsgUpdateParamsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEraseVersions) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEraseVersions: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEraseVersions: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Versions", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Versions = append(m.Versions, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEraseVersionsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEraseVersionsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEraseVersionsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Request", wireType)
+			}
+			m.Request = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Request |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveErasure) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveErasure: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveErasure: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Officer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Officer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Request", wireType)
+			}
+			m.Request = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Request |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveErasureResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveErasureResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveErasureResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

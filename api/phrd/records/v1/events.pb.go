@@ -158,6 +158,70 @@ func (x *EventCopiesChanged) GetTarget() uint32 {
 	return 0
 }
 
+// EventVersionErased tells that a version was erased.
+type EventVersionErased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// record id as text.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// version number.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// object is the CID of the ciphertext's root.
+	Object        string `protobuf:"bytes,3,opt,name=object,proto3" json:"object,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventVersionErased) Reset() {
+	*x = EventVersionErased{}
+	mi := &file_phrd_records_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventVersionErased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventVersionErased) ProtoMessage() {}
+
+func (x *EventVersionErased) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventVersionErased.ProtoReflect.Descriptor instead.
+func (*EventVersionErased) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EventVersionErased) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *EventVersionErased) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *EventVersionErased) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
 var File_phrd_records_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_events_proto_rawDesc = "" +
@@ -171,7 +235,11 @@ const file_phrd_records_v1_events_proto_rawDesc = "" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04held\x18\x03 \x01(\rR\x04held\x12\x16\n" +
-	"\x06target\x18\x04 \x01(\rR\x06targetB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
+	"\x06target\x18\x04 \x01(\rR\x06target\"^\n" +
+	"\x12EventVersionErased\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x16\n" +
+	"\x06object\x18\x03 \x01(\tR\x06objectB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
 	file_phrd_records_v1_events_proto_rawDescOnce sync.Once
@@ -185,10 +253,11 @@ func file_phrd_records_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_events_proto_rawDescData
 }
 
-var file_phrd_records_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_phrd_records_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_phrd_records_v1_events_proto_goTypes = []any{
 	(*EventVersionStored)(nil), // 0: phrd.records.v1.EventVersionStored
 	(*EventCopiesChanged)(nil), // 1: phrd.records.v1.EventCopiesChanged
+	(*EventVersionErased)(nil), // 2: phrd.records.v1.EventVersionErased
 }
 var file_phrd_records_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -209,7 +278,7 @@ func file_phrd_records_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_events_proto_rawDesc), len(file_phrd_records_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

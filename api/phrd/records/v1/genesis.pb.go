@@ -34,9 +34,13 @@ type GenesisState struct {
 	// versions of the records.
 	Versions []*Version `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
 	// reported says up to where members reported reads.
-	Reported      []*Reported `protobuf:"bytes,5,rep,name=reported,proto3" json:"reported,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Reported []*Reported `protobuf:"bytes,5,rep,name=reported,proto3" json:"reported,omitempty"`
+	// erasure_requests that wait for an officer, by number.
+	ErasureRequests []*ErasureRequest `protobuf:"bytes,6,rep,name=erasure_requests,json=erasureRequests,proto3" json:"erasure_requests,omitempty"`
+	// erasure_sequence is the number of the last request.
+	ErasureSequence uint64 `protobuf:"varint,7,opt,name=erasure_sequence,json=erasureSequence,proto3" json:"erasure_sequence,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
@@ -104,6 +108,20 @@ func (x *GenesisState) GetReported() []*Reported {
 	return nil
 }
 
+func (x *GenesisState) GetErasureRequests() []*ErasureRequest {
+	if x != nil {
+		return x.ErasureRequests
+	}
+	return nil
+}
+
+func (x *GenesisState) GetErasureSequence() uint64 {
+	if x != nil {
+		return x.ErasureSequence
+	}
+	return 0
+}
+
 // Reported is how far one member's access reports were written.
 type Reported struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -163,13 +181,15 @@ var File_phrd_records_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/records/v1/record.proto\"\xb3\x02\n" +
+	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\xb0\x03\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.records.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12:\n" +
 	"\bpatients\x18\x02 \x03(\v2\x18.phrd.records.v1.PatientB\x04\xc8\xde\x1f\x00R\bpatients\x127\n" +
 	"\arecords\x18\x03 \x03(\v2\x17.phrd.records.v1.RecordB\x04\xc8\xde\x1f\x00R\arecords\x12:\n" +
 	"\bversions\x18\x04 \x03(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\bversions\x12;\n" +
-	"\breported\x18\x05 \x03(\v2\x19.phrd.records.v1.ReportedB\x04\xc8\xde\x1f\x00R\breported\":\n" +
+	"\breported\x18\x05 \x03(\v2\x19.phrd.records.v1.ReportedB\x04\xc8\xde\x1f\x00R\breported\x12P\n" +
+	"\x10erasure_requests\x18\x06 \x03(\v2\x1f.phrd.records.v1.ErasureRequestB\x04\xc8\xde\x1f\x00R\x0ferasureRequests\x12)\n" +
+	"\x10erasure_sequence\x18\a \x01(\x04R\x0ferasureSequence\":\n" +
 	"\bReported\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06numberB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
@@ -188,12 +208,13 @@ func file_phrd_records_v1_genesis_proto_rawDescGZIP() []byte {
 
 var file_phrd_records_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_records_v1_genesis_proto_goTypes = []any{
-	(*GenesisState)(nil), // 0: phrd.records.v1.GenesisState
-	(*Reported)(nil),     // 1: phrd.records.v1.Reported
-	(*Params)(nil),       // 2: phrd.records.v1.Params
-	(*Patient)(nil),      // 3: phrd.records.v1.Patient
-	(*Record)(nil),       // 4: phrd.records.v1.Record
-	(*Version)(nil),      // 5: phrd.records.v1.Version
+	(*GenesisState)(nil),   // 0: phrd.records.v1.GenesisState
+	(*Reported)(nil),       // 1: phrd.records.v1.Reported
+	(*Params)(nil),         // 2: phrd.records.v1.Params
+	(*Patient)(nil),        // 3: phrd.records.v1.Patient
+	(*Record)(nil),         // 4: phrd.records.v1.Record
+	(*Version)(nil),        // 5: phrd.records.v1.Version
+	(*ErasureRequest)(nil), // 6: phrd.records.v1.ErasureRequest
 }
 var file_phrd_records_v1_genesis_proto_depIdxs = []int32{
 	2, // 0: phrd.records.v1.GenesisState.params:type_name -> phrd.records.v1.Params
@@ -201,11 +222,12 @@ var file_phrd_records_v1_genesis_proto_depIdxs = []int32{
 	4, // 2: phrd.records.v1.GenesisState.records:type_name -> phrd.records.v1.Record
 	5, // 3: phrd.records.v1.GenesisState.versions:type_name -> phrd.records.v1.Version
 	1, // 4: phrd.records.v1.GenesisState.reported:type_name -> phrd.records.v1.Reported
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 5: phrd.records.v1.GenesisState.erasure_requests:type_name -> phrd.records.v1.ErasureRequest
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_genesis_proto_init() }
@@ -213,6 +235,7 @@ func file_phrd_records_v1_genesis_proto_init() {
 	if File_phrd_records_v1_genesis_proto != nil {
 		return
 	}
+	file_phrd_records_v1_erasure_proto_init()
 	file_phrd_records_v1_record_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

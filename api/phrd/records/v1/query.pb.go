@@ -806,11 +806,314 @@ func (x *QueryReportedResponse) GetNumber() uint64 {
 	return 0
 }
 
+// QueryErasureCertificateRequest names an erased version.
+type QueryErasureCertificateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// record id as text.
+	Record string `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	// version number.
+	Version       uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasureCertificateRequest) Reset() {
+	*x = QueryErasureCertificateRequest{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasureCertificateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasureCertificateRequest) ProtoMessage() {}
+
+func (x *QueryErasureCertificateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasureCertificateRequest.ProtoReflect.Descriptor instead.
+func (*QueryErasureCertificateRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryErasureCertificateRequest) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *QueryErasureCertificateRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// QueryErasureCertificateResponse holds a certificate.
+type QueryErasureCertificateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// certificate asked for.
+	Certificate   *ErasureCertificate `protobuf:"bytes,1,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasureCertificateResponse) Reset() {
+	*x = QueryErasureCertificateResponse{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasureCertificateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasureCertificateResponse) ProtoMessage() {}
+
+func (x *QueryErasureCertificateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasureCertificateResponse.ProtoReflect.Descriptor instead.
+func (*QueryErasureCertificateResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryErasureCertificateResponse) GetCertificate() *ErasureCertificate {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// QueryErasureRequestsRequest names a custodian.
+type QueryErasureRequestsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// custodian is a member's number.
+	Custodian uint64 `protobuf:"varint,1,opt,name=custodian,proto3" json:"custodian,omitempty"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasureRequestsRequest) Reset() {
+	*x = QueryErasureRequestsRequest{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasureRequestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasureRequestsRequest) ProtoMessage() {}
+
+func (x *QueryErasureRequestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasureRequestsRequest.ProtoReflect.Descriptor instead.
+func (*QueryErasureRequestsRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueryErasureRequestsRequest) GetCustodian() uint64 {
+	if x != nil {
+		return x.Custodian
+	}
+	return 0
+}
+
+func (x *QueryErasureRequestsRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryErasureRequestsResponse is one page.
+type QueryErasureRequestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// requests of this page, by number.
+	Requests []*ErasureRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasureRequestsResponse) Reset() {
+	*x = QueryErasureRequestsResponse{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasureRequestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasureRequestsResponse) ProtoMessage() {}
+
+func (x *QueryErasureRequestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasureRequestsResponse.ProtoReflect.Descriptor instead.
+func (*QueryErasureRequestsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *QueryErasureRequestsResponse) GetRequests() []*ErasureRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+func (x *QueryErasureRequestsResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryVersionOfRequest names an object.
+type QueryVersionOfRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// object is the CID as text.
+	Object        string `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryVersionOfRequest) Reset() {
+	*x = QueryVersionOfRequest{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryVersionOfRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryVersionOfRequest) ProtoMessage() {}
+
+func (x *QueryVersionOfRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryVersionOfRequest.ProtoReflect.Descriptor instead.
+func (*QueryVersionOfRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *QueryVersionOfRequest) GetObject() string {
+	if x != nil {
+		return x.Object
+	}
+	return ""
+}
+
+// QueryVersionOfResponse holds a version.
+type QueryVersionOfResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// version asked for.
+	Version       *Version `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryVersionOfResponse) Reset() {
+	*x = QueryVersionOfResponse{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryVersionOfResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryVersionOfResponse) ProtoMessage() {}
+
+func (x *QueryVersionOfResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryVersionOfResponse.ProtoReflect.Descriptor instead.
+func (*QueryVersionOfResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *QueryVersionOfResponse) GetVersion() *Version {
+	if x != nil {
+		return x.Version
+	}
+	return nil
+}
+
 var File_phrd_records_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bphrd/records/v1/query.proto\x12\x0fphrd.records.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
+	"\x1bphrd/records/v1/query.proto\x12\x0fphrd.records.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"L\n" +
 	"\x13QueryParamsResponse\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.records.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"%\n" +
@@ -855,7 +1158,26 @@ const file_phrd_records_v1_query_proto_rawDesc = "" +
 	"\x14QueryReportedRequest\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\"/\n" +
 	"\x15QueryReportedResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number2\xd3\b\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"R\n" +
+	"\x1eQueryErasureCertificateRequest\x12\x16\n" +
+	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"n\n" +
+	"\x1fQueryErasureCertificateResponse\x12K\n" +
+	"\vcertificate\x18\x01 \x01(\v2#.phrd.records.v1.ErasureCertificateB\x04\xc8\xde\x1f\x00R\vcertificate\"\x83\x01\n" +
+	"\x1bQueryErasureRequestsRequest\x12\x1c\n" +
+	"\tcustodian\x18\x01 \x01(\x04R\tcustodian\x12F\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\xaa\x01\n" +
+	"\x1cQueryErasureRequestsResponse\x12A\n" +
+	"\brequests\x18\x01 \x03(\v2\x1f.phrd.records.v1.ErasureRequestB\x04\xc8\xde\x1f\x00R\brequests\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination\"/\n" +
+	"\x15QueryVersionOfRequest\x12\x16\n" +
+	"\x06object\x18\x01 \x01(\tR\x06object\"R\n" +
+	"\x16QueryVersionOfResponse\x128\n" +
+	"\aversion\x18\x01 \x01(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\aversion2\xd5\f\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.records.v1.QueryParamsRequest\x1a$.phrd.records.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/records/v1/params\x12~\n" +
 	"\aPatient\x12$.phrd.records.v1.QueryPatientRequest\x1a%.phrd.records.v1.QueryPatientResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/phrd/records/v1/patients/{id}\x12\xa6\x01\n" +
@@ -864,7 +1186,10 @@ const file_phrd_records_v1_query_proto_rawDesc = "" +
 	"\aRecords\x12$.phrd.records.v1.QueryRecordsRequest\x1a%.phrd.records.v1.QueryRecordsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/phrd/records/v1/records\x12\x94\x01\n" +
 	"\aVersion\x12$.phrd.records.v1.QueryVersionRequest\x1a%.phrd.records.v1.QueryVersionResponse\"<\x82\xd3\xe4\x93\x026\x124/phrd/records/v1/records/{record}/versions/{version}\x12\x8d\x01\n" +
 	"\bVersions\x12%.phrd.records.v1.QueryVersionsRequest\x1a&.phrd.records.v1.QueryVersionsResponse\"2\x82\xd3\xe4\x93\x02,\x12*/phrd/records/v1/records/{record}/versions\x12\x8d\x01\n" +
-	"\bReported\x12%.phrd.records.v1.QueryReportedRequest\x1a&.phrd.records.v1.QueryReportedResponse\"2\x82\xd3\xe4\x93\x02,\x12*/phrd/records/v1/members/{member}/reportedB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
+	"\bReported\x12%.phrd.records.v1.QueryReportedRequest\x1a&.phrd.records.v1.QueryReportedResponse\"2\x82\xd3\xe4\x93\x02,\x12*/phrd/records/v1/members/{member}/reported\x12\xbd\x01\n" +
+	"\x12ErasureCertificate\x12/.phrd.records.v1.QueryErasureCertificateRequest\x1a0.phrd.records.v1.QueryErasureCertificateResponse\"D\x82\xd3\xe4\x93\x02>\x12</phrd/records/v1/records/{record}/versions/{version}/erasure\x12\xad\x01\n" +
+	"\x0fErasureRequests\x12,.phrd.records.v1.QueryErasureRequestsRequest\x1a-.phrd.records.v1.QueryErasureRequestsResponse\"=\x82\xd3\xe4\x93\x027\x125/phrd/records/v1/members/{custodian}/erasure_requests\x12\x8f\x01\n" +
+	"\tVersionOf\x12&.phrd.records.v1.QueryVersionOfRequest\x1a'.phrd.records.v1.QueryVersionOfResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/records/v1/objects/{object}/versionB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
 	file_phrd_records_v1_query_proto_rawDescOnce sync.Once
@@ -878,64 +1203,83 @@ func file_phrd_records_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_query_proto_rawDescData
 }
 
-var file_phrd_records_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_phrd_records_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_phrd_records_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),            // 0: phrd.records.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),           // 1: phrd.records.v1.QueryParamsResponse
-	(*QueryPatientRequest)(nil),           // 2: phrd.records.v1.QueryPatientRequest
-	(*QueryPatientResponse)(nil),          // 3: phrd.records.v1.QueryPatientResponse
-	(*QueryPatientByAddressRequest)(nil),  // 4: phrd.records.v1.QueryPatientByAddressRequest
-	(*QueryPatientByAddressResponse)(nil), // 5: phrd.records.v1.QueryPatientByAddressResponse
-	(*QueryRecordRequest)(nil),            // 6: phrd.records.v1.QueryRecordRequest
-	(*QueryRecordResponse)(nil),           // 7: phrd.records.v1.QueryRecordResponse
-	(*QueryRecordsRequest)(nil),           // 8: phrd.records.v1.QueryRecordsRequest
-	(*QueryRecordsResponse)(nil),          // 9: phrd.records.v1.QueryRecordsResponse
-	(*QueryVersionRequest)(nil),           // 10: phrd.records.v1.QueryVersionRequest
-	(*QueryVersionResponse)(nil),          // 11: phrd.records.v1.QueryVersionResponse
-	(*QueryVersionsRequest)(nil),          // 12: phrd.records.v1.QueryVersionsRequest
-	(*QueryVersionsResponse)(nil),         // 13: phrd.records.v1.QueryVersionsResponse
-	(*QueryReportedRequest)(nil),          // 14: phrd.records.v1.QueryReportedRequest
-	(*QueryReportedResponse)(nil),         // 15: phrd.records.v1.QueryReportedResponse
-	(*Params)(nil),                        // 16: phrd.records.v1.Params
-	(*Patient)(nil),                       // 17: phrd.records.v1.Patient
-	(*Record)(nil),                        // 18: phrd.records.v1.Record
-	(*v1beta1.PageRequest)(nil),           // 19: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),          // 20: cosmos.base.query.v1beta1.PageResponse
-	(*Version)(nil),                       // 21: phrd.records.v1.Version
+	(*QueryParamsRequest)(nil),              // 0: phrd.records.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),             // 1: phrd.records.v1.QueryParamsResponse
+	(*QueryPatientRequest)(nil),             // 2: phrd.records.v1.QueryPatientRequest
+	(*QueryPatientResponse)(nil),            // 3: phrd.records.v1.QueryPatientResponse
+	(*QueryPatientByAddressRequest)(nil),    // 4: phrd.records.v1.QueryPatientByAddressRequest
+	(*QueryPatientByAddressResponse)(nil),   // 5: phrd.records.v1.QueryPatientByAddressResponse
+	(*QueryRecordRequest)(nil),              // 6: phrd.records.v1.QueryRecordRequest
+	(*QueryRecordResponse)(nil),             // 7: phrd.records.v1.QueryRecordResponse
+	(*QueryRecordsRequest)(nil),             // 8: phrd.records.v1.QueryRecordsRequest
+	(*QueryRecordsResponse)(nil),            // 9: phrd.records.v1.QueryRecordsResponse
+	(*QueryVersionRequest)(nil),             // 10: phrd.records.v1.QueryVersionRequest
+	(*QueryVersionResponse)(nil),            // 11: phrd.records.v1.QueryVersionResponse
+	(*QueryVersionsRequest)(nil),            // 12: phrd.records.v1.QueryVersionsRequest
+	(*QueryVersionsResponse)(nil),           // 13: phrd.records.v1.QueryVersionsResponse
+	(*QueryReportedRequest)(nil),            // 14: phrd.records.v1.QueryReportedRequest
+	(*QueryReportedResponse)(nil),           // 15: phrd.records.v1.QueryReportedResponse
+	(*QueryErasureCertificateRequest)(nil),  // 16: phrd.records.v1.QueryErasureCertificateRequest
+	(*QueryErasureCertificateResponse)(nil), // 17: phrd.records.v1.QueryErasureCertificateResponse
+	(*QueryErasureRequestsRequest)(nil),     // 18: phrd.records.v1.QueryErasureRequestsRequest
+	(*QueryErasureRequestsResponse)(nil),    // 19: phrd.records.v1.QueryErasureRequestsResponse
+	(*QueryVersionOfRequest)(nil),           // 20: phrd.records.v1.QueryVersionOfRequest
+	(*QueryVersionOfResponse)(nil),          // 21: phrd.records.v1.QueryVersionOfResponse
+	(*Params)(nil),                          // 22: phrd.records.v1.Params
+	(*Patient)(nil),                         // 23: phrd.records.v1.Patient
+	(*Record)(nil),                          // 24: phrd.records.v1.Record
+	(*v1beta1.PageRequest)(nil),             // 25: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),            // 26: cosmos.base.query.v1beta1.PageResponse
+	(*Version)(nil),                         // 27: phrd.records.v1.Version
+	(*ErasureCertificate)(nil),              // 28: phrd.records.v1.ErasureCertificate
+	(*ErasureRequest)(nil),                  // 29: phrd.records.v1.ErasureRequest
 }
 var file_phrd_records_v1_query_proto_depIdxs = []int32{
-	16, // 0: phrd.records.v1.QueryParamsResponse.params:type_name -> phrd.records.v1.Params
-	17, // 1: phrd.records.v1.QueryPatientResponse.patient:type_name -> phrd.records.v1.Patient
-	17, // 2: phrd.records.v1.QueryPatientByAddressResponse.patient:type_name -> phrd.records.v1.Patient
-	18, // 3: phrd.records.v1.QueryRecordResponse.record:type_name -> phrd.records.v1.Record
-	19, // 4: phrd.records.v1.QueryRecordsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	18, // 5: phrd.records.v1.QueryRecordsResponse.records:type_name -> phrd.records.v1.Record
-	20, // 6: phrd.records.v1.QueryRecordsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	21, // 7: phrd.records.v1.QueryVersionResponse.version:type_name -> phrd.records.v1.Version
-	19, // 8: phrd.records.v1.QueryVersionsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	21, // 9: phrd.records.v1.QueryVersionsResponse.versions:type_name -> phrd.records.v1.Version
-	20, // 10: phrd.records.v1.QueryVersionsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	0,  // 11: phrd.records.v1.Query.Params:input_type -> phrd.records.v1.QueryParamsRequest
-	2,  // 12: phrd.records.v1.Query.Patient:input_type -> phrd.records.v1.QueryPatientRequest
-	4,  // 13: phrd.records.v1.Query.PatientByAddress:input_type -> phrd.records.v1.QueryPatientByAddressRequest
-	6,  // 14: phrd.records.v1.Query.Record:input_type -> phrd.records.v1.QueryRecordRequest
-	8,  // 15: phrd.records.v1.Query.Records:input_type -> phrd.records.v1.QueryRecordsRequest
-	10, // 16: phrd.records.v1.Query.Version:input_type -> phrd.records.v1.QueryVersionRequest
-	12, // 17: phrd.records.v1.Query.Versions:input_type -> phrd.records.v1.QueryVersionsRequest
-	14, // 18: phrd.records.v1.Query.Reported:input_type -> phrd.records.v1.QueryReportedRequest
-	1,  // 19: phrd.records.v1.Query.Params:output_type -> phrd.records.v1.QueryParamsResponse
-	3,  // 20: phrd.records.v1.Query.Patient:output_type -> phrd.records.v1.QueryPatientResponse
-	5,  // 21: phrd.records.v1.Query.PatientByAddress:output_type -> phrd.records.v1.QueryPatientByAddressResponse
-	7,  // 22: phrd.records.v1.Query.Record:output_type -> phrd.records.v1.QueryRecordResponse
-	9,  // 23: phrd.records.v1.Query.Records:output_type -> phrd.records.v1.QueryRecordsResponse
-	11, // 24: phrd.records.v1.Query.Version:output_type -> phrd.records.v1.QueryVersionResponse
-	13, // 25: phrd.records.v1.Query.Versions:output_type -> phrd.records.v1.QueryVersionsResponse
-	15, // 26: phrd.records.v1.Query.Reported:output_type -> phrd.records.v1.QueryReportedResponse
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	22, // 0: phrd.records.v1.QueryParamsResponse.params:type_name -> phrd.records.v1.Params
+	23, // 1: phrd.records.v1.QueryPatientResponse.patient:type_name -> phrd.records.v1.Patient
+	23, // 2: phrd.records.v1.QueryPatientByAddressResponse.patient:type_name -> phrd.records.v1.Patient
+	24, // 3: phrd.records.v1.QueryRecordResponse.record:type_name -> phrd.records.v1.Record
+	25, // 4: phrd.records.v1.QueryRecordsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	24, // 5: phrd.records.v1.QueryRecordsResponse.records:type_name -> phrd.records.v1.Record
+	26, // 6: phrd.records.v1.QueryRecordsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	27, // 7: phrd.records.v1.QueryVersionResponse.version:type_name -> phrd.records.v1.Version
+	25, // 8: phrd.records.v1.QueryVersionsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	27, // 9: phrd.records.v1.QueryVersionsResponse.versions:type_name -> phrd.records.v1.Version
+	26, // 10: phrd.records.v1.QueryVersionsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	28, // 11: phrd.records.v1.QueryErasureCertificateResponse.certificate:type_name -> phrd.records.v1.ErasureCertificate
+	25, // 12: phrd.records.v1.QueryErasureRequestsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	29, // 13: phrd.records.v1.QueryErasureRequestsResponse.requests:type_name -> phrd.records.v1.ErasureRequest
+	26, // 14: phrd.records.v1.QueryErasureRequestsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	27, // 15: phrd.records.v1.QueryVersionOfResponse.version:type_name -> phrd.records.v1.Version
+	0,  // 16: phrd.records.v1.Query.Params:input_type -> phrd.records.v1.QueryParamsRequest
+	2,  // 17: phrd.records.v1.Query.Patient:input_type -> phrd.records.v1.QueryPatientRequest
+	4,  // 18: phrd.records.v1.Query.PatientByAddress:input_type -> phrd.records.v1.QueryPatientByAddressRequest
+	6,  // 19: phrd.records.v1.Query.Record:input_type -> phrd.records.v1.QueryRecordRequest
+	8,  // 20: phrd.records.v1.Query.Records:input_type -> phrd.records.v1.QueryRecordsRequest
+	10, // 21: phrd.records.v1.Query.Version:input_type -> phrd.records.v1.QueryVersionRequest
+	12, // 22: phrd.records.v1.Query.Versions:input_type -> phrd.records.v1.QueryVersionsRequest
+	14, // 23: phrd.records.v1.Query.Reported:input_type -> phrd.records.v1.QueryReportedRequest
+	16, // 24: phrd.records.v1.Query.ErasureCertificate:input_type -> phrd.records.v1.QueryErasureCertificateRequest
+	18, // 25: phrd.records.v1.Query.ErasureRequests:input_type -> phrd.records.v1.QueryErasureRequestsRequest
+	20, // 26: phrd.records.v1.Query.VersionOf:input_type -> phrd.records.v1.QueryVersionOfRequest
+	1,  // 27: phrd.records.v1.Query.Params:output_type -> phrd.records.v1.QueryParamsResponse
+	3,  // 28: phrd.records.v1.Query.Patient:output_type -> phrd.records.v1.QueryPatientResponse
+	5,  // 29: phrd.records.v1.Query.PatientByAddress:output_type -> phrd.records.v1.QueryPatientByAddressResponse
+	7,  // 30: phrd.records.v1.Query.Record:output_type -> phrd.records.v1.QueryRecordResponse
+	9,  // 31: phrd.records.v1.Query.Records:output_type -> phrd.records.v1.QueryRecordsResponse
+	11, // 32: phrd.records.v1.Query.Version:output_type -> phrd.records.v1.QueryVersionResponse
+	13, // 33: phrd.records.v1.Query.Versions:output_type -> phrd.records.v1.QueryVersionsResponse
+	15, // 34: phrd.records.v1.Query.Reported:output_type -> phrd.records.v1.QueryReportedResponse
+	17, // 35: phrd.records.v1.Query.ErasureCertificate:output_type -> phrd.records.v1.QueryErasureCertificateResponse
+	19, // 36: phrd.records.v1.Query.ErasureRequests:output_type -> phrd.records.v1.QueryErasureRequestsResponse
+	21, // 37: phrd.records.v1.Query.VersionOf:output_type -> phrd.records.v1.QueryVersionOfResponse
+	27, // [27:38] is the sub-list for method output_type
+	16, // [16:27] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_query_proto_init() }
@@ -943,6 +1287,7 @@ func file_phrd_records_v1_query_proto_init() {
 	if File_phrd_records_v1_query_proto != nil {
 		return
 	}
+	file_phrd_records_v1_erasure_proto_init()
 	file_phrd_records_v1_record_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -950,7 +1295,7 @@ func file_phrd_records_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_query_proto_rawDesc), len(file_phrd_records_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

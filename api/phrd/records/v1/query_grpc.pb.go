@@ -19,14 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName           = "/phrd.records.v1.Query/Params"
-	Query_Patient_FullMethodName          = "/phrd.records.v1.Query/Patient"
-	Query_PatientByAddress_FullMethodName = "/phrd.records.v1.Query/PatientByAddress"
-	Query_Record_FullMethodName           = "/phrd.records.v1.Query/Record"
-	Query_Records_FullMethodName          = "/phrd.records.v1.Query/Records"
-	Query_Version_FullMethodName          = "/phrd.records.v1.Query/Version"
-	Query_Versions_FullMethodName         = "/phrd.records.v1.Query/Versions"
-	Query_Reported_FullMethodName         = "/phrd.records.v1.Query/Reported"
+	Query_Params_FullMethodName             = "/phrd.records.v1.Query/Params"
+	Query_Patient_FullMethodName            = "/phrd.records.v1.Query/Patient"
+	Query_PatientByAddress_FullMethodName   = "/phrd.records.v1.Query/PatientByAddress"
+	Query_Record_FullMethodName             = "/phrd.records.v1.Query/Record"
+	Query_Records_FullMethodName            = "/phrd.records.v1.Query/Records"
+	Query_Version_FullMethodName            = "/phrd.records.v1.Query/Version"
+	Query_Versions_FullMethodName           = "/phrd.records.v1.Query/Versions"
+	Query_Reported_FullMethodName           = "/phrd.records.v1.Query/Reported"
+	Query_ErasureCertificate_FullMethodName = "/phrd.records.v1.Query/ErasureCertificate"
+	Query_ErasureRequests_FullMethodName    = "/phrd.records.v1.Query/ErasureRequests"
+	Query_VersionOf_FullMethodName          = "/phrd.records.v1.Query/VersionOf"
 )
 
 // QueryClient is the client API for Query service.
@@ -51,6 +54,12 @@ type QueryClient interface {
 	Versions(ctx context.Context, in *QueryVersionsRequest, opts ...grpc.CallOption) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(ctx context.Context, in *QueryReportedRequest, opts ...grpc.CallOption) (*QueryReportedResponse, error)
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	ErasureCertificate(ctx context.Context, in *QueryErasureCertificateRequest, opts ...grpc.CallOption) (*QueryErasureCertificateResponse, error)
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error)
+	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
+	VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error)
 }
 
 type queryClient struct {
@@ -141,6 +150,36 @@ func (c *queryClient) Reported(ctx context.Context, in *QueryReportedRequest, op
 	return out, nil
 }
 
+func (c *queryClient) ErasureCertificate(ctx context.Context, in *QueryErasureCertificateRequest, opts ...grpc.CallOption) (*QueryErasureCertificateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryErasureCertificateResponse)
+	err := c.cc.Invoke(ctx, Query_ErasureCertificate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryErasureRequestsResponse)
+	err := c.cc.Invoke(ctx, Query_ErasureRequests_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryVersionOfResponse)
+	err := c.cc.Invoke(ctx, Query_VersionOf_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -163,6 +202,12 @@ type QueryServer interface {
 	Versions(context.Context, *QueryVersionsRequest) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(context.Context, *QueryReportedRequest) (*QueryReportedResponse, error)
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	ErasureCertificate(context.Context, *QueryErasureCertificateRequest) (*QueryErasureCertificateResponse, error)
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error)
+	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
+	VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -196,6 +241,15 @@ func (UnimplementedQueryServer) Versions(context.Context, *QueryVersionsRequest)
 }
 func (UnimplementedQueryServer) Reported(context.Context, *QueryReportedRequest) (*QueryReportedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reported not implemented")
+}
+func (UnimplementedQueryServer) ErasureCertificate(context.Context, *QueryErasureCertificateRequest) (*QueryErasureCertificateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ErasureCertificate not implemented")
+}
+func (UnimplementedQueryServer) ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ErasureRequests not implemented")
+}
+func (UnimplementedQueryServer) VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VersionOf not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -362,6 +416,60 @@ func _Query_Reported_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_ErasureCertificate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryErasureCertificateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ErasureCertificate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_ErasureCertificate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ErasureCertificate(ctx, req.(*QueryErasureCertificateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_ErasureRequests_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryErasureRequestsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ErasureRequests(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_ErasureRequests_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ErasureRequests(ctx, req.(*QueryErasureRequestsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_VersionOf_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryVersionOfRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).VersionOf(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_VersionOf_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).VersionOf(ctx, req.(*QueryVersionOfRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -400,6 +508,18 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reported",
 			Handler:    _Query_Reported_Handler,
+		},
+		{
+			MethodName: "ErasureCertificate",
+			Handler:    _Query_ErasureCertificate_Handler,
+		},
+		{
+			MethodName: "ErasureRequests",
+			Handler:    _Query_ErasureRequests_Handler,
+		},
+		{
+			MethodName: "VersionOf",
+			Handler:    _Query_VersionOf_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -467,7 +467,9 @@ type Version struct {
 	// stored_by is the account that stored it.
 	StoredBy string `protobuf:"bytes,7,opt,name=stored_by,json=storedBy,proto3" json:"stored_by,omitempty"`
 	// stored_at is the block time, unix seconds.
-	StoredAt      int64 `protobuf:"varint,8,opt,name=stored_at,json=storedAt,proto3" json:"stored_at,omitempty"`
+	StoredAt int64 `protobuf:"varint,8,opt,name=stored_at,json=storedAt,proto3" json:"stored_at,omitempty"`
+	// tombstone of an erased version; none while it is kept.
+	Tombstone     *Tombstone `protobuf:"bytes,9,opt,name=tombstone,proto3" json:"tombstone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -558,6 +560,86 @@ func (x *Version) GetStoredAt() int64 {
 	return 0
 }
 
+func (x *Version) GetTombstone() *Tombstone {
+	if x != nil {
+		return x.Tombstone
+	}
+	return nil
+}
+
+// Tombstone stands for an erased version for ever: no unlock names it any more, and its ciphertext is deleted.
+type Tombstone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// by is the owner's account that asked: the patient's wallet, or an officer of the owning hospital.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// approved_by is the officer of the custodian who approved; empty where none had to.
+	ApprovedBy string `protobuf:"bytes,2,opt,name=approved_by,json=approvedBy,proto3" json:"approved_by,omitempty"`
+	// at is the block time, unix seconds.
+	At int64 `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
+	// erasure is the number under which storage nodes attest.
+	Erasure       uint64 `protobuf:"varint,4,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tombstone) Reset() {
+	*x = Tombstone{}
+	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tombstone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tombstone) ProtoMessage() {}
+
+func (x *Tombstone) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
+func (*Tombstone) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Tombstone) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Tombstone) GetApprovedBy() string {
+	if x != nil {
+		return x.ApprovedBy
+	}
+	return ""
+}
+
+func (x *Tombstone) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Tombstone) GetErasure() uint64 {
+	if x != nil {
+		return x.Erasure
+	}
+	return 0
+}
+
 // Header is what a version was locked with: the public inputs of ctx and the commitments (custody, appendix A).
 type Header struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -587,7 +669,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +681,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +694,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Header) GetSuite() uint32 {
@@ -691,14 +773,16 @@ type Params struct {
 	// max_size of one version's padded ciphertext in bytes: 4096 to 2^44.
 	MaxSize uint64 `protobuf:"varint,1,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
 	// max_versions of one record: 1 to 100000.
-	MaxVersions   uint64 `protobuf:"varint,2,opt,name=max_versions,json=maxVersions,proto3" json:"max_versions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxVersions uint64 `protobuf:"varint,2,opt,name=max_versions,json=maxVersions,proto3" json:"max_versions,omitempty"`
+	// erasure_countersign says that an officer of the custodian must approve each erasure.
+	ErasureCountersign bool `protobuf:"varint,3,opt,name=erasure_countersign,json=erasureCountersign,proto3" json:"erasure_countersign,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
 	*x = Params{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +794,7 @@ func (x *Params) String() string {
 func (*Params) ProtoMessage() {}
 
 func (x *Params) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +807,7 @@ func (x *Params) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Params.ProtoReflect.Descriptor instead.
 func (*Params) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Params) GetMaxSize() uint64 {
@@ -738,6 +822,13 @@ func (x *Params) GetMaxVersions() uint64 {
 		return x.MaxVersions
 	}
 	return 0
+}
+
+func (x *Params) GetErasureCountersign() bool {
+	if x != nil {
+		return x.ErasureCountersign
+	}
+	return false
 }
 
 var File_phrd_records_v1_record_proto protoreflect.FileDescriptor
@@ -764,7 +855,7 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\tcustodian\x18\x04 \x01(\x04R\tcustodian\x12,\n" +
 	"\x05class\x18\x05 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x1a\n" +
 	"\bversions\x18\x06 \x01(\x04R\bversions\x12\x14\n" +
-	"\x05since\x18\a \x01(\x03R\x05since\"\x8e\x02\n" +
+	"\x05since\x18\a \x01(\x03R\x05since\"\xc8\x02\n" +
 	"\aVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x125\n" +
@@ -773,7 +864,14 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x06object\x18\x05 \x01(\tR\x06object\x12\x12\n" +
 	"\x04size\x18\x06 \x01(\x04R\x04size\x125\n" +
 	"\tstored_by\x18\a \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bstoredBy\x12\x1b\n" +
-	"\tstored_at\x18\b \x01(\x03R\bstoredAt\"\x98\x02\n" +
+	"\tstored_at\x18\b \x01(\x03R\bstoredAt\x128\n" +
+	"\ttombstone\x18\t \x01(\v2\x1a.phrd.records.v1.TombstoneR\ttombstone\"\x9a\x01\n" +
+	"\tTombstone\x12(\n" +
+	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x129\n" +
+	"\vapproved_by\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\n" +
+	"approvedBy\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x18\n" +
+	"\aerasure\x18\x04 \x01(\x04R\aerasure\"\x98\x02\n" +
 	"\x06Header\x12\x14\n" +
 	"\x05suite\x18\x01 \x01(\rR\x05suite\x12)\n" +
 	"\x04lock\x18\x02 \x01(\x0e2\x15.phrd.records.v1.LockR\x04lock\x129\n" +
@@ -788,10 +886,11 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x01c\x18\b \x01(\fR\x01c\x12\x0e\n" +
 	"\x02pc\x18\t \x01(\fR\x02pc\x12\x0e\n" +
 	"\x02dc\x18\n" +
-	" \x01(\fR\x02dc\"F\n" +
+	" \x01(\fR\x02dc\"w\n" +
 	"\x06Params\x12\x19\n" +
 	"\bmax_size\x18\x01 \x01(\x04R\amaxSize\x12!\n" +
-	"\fmax_versions\x18\x02 \x01(\x04R\vmaxVersions*\x83\x01\n" +
+	"\fmax_versions\x18\x02 \x01(\x04R\vmaxVersions\x12/\n" +
+	"\x13erasure_countersign\x18\x03 \x01(\bR\x12erasureCountersign*\x83\x01\n" +
 	"\x05Class\x12\x15\n" +
 	"\x11CLASS_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCLASS_IMAGING\x10\x01\x12\x12\n" +
@@ -821,30 +920,32 @@ func file_phrd_records_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_records_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_phrd_records_v1_record_proto_goTypes = []any{
-	(Class)(0),      // 0: phrd.records.v1.Class
-	(Lock)(0),       // 1: phrd.records.v1.Lock
-	(OwnerKind)(0),  // 2: phrd.records.v1.OwnerKind
-	(*Patient)(nil), // 3: phrd.records.v1.Patient
-	(*Vault)(nil),   // 4: phrd.records.v1.Vault
-	(*Record)(nil),  // 5: phrd.records.v1.Record
-	(*Version)(nil), // 6: phrd.records.v1.Version
-	(*Header)(nil),  // 7: phrd.records.v1.Header
-	(*Params)(nil),  // 8: phrd.records.v1.Params
+	(Class)(0),        // 0: phrd.records.v1.Class
+	(Lock)(0),         // 1: phrd.records.v1.Lock
+	(OwnerKind)(0),    // 2: phrd.records.v1.OwnerKind
+	(*Patient)(nil),   // 3: phrd.records.v1.Patient
+	(*Vault)(nil),     // 4: phrd.records.v1.Vault
+	(*Record)(nil),    // 5: phrd.records.v1.Record
+	(*Version)(nil),   // 6: phrd.records.v1.Version
+	(*Tombstone)(nil), // 7: phrd.records.v1.Tombstone
+	(*Header)(nil),    // 8: phrd.records.v1.Header
+	(*Params)(nil),    // 9: phrd.records.v1.Params
 }
 var file_phrd_records_v1_record_proto_depIdxs = []int32{
 	4, // 0: phrd.records.v1.Patient.vault:type_name -> phrd.records.v1.Vault
 	2, // 1: phrd.records.v1.Record.owner_kind:type_name -> phrd.records.v1.OwnerKind
 	0, // 2: phrd.records.v1.Record.class:type_name -> phrd.records.v1.Class
-	7, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
-	1, // 4: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
-	2, // 5: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	8, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
+	7, // 4: phrd.records.v1.Version.tombstone:type_name -> phrd.records.v1.Tombstone
+	1, // 5: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
+	2, // 6: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_record_proto_init() }
@@ -858,7 +959,7 @@ func file_phrd_records_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_record_proto_rawDesc), len(file_phrd_records_v1_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

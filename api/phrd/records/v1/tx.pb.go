@@ -711,6 +711,235 @@ func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{9}
 }
 
+// MsgEraseVersions erases versions for good.
+type MsgEraseVersions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions      []string `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgEraseVersions) Reset() {
+	*x = MsgEraseVersions{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgEraseVersions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgEraseVersions) ProtoMessage() {}
+
+func (x *MsgEraseVersions) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgEraseVersions.ProtoReflect.Descriptor instead.
+func (*MsgEraseVersions) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MsgEraseVersions) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgEraseVersions) GetVersions() []string {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+// MsgEraseVersionsResponse says whether the versions were erased.
+type MsgEraseVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome for all of them.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// request is the number under which an officer of the custodian is to approve; 0 where the versions are erased.
+	Request       uint64 `protobuf:"varint,3,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgEraseVersionsResponse) Reset() {
+	*x = MsgEraseVersionsResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgEraseVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgEraseVersionsResponse) ProtoMessage() {}
+
+func (x *MsgEraseVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgEraseVersionsResponse.ProtoReflect.Descriptor instead.
+func (*MsgEraseVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MsgEraseVersionsResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgEraseVersionsResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MsgEraseVersionsResponse) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+// MsgApproveErasure approves an erasure.
+type MsgApproveErasure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// officer of the custodian.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// request is the number of what was asked for.
+	Request       uint64 `protobuf:"varint,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveErasure) Reset() {
+	*x = MsgApproveErasure{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveErasure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveErasure) ProtoMessage() {}
+
+func (x *MsgApproveErasure) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveErasure.ProtoReflect.Descriptor instead.
+func (*MsgApproveErasure) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgApproveErasure) GetOfficer() string {
+	if x != nil {
+		return x.Officer
+	}
+	return ""
+}
+
+func (x *MsgApproveErasure) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+// MsgApproveErasureResponse says whether the versions were erased.
+type MsgApproveErasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the approval.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveErasureResponse) Reset() {
+	*x = MsgApproveErasureResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveErasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveErasureResponse) ProtoMessage() {}
+
+func (x *MsgApproveErasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveErasureResponse.ProtoReflect.Descriptor instead.
+func (*MsgApproveErasureResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MsgApproveErasureResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgApproveErasureResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_phrd_records_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_tx_proto_rawDesc = "" +
@@ -764,11 +993,26 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12:\n" +
 	"\x06params\x18\x02 \x01(\v2\x17.phrd.records.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:/\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1cphrd/records/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\x88\x03\n" +
+	"\x17MsgUpdateParamsResponse\"\x84\x01\n" +
+	"\x10MsgEraseVersions\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
+	"\bversions\x18\x02 \x03(\tR\bversions:$\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x15phrd/MsgEraseVersions\"~\n" +
+	"\x18MsgEraseVersionsResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\arequest\x18\x03 \x01(\x04R\arequest\"\x8a\x01\n" +
+	"\x11MsgApproveErasure\x122\n" +
+	"\aofficer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aofficer\x12\x18\n" +
+	"\arequest\x18\x02 \x01(\x04R\arequest:'\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x16phrd/MsgApproveErasure\"e\n" +
+	"\x19MsgApproveErasureResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xc9\x04\n" +
 	"\x03Msg\x12c\n" +
 	"\x0fRegisterPatient\x12#.phrd.records.v1.MsgRegisterPatient\x1a+.phrd.records.v1.MsgRegisterPatientResponse\x12]\n" +
 	"\rStoreVersions\x12!.phrd.records.v1.MsgStoreVersions\x1a).phrd.records.v1.MsgStoreVersionsResponse\x12Z\n" +
-	"\fReportAccess\x12 .phrd.records.v1.MsgReportAccess\x1a(.phrd.records.v1.MsgReportAccessResponse\x12Z\n" +
+	"\fReportAccess\x12 .phrd.records.v1.MsgReportAccess\x1a(.phrd.records.v1.MsgReportAccessResponse\x12]\n" +
+	"\rEraseVersions\x12!.phrd.records.v1.MsgEraseVersions\x1a).phrd.records.v1.MsgEraseVersionsResponse\x12`\n" +
+	"\x0eApproveErasure\x12\".phrd.records.v1.MsgApproveErasure\x1a*.phrd.records.v1.MsgApproveErasureResponse\x12Z\n" +
 	"\fUpdateParams\x12 .phrd.records.v1.MsgUpdateParams\x1a(.phrd.records.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
@@ -783,7 +1027,7 @@ func file_phrd_records_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_tx_proto_rawDescData
 }
 
-var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_phrd_records_v1_tx_proto_goTypes = []any{
 	(*MsgRegisterPatient)(nil),         // 0: phrd.records.v1.MsgRegisterPatient
 	(*MsgRegisterPatientResponse)(nil), // 1: phrd.records.v1.MsgRegisterPatientResponse
@@ -795,31 +1039,41 @@ var file_phrd_records_v1_tx_proto_goTypes = []any{
 	(*MsgReportAccessResponse)(nil),    // 7: phrd.records.v1.MsgReportAccessResponse
 	(*MsgUpdateParams)(nil),            // 8: phrd.records.v1.MsgUpdateParams
 	(*MsgUpdateParamsResponse)(nil),    // 9: phrd.records.v1.MsgUpdateParamsResponse
-	(Class)(0),                         // 10: phrd.records.v1.Class
-	(*Header)(nil),                     // 11: phrd.records.v1.Header
-	(v1.Outcome)(0),                    // 12: phrd.audit.v1.Outcome
-	(*Params)(nil),                     // 13: phrd.records.v1.Params
+	(*MsgEraseVersions)(nil),           // 10: phrd.records.v1.MsgEraseVersions
+	(*MsgEraseVersionsResponse)(nil),   // 11: phrd.records.v1.MsgEraseVersionsResponse
+	(*MsgApproveErasure)(nil),          // 12: phrd.records.v1.MsgApproveErasure
+	(*MsgApproveErasureResponse)(nil),  // 13: phrd.records.v1.MsgApproveErasureResponse
+	(Class)(0),                         // 14: phrd.records.v1.Class
+	(*Header)(nil),                     // 15: phrd.records.v1.Header
+	(v1.Outcome)(0),                    // 16: phrd.audit.v1.Outcome
+	(*Params)(nil),                     // 17: phrd.records.v1.Params
 }
 var file_phrd_records_v1_tx_proto_depIdxs = []int32{
-	10, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
-	11, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
+	14, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
+	15, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
 	2,  // 2: phrd.records.v1.MsgStoreVersions.versions:type_name -> phrd.records.v1.NewVersion
-	12, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	16, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	5,  // 4: phrd.records.v1.MsgReportAccess.reports:type_name -> phrd.records.v1.AccessReport
-	13, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
-	0,  // 6: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
-	3,  // 7: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
-	6,  // 8: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
-	8,  // 9: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
-	1,  // 10: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
-	4,  // 11: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
-	7,  // 12: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
-	9,  // 13: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	17, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
+	16, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	16, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 8: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
+	3,  // 9: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
+	6,  // 10: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
+	10, // 11: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
+	12, // 12: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
+	8,  // 13: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
+	1,  // 14: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
+	4,  // 15: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
+	7,  // 16: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
+	11, // 17: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
+	13, // 18: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
+	9,  // 19: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
+	14, // [14:20] is the sub-list for method output_type
+	8,  // [8:14] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_tx_proto_init() }
@@ -834,7 +1088,7 @@ func file_phrd_records_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_tx_proto_rawDesc), len(file_phrd_records_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,8 @@ const (
 	Msg_RegisterPatient_FullMethodName = "/phrd.records.v1.Msg/RegisterPatient"
 	Msg_StoreVersions_FullMethodName   = "/phrd.records.v1.Msg/StoreVersions"
 	Msg_ReportAccess_FullMethodName    = "/phrd.records.v1.Msg/ReportAccess"
+	Msg_EraseVersions_FullMethodName   = "/phrd.records.v1.Msg/EraseVersions"
+	Msg_ApproveErasure_FullMethodName  = "/phrd.records.v1.Msg/ApproveErasure"
 	Msg_UpdateParams_FullMethodName    = "/phrd.records.v1.Msg/UpdateParams"
 )
 
@@ -37,6 +39,11 @@ type MsgClient interface {
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(ctx context.Context, in *MsgReportAccess, opts ...grpc.CallOption) (*MsgReportAccessResponse, error)
+	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
+	// patient, or an officer of the hospital that owns the records.
+	EraseVersions(ctx context.Context, in *MsgEraseVersions, opts ...grpc.CallOption) (*MsgEraseVersionsResponse, error)
+	// ApproveErasure erases what was asked for. Signer: an officer of the custodian, other than who asked.
+	ApproveErasure(ctx context.Context, in *MsgApproveErasure, opts ...grpc.CallOption) (*MsgApproveErasureResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -79,6 +86,26 @@ func (c *msgClient) ReportAccess(ctx context.Context, in *MsgReportAccess, opts 
 	return out, nil
 }
 
+func (c *msgClient) EraseVersions(ctx context.Context, in *MsgEraseVersions, opts ...grpc.CallOption) (*MsgEraseVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgEraseVersionsResponse)
+	err := c.cc.Invoke(ctx, Msg_EraseVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveErasure(ctx context.Context, in *MsgApproveErasure, opts ...grpc.CallOption) (*MsgApproveErasureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgApproveErasureResponse)
+	err := c.cc.Invoke(ctx, Msg_ApproveErasure_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -101,6 +128,11 @@ type MsgServer interface {
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error)
+	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
+	// patient, or an officer of the hospital that owns the records.
+	EraseVersions(context.Context, *MsgEraseVersions) (*MsgEraseVersionsResponse, error)
+	// ApproveErasure erases what was asked for. Signer: an officer of the custodian, other than who asked.
+	ApproveErasure(context.Context, *MsgApproveErasure) (*MsgApproveErasureResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -121,6 +153,12 @@ func (UnimplementedMsgServer) StoreVersions(context.Context, *MsgStoreVersions) 
 }
 func (UnimplementedMsgServer) ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportAccess not implemented")
+}
+func (UnimplementedMsgServer) EraseVersions(context.Context, *MsgEraseVersions) (*MsgEraseVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseVersions not implemented")
+}
+func (UnimplementedMsgServer) ApproveErasure(context.Context, *MsgApproveErasure) (*MsgApproveErasureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveErasure not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -200,6 +238,42 @@ func _Msg_ReportAccess_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_EraseVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgEraseVersions)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).EraseVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_EraseVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).EraseVersions(ctx, req.(*MsgEraseVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveErasure_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveErasure)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveErasure(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ApproveErasure_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveErasure(ctx, req.(*MsgApproveErasure))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -236,6 +310,14 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportAccess",
 			Handler:    _Msg_ReportAccess_Handler,
+		},
+		{
+			MethodName: "EraseVersions",
+			Handler:    _Msg_EraseVersions_Handler,
+		},
+		{
+			MethodName: "ApproveErasure",
+			Handler:    _Msg_ApproveErasure_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

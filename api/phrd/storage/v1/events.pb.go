@@ -241,6 +241,61 @@ func (x *EventCopyChanged) GetHeld() uint32 {
 	return 0
 }
 
+// EventObjectErased tells nodes that an object is to be erased.
+type EventObjectErased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cid of the object.
+	Cid string `protobuf:"bytes,1,opt,name=cid,proto3" json:"cid,omitempty"`
+	// number of the erasure.
+	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventObjectErased) Reset() {
+	*x = EventObjectErased{}
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventObjectErased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventObjectErased) ProtoMessage() {}
+
+func (x *EventObjectErased) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventObjectErased.ProtoReflect.Descriptor instead.
+func (*EventObjectErased) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EventObjectErased) GetCid() string {
+	if x != nil {
+		return x.Cid
+	}
+	return ""
+}
+
+func (x *EventObjectErased) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_phrd_storage_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_events_proto_rawDesc = "" +
@@ -257,7 +312,10 @@ const file_phrd_storage_v1_events_proto_rawDesc = "" +
 	"\x10EventCopyChanged\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x04R\x04node\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\rR\x04heldB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"\x04held\x18\x03 \x01(\rR\x04held\"=\n" +
+	"\x11EventObjectErased\x12\x10\n" +
+	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06numberB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_events_proto_rawDescOnce sync.Once
@@ -271,16 +329,17 @@ func file_phrd_storage_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_events_proto_rawDescData
 }
 
-var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_phrd_storage_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_phrd_storage_v1_events_proto_goTypes = []any{
 	(*EventObjectPlaced)(nil), // 0: phrd.storage.v1.EventObjectPlaced
 	(*EventNodeChanged)(nil),  // 1: phrd.storage.v1.EventNodeChanged
 	(*EventEpochOpened)(nil),  // 2: phrd.storage.v1.EventEpochOpened
 	(*EventCopyChanged)(nil),  // 3: phrd.storage.v1.EventCopyChanged
-	(NodeStatus)(0),           // 4: phrd.storage.v1.NodeStatus
+	(*EventObjectErased)(nil), // 4: phrd.storage.v1.EventObjectErased
+	(NodeStatus)(0),           // 5: phrd.storage.v1.NodeStatus
 }
 var file_phrd_storage_v1_events_proto_depIdxs = []int32{
-	4, // 0: phrd.storage.v1.EventNodeChanged.status:type_name -> phrd.storage.v1.NodeStatus
+	5, // 0: phrd.storage.v1.EventNodeChanged.status:type_name -> phrd.storage.v1.NodeStatus
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -300,7 +359,7 @@ func file_phrd_storage_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_events_proto_rawDesc), len(file_phrd_storage_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

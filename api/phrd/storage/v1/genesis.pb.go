@@ -40,7 +40,9 @@ type GenesisState struct {
 	// epoch that was the last one: its number and its seed. What was asked in it is forgotten, and the next one opens an interval later.
 	Epoch *Epoch `protobuf:"bytes,7,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// strikes against nodes, by number.
-	Strikes       []*Strikes `protobuf:"bytes,8,rep,name=strikes,proto3" json:"strikes,omitempty"`
+	Strikes []*Strikes `protobuf:"bytes,8,rep,name=strikes,proto3" json:"strikes,omitempty"`
+	// erasures by number.
+	Erasures      []*AttestedErasure `protobuf:"bytes,9,rep,name=erasures,proto3" json:"erasures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +133,13 @@ func (x *GenesisState) GetStrikes() []*Strikes {
 	return nil
 }
 
+func (x *GenesisState) GetErasures() []*AttestedErasure {
+	if x != nil {
+		return x.Erasures
+	}
+	return nil
+}
+
 // Shortfall is an object that is not whole.
 type Shortfall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -190,7 +199,7 @@ var File_phrd_storage_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\xd4\x03\n" +
+	"\x1dphrd/storage/v1/genesis.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/storage/v1/erasure.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\x98\x04\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12=\n" +
 	"\aobjects\x18\x02 \x03(\v2\x1d.phrd.storage.v1.PlacedObjectB\x04\xc8\xde\x1f\x00R\aobjects\x122\n" +
@@ -201,7 +210,8 @@ const file_phrd_storage_v1_genesis_proto_rawDesc = "" +
 	"shortfalls\x124\n" +
 	"\x06sweeps\x18\x06 \x03(\v2\x16.phrd.storage.v1.SweepB\x04\xc8\xde\x1f\x00R\x06sweeps\x122\n" +
 	"\x05epoch\x18\a \x01(\v2\x16.phrd.storage.v1.EpochB\x04\xc8\xde\x1f\x00R\x05epoch\x128\n" +
-	"\astrikes\x18\b \x03(\v2\x18.phrd.storage.v1.StrikesB\x04\xc8\xde\x1f\x00R\astrikes\"T\n" +
+	"\astrikes\x18\b \x03(\v2\x18.phrd.storage.v1.StrikesB\x04\xc8\xde\x1f\x00R\astrikes\x12B\n" +
+	"\berasures\x18\t \x03(\v2 .phrd.storage.v1.AttestedErasureB\x04\xc8\xde\x1f\x00R\berasures\"T\n" +
 	"\tShortfall\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x125\n" +
 	"\bstanding\x18\x02 \x01(\x0e2\x19.phrd.storage.v1.StandingR\bstandingB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
@@ -220,32 +230,34 @@ func file_phrd_storage_v1_genesis_proto_rawDescGZIP() []byte {
 
 var file_phrd_storage_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_storage_v1_genesis_proto_goTypes = []any{
-	(*GenesisState)(nil), // 0: phrd.storage.v1.GenesisState
-	(*Shortfall)(nil),    // 1: phrd.storage.v1.Shortfall
-	(*Params)(nil),       // 2: phrd.storage.v1.Params
-	(*PlacedObject)(nil), // 3: phrd.storage.v1.PlacedObject
-	(*Clock)(nil),        // 4: phrd.storage.v1.Clock
-	(*Pulse)(nil),        // 5: phrd.storage.v1.Pulse
-	(*Sweep)(nil),        // 6: phrd.storage.v1.Sweep
-	(*Epoch)(nil),        // 7: phrd.storage.v1.Epoch
-	(*Strikes)(nil),      // 8: phrd.storage.v1.Strikes
-	(Standing)(0),        // 9: phrd.storage.v1.Standing
+	(*GenesisState)(nil),    // 0: phrd.storage.v1.GenesisState
+	(*Shortfall)(nil),       // 1: phrd.storage.v1.Shortfall
+	(*Params)(nil),          // 2: phrd.storage.v1.Params
+	(*PlacedObject)(nil),    // 3: phrd.storage.v1.PlacedObject
+	(*Clock)(nil),           // 4: phrd.storage.v1.Clock
+	(*Pulse)(nil),           // 5: phrd.storage.v1.Pulse
+	(*Sweep)(nil),           // 6: phrd.storage.v1.Sweep
+	(*Epoch)(nil),           // 7: phrd.storage.v1.Epoch
+	(*Strikes)(nil),         // 8: phrd.storage.v1.Strikes
+	(*AttestedErasure)(nil), // 9: phrd.storage.v1.AttestedErasure
+	(Standing)(0),           // 10: phrd.storage.v1.Standing
 }
 var file_phrd_storage_v1_genesis_proto_depIdxs = []int32{
-	2, // 0: phrd.storage.v1.GenesisState.params:type_name -> phrd.storage.v1.Params
-	3, // 1: phrd.storage.v1.GenesisState.objects:type_name -> phrd.storage.v1.PlacedObject
-	4, // 2: phrd.storage.v1.GenesisState.clock:type_name -> phrd.storage.v1.Clock
-	5, // 3: phrd.storage.v1.GenesisState.pulses:type_name -> phrd.storage.v1.Pulse
-	1, // 4: phrd.storage.v1.GenesisState.shortfalls:type_name -> phrd.storage.v1.Shortfall
-	6, // 5: phrd.storage.v1.GenesisState.sweeps:type_name -> phrd.storage.v1.Sweep
-	7, // 6: phrd.storage.v1.GenesisState.epoch:type_name -> phrd.storage.v1.Epoch
-	8, // 7: phrd.storage.v1.GenesisState.strikes:type_name -> phrd.storage.v1.Strikes
-	9, // 8: phrd.storage.v1.Shortfall.standing:type_name -> phrd.storage.v1.Standing
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	2,  // 0: phrd.storage.v1.GenesisState.params:type_name -> phrd.storage.v1.Params
+	3,  // 1: phrd.storage.v1.GenesisState.objects:type_name -> phrd.storage.v1.PlacedObject
+	4,  // 2: phrd.storage.v1.GenesisState.clock:type_name -> phrd.storage.v1.Clock
+	5,  // 3: phrd.storage.v1.GenesisState.pulses:type_name -> phrd.storage.v1.Pulse
+	1,  // 4: phrd.storage.v1.GenesisState.shortfalls:type_name -> phrd.storage.v1.Shortfall
+	6,  // 5: phrd.storage.v1.GenesisState.sweeps:type_name -> phrd.storage.v1.Sweep
+	7,  // 6: phrd.storage.v1.GenesisState.epoch:type_name -> phrd.storage.v1.Epoch
+	8,  // 7: phrd.storage.v1.GenesisState.strikes:type_name -> phrd.storage.v1.Strikes
+	9,  // 8: phrd.storage.v1.GenesisState.erasures:type_name -> phrd.storage.v1.AttestedErasure
+	10, // 9: phrd.storage.v1.Shortfall.standing:type_name -> phrd.storage.v1.Standing
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_genesis_proto_init() }
@@ -253,6 +265,7 @@ func file_phrd_storage_v1_genesis_proto_init() {
 	if File_phrd_storage_v1_genesis_proto != nil {
 		return
 	}
+	file_phrd_storage_v1_erasure_proto_init()
 	file_phrd_storage_v1_object_proto_init()
 	file_phrd_storage_v1_proof_proto_init()
 	type x struct{}

@@ -1156,11 +1156,130 @@ func (x *QueryChallengesResponse) GetCommitted() bool {
 	return false
 }
 
+// QueryErasuresRequest asks what was erased.
+type QueryErasuresRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// after continues behind this number; 0 starts at the first.
+	After uint64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	// limit is the page size, 1 to 200; 0 means 50.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// node asks for those alone that this storage node is to attest and has not; 0 asks for all.
+	Node          uint64 `protobuf:"varint,3,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasuresRequest) Reset() {
+	*x = QueryErasuresRequest{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasuresRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasuresRequest) ProtoMessage() {}
+
+func (x *QueryErasuresRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasuresRequest.ProtoReflect.Descriptor instead.
+func (*QueryErasuresRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryErasuresRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *QueryErasuresRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *QueryErasuresRequest) GetNode() uint64 {
+	if x != nil {
+		return x.Node
+	}
+	return 0
+}
+
+// QueryErasuresResponse is one page of what was erased.
+type QueryErasuresResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// erasures by number.
+	Erasures []*Erasure `protobuf:"bytes,1,rep,name=erasures,proto3" json:"erasures,omitempty"`
+	// next is the value of after for the next page; 0 at the end.
+	Next          uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryErasuresResponse) Reset() {
+	*x = QueryErasuresResponse{}
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryErasuresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryErasuresResponse) ProtoMessage() {}
+
+func (x *QueryErasuresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryErasuresResponse.ProtoReflect.Descriptor instead.
+func (*QueryErasuresResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueryErasuresResponse) GetErasures() []*Erasure {
+	if x != nil {
+		return x.Erasures
+	}
+	return nil
+}
+
+func (x *QueryErasuresResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 var File_phrd_storage_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bphrd/storage/v1/query.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\x14\n" +
+	"\x1bphrd/storage/v1/query.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dphrd/storage/v1/erasure.proto\x1a\x1cphrd/storage/v1/object.proto\x1a\x1bphrd/storage/v1/proof.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"L\n" +
 	"\x13QueryParamsResponse\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.storage.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"&\n" +
@@ -1238,7 +1357,14 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\v2\x16.phrd.storage.v1.EpochB\x04\xc8\xde\x1f\x00R\x05epoch\x124\n" +
 	"\x06proofs\x18\x02 \x03(\v2\x16.phrd.storage.v1.ProofB\x04\xc8\xde\x1f\x00R\x06proofs\x12\x12\n" +
 	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x1c\n" +
-	"\tcommitted\x18\x04 \x01(\bR\tcommitted2\x8d\a\n" +
+	"\tcommitted\x18\x04 \x01(\bR\tcommitted\"V\n" +
+	"\x14QueryErasuresRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04node\x18\x03 \x01(\x04R\x04node\"g\n" +
+	"\x15QueryErasuresResponse\x12:\n" +
+	"\berasures\x18\x01 \x03(\v2\x18.phrd.storage.v1.ErasureB\x04\xc8\xde\x1f\x00R\berasures\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next2\x8b\b\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.storage.v1.QueryParamsRequest\x1a$.phrd.storage.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/params\x12{\n" +
 	"\x06Object\x12#.phrd.storage.v1.QueryObjectRequest\x1a$.phrd.storage.v1.QueryObjectResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/phrd/storage/v1/objects/{cid}\x12\x95\x01\n" +
@@ -1247,7 +1373,8 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\x05Usage\x12\".phrd.storage.v1.QueryUsageRequest\x1a#.phrd.storage.v1.QueryUsageResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/storage/v1/usage\x12t\n" +
 	"\x06Health\x12#.phrd.storage.v1.QueryHealthRequest\x1a$.phrd.storage.v1.QueryHealthResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/storage/v1/health\x12\x84\x01\n" +
 	"\n" +
-	"Challenges\x12'.phrd.storage.v1.QueryChallengesRequest\x1a(.phrd.storage.v1.QueryChallengesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/storage/v1/challengesB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
+	"Challenges\x12'.phrd.storage.v1.QueryChallengesRequest\x1a(.phrd.storage.v1.QueryChallengesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/storage/v1/challenges\x12|\n" +
+	"\bErasures\x12%.phrd.storage.v1.QueryErasuresRequest\x1a&.phrd.storage.v1.QueryErasuresResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/phrd/storage/v1/erasuresB Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
 	file_phrd_storage_v1_query_proto_rawDescOnce sync.Once
@@ -1261,7 +1388,7 @@ func file_phrd_storage_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_query_proto_rawDescData
 }
 
-var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_phrd_storage_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),       // 0: phrd.storage.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),      // 1: phrd.storage.v1.QueryParamsResponse
@@ -1280,49 +1407,55 @@ var file_phrd_storage_v1_query_proto_goTypes = []any{
 	(*QueryHealthResponse)(nil),      // 14: phrd.storage.v1.QueryHealthResponse
 	(*QueryChallengesRequest)(nil),   // 15: phrd.storage.v1.QueryChallengesRequest
 	(*QueryChallengesResponse)(nil),  // 16: phrd.storage.v1.QueryChallengesResponse
-	(*Params)(nil),                   // 17: phrd.storage.v1.Params
-	(*Object)(nil),                   // 18: phrd.storage.v1.Object
-	(*Copy)(nil),                     // 19: phrd.storage.v1.Copy
-	(NodeStatus)(0),                  // 20: phrd.storage.v1.NodeStatus
-	(Standing)(0),                    // 21: phrd.storage.v1.Standing
-	(*PlacedObject)(nil),             // 22: phrd.storage.v1.PlacedObject
-	(*Epoch)(nil),                    // 23: phrd.storage.v1.Epoch
-	(*Proof)(nil),                    // 24: phrd.storage.v1.Proof
+	(*QueryErasuresRequest)(nil),     // 17: phrd.storage.v1.QueryErasuresRequest
+	(*QueryErasuresResponse)(nil),    // 18: phrd.storage.v1.QueryErasuresResponse
+	(*Params)(nil),                   // 19: phrd.storage.v1.Params
+	(*Object)(nil),                   // 20: phrd.storage.v1.Object
+	(*Copy)(nil),                     // 21: phrd.storage.v1.Copy
+	(NodeStatus)(0),                  // 22: phrd.storage.v1.NodeStatus
+	(Standing)(0),                    // 23: phrd.storage.v1.Standing
+	(*PlacedObject)(nil),             // 24: phrd.storage.v1.PlacedObject
+	(*Epoch)(nil),                    // 25: phrd.storage.v1.Epoch
+	(*Proof)(nil),                    // 26: phrd.storage.v1.Proof
+	(*Erasure)(nil),                  // 27: phrd.storage.v1.Erasure
 }
 var file_phrd_storage_v1_query_proto_depIdxs = []int32{
-	17, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
-	18, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
-	19, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
-	20, // 3: phrd.storage.v1.QueryObjectResponse.nodes:type_name -> phrd.storage.v1.NodeStatus
-	21, // 4: phrd.storage.v1.QueryObjectResponse.standing:type_name -> phrd.storage.v1.Standing
-	22, // 5: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
-	18, // 6: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
+	19, // 0: phrd.storage.v1.QueryParamsResponse.params:type_name -> phrd.storage.v1.Params
+	20, // 1: phrd.storage.v1.QueryObjectResponse.object:type_name -> phrd.storage.v1.Object
+	21, // 2: phrd.storage.v1.QueryObjectResponse.copies:type_name -> phrd.storage.v1.Copy
+	22, // 3: phrd.storage.v1.QueryObjectResponse.nodes:type_name -> phrd.storage.v1.NodeStatus
+	23, // 4: phrd.storage.v1.QueryObjectResponse.standing:type_name -> phrd.storage.v1.Standing
+	24, // 5: phrd.storage.v1.QueryAssignmentsResponse.objects:type_name -> phrd.storage.v1.PlacedObject
+	20, // 6: phrd.storage.v1.QueryHoldingsResponse.objects:type_name -> phrd.storage.v1.Object
 	9,  // 7: phrd.storage.v1.QueryUsageResponse.nodes:type_name -> phrd.storage.v1.NodeUsage
-	20, // 8: phrd.storage.v1.NodeHealth.status:type_name -> phrd.storage.v1.NodeStatus
+	22, // 8: phrd.storage.v1.NodeHealth.status:type_name -> phrd.storage.v1.NodeStatus
 	9,  // 9: phrd.storage.v1.NodeHealth.usage:type_name -> phrd.storage.v1.NodeUsage
 	13, // 10: phrd.storage.v1.QueryHealthResponse.nodes:type_name -> phrd.storage.v1.NodeHealth
 	10, // 11: phrd.storage.v1.QueryHealthResponse.members:type_name -> phrd.storage.v1.MemberUsage
-	23, // 12: phrd.storage.v1.QueryChallengesResponse.epoch:type_name -> phrd.storage.v1.Epoch
-	24, // 13: phrd.storage.v1.QueryChallengesResponse.proofs:type_name -> phrd.storage.v1.Proof
-	0,  // 14: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
-	2,  // 15: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
-	4,  // 16: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
-	6,  // 17: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
-	8,  // 18: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
-	12, // 19: phrd.storage.v1.Query.Health:input_type -> phrd.storage.v1.QueryHealthRequest
-	15, // 20: phrd.storage.v1.Query.Challenges:input_type -> phrd.storage.v1.QueryChallengesRequest
-	1,  // 21: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
-	3,  // 22: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
-	5,  // 23: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
-	7,  // 24: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
-	11, // 25: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
-	14, // 26: phrd.storage.v1.Query.Health:output_type -> phrd.storage.v1.QueryHealthResponse
-	16, // 27: phrd.storage.v1.Query.Challenges:output_type -> phrd.storage.v1.QueryChallengesResponse
-	21, // [21:28] is the sub-list for method output_type
-	14, // [14:21] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	25, // 12: phrd.storage.v1.QueryChallengesResponse.epoch:type_name -> phrd.storage.v1.Epoch
+	26, // 13: phrd.storage.v1.QueryChallengesResponse.proofs:type_name -> phrd.storage.v1.Proof
+	27, // 14: phrd.storage.v1.QueryErasuresResponse.erasures:type_name -> phrd.storage.v1.Erasure
+	0,  // 15: phrd.storage.v1.Query.Params:input_type -> phrd.storage.v1.QueryParamsRequest
+	2,  // 16: phrd.storage.v1.Query.Object:input_type -> phrd.storage.v1.QueryObjectRequest
+	4,  // 17: phrd.storage.v1.Query.Assignments:input_type -> phrd.storage.v1.QueryAssignmentsRequest
+	6,  // 18: phrd.storage.v1.Query.Holdings:input_type -> phrd.storage.v1.QueryHoldingsRequest
+	8,  // 19: phrd.storage.v1.Query.Usage:input_type -> phrd.storage.v1.QueryUsageRequest
+	12, // 20: phrd.storage.v1.Query.Health:input_type -> phrd.storage.v1.QueryHealthRequest
+	15, // 21: phrd.storage.v1.Query.Challenges:input_type -> phrd.storage.v1.QueryChallengesRequest
+	17, // 22: phrd.storage.v1.Query.Erasures:input_type -> phrd.storage.v1.QueryErasuresRequest
+	1,  // 23: phrd.storage.v1.Query.Params:output_type -> phrd.storage.v1.QueryParamsResponse
+	3,  // 24: phrd.storage.v1.Query.Object:output_type -> phrd.storage.v1.QueryObjectResponse
+	5,  // 25: phrd.storage.v1.Query.Assignments:output_type -> phrd.storage.v1.QueryAssignmentsResponse
+	7,  // 26: phrd.storage.v1.Query.Holdings:output_type -> phrd.storage.v1.QueryHoldingsResponse
+	11, // 27: phrd.storage.v1.Query.Usage:output_type -> phrd.storage.v1.QueryUsageResponse
+	14, // 28: phrd.storage.v1.Query.Health:output_type -> phrd.storage.v1.QueryHealthResponse
+	16, // 29: phrd.storage.v1.Query.Challenges:output_type -> phrd.storage.v1.QueryChallengesResponse
+	18, // 30: phrd.storage.v1.Query.Erasures:output_type -> phrd.storage.v1.QueryErasuresResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_query_proto_init() }
@@ -1330,6 +1463,7 @@ func file_phrd_storage_v1_query_proto_init() {
 	if File_phrd_storage_v1_query_proto != nil {
 		return
 	}
+	file_phrd_storage_v1_erasure_proto_init()
 	file_phrd_storage_v1_object_proto_init()
 	file_phrd_storage_v1_proof_proto_init()
 	type x struct{}
@@ -1338,7 +1472,7 @@ func file_phrd_storage_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_query_proto_rawDesc), len(file_phrd_storage_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

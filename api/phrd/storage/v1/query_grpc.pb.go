@@ -26,6 +26,7 @@ const (
 	Query_Usage_FullMethodName       = "/phrd.storage.v1.Query/Usage"
 	Query_Health_FullMethodName      = "/phrd.storage.v1.Query/Health"
 	Query_Challenges_FullMethodName  = "/phrd.storage.v1.Query/Challenges"
+	Query_Erasures_FullMethodName    = "/phrd.storage.v1.Query/Erasures"
 )
 
 // QueryClient is the client API for Query service.
@@ -48,6 +49,8 @@ type QueryClient interface {
 	Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error)
 	// Challenges lists what nodes are asked in an epoch and what they answered, by node. Callers: nodes.
 	Challenges(ctx context.Context, in *QueryChallengesRequest, opts ...grpc.CallOption) (*QueryChallengesResponse, error)
+	// Erasures lists what was erased, in the order in which it was. Callers: nodes.
+	Erasures(ctx context.Context, in *QueryErasuresRequest, opts ...grpc.CallOption) (*QueryErasuresResponse, error)
 }
 
 type queryClient struct {
@@ -128,6 +131,16 @@ func (c *queryClient) Challenges(ctx context.Context, in *QueryChallengesRequest
 	return out, nil
 }
 
+func (c *queryClient) Erasures(ctx context.Context, in *QueryErasuresRequest, opts ...grpc.CallOption) (*QueryErasuresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryErasuresResponse)
+	err := c.cc.Invoke(ctx, Query_Erasures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -148,6 +161,8 @@ type QueryServer interface {
 	Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error)
 	// Challenges lists what nodes are asked in an epoch and what they answered, by node. Callers: nodes.
 	Challenges(context.Context, *QueryChallengesRequest) (*QueryChallengesResponse, error)
+	// Erasures lists what was erased, in the order in which it was. Callers: nodes.
+	Erasures(context.Context, *QueryErasuresRequest) (*QueryErasuresResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -178,6 +193,9 @@ func (UnimplementedQueryServer) Health(context.Context, *QueryHealthRequest) (*Q
 }
 func (UnimplementedQueryServer) Challenges(context.Context, *QueryChallengesRequest) (*QueryChallengesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Challenges not implemented")
+}
+func (UnimplementedQueryServer) Erasures(context.Context, *QueryErasuresRequest) (*QueryErasuresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Erasures not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -326,6 +344,24 @@ func _Query_Challenges_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Erasures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryErasuresRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Erasures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Erasures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Erasures(ctx, req.(*QueryErasuresRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -360,6 +396,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Challenges",
 			Handler:    _Query_Challenges_Handler,
+		},
+		{
+			MethodName: "Erasures",
+			Handler:    _Query_Erasures_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -815,6 +815,180 @@ func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{14}
 }
 
+// MsgAttestErasures attests erasures.
+type MsgAttestErasures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the storage node's account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// numbers of the erasures, rising.
+	Numbers []uint64 `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	// backup_days is for how many days from now backups of the node may still hold blocks, at most 36500; 0 says that there are none.
+	BackupDays    uint32 `protobuf:"varint,3,opt,name=backup_days,json=backupDays,proto3" json:"backup_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAttestErasures) Reset() {
+	*x = MsgAttestErasures{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAttestErasures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAttestErasures) ProtoMessage() {}
+
+func (x *MsgAttestErasures) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAttestErasures.ProtoReflect.Descriptor instead.
+func (*MsgAttestErasures) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MsgAttestErasures) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgAttestErasures) GetNumbers() []uint64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+func (x *MsgAttestErasures) GetBackupDays() uint32 {
+	if x != nil {
+		return x.BackupDays
+	}
+	return 0
+}
+
+// AttestResult says what became of one attestation.
+type AttestResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number of the erasure.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// outcome of the attestation.
+	Outcome v1.Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttestResult) Reset() {
+	*x = AttestResult{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttestResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttestResult) ProtoMessage() {}
+
+func (x *AttestResult) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttestResult.ProtoReflect.Descriptor instead.
+func (*AttestResult) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AttestResult) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AttestResult) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *AttestResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgAttestErasuresResponse says what became of each attestation.
+type MsgAttestErasuresResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// results in the order of the numbers.
+	Results       []*AttestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAttestErasuresResponse) Reset() {
+	*x = MsgAttestErasuresResponse{}
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAttestErasuresResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAttestErasuresResponse) ProtoMessage() {}
+
+func (x *MsgAttestErasuresResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_storage_v1_tx_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAttestErasuresResponse.ProtoReflect.Descriptor instead.
+func (*MsgAttestErasuresResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_storage_v1_tx_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MsgAttestErasuresResponse) GetResults() []*AttestResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
 var File_phrd_storage_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_tx_proto_rawDesc = "" +
@@ -863,13 +1037,25 @@ const file_phrd_storage_v1_tx_proto_rawDesc = "" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12:\n" +
 	"\x06params\x18\x02 \x01(\v2\x17.phrd.storage.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:/\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1cphrd/storage/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\xbd\x04\n" +
+	"\x17MsgUpdateParamsResponse\"\xa2\x01\n" +
+	"\x11MsgAttestErasures\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x18\n" +
+	"\anumbers\x18\x02 \x03(\x04R\anumbers\x12\x1f\n" +
+	"\vbackup_days\x18\x03 \x01(\rR\n" +
+	"backupDays:$\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x16phrd/MsgAttestErasures\"p\n" +
+	"\fAttestResult\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x120\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"Z\n" +
+	"\x19MsgAttestErasuresResponse\x12=\n" +
+	"\aresults\x18\x01 \x03(\v2\x1d.phrd.storage.v1.AttestResultB\x04\xc8\xde\x1f\x00R\aresults2\x9f\x05\n" +
 	"\x03Msg\x12]\n" +
 	"\rConfirmCopies\x12!.phrd.storage.v1.MsgConfirmCopies\x1a).phrd.storage.v1.MsgConfirmCopiesResponse\x12f\n" +
 	"\x10ReportLostCopies\x12$.phrd.storage.v1.MsgReportLostCopies\x1a,.phrd.storage.v1.MsgReportLostCopiesResponse\x12Q\n" +
 	"\tHeartbeat\x12\x1d.phrd.storage.v1.MsgHeartbeat\x1a%.phrd.storage.v1.MsgHeartbeatResponse\x12Z\n" +
 	"\fSubmitProofs\x12 .phrd.storage.v1.MsgSubmitProofs\x1a(.phrd.storage.v1.MsgSubmitProofsResponse\x12]\n" +
-	"\rDisputeProofs\x12!.phrd.storage.v1.MsgDisputeProofs\x1a).phrd.storage.v1.MsgDisputeProofsResponse\x12Z\n" +
+	"\rDisputeProofs\x12!.phrd.storage.v1.MsgDisputeProofs\x1a).phrd.storage.v1.MsgDisputeProofsResponse\x12`\n" +
+	"\x0eAttestErasures\x12\".phrd.storage.v1.MsgAttestErasures\x1a*.phrd.storage.v1.MsgAttestErasuresResponse\x12Z\n" +
 	"\fUpdateParams\x12 .phrd.storage.v1.MsgUpdateParams\x1a(.phrd.storage.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B Z\x1egithub.com/phrd/phrd/x/storageb\x06proto3"
 
 var (
@@ -884,7 +1070,7 @@ func file_phrd_storage_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_storage_v1_tx_proto_rawDescData
 }
 
-var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_phrd_storage_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_phrd_storage_v1_tx_proto_goTypes = []any{
 	(*MsgConfirmCopies)(nil),            // 0: phrd.storage.v1.MsgConfirmCopies
 	(*CopyResult)(nil),                  // 1: phrd.storage.v1.CopyResult
@@ -901,34 +1087,41 @@ var file_phrd_storage_v1_tx_proto_goTypes = []any{
 	(*MsgDisputeProofsResponse)(nil),    // 12: phrd.storage.v1.MsgDisputeProofsResponse
 	(*MsgUpdateParams)(nil),             // 13: phrd.storage.v1.MsgUpdateParams
 	(*MsgUpdateParamsResponse)(nil),     // 14: phrd.storage.v1.MsgUpdateParamsResponse
-	(v1.Outcome)(0),                     // 15: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 16: phrd.storage.v1.Params
+	(*MsgAttestErasures)(nil),           // 15: phrd.storage.v1.MsgAttestErasures
+	(*AttestResult)(nil),                // 16: phrd.storage.v1.AttestResult
+	(*MsgAttestErasuresResponse)(nil),   // 17: phrd.storage.v1.MsgAttestErasuresResponse
+	(v1.Outcome)(0),                     // 18: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 19: phrd.storage.v1.Params
 }
 var file_phrd_storage_v1_tx_proto_depIdxs = []int32{
-	15, // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 0: phrd.storage.v1.CopyResult.outcome:type_name -> phrd.audit.v1.Outcome
 	1,  // 1: phrd.storage.v1.MsgConfirmCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
 	1,  // 2: phrd.storage.v1.MsgReportLostCopiesResponse.results:type_name -> phrd.storage.v1.CopyResult
 	9,  // 3: phrd.storage.v1.MsgDisputeProofs.disputes:type_name -> phrd.storage.v1.Dispute
-	15, // 4: phrd.storage.v1.DisputeResult.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 4: phrd.storage.v1.DisputeResult.outcome:type_name -> phrd.audit.v1.Outcome
 	11, // 5: phrd.storage.v1.MsgDisputeProofsResponse.results:type_name -> phrd.storage.v1.DisputeResult
-	16, // 6: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
-	0,  // 7: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
-	3,  // 8: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
-	5,  // 9: phrd.storage.v1.Msg.Heartbeat:input_type -> phrd.storage.v1.MsgHeartbeat
-	7,  // 10: phrd.storage.v1.Msg.SubmitProofs:input_type -> phrd.storage.v1.MsgSubmitProofs
-	10, // 11: phrd.storage.v1.Msg.DisputeProofs:input_type -> phrd.storage.v1.MsgDisputeProofs
-	13, // 12: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
-	2,  // 13: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
-	4,  // 14: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
-	6,  // 15: phrd.storage.v1.Msg.Heartbeat:output_type -> phrd.storage.v1.MsgHeartbeatResponse
-	8,  // 16: phrd.storage.v1.Msg.SubmitProofs:output_type -> phrd.storage.v1.MsgSubmitProofsResponse
-	12, // 17: phrd.storage.v1.Msg.DisputeProofs:output_type -> phrd.storage.v1.MsgDisputeProofsResponse
-	14, // 18: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
-	13, // [13:19] is the sub-list for method output_type
-	7,  // [7:13] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	19, // 6: phrd.storage.v1.MsgUpdateParams.params:type_name -> phrd.storage.v1.Params
+	18, // 7: phrd.storage.v1.AttestResult.outcome:type_name -> phrd.audit.v1.Outcome
+	16, // 8: phrd.storage.v1.MsgAttestErasuresResponse.results:type_name -> phrd.storage.v1.AttestResult
+	0,  // 9: phrd.storage.v1.Msg.ConfirmCopies:input_type -> phrd.storage.v1.MsgConfirmCopies
+	3,  // 10: phrd.storage.v1.Msg.ReportLostCopies:input_type -> phrd.storage.v1.MsgReportLostCopies
+	5,  // 11: phrd.storage.v1.Msg.Heartbeat:input_type -> phrd.storage.v1.MsgHeartbeat
+	7,  // 12: phrd.storage.v1.Msg.SubmitProofs:input_type -> phrd.storage.v1.MsgSubmitProofs
+	10, // 13: phrd.storage.v1.Msg.DisputeProofs:input_type -> phrd.storage.v1.MsgDisputeProofs
+	15, // 14: phrd.storage.v1.Msg.AttestErasures:input_type -> phrd.storage.v1.MsgAttestErasures
+	13, // 15: phrd.storage.v1.Msg.UpdateParams:input_type -> phrd.storage.v1.MsgUpdateParams
+	2,  // 16: phrd.storage.v1.Msg.ConfirmCopies:output_type -> phrd.storage.v1.MsgConfirmCopiesResponse
+	4,  // 17: phrd.storage.v1.Msg.ReportLostCopies:output_type -> phrd.storage.v1.MsgReportLostCopiesResponse
+	6,  // 18: phrd.storage.v1.Msg.Heartbeat:output_type -> phrd.storage.v1.MsgHeartbeatResponse
+	8,  // 19: phrd.storage.v1.Msg.SubmitProofs:output_type -> phrd.storage.v1.MsgSubmitProofsResponse
+	12, // 20: phrd.storage.v1.Msg.DisputeProofs:output_type -> phrd.storage.v1.MsgDisputeProofsResponse
+	17, // 21: phrd.storage.v1.Msg.AttestErasures:output_type -> phrd.storage.v1.MsgAttestErasuresResponse
+	14, // 22: phrd.storage.v1.Msg.UpdateParams:output_type -> phrd.storage.v1.MsgUpdateParamsResponse
+	16, // [16:23] is the sub-list for method output_type
+	9,  // [9:16] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_storage_v1_tx_proto_init() }
@@ -943,7 +1136,7 @@ func file_phrd_storage_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_storage_v1_tx_proto_rawDesc), len(file_phrd_storage_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

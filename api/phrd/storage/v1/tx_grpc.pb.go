@@ -24,6 +24,7 @@ const (
 	Msg_Heartbeat_FullMethodName        = "/phrd.storage.v1.Msg/Heartbeat"
 	Msg_SubmitProofs_FullMethodName     = "/phrd.storage.v1.Msg/SubmitProofs"
 	Msg_DisputeProofs_FullMethodName    = "/phrd.storage.v1.Msg/DisputeProofs"
+	Msg_AttestErasures_FullMethodName   = "/phrd.storage.v1.Msg/AttestErasures"
 	Msg_UpdateParams_FullMethodName     = "/phrd.storage.v1.Msg/UpdateParams"
 )
 
@@ -43,6 +44,8 @@ type MsgClient interface {
 	SubmitProofs(ctx context.Context, in *MsgSubmitProofs, opts ...grpc.CallOption) (*MsgSubmitProofsResponse, error)
 	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
 	DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opts ...grpc.CallOption) (*MsgDisputeProofsResponse, error)
+	// AttestErasures says that no file of the node holds a block of these erased objects any more, at most 100 at once. Signer: the storage node's account.
+	AttestErasures(ctx context.Context, in *MsgAttestErasures, opts ...grpc.CallOption) (*MsgAttestErasuresResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -105,6 +108,16 @@ func (c *msgClient) DisputeProofs(ctx context.Context, in *MsgDisputeProofs, opt
 	return out, nil
 }
 
+func (c *msgClient) AttestErasures(ctx context.Context, in *MsgAttestErasures, opts ...grpc.CallOption) (*MsgAttestErasuresResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgAttestErasuresResponse)
+	err := c.cc.Invoke(ctx, Msg_AttestErasures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -131,6 +144,8 @@ type MsgServer interface {
 	SubmitProofs(context.Context, *MsgSubmitProofs) (*MsgSubmitProofsResponse, error)
 	// DisputeProofs says that the node holds the same objects and got other digests, at most 100 at once. Signer: the storage node's account.
 	DisputeProofs(context.Context, *MsgDisputeProofs) (*MsgDisputeProofsResponse, error)
+	// AttestErasures says that no file of the node holds a block of these erased objects any more, at most 100 at once. Signer: the storage node's account.
+	AttestErasures(context.Context, *MsgAttestErasures) (*MsgAttestErasuresResponse, error)
 	// UpdateParams changes the rules; those of copies count for objects placed later. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -157,6 +172,9 @@ func (UnimplementedMsgServer) SubmitProofs(context.Context, *MsgSubmitProofs) (*
 }
 func (UnimplementedMsgServer) DisputeProofs(context.Context, *MsgDisputeProofs) (*MsgDisputeProofsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DisputeProofs not implemented")
+}
+func (UnimplementedMsgServer) AttestErasures(context.Context, *MsgAttestErasures) (*MsgAttestErasuresResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AttestErasures not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -272,6 +290,24 @@ func _Msg_DisputeProofs_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_AttestErasures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAttestErasures)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AttestErasures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_AttestErasures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AttestErasures(ctx, req.(*MsgAttestErasures))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -316,6 +352,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DisputeProofs",
 			Handler:    _Msg_DisputeProofs_Handler,
+		},
+		{
+			MethodName: "AttestErasures",
+			Handler:    _Msg_AttestErasures_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
