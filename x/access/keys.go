@@ -24,4 +24,6 @@ var (
 	RequestKeysPrefix        = collections.NewPrefix(9)
 	ExpiryQueuePrefix        = collections.NewPrefix(10)
 	ReleaseQueuePrefix       = collections.NewPrefix(11)
+	OpenByVersionPrefix      = collections.NewPrefix(12)
+	ErasedPrefix             = collections.NewPrefix(13)
 )

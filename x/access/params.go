@@ -5,8 +5,10 @@ const (
 	MaxVersions = 64
 	// MaxPageSize is how many unlocks a query lists at most.
 	MaxPageSize = 200
-	// MaxExpiriesPerBlock is how many unlocks one block ends at most because their time ran out.
+	// MaxExpiriesPerBlock is how many unlocks one block ends at most because their time ran out, and how many more because a version was erased.
 	MaxExpiriesPerBlock = 100
+	// MaxErasedAtOnce is how many unlocks a message ends at once, at most, because it erased a version that they name.
+	MaxErasedAtOnce = 8
 	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
 	MaxReleasesPerBlock = 100
 

@@ -9,6 +9,8 @@ const (
 	ReasonInactive = "inactive"
 	// ReasonUnknownVersion says that a version does not exist.
 	ReasonUnknownVersion = "unknown_version"
+	// ReasonErased says that a version was erased.
+	ReasonErased = "erased"
 	// ReasonNotOwner says that the signer does not own the versions.
 	ReasonNotOwner = "not_owner"
 	// ReasonNotParty says that the signer is neither requester, owner nor an officer of the custodian.

@@ -22,6 +22,13 @@ const (
 	// KindProofFailed says that most other holders disputed a storage node's proof for a copy, which does not count any more; the target is the node's number, the count is the copies held.
 	KindProofFailed = "proof_failed"
 
+	// KindErasureAsked says that an owner asked to erase versions, and that an officer of the custodian is to approve it; the target is the request's number.
+	KindErasureAsked = "erasure_asked"
+	// KindErased says that versions were erased: from then on they are refused, and to be deleted.
+	KindErased = "erased"
+	// KindErasureAttested says that a storage node has deleted an erased object; the count is for how many days its backups may still hold it.
+	KindErasureAttested = "erasure_attested"
+
 	// KindProposed says that an unlock was proposed.
 	KindProposed = "proposed"
 	// KindEndorsed says that an officer endorsed an unlock.
@@ -30,7 +37,7 @@ const (
 	KindApproved = "approved"
 	// KindDenied says that an officer or the owner denied an unlock.
 	KindDenied = "denied"
-	// KindWithdrawn says that an unlock was withdrawn or closed.
+	// KindWithdrawn says that an unlock was withdrawn or closed; where the chain did so because a version was erased, the target is that version.
 	KindWithdrawn = "withdrawn"
 	// KindExpired says that the time of an unlock ran out.
 	KindExpired = "expired"
@@ -99,6 +106,7 @@ func isKind(text string) bool { return kinds[text] }
 var kinds = map[string]bool{
 	KindStored: true, KindReplicated: true, KindCopyLost: true, KindCopyReassigned: true, KindNodeLost: true, KindNodeReturned: true,
 	KindProofMissed: true, KindProofDisputed: true, KindProofFailed: true,
+	KindErasureAsked: true, KindErased: true, KindErasureAttested: true,
 	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
 	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,

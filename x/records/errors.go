@@ -20,4 +20,6 @@ var (
 	ErrUnknownPatient = errorsmod.Register(ModuleName, 14, "no such patient")
 	ErrUnknownRecord  = errorsmod.Register(ModuleName, 15, "no such record")
 	ErrUnknownVersion = errorsmod.Register(ModuleName, 16, "no such version")
+	ErrInvalidErasure = errorsmod.Register(ModuleName, 17, "invalid erasure")
+	ErrNotErased      = errorsmod.Register(ModuleName, 18, "version is not erased")
 )

@@ -20,7 +20,7 @@ func (g *GenesisState) Validate() error {
 	v := genesisCheck{
 		patients: map[string]bool{}, addresses: map[string]bool{}, vaults: map[string]bool{},
 		records: map[string]Record{}, counts: map[string]uint64{},
-		cids: map[string]bool{}, points: map[string]bool{},
+		cids: map[string]bool{}, points: map[string]bool{}, erased: map[string]bool{}, erasures: map[uint64]bool{},
 	}
 	for _, p := range g.Patients {
 		if err := v.patient(p); err != nil {
@@ -42,6 +42,9 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("record %q: has %d versions, says %d", r.Id, v.counts[r.Id], r.Versions)
 		}
 	}
+	if err := v.requests(g.ErasureRequests, g.ErasureSequence); err != nil {
+		return err
+	}
 	members := map[uint64]bool{}
 	for _, r := range g.Reported {
 		if r.Member == 0 || r.Number == 0 || members[r.Member] {
@@ -54,9 +57,10 @@ func (g *GenesisState) Validate() error {
 
 // genesisCheck is what was met so far.
 type genesisCheck struct {
-	patients, addresses, vaults, cids, points map[string]bool
-	records                                   map[string]Record
-	counts                                    map[string]uint64
+	patients, addresses, vaults, cids, points, erased map[string]bool
+	records                                           map[string]Record
+	counts                                            map[string]uint64
+	erasures                                          map[uint64]bool
 }
 
 func (g genesisCheck) patient(p Patient) error {
@@ -131,6 +135,9 @@ func (g genesisCheck) version(v Version) error {
 	}
 	if g.cids[v.Envelope] || g.cids[v.Object] || g.points[string(v.Header.U)] {
 		return ErrInvalidGenesis.Wrap("object, envelope or point is repeated")
+	}
+	if err := g.tombstone(v); err != nil {
+		return err
 	}
 	g.counts[v.Record]++
 	g.cids[v.Envelope], g.cids[v.Object], g.points[string(v.Header.U)] = true, true, true

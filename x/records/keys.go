@@ -24,4 +24,8 @@ var (
 	EnvelopesPrefix           = collections.NewPrefix(10)
 	PointsPrefix              = collections.NewPrefix(11)
 	ReportedPrefix            = collections.NewPrefix(12)
+	RequestsPrefix            = collections.NewPrefix(13)
+	RequestSequencePrefix     = collections.NewPrefix(14)
+	RequestsByVersionPrefix   = collections.NewPrefix(15)
+	RequestsByCustodianPrefix = collections.NewPrefix(16)
 )

@@ -7,6 +7,8 @@ const (
 	MinSize = 4096
 	// MaxBatch is how many versions one message stores at most.
 	MaxBatch = 16
+	// MaxErased is how many versions one message erases at most.
+	MaxErased = 64
 	// MaxReports is how many access reports one message carries at most.
 	MaxReports = 100
 	// MaxOwnKeys is how many recipients an envelope has at most.

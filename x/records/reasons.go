@@ -1,6 +1,6 @@
 package records
 
-// Reasons for which versions are refused. A refusal is written to the log; the
+// Reasons for which versions and erasures are refused. A refusal is written to the log; the
 // codes never change their meaning.
 const (
 	// ReasonWrongRole says that the signer is not a clerk.
@@ -33,6 +33,20 @@ const (
 	ReasonRepeatedCID = "repeated_cid"
 	// ReasonBadProof says that the encapsulation proof does not hold for this version and signer.
 	ReasonBadProof = "bad_proof"
+	// ReasonUnknownVersion says that a version does not exist.
+	ReasonUnknownVersion = "unknown_version"
+	// ReasonNotOwner says that the signer does not own the versions.
+	ReasonNotOwner = "not_owner"
+	// ReasonErased says that a version is erased already.
+	ReasonErased = "erased"
+	// ReasonAskedAlready says that the erasure of a version waits for an officer of the custodian already.
+	ReasonAskedAlready = "asked_already"
+	// ReasonNotAsked says that no erasure waits under this number.
+	ReasonNotAsked = "not_asked"
+	// ReasonWrongHospital says that the signer is not of the custodian hospital.
+	ReasonWrongHospital = "wrong_hospital"
+	// ReasonSamePerson says that who asked may not approve.
+	ReasonSamePerson = "same_person"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

@@ -9,6 +9,6 @@ import (
 // RegisterInterfaces registers the module's messages and their services.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgConfirmCopies{}, &MsgReportLostCopies{}, &MsgHeartbeat{},
-		&MsgSubmitProofs{}, &MsgDisputeProofs{}, &MsgUpdateParams{})
+		&MsgSubmitProofs{}, &MsgDisputeProofs{}, &MsgAttestErasures{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

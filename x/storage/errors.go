@@ -21,4 +21,5 @@ var (
 	ErrNotChallenged    = errorsmod.Register(ModuleName, 14, "node is asked nothing")
 	ErrProven           = errorsmod.Register(ModuleName, 15, "node has answered already")
 	ErrReveal           = errorsmod.Register(ModuleName, 16, "reveal is not what the node committed itself to")
+	ErrUnknownErasure   = errorsmod.Register(ModuleName, 20, "no such erasure")
 )

@@ -29,6 +29,9 @@ func (g *GenesisState) Validate() error {
 	if err := g.validateRepairs(blocks); err != nil {
 		return err
 	}
+	if err := g.validateErasures(blocks); err != nil {
+		return err
+	}
 	return g.validateProofs()
 }
 

@@ -30,4 +30,9 @@ var (
 	ProofsPrefix      = collections.NewPrefix(16)
 	CommitmentsPrefix = collections.NewPrefix(17)
 	StrikesPrefix     = collections.NewPrefix(18)
+
+	ErasuresPrefix        = collections.NewPrefix(20)
+	ErasureSequencePrefix = collections.NewPrefix(21)
+	ErasedPrefix          = collections.NewPrefix(22)
+	AttestationsPrefix    = collections.NewPrefix(23)
 )

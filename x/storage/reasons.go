@@ -25,4 +25,8 @@ const (
 	ReasonOverQuota = "over_quota"
 	// ReasonNoRoom says that no storage node has room. It is for those who place.
 	ReasonNoRoom = "no_room"
+	// ReasonUnknownErasure says that nothing was erased under this number.
+	ReasonUnknownErasure = "unknown_erasure"
+	// ReasonNotAsked says that the node is not among those that are to attest.
+	ReasonNotAsked = "not_asked"
 )

@@ -75,6 +75,9 @@ func (k *Keeper) whyNotApprove(ctx context.Context, owner consortium.Principal, 
 	if status := u.Status(now); status != access.UNLOCK_STATUS_ENDORSED {
 		return status.Reason(), nil
 	}
+	if _, erased, err := k.erasedOf(ctx, u); erased || err != nil {
+		return access.ReasonErased, err
+	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {
 		return "", err

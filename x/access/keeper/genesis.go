@@ -24,6 +24,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 			if err := k.start(ctx, u); err != nil {
 				return err
 			}
+			if err := k.resume(ctx, u); err != nil {
+				return err
+			}
 		}
 	}
 	for _, id := range g.Approved {

@@ -47,6 +47,10 @@ type Keeper struct {
 	expiryQueue collections.KeySet[collections.Pair[int64, []byte]]
 	// releaseQueue: (height of the approval, unlock id), of approved unlocks whose release was not requested yet
 	releaseQueue collections.KeySet[collections.Pair[int64, []byte]]
+	// openByVersion: (record id and version, unlock id), of unlocks that have not ended
+	openByVersion collections.KeySet[collections.Pair[[]byte, []byte]]
+	// erased: record id and version, of erased versions that open unlocks may still name
+	erased collections.KeySet[[]byte]
 }
 
 // Neighbours are the modules that this one calls.
@@ -85,6 +89,9 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		requestKeys:  collections.NewKeySet(sb, access.RequestKeysPrefix, "request_keys", collections.BytesKey),
 		expiryQueue:  collections.NewKeySet(sb, access.ExpiryQueuePrefix, "expiry_queue", queue),
 		releaseQueue: collections.NewKeySet(sb, access.ReleaseQueuePrefix, "release_queue", queue),
+		openByVersion: collections.NewKeySet(sb, access.OpenByVersionPrefix, "open_by_version",
+			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
+		erased: collections.NewKeySet(sb, access.ErasedPrefix, "erased", collections.BytesKey),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -122,6 +122,9 @@ func (k *Keeper) whyNotPropose(ctx context.Context, d *draft) (string, error) {
 		return access.ReasonNotOwner, nil
 	}
 	for _, v := range d.versions {
+		if v.Tombstone != nil {
+			return access.ReasonErased, nil
+		}
 		if v.Header.Lock != records.LOCK_OWNER_AND_NETWORK {
 			return access.ReasonLockNotAllowed, nil
 		}

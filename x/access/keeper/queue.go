@@ -13,10 +13,14 @@ import (
 // queueKey is a number to order by and an unlock's id.
 type queueKey = collections.Pair[int64, []byte]
 
-// EndBlock ends the unlocks whose time ran out, then asks the holders for the
-// shares of those that were approved and not withdrawn since. Both are bounded;
+// EndBlock ends the unlocks that name erased versions and those whose time ran out, then
+// asks the holders for the shares of those that were approved and not withdrawn since. All
+// is bounded;
 // the rest waits for the next block. A block with nothing due writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) error {
+	if err := k.endErased(ctx, access.MaxExpiriesPerBlock); err != nil {
+		return err
+	}
 	now := blockTime(ctx)
 	due, err := k.head(ctx, k.expiryQueue, collections.NewPrefixUntilPairRange[int64, []byte](now), access.MaxExpiriesPerBlock)
 	if err != nil {
@@ -72,6 +76,11 @@ func (k *Keeper) expire(ctx context.Context, u access.Unlock) error {
 func (k *Keeper) release(ctx context.Context, u access.Unlock, now int64) error {
 	if u.Status(now) == access.UNLOCK_STATUS_EXPIRED {
 		return k.expire(ctx, u)
+	}
+	if erased, isErased, err := k.erasedOf(ctx, u); err != nil {
+		return err
+	} else if isErased {
+		return k.withdrawErased(ctx, u, erased)
 	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {

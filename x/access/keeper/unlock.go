@@ -78,6 +78,9 @@ func (k *Keeper) start(ctx context.Context, u access.Unlock) error {
 	if err := k.open.Set(ctx, collections.Join3(keys.requester, keys.owner, keys.id), u.ExpiresAt); err != nil {
 		return err
 	}
+	if err := k.watch(ctx, u, keys.id); err != nil {
+		return err
+	}
 	return k.expiryQueue.Set(ctx, collections.Join(u.ExpiresAt, keys.id))
 }
 
@@ -106,6 +109,9 @@ func (k *Keeper) end(ctx context.Context, u access.Unlock) error {
 		return err
 	}
 	if err := k.expiryQueue.Remove(ctx, collections.Join(u.ExpiresAt, keys.id)); err != nil {
+		return err
+	}
+	if err := k.unwatch(ctx, u, keys.id); err != nil {
 		return err
 	}
 	return k.unlocks.Set(ctx, keys.id, u)

@@ -34,6 +34,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *records.GenesisState) error
 			return fmt.Errorf("record %q version %d: %w", v.Record, v.Version, err)
 		}
 	}
+	if err := k.initErasures(ctx, g); err != nil {
+		return fmt.Errorf("erasures: %w", err)
+	}
 	for _, r := range g.Reported {
 		if err := k.reported.Set(ctx, r.Member, r.Number); err != nil {
 			return err
@@ -74,5 +77,5 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*records.GenesisState, erro
 	}); err != nil {
 		return nil, err
 	}
-	return g, nil
+	return g, k.exportErasures(ctx, g)
 }

@@ -25,6 +25,7 @@ type Keeper struct {
 	consortium Consortium
 	custody    Custody
 	storage    Storage
+	hooks      records.ErasureHooks
 
 	schema collections.Schema
 	// params: the bounds
@@ -53,6 +54,14 @@ type Keeper struct {
 	points collections.KeySet[[]byte]
 	// reported: member's number -> number of its last access report
 	reported collections.Map[uint64, uint64]
+	// requests: number -> erasure that waits for an officer
+	requests collections.Map[uint64, records.ErasureRequest]
+	// requestSequence is the number of the last request
+	requestSequence collections.Item[uint64]
+	// requestsByVersion: (record id, version), of versions whose erasure waits
+	requestsByVersion collections.KeySet[versionKey]
+	// requestsByCustodian: (member's number, number of the request)
+	requestsByCustodian collections.KeySet[collections.Pair[uint64, uint64]]
 }
 
 // Neighbours are the modules that this one calls.
@@ -92,6 +101,12 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		envelopes: collections.NewKeySet(sb, records.EnvelopesPrefix, "envelopes", collections.BytesKey),
 		points:    collections.NewKeySet(sb, records.PointsPrefix, "points", collections.BytesKey),
 		reported:  collections.NewMap(sb, records.ReportedPrefix, "reported", collections.Uint64Key, collections.Uint64Value),
+		requests: collections.NewMap(sb, records.RequestsPrefix, "erasure_requests", collections.Uint64Key,
+			codec.CollValue[records.ErasureRequest](cdc)),
+		requestSequence:   collections.NewItem(sb, records.RequestSequencePrefix, "erasure_sequence", collections.Uint64Value),
+		requestsByVersion: collections.NewKeySet(sb, records.RequestsByVersionPrefix, "erasure_requests_by_version", pair),
+		requestsByCustodian: collections.NewKeySet(sb, records.RequestsByCustodianPrefix, "erasure_requests_by_custodian",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

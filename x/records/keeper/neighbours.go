@@ -38,11 +38,15 @@ type Custody interface {
 	Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error)
 }
 
-// Storage places ciphertext.
+// Storage places ciphertext and has it deleted.
 type Storage interface {
 	// Admits answers why a member may not bring in size more bytes, of which no object
 	// has more than largest, or nothing where it may.
 	Admits(ctx context.Context, member, size, largest uint64) (reason string, err error)
 	// Place chooses the nodes that keep the object and answers their numbers.
 	Place(ctx context.Context, p storage.Placement) ([]uint64, error)
+	// Erase gives objects up for good and answers the numbers of the erasures, in order.
+	Erase(ctx context.Context, cids []string) ([]uint64, error)
+	// NodeErasures is where each node stands with an erasure; storage.ErrUnknownErasure where there is none.
+	NodeErasures(ctx context.Context, number uint64) ([]storage.NodeErasure, error)
 }

@@ -160,6 +160,8 @@ func asStatus(err error) error {
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, records.ErrInvalidID):
 		return status.Error(codes.InvalidArgument, err.Error())
+	case errors.Is(err, records.ErrNotErased):
+		return status.Error(codes.FailedPrecondition, err.Error())
 	default:
 		return status.Error(codes.Internal, err.Error())
 	}

@@ -28,6 +28,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error
 			return fmt.Errorf("object %q: %w", p.Object.Cid, err)
 		}
 	}
+	if err := k.initErasures(ctx, g); err != nil {
+		return err
+	}
 	if err := k.initPulses(ctx, g); err != nil {
 		return err
 	}
@@ -136,6 +139,9 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*storage.GenesisState, erro
 		return nil, err
 	}
 	if err := k.exportRepairs(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := k.exportErasures(ctx, g); err != nil {
 		return nil, err
 	}
 	return g, k.exportProofs(ctx, g)

@@ -70,6 +70,14 @@ type Keeper struct {
 	commitments collections.Map[uint64, storage.Commitment]
 	// strikes: node -> how many challenges it failed
 	strikes collections.Map[uint64, uint64]
+	// erasures: number -> erasure
+	erasures collections.Map[uint64, storage.Erasure]
+	// erasureSequence counts erasures
+	erasureSequence collections.Sequence
+	// erased: root of an erased object -> number of its erasure
+	erased collections.Map[[]byte, uint64]
+	// attestations: (number of the erasure, node) -> attestation
+	attestations collections.Map[attestationKey, storage.Attestation]
 }
 
 // New opens the module's state in the store.
@@ -102,8 +110,13 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 		lastEpoch: collections.NewItem(sb, storage.LastEpochPrefix, "last_epoch", codec.CollValue[storage.Epoch](cdc)),
 		proofs: collections.NewMap(sb, storage.ProofsPrefix, "proofs",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), codec.CollValue[storage.Proof](cdc)),
-		commitments: collections.NewMap(sb, storage.CommitmentsPrefix, "commitments", collections.Uint64Key, codec.CollValue[storage.Commitment](cdc)),
-		strikes:     collections.NewMap(sb, storage.StrikesPrefix, "strikes", collections.Uint64Key, collections.Uint64Value),
+		commitments:     collections.NewMap(sb, storage.CommitmentsPrefix, "commitments", collections.Uint64Key, codec.CollValue[storage.Commitment](cdc)),
+		strikes:         collections.NewMap(sb, storage.StrikesPrefix, "strikes", collections.Uint64Key, collections.Uint64Value),
+		erasures:        collections.NewMap(sb, storage.ErasuresPrefix, "erasures", collections.Uint64Key, codec.CollValue[storage.Erasure](cdc)),
+		erasureSequence: collections.NewSequence(sb, storage.ErasureSequencePrefix, "erasure_sequence"),
+		erased:          collections.NewMap(sb, storage.ErasedPrefix, "erased", collections.BytesKey, collections.Uint64Value),
+		attestations: collections.NewMap(sb, storage.AttestationsPrefix, "attestations",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), codec.CollValue[storage.Attestation](cdc)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -217,15 +217,16 @@ func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 	return k.brought.Set(ctx, origin.Member, brought)
 }
 
-// isKnown says whether a CID is an object's root or an attached block.
+// isKnown says whether a CID is or was an object's root or an attached block.
 func (k *Keeper) isKnown(ctx context.Context, text string) (bool, error) {
 	cid, err := lock.ParseCID(text)
 	if err != nil {
 		return false, storage.ErrInvalidCID.Wrap(err.Error())
 	}
-	known, err := k.objects.Has(ctx, cid.Bytes())
-	if err != nil || known {
-		return known, err
+	for _, has := range []func(context.Context, []byte) (bool, error){k.objects.Has, k.attached.Has, k.erased.Has} {
+		if known, err := has(ctx, cid.Bytes()); known || err != nil {
+			return known, err
+		}
 	}
-	return k.attached.Has(ctx, cid.Bytes())
+	return false, nil
 }
