@@ -228,11 +228,31 @@ func (c *fakeCustody) Key(_ context.Context, _ custody.KeyKind, generation uint6
 	return key, nil
 }
 
-// fakeStorage remembers what it was asked to place.
+// fakeStorage remembers what it was asked to place and to erase.
 type fakeStorage struct {
 	placements []storage.Placement
 	// quota is how many bytes a member may bring in; 0 is any number.
 	quota uint64
+	// erased are the objects that were erased, in order.
+	erased []string
+	// nodes are where nodes stand with every erasure.
+	nodes []storage.NodeErasure
+}
+
+func (s *fakeStorage) Erase(_ context.Context, cids []string) ([]uint64, error) {
+	numbers := make([]uint64, len(cids))
+	for i, cid := range cids {
+		s.erased = append(s.erased, cid)
+		numbers[i] = uint64(len(s.erased))
+	}
+	return numbers, nil
+}
+
+func (s *fakeStorage) NodeErasures(_ context.Context, number uint64) ([]storage.NodeErasure, error) {
+	if number > uint64(len(s.erased)) {
+		return nil, storage.ErrUnknownErasure
+	}
+	return s.nodes, nil
 }
 
 func (s *fakeStorage) Admits(_ context.Context, _, size, _ uint64) (string, error) {

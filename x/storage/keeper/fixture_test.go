@@ -257,6 +257,7 @@ type fakeConsortium struct {
 	principals map[string]consortium.Principal
 	nodes      []consortium.StorageNode
 	suspended  map[uint64]bool
+	left       map[uint64]bool
 }
 
 func (c *fakeConsortium) Actor(_ context.Context, address string) (consortium.Principal, audit.Entry, error) {
@@ -310,6 +311,9 @@ func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Me
 	m := consortium.Member{Number: number, Status: consortium.MEMBER_STATUS_ACTIVE}
 	if c.suspended[number] {
 		m.Status = consortium.MEMBER_STATUS_SUSPENDED
+	}
+	if c.left[number] {
+		m.Status = consortium.MEMBER_STATUS_LEFT
 	}
 	return m, nil
 }

@@ -62,7 +62,7 @@ func (f *fixture) happen(random *rand.Rand, objects *[]string) {
 	node := 1 + random.Uint64N(uint64(len(f.people.nodes)))
 	n := &f.people.nodes[node-1]
 	acts := !f.people.suspended[n.Member]
-	switch random.IntN(12) {
+	switch random.IntN(13) {
 	case 0, 1:
 		p := f.placement()
 		p.Member = 1 + random.Uint64N(8)
@@ -94,6 +94,13 @@ func (f *fixture) happen(random *rand.Rand, objects *[]string) {
 		f.run(random.Int64N(lost), beating...)
 	case 8:
 		f.end(random.Int64N(day))
+	case 12:
+		if all := *objects; len(all) > 0 && random.IntN(2) == 0 {
+			i := random.IntN(len(all))
+			_, err := f.keeper.Erase(f.ctx, all[i:i+1])
+			require.NoError(f.t, err)
+			*objects = append(all[:i:i], all[i+1:]...)
+		}
 	case 9:
 		if random.IntN(4) == 0 && node > 4 {
 			n.Retired = true
