@@ -44,6 +44,8 @@ var (
 	// longer promise anything about what it writes. It takes no more writes until it is
 	// opened anew; reads go on.
 	ErrFailed = errors.New("block store has failed and takes no more writes")
+	// ErrErased says that a block was erased for good and is not taken again.
+	ErrErased = errors.New("block was erased for good")
 	// ErrClosed says that the store or the batch was closed.
 	ErrClosed = errors.New("block store is closed")
 	// ErrShape says that an object is not a tree of the one accepted shape.

@@ -130,6 +130,8 @@ func storeFault(err error) error {
 	switch {
 	case errors.Is(err, blob.ErrFull):
 		return &fault{status: http.StatusInsufficientStorage, detail: "the hospital's disk is full", retry: time.Minute, cause: err}
+	case errors.Is(err, blob.ErrErased):
+		return refuse(http.StatusGone, "the block was erased")
 	case errors.Is(err, blob.ErrFailed), errors.Is(err, blob.ErrClosed):
 		return unavailable(err, "the hospital's store takes no writes now")
 	}
@@ -242,7 +244,7 @@ func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lo
 		if err != nil {
 			return false, unavailable(err, "the node does not answer")
 		}
-		if version.GetVersion().GetEnvelope() == id.String() {
+		if version.GetVersion().GetEnvelope() == id.String() && version.GetVersion().GetTombstone() == nil {
 			return true, nil
 		}
 	}

@@ -116,6 +116,9 @@ func (g *Gateway) judge(ctx context.Context, c caller, a asked) (grant, error) {
 	if err != nil {
 		return grant{}, err
 	}
+	if version.GetVersion().GetTombstone() != nil {
+		return grant{}, refuse(http.StatusGone, "this version was erased")
+	}
 	object, err := lock.ParseDagCID(version.GetVersion().GetObject())
 	if err != nil {
 		return grant{}, fmt.Errorf("version %d of record %s: %w", a.version, a.record, err)

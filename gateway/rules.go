@@ -72,6 +72,10 @@ func scopeTable() map[string]rule {
 		recordsv1.Query_Versions_FullMethodName:         {sees: sees(seesVersions)},
 		recordsv1.Query_Reported_FullMethodName:         {asks: asks(asksReported)},
 
+		recordsv1.Query_ErasureCertificate_FullMethodName: {sees: sees(seesErasure)},
+		recordsv1.Query_ErasureRequests_FullMethodName:    {asks: asks(asksErasureRequests)},
+		recordsv1.Query_VersionOf_FullMethodName:          {asks: nodesOnly},
+
 		storagev1.Query_Params_FullMethodName:      everybody,
 		storagev1.Query_Object_FullMethodName:      {sees: sees(seesObject)},
 		storagev1.Query_Assignments_FullMethodName: {asks: nodesOnly},
@@ -79,6 +83,7 @@ func scopeTable() map[string]rule {
 		storagev1.Query_Challenges_FullMethodName:  {asks: nodesOnly},
 		storagev1.Query_Usage_FullMethodName:       {asks: staffAndNodesOnly},
 		storagev1.Query_Health_FullMethodName:      {asks: staffAndNodesOnly},
+		storagev1.Query_Erasures_FullMethodName:    {asks: nodesOnly},
 
 		// What a wallet needs, of the chain's own services.
 		authv1.Query_Account_FullMethodName:              everybody,
@@ -246,6 +251,16 @@ func asksRecords(c caller, q *recordsv1.QueryRecordsRequest) error {
 
 func asksReported(c caller, q *recordsv1.QueryReportedRequest) error {
 	return allow(c.is(roleNode) && c.of(q.GetMember()))
+}
+
+func asksErasureRequests(c caller, q *recordsv1.QueryErasureRequestsRequest) error {
+	return allow(c.isNode() || c.isAuditor() || c.isStaff() && c.of(q.GetCustodian()))
+}
+
+// seesErasure shows a certificate to the owner, the custodian's staff, nodes and auditors.
+func seesErasure(_ context.Context, _ *scope, c caller, _ *recordsv1.QueryErasureCertificateRequest, a *recordsv1.QueryErasureCertificateResponse) (bool, error) {
+	h := a.GetCertificate().GetVersion().GetHeader()
+	return c.isNode() || c.isAuditor() || c.owns(h.GetPatient()) || c.isStaff() && c.of(h.GetCustodian()), nil
 }
 
 func seesRecord(ctx context.Context, s *scope, c caller, _ *recordsv1.QueryRecordRequest, a *recordsv1.QueryRecordResponse) (bool, error) {

@@ -50,6 +50,8 @@ func gasFor(message proto.Message) uint64 {
 		}
 	case *storagev1.MsgDisputeProofs:
 		gas += (itemGas + verdictGas) * uint64(len(m.GetDisputes()))
+	case *storagev1.MsgAttestErasures:
+		gas += itemGas * uint64(len(m.GetNumbers()))
 	case *recordsv1.MsgReportAccess:
 		gas += itemGas * uint64(len(m.GetReports()))
 	case *custodyv1.MsgSubmitShares:

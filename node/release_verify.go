@@ -248,6 +248,9 @@ func (r *round) version(ctx context.Context, key *heldKey, u *accessv1.Unlock, v
 	if stored.GetRecord() != v.GetRecord() || stored.GetVersion() != v.GetVersion() {
 		return lock.ProposedVersion{}, fmt.Errorf("got version %d of %q: %w", stored.GetVersion(), stored.GetRecord(), errNotVerified)
 	}
+	if stored.GetTombstone() != nil {
+		return lock.ProposedVersion{}, fmt.Errorf("version %d of %q was erased: %w", v.GetVersion(), v.GetRecord(), errNotDue)
+	}
 	if header.GetPatient() != u.GetPatient() || header.GetCustodian() != u.GetCustodian() || header.GetGeneration() != key.name.generation ||
 		header.GetLock() != recordsv1.Lock_LOCK_OWNER_AND_NETWORK {
 		return lock.ProposedVersion{}, fmt.Errorf("owner, custodian, key or lock differ: %w", errNotVerified)

@@ -36,7 +36,11 @@ const (
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
-	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,heartbeat:info,release:info,chain:info,*:error"
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,erase:info,heartbeat:info,release:info,chain:info,*:error"
+	// MaxBackupDays is how long backups may be kept.
+	MaxBackupDays = 36_500
+	// backupDays is how long backups are kept where an operator says nothing else.
+	backupDays = 30
 	// emptyBlocks is the time between two blocks that nobody asked for: they carry the clock on.
 	emptyBlocks = 5 * time.Second
 	// collectAfter is the default of Services.CollectAfter. The least is as long as an upload may rest, the most a year.
@@ -63,6 +67,8 @@ type Services struct {
 	FetchRate int `mapstructure:"fetch_rate"`
 	// CollectAfter is after how many hours without use a blob goes that nobody names; 0 keeps everything.
 	CollectAfter int `mapstructure:"collect_after"`
+	// BackupDays is for how many days backups of the blobs are kept, 0 for none; the server says so in each attestation of an erasure.
+	BackupDays uint32 `mapstructure:"backup_days"`
 }
 
 // Validate returns an error where a setting is missing or not of its form.
@@ -75,6 +81,9 @@ func (s Services) Validate() error {
 	}
 	if s.Capacity == 0 {
 		return errors.New("[phrd] capacity is missing")
+	}
+	if s.BackupDays > MaxBackupDays {
+		return fmt.Errorf("[phrd] backup_days is %d, want at most %d", s.BackupDays, MaxBackupDays)
 	}
 	if s.RepairRate < 0 {
 		return fmt.Errorf("[phrd] repair_rate is %d, want 0 or more", s.RepairRate)
@@ -117,6 +126,9 @@ fetch_rate = {{ .Phrd.FetchRate }}
 # Hours without use after which a blob is removed that nobody names: what abandoned uploads left, copies that other
 # hospitals keep now. At least 24; 0 keeps everything.
 collect_after = {{ .Phrd.CollectAfter }}
+
+# Days for which backups of blobs/ are kept, 0 where there are none. The server names them when it attests that something was erased.
+backup_days = {{ .Phrd.BackupDays }}
 `
 
 // appConfig is app.toml.
@@ -164,7 +176,7 @@ func (h Home) Config() (Config, error) {
 	if err := c.App.ValidateBasic(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
 	}
-	c.Services.CollectAfter = collectAfter // of homes that are older than the setting
+	c.Services.CollectAfter, c.Services.BackupDays = collectAfter, backupDays // of homes that are older than the settings
 	if err := options.UnmarshalKey("phrd", &c.Services); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
 	}
@@ -214,6 +226,7 @@ func newConfig(o Options) (*cometconfig.Config, appConfig) {
 		Libp2pListen:  multiaddr(o.Listen, o.port(PortLibp2p)),
 		Capacity:      o.Capacity,
 		CollectAfter:  collectAfter,
+		BackupDays:    backupDays,
 	}
 	return comet, app
 }

@@ -11,6 +11,7 @@ import (
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/gateway"
@@ -58,8 +59,9 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
+	guard := node.NewGuard(s.blobs)
 	if s.ipfs, err = ipfs.New(running, ipfs.Config{
-		Store: s.blobs, Key: seed, Listen: []string{files.Services.Libp2pListen},
+		Store: guard, Key: seed, Listen: []string{files.Services.Libp2pListen},
 		SendRate: files.Services.SendRate, FetchRate: files.Services.FetchRate,
 	}); err != nil {
 		return nil, fmt.Errorf("start blob node: %w", err)
@@ -74,7 +76,13 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		return nil, err
 	}
 	replicator, err := node.NewReplicator(node.ReplicatorConfig{
-		Chain: client, Store: s.blobs, Copier: s.ipfs, Peers: peers, RepairRate: files.Services.RepairRate, Log: logger.With("module", "replicate"),
+		Chain: client, Store: guard, Copier: s.ipfs, Peers: peers, RepairRate: files.Services.RepairRate, Log: logger.With("module", "replicate"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	eraser, err := node.NewEraser(node.EraserConfig{
+		Chain: client, Guard: guard, Folder: c.Home.Blobs(), BackupDays: files.Services.BackupDays, Log: logger.With("module", "erase"),
 	})
 	if err != nil {
 		return nil, err
@@ -92,7 +100,16 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		return nil, err
 	}
 	for name, worker := range map[string]func(context.Context) error{
-		"peers": peers.Run, "replicate": replicator.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
+		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
+		// What was erased is deleted before anything is fetched or found missing.
+		"replicate": func(ctx context.Context) error {
+			select {
+			case <-guard.Opened():
+				return replicator.Run(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		},
 	} {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
@@ -100,7 +117,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 			}
 		})
 	}
-	if err := s.startGateway(ctx, c, files, client, peers, logger, failed); err != nil {
+	if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
 		return nil, err
 	}
 	collector, err := s.startCollector(running, files, client, logger, failed)
@@ -183,13 +200,13 @@ func (s *services) startIndex(running context.Context, c Config, ch *chain) erro
 }
 
 // startGateway opens the door.
-func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
+func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, store blob.Store, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
 	g, err := gateway.New(gateway.Config{
 		Listen: files.Services.GatewayListen, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: s.blobs, Fetcher: peers, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: store, Fetcher: peers, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
