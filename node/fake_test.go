@@ -34,6 +34,7 @@ import (
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/node"
 	"github.com/phrd/phrd/wallet"
@@ -65,6 +66,7 @@ type ledger struct {
 	interval   int64           // seconds between heartbeats
 	proofs     proofs
 	bells      []*node.Bell
+	erased     erased // what was erased
 	// check and deliver refuse transactions, hold keeps them in the mempool, broken fails
 	// every call; each is nil where nothing is wrong.
 	check   func(sent int) *node.TxError
@@ -93,7 +95,8 @@ func newLedger(t *testing.T) *ledger {
 	authv1.RegisterQueryServer(server, authServer{l: l})
 	consortiumv1.RegisterQueryServer(server, consortiumServer{l: l})
 	storagev1.RegisterQueryServer(server, storageServer{l: l})
-	accessv1.RegisterQueryServer(server, unlockServer{l: l})
+	recordsv1.RegisterQueryServer(server, erasedRecords{l: l})
+	accessv1.RegisterQueryServer(server, erasedAccess{l: l})
 	var group sync.WaitGroup
 	group.Go(func() {
 		if err := server.Serve(listener); err != nil {
@@ -322,6 +325,8 @@ func (l *ledger) handle(account string, message proto.Message) proto.Message {
 		return l.takeProof(account, m)
 	case *storagev1.MsgDisputeProofs:
 		return l.takeDisputes(account, m)
+	case *storagev1.MsgAttestErasures:
+		return l.attest(account, m)
 	default:
 		l.t.Errorf("no handler for %T", message)
 		return message

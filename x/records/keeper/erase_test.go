@@ -233,7 +233,8 @@ func TestErasureCertificate(t *testing.T) {
 	require.NotNil(t, c.Version.Tombstone)
 
 	_, err = f.query.ErasureCertificate(f.ctx, &records.QueryErasureCertificateRequest{Record: id.String(), Version: 2})
-	require.Equal(t, codes.FailedPrecondition, status.Code(err))
+	require.Equal(t, codes.NotFound, status.Code(err))
+	require.ErrorContains(t, err, records.ErrNotErased.Error())
 	_, err = f.query.ErasureCertificate(f.ctx, &records.QueryErasureCertificateRequest{Record: id.String(), Version: 3})
 	require.Equal(t, codes.NotFound, status.Code(err))
 }

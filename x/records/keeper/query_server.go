@@ -156,12 +156,10 @@ func pageOf(req *query.PageRequest) (*query.PageRequest, error) {
 func asStatus(err error) error {
 	switch {
 	case errors.Is(err, records.ErrUnknownPatient), errors.Is(err, records.ErrUnknownRecord),
-		errors.Is(err, records.ErrUnknownVersion), errors.Is(err, collections.ErrNotFound):
+		errors.Is(err, records.ErrUnknownVersion), errors.Is(err, records.ErrNotErased), errors.Is(err, collections.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, records.ErrInvalidID):
 		return status.Error(codes.InvalidArgument, err.Error())
-	case errors.Is(err, records.ErrNotErased):
-		return status.Error(codes.FailedPrecondition, err.Error())
 	default:
 		return status.Error(codes.Internal, err.Error())
 	}
