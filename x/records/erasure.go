@@ -92,6 +92,7 @@ func (g genesisCheck) tombstone(v Version) error {
 		return ErrInvalidGenesis.Wrapf("erasure %d is of two versions", v.Tombstone.Erasure)
 	}
 	g.erasures[v.Tombstone.Erasure] = true
+	g.buried[v.Record]++
 	g.erased[fmt.Sprintf("%s/%d", v.Record, v.Version)] = true
 	return nil
 }

@@ -20,7 +20,7 @@ func (g *GenesisState) Validate() error {
 	v := genesisCheck{
 		patients: map[string]bool{}, addresses: map[string]bool{}, vaults: map[string]bool{},
 		records: map[string]Record{}, counts: map[string]uint64{},
-		cids: map[string]bool{}, points: map[string]bool{}, erased: map[string]bool{}, erasures: map[uint64]bool{},
+		cids: map[string]bool{}, points: map[string]bool{}, erased: map[string]bool{}, buried: map[string]uint64{}, erasures: map[uint64]bool{},
 	}
 	for _, p := range g.Patients {
 		if err := v.patient(p); err != nil {
@@ -38,8 +38,8 @@ func (g *GenesisState) Validate() error {
 		}
 	}
 	for _, r := range g.Records {
-		if v.counts[r.Id] != r.Versions {
-			return ErrInvalidGenesis.Wrapf("record %q: has %d versions, says %d", r.Id, v.counts[r.Id], r.Versions)
+		if v.counts[r.Id] != r.Versions || v.buried[r.Id] != r.Erased {
+			return ErrInvalidGenesis.Wrapf("record %q: has %d versions, %d of them erased, says %d and %d", r.Id, v.counts[r.Id], v.buried[r.Id], r.Versions, r.Erased)
 		}
 	}
 	if err := v.requests(g.ErasureRequests, g.ErasureSequence); err != nil {
@@ -59,7 +59,7 @@ func (g *GenesisState) Validate() error {
 type genesisCheck struct {
 	patients, addresses, vaults, cids, points, erased map[string]bool
 	records                                           map[string]Record
-	counts                                            map[string]uint64
+	counts, buried                                    map[string]uint64
 	erasures                                          map[uint64]bool
 }
 

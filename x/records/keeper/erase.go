@@ -264,6 +264,14 @@ func (k *Keeper) erase(ctx context.Context, entry audit.Entry, refs []records.Re
 		if err := k.versions.Set(ctx, collections.Join(refs[i].Record.Bytes(), v.Version), v); err != nil {
 			return err
 		}
+		r, err := k.records.Get(ctx, refs[i].Record.Bytes())
+		if err != nil {
+			return err
+		}
+		r.Erased++
+		if err := k.records.Set(ctx, refs[i].Record.Bytes(), r); err != nil {
+			return err
+		}
 		event := &records.EventVersionErased{Record: v.Record, Version: v.Version, Object: v.Object}
 		if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
 			return err

@@ -84,6 +84,11 @@ func TestErase(t *testing.T) {
 	require.Nil(t, f.tombstone(id, 2))
 	require.Equal(t, &records.Tombstone{By: f.wallet, At: start, Erasure: 2}, f.tombstone(id, 3))
 
+	r, err := f.keeper.Record(f.ctx, id.String())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, r.Versions)
+	require.EqualValues(t, 2, r.Erased)
+
 	// What it was locked with stays readable, and is refused for ever.
 	v, err := f.keeper.Version(f.ctx, id.String(), 1)
 	require.NoError(t, err)
@@ -270,6 +275,7 @@ func TestErasuresAreExported(t *testing.T) {
 
 	for name, change := range map[string]func(*records.GenesisState){
 		"one erasure of two versions": func(g *records.GenesisState) { g.Versions[1].Tombstone = g.Versions[0].Tombstone },
+		"more erased than it says":    func(g *records.GenesisState) { g.Records[0].Erased = 0 },
 		"a tombstone of nobody":       func(g *records.GenesisState) { g.Versions[0].Tombstone.By = "x" },
 		"a request from the future":   func(g *records.GenesisState) { g.ErasureSequence = 0 },
 		"a request of another owner":  func(g *records.GenesisState) { g.ErasureRequests[0].Patient = "" },

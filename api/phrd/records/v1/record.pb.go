@@ -365,7 +365,9 @@ type Record struct {
 	// versions is the number of versions.
 	Versions uint64 `protobuf:"varint,6,opt,name=versions,proto3" json:"versions,omitempty"`
 	// since is the block time of version 1, unix seconds.
-	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	// erased is how many of the versions were erased.
+	Erased        uint64 `protobuf:"varint,8,opt,name=erased,proto3" json:"erased,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +447,13 @@ func (x *Record) GetVersions() uint64 {
 func (x *Record) GetSince() int64 {
 	if x != nil {
 		return x.Since
+	}
+	return 0
+}
+
+func (x *Record) GetErased() uint64 {
+	if x != nil {
+		return x.Erased
 	}
 	return 0
 }
@@ -846,7 +855,7 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x12\n" +
-	"\x04blob\x18\x05 \x01(\tR\x04blob\"\xeb\x01\n" +
+	"\x04blob\x18\x05 \x01(\tR\x04blob\"\x83\x02\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
@@ -855,7 +864,8 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\tcustodian\x18\x04 \x01(\x04R\tcustodian\x12,\n" +
 	"\x05class\x18\x05 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x1a\n" +
 	"\bversions\x18\x06 \x01(\x04R\bversions\x12\x14\n" +
-	"\x05since\x18\a \x01(\x03R\x05since\"\xc8\x02\n" +
+	"\x05since\x18\a \x01(\x03R\x05since\x12\x16\n" +
+	"\x06erased\x18\b \x01(\x04R\x06erased\"\xc8\x02\n" +
 	"\aVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x125\n" +
