@@ -213,6 +213,11 @@ func TestHolderStaysSilent(t *testing.T) {
 		{"a version less", func(s scene) { s.unlock.Unlock.Versions = nil }},
 		{"another version", func(s scene) { s.unlock.Unlock.Versions[0].Version = 2 }},
 
+		{"erased", func(s scene) {
+			for _, v := range s.versions {
+				v.Tombstone = &recordsv1.Tombstone{Erasure: 1}
+			}
+		}},
 		{"another U in the record", func(s scene) { s.scan.U = other(s) }},
 		{"another C in the record", func(s scene) { s.scan.C[0] ^= 1 }},
 		{"another owner", func(s scene) { s.scan.Patient = lock.ID{9}.String() }},

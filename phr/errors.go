@@ -40,6 +40,10 @@ var (
 	ErrNotApproved = errors.New("unlock is not approved")
 	// ErrNotReleased says that an unlock is approved and not enough holders have given their shares.
 	ErrNotReleased = errors.New("unlock is not released")
+	// ErrNotErased says that a version is not erased.
+	ErrNotErased = errors.New("version is not erased")
+	// ErrNotAttested says that hospitals have not attested an erasure yet.
+	ErrNotAttested = errors.New("not every hospital has attested the erasure yet")
 	// ErrEnded says that an unlock was denied, withdrawn, closed or has expired.
 	ErrEnded = errors.New("unlock has ended")
 	// ErrSession says that this program does not hold the session of the unlock.

@@ -54,7 +54,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
 		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe),
-		errors.Is(err, errEndangered):
+		errors.Is(err, errEndangered), errors.Is(err, phr.ErrNotAttested):
 		return exitNotYet
 	}
 	return exitFailed
@@ -78,6 +78,8 @@ func hint(err error) string {
 		{phr.ErrCertificate, "if the hospital has replaced its certificate, have the new fingerprint confirmed by it and put it into client.json"},
 		{phr.ErrInvitation, "copy the whole line that `phrd patient invite` printed"},
 		{phr.ErrDisagree, "do not approve; tell both hospitals"},
+		{phr.ErrNotAttested, "a hospital that is away deletes and attests when it is back; until then its disk may hold the ciphertext"},
+		{phr.ErrNotErased, "`phrd record erase` erases it"},
 		{phr.ErrNotCopied, "the record is stored; copying goes on by itself, see `phrd record show`"},
 		{errNotSafe, "the queue says why: `phrd watch DIR --list`"},
 		{inbox.ErrInUse, "`phrd watch` runs already for this folder and this home"},

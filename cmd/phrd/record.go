@@ -15,8 +15,9 @@ import (
 )
 
 func recordCommand() *cobra.Command {
-	return group("record", "records: store, list, show and open them",
-		recordStoreCommand(), recordListCommand(), recordShowCommand(), recordHistoryCommand(), recordOpenCommand())
+	return group("record", "records: store, list, show, open and erase them",
+		recordStoreCommand(), recordListCommand(), recordShowCommand(), recordHistoryCommand(), recordOpenCommand(),
+		recordEraseCommand(), recordApproveErasureCommand())
 }
 
 // recordClasses are the classes of records.
@@ -62,7 +63,7 @@ func recordListCommand() *cobra.Command {
 				}
 				rows := make([][]string, len(found))
 				for i, r := range found {
-					rows[i] = []string{r.Id, classText(r.Class), strconv.FormatUint(r.Versions, 10), ownerText(r.Patient, r.Custodian), strconv.FormatUint(r.Custodian, 10), timeText(r.Since)}
+					rows[i] = []string{r.Id, classText(r.Class), versionsText(r), ownerText(r.Patient, r.Custodian), strconv.FormatUint(r.Custodian, 10), timeText(r.Since)}
 				}
 				return o.print(protosJSON(found), []string{"RECORD", "CLASS", "VERSIONS", "OWNER", "KEPT BY", "SINCE (UTC)"}, rows)
 			})
@@ -72,6 +73,14 @@ func recordListCommand() *cobra.Command {
 	cmd.Flags().StringVar(&patient, "patient", "", "number of the patient")
 	cmd.Flags().Uint64Var(&hospital, "hospital", 0, "number of the hospital")
 	return cmd
+}
+
+// versionsText says how many versions a record has.
+func versionsText(r *recordsv1.Record) string {
+	if r.Erased == 0 {
+		return strconv.FormatUint(r.Versions, 10)
+	}
+	return fmt.Sprintf("%d, %d erased", r.Versions, r.Erased)
 }
 
 func listRecords(ctx context.Context, c *phr.Client, patient string, hospital uint64) ([]*recordsv1.Record, error) {
@@ -147,6 +156,10 @@ func showRecord(ctx context.Context, c *phr.Client, o *output, ref phr.Ref) erro
 		{"version", fmt.Sprintf("%d of %d", v.Version, r.Versions)}, {"size", byteText(v.Size) + " of ciphertext, padded"}, {"stored", timeText(v.StoredAt) + " by " + v.StoredBy},
 		{"object", v.Object}, {"envelope", v.Envelope},
 	}
+	if v.Tombstone != nil {
+		rows = append(rows, []string{"erased", erasedText(v.Tombstone)})
+		return o.print(view, nil, rows)
+	}
 	copies, err := c.Copies(ctx, phr.Ref{Record: ref.Record, Version: v.Version})
 	if err == nil {
 		view.Copies = viewCopies(copies)
@@ -207,8 +220,11 @@ func showHistory(ctx context.Context, c *phr.Client, o *output, ref phr.Ref) err
 	rows := make([][]string, len(versions))
 	for i, v := range versions {
 		rows[i] = []string{strconv.FormatUint(v.Version, 10), timeText(v.StoredAt), byteText(v.Size), v.StoredBy}
+		if v.Tombstone != nil {
+			rows[i] = append(rows[i], timeText(v.Tombstone.At))
+		}
 	}
-	if err := o.print(nil, []string{"VERSION", "STORED (UTC)", "SIZE", "BY"}, rows); err != nil {
+	if err := o.print(nil, []string{"VERSION", "STORED (UTC)", "SIZE", "BY", "ERASED (UTC)"}, rows); err != nil {
 		return err
 	}
 	if err := o.line(""); err != nil {

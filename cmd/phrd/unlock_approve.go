@@ -21,6 +21,9 @@ import (
 // errNotConfirmed says that the owner did not say yes.
 var errNotConfirmed = errors.New("not approved: you did not say yes")
 
+// errNotErased says that the owner did not say yes to an erasure.
+var errNotErased = errors.New("not erased: you did not say yes")
+
 // approval is what was approved.
 type approval struct {
 	Unlock      string    `json:"unlock"`
@@ -152,7 +155,12 @@ func askOwner(ctx context.Context, in io.Reader, o *output, a approval) error {
 	if err := o.print(nil, nil, a.rows()); err != nil {
 		return err
 	}
-	fmt.Fprint(o.err, "Let them open this? Type yes: ")
+	return askYes(ctx, in, o, "Let them open this? Type yes: ", errNotConfirmed)
+}
+
+// askYes waits for a yes on the terminal; refused is the error of anything else.
+func askYes(ctx context.Context, in io.Reader, o *output, question string, refused error) error {
+	fmt.Fprint(o.err, question)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(in).ReadString('\n')
@@ -164,7 +172,7 @@ func askOwner(ctx context.Context, in io.Reader, o *output, a approval) error {
 	select {
 	case line := <-answer:
 		if line != "yes" {
-			return errNotConfirmed
+			return refused
 		}
 		return nil
 	case <-ctx.Done():
