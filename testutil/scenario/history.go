@@ -14,7 +14,7 @@ import (
 )
 
 // History waits until the log tells this of a version, in this order: kinds of entries, a refused one as "kind: reason". What the
-// hospitals' nodes do by themselves, in an order of their own, is left out: copies and shares. Reads that follow each other count once.
+// hospitals' nodes do by themselves, in an order of their own, is left out: copies, shares and attestations. Reads that follow each other count once.
 func (n *Network) History(v Version, want ...string) {
 	n.t.Helper()
 	n.tells(v, want, func(got []string) bool { return slices.Equal(got, want) })
@@ -152,7 +152,7 @@ func told(entries []*auditv1.Entry, v Version) []string {
 		about := slices.ContainsFunc(e.GetSubjects(), func(s *auditv1.Subject) bool {
 			return s.GetRecord() == v.Record.String() && s.GetVersion() == v.Ref.Version
 		})
-		if !about || e.GetKind() == audit.KindReplicated || e.GetKind() == audit.KindShareGiven {
+		if !about || e.GetKind() == audit.KindReplicated || e.GetKind() == audit.KindShareGiven || e.GetKind() == audit.KindErasureAttested {
 			continue
 		}
 		word := e.GetKind()

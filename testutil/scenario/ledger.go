@@ -31,12 +31,13 @@ type ledger struct {
 	threshold int
 	lines     []line
 	held      map[string]bool // copies that are confirmed, by node account and object
+	attested  map[string]bool // erasures that are attested, by node account and number
 	shares    map[string]int  // shares that the chain took, by unlock
 	types     map[string]int  // messages by full name
 }
 
 func newLedger(hospitals int) *ledger {
-	return &ledger{threshold: 2*hospitals/3 + 1, held: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
+	return &ledger{threshold: 2*hospitals/3 + 1, held: map[string]bool{}, attested: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
 }
 
 func (l *ledger) add(o Operation, kind, actor, reason string) {
@@ -124,6 +125,38 @@ func (l *ledger) countRecords(o Operation) error {
 		}
 	case *storagev1.MsgHeartbeat, *storagev1.MsgSubmitProofs:
 		// That a node is there, and has what it holds, is no entry. Where one was lost, its own story tells that it returned.
+	default:
+		return l.countErasures(o)
+	}
+	return nil
+}
+
+func (l *ledger) countErasures(o Operation) error {
+	switch m := o.Message.(type) {
+	case *recordsv1.MsgEraseVersions:
+		answer, ok := o.Answer.(*recordsv1.MsgEraseVersionsResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		kind := audit.KindErased
+		if refused(o.Answer) || answer.GetRequest() != 0 {
+			kind = audit.KindErasureAsked
+		}
+		l.add(o, kind, m.GetOwner(), reasonOf(o.Answer))
+	case *recordsv1.MsgApproveErasure:
+		l.add(o, audit.KindErased, m.GetOfficer(), reasonOf(o.Answer))
+	case *storagev1.MsgAttestErasures:
+		answer, ok := o.Answer.(*storagev1.MsgAttestErasuresResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		for _, r := range answer.GetResults() {
+			place := fmt.Sprintf("%s %d", m.GetNode(), r.GetNumber())
+			if !l.attested[place] || r.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED {
+				l.add(o, audit.KindErasureAttested, m.GetNode(), r.GetReason())
+			}
+			l.attested[place] = true
+		}
 	default:
 		return l.countUnlocks(o)
 	}
@@ -260,7 +293,7 @@ func (n *Network) HasWholeLog() {
 	}
 	for _, kind := range []string{
 		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberSuspended,
-		audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired,
+		audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
 	} {
 		if byChain[kind] != want[kind] {
 			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
@@ -300,6 +333,9 @@ func (n *Network) chainEntries(ctx context.Context, auditor Staff) (map[string]i
 			}
 			if u.GetExpired() {
 				want[audit.KindExpired]++
+			}
+			if u.GetWithdrawnBy() == phr.Authority() {
+				want[audit.KindWithdrawn]++
 			}
 		}
 	}

@@ -103,6 +103,7 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.nodes()
 	s.hospital()
 	s.votes()
+	s.erasures()
 
 	executed := net.Executed()
 	all := messages()
@@ -281,6 +282,21 @@ func (s *messageStory) nodes() {
 	net.Tells(because(target(entryOf(node, "node", audit.KindProofDisputed), number(1)), storage.ReasonUnknownChallenge))
 }
 
+// erasures need an officer's signature once the members have voted for that.
+func (s *messageStory) erasures() {
+	net, alice, scan := s.net, s.alice, s.scan
+	request := alice.Erase(scan)
+	asked := about(&auditv1.Entry{Kind: audit.KindErasureAsked, Actor: alice.Address(), Role: "patient", Outcome: ok}, scan, scenario.Unlock{})
+	net.Tells(target(asked, number(request)))
+	s.er.Officer().CannotSend(&recordsv1.MsgApproveErasure{Officer: s.er.Officer().Address(), Request: request}, &recordsv1.MsgApproveErasureResponse{},
+		records.ReasonWrongHospital)
+	s.clinic.ApproveErasure(request)
+	net.Tells(target(about(entryOf(s.clinic.Officer(), "officer", audit.KindErased), scan, scenario.Unlock{}), number(request)))
+	if c := alice.Certificate(scan, 0); c.GetVersion().GetTombstone().GetApprovedBy() != s.clinic.Officer().Address() {
+		s.t.Errorf("approved by %v", c.GetVersion().GetTombstone())
+	}
+}
+
 func (s *messageStory) hospital() {
 	t, net, clinic := s.t, s.net, s.clinic
 	admin := clinic.Admin()
@@ -337,6 +353,7 @@ func (s *messageStory) votes() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	recordsParams.Params.ErasureCountersign = true
 	storageParams, err := storagev1.NewQueryClient(q).Params(t.Context(), &storagev1.QueryParamsRequest{})
 	if err != nil {
 		t.Fatal(err)

@@ -83,6 +83,8 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		"clerk": clinic.Clerk().Person, "admin": clinic.Admin().Person, "foreigner": net.Hospital("north").Clerk().Person,
 		"auditor": net.Hospital("south").Auditor().Person, "node": clinic.Node().Person, "stranger": net.Stranger(),
 	}
+	gone := clinic.Store(alice, "gone.dcm")
+	alice.Erase(gone)
 	records := custodyv1.KeyKind_KEY_KIND_RECORDS
 	record, number := scan.Record.String(), clinic.Number()
 	cases := []struct {
@@ -133,12 +135,16 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{recordsv1.Query_Version_FullMethodName, &recordsv1.QueryVersionRequest{Record: record}, &recordsv1.QueryVersionResponse{}, "owner requester auditor node " + custodian},
 		{recordsv1.Query_Versions_FullMethodName, &recordsv1.QueryVersionsRequest{Record: record}, &recordsv1.QueryVersionsResponse{}, "owner requester auditor node " + custodian},
 		{recordsv1.Query_Reported_FullMethodName, &recordsv1.QueryReportedRequest{Member: number}, &recordsv1.QueryReportedResponse{}, "node"},
+		{recordsv1.Query_ErasureCertificate_FullMethodName, &recordsv1.QueryErasureCertificateRequest{Record: gone.Record.String(), Version: 1}, &recordsv1.QueryErasureCertificateResponse{}, "owner auditor node " + custodian},
+		{recordsv1.Query_ErasureRequests_FullMethodName, &recordsv1.QueryErasureRequestsRequest{Custodian: number}, &recordsv1.QueryErasureRequestsResponse{}, "auditor node " + custodian},
+		{recordsv1.Query_VersionOf_FullMethodName, &recordsv1.QueryVersionOfRequest{Object: gone.Object.String()}, &recordsv1.QueryVersionOfResponse{}, "node"},
 
 		{storagev1.Query_Params_FullMethodName, &storagev1.QueryParamsRequest{}, &storagev1.QueryParamsResponse{}, everybody},
 		{storagev1.Query_Object_FullMethodName, &storagev1.QueryObjectRequest{Cid: scan.Object.String()}, &storagev1.QueryObjectResponse{}, "owner node " + staff},
 		{storagev1.Query_Assignments_FullMethodName, &storagev1.QueryAssignmentsRequest{Node: 1}, &storagev1.QueryAssignmentsResponse{}, "node"},
 		{storagev1.Query_Holdings_FullMethodName, &storagev1.QueryHoldingsRequest{Node: 1}, &storagev1.QueryHoldingsResponse{}, "node"},
 		{storagev1.Query_Challenges_FullMethodName, &storagev1.QueryChallengesRequest{}, &storagev1.QueryChallengesResponse{}, "node"},
+		{storagev1.Query_Erasures_FullMethodName, &storagev1.QueryErasuresRequest{}, &storagev1.QueryErasuresResponse{}, "node"},
 		{storagev1.Query_Usage_FullMethodName, &storagev1.QueryUsageRequest{}, &storagev1.QueryUsageResponse{}, "node " + staff},
 		{storagev1.Query_Health_FullMethodName, &storagev1.QueryHealthRequest{}, &storagev1.QueryHealthResponse{}, "node " + staff},
 	}

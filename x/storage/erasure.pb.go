@@ -33,7 +33,7 @@ type Erasure struct {
 	Attached []string `protobuf:"bytes,3,rep,name=attached,proto3" json:"attached,omitempty"`
 	// at is the block time, unix seconds.
 	At int64 `protobuf:"varint,4,opt,name=at,proto3" json:"at,omitempty"`
-	// nodes that may have had a copy, and are to attest, by number: all of members that had not left.
+	// nodes that may have had a copy, and are to attest, by number: all that were ever heard of, of members that had not left.
 	Nodes []uint64 `protobuf:"varint,5,rep,packed,name=nodes,proto3" json:"nodes,omitempty"`
 }
 

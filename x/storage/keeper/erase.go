@@ -36,8 +36,8 @@ func (k *Keeper) Erase(ctx context.Context, cids []string) ([]uint64, error) {
 	return numbers, nil
 }
 
-// attesters are the nodes that may have what was ever stored, by number: all, save those
-// of members that have left. A gateway keeps what it fetched for its readers, so that
+// attesters are the nodes that may have what was ever stored, by number: all that were
+// ever heard of, save those of members that have left. A gateway keeps what it fetched for its readers, so that
 // it is not enough to ask those that were to hold a copy.
 func (k *Keeper) attesters(ctx context.Context) ([]uint64, error) {
 	all, err := k.consortium.StorageNodes(ctx)
@@ -54,7 +54,14 @@ func (k *Keeper) attesters(ctx context.Context) ([]uint64, error) {
 			}
 			left[n.Member] = hasLeft
 		}
-		if !hasLeft {
+		if hasLeft {
+			continue
+		}
+		pulse, err := k.pulse(ctx, n.Number)
+		if err != nil {
+			return nil, err
+		}
+		if pulse.BeatAt != 0 {
 			nodes = append(nodes, n.Number)
 		}
 	}

@@ -83,6 +83,17 @@ func TestErase(t *testing.T) {
 	res, err := f.query.Erasures(f.ctx, &storage.QueryErasuresRequest{})
 	require.NoError(t, err)
 	require.Equal(t, []storage.Erasure{{Number: 1, Object: p.CID, Attached: p.Attached, At: start, Nodes: []uint64{1, 2, 3, 4}}}, res.Erasures)
+
+	// A node that was never heard of never had anything; one that is retired had.
+	f.people.nodes = append(f.people.nodes, consortium.StorageNode{Number: 5, Member: 2, Site: 2, Account: f.account(consortium.ROLE_STORAGE, 2), Capacity: tib})
+	f.people.nodes[3].Retired = true
+	require.NoError(t, f.keeper.NodesChanged(f.ctx, 2))
+	require.NoError(t, f.keeper.NodesChanged(f.ctx, 4))
+	_, err = f.keeper.Erase(f.ctx, []string{other})
+	require.NoError(t, err)
+	list, err := f.keeper.NodeErasures(f.ctx, 2)
+	require.NoError(t, err)
+	require.Len(t, list, 4)
 }
 
 func TestAttestErasures(t *testing.T) {
