@@ -56,6 +56,30 @@ func TestReading(t *testing.T) {
 	}
 }
 
+// An erased version goes to nobody, neither its content nor a block of it, and who is not
+// concerned is told nothing of it.
+func TestErasedVersionIsGone(t *testing.T) {
+	d := newDoor(t)
+	envelope := "/blocks/" + d.envelope.String() + "?unlock=" + d.pending
+	d.want(d.do("alice", http.MethodGet, envelope, nil, nil), http.StatusOK)
+	d.node.change(func() { d.node.versions[d.record][0].Tombstone = &recordsv1.Tombstone{Erasure: 1} })
+	refused := 0
+	for _, who := range []string{"alice", "clerk1"} {
+		for _, path := range []string{d.contentPath(), d.blockPath(d.object.Root), d.blockPath(d.envelope)} {
+			d.want(d.do(who, http.MethodGet, path, nil, nil), http.StatusGone)
+			refused++
+		}
+	}
+	d.want(d.do("er", http.MethodGet, d.contentPath()+"?unlock="+d.unlock, nil, nil), http.StatusGone)
+	d.want(d.do("bob", http.MethodGet, d.contentPath(), nil, nil), http.StatusNotFound)
+	d.want(d.do("alice", http.MethodGet, envelope, nil, nil), http.StatusNotFound)
+	for _, r := range d.reports(4) {
+		if !r.GetRefused() || r.GetLength() != 0 {
+			t.Errorf("report %v", r)
+		}
+	}
+}
+
 // Who may not read is told nothing, and it is written down.
 func TestReadingIsRefused(t *testing.T) {
 	d := newDoor(t)

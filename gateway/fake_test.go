@@ -441,6 +441,23 @@ func (f fakeRecords) Reported(context.Context, *recordsv1.QueryReportedRequest) 
 	return &recordsv1.QueryReportedResponse{Number: f.n.reported}, nil
 }
 
+func (f fakeRecords) ErasureCertificate(_ context.Context, q *recordsv1.QueryErasureCertificateRequest) (*recordsv1.QueryErasureCertificateResponse, error) {
+	r, err := find(f.n, f.n.records, q.GetRecord())
+	if err != nil {
+		return nil, err
+	}
+	h := &recordsv1.Header{Patient: r.GetPatient(), Custodian: r.GetCustodian()}
+	return &recordsv1.QueryErasureCertificateResponse{Certificate: &recordsv1.ErasureCertificate{Version: &recordsv1.Version{Header: h}}}, nil
+}
+
+func (f fakeRecords) ErasureRequests(context.Context, *recordsv1.QueryErasureRequestsRequest) (*recordsv1.QueryErasureRequestsResponse, error) {
+	return &recordsv1.QueryErasureRequestsResponse{}, nil
+}
+
+func (f fakeRecords) VersionOf(context.Context, *recordsv1.QueryVersionOfRequest) (*recordsv1.QueryVersionOfResponse, error) {
+	return &recordsv1.QueryVersionOfResponse{}, nil
+}
+
 type fakeStorage struct {
 	storagev1.UnimplementedQueryServer
 	n *fakeNode
@@ -465,6 +482,10 @@ func (f fakeStorage) Holdings(context.Context, *storagev1.QueryHoldingsRequest) 
 
 func (f fakeStorage) Challenges(context.Context, *storagev1.QueryChallengesRequest) (*storagev1.QueryChallengesResponse, error) {
 	return &storagev1.QueryChallengesResponse{}, nil
+}
+
+func (f fakeStorage) Erasures(context.Context, *storagev1.QueryErasuresRequest) (*storagev1.QueryErasuresResponse, error) {
+	return &storagev1.QueryErasuresResponse{}, nil
 }
 
 func (f fakeStorage) Health(context.Context, *storagev1.QueryHealthRequest) (*storagev1.QueryHealthResponse, error) {

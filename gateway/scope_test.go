@@ -148,6 +148,13 @@ func scopeCases(d *door) []scopeCase {
 		{recordsv1.Query_Versions_FullMethodName, &recordsv1.QueryVersionsRequest{Record: d.record}, whoKnowRecord, &recordsv1.QueryVersionsRequest{Record: nowhere}},
 		{recordsv1.Query_Reported_FullMethodName, &recordsv1.QueryReportedRequest{Member: 1}, []string{"node1"}, nil},
 
+		{recordsv1.Query_ErasureCertificate_FullMethodName, &recordsv1.QueryErasureCertificateRequest{Record: d.record, Version: 1},
+			and([]string{"alice", "clerk1", "doctor1", "officer1", "auditor3"}, allNodes), &recordsv1.QueryErasureCertificateRequest{Record: nowhere, Version: 1}},
+		{recordsv1.Query_ErasureRequests_FullMethodName, &recordsv1.QueryErasureRequestsRequest{Custodian: 1},
+			and([]string{"clerk1", "doctor1", "officer1", "auditor3"}, allNodes), nil},
+		{recordsv1.Query_VersionOf_FullMethodName, &recordsv1.QueryVersionOfRequest{Object: d.object.Root.String()}, allNodes, nil},
+		{storagev1.Query_Erasures_FullMethodName, &storagev1.QueryErasuresRequest{}, allNodes, nil},
+
 		{storagev1.Query_Params_FullMethodName, &storagev1.QueryParamsRequest{}, anybody, nil},
 		{storagev1.Query_Object_FullMethodName, &storagev1.QueryObjectRequest{Cid: d.object.Root.String()}, and([]string{"alice"}, allStaff, allNodes), &storagev1.QueryObjectRequest{Cid: d.rk.String()}},
 		{storagev1.Query_Assignments_FullMethodName, &storagev1.QueryAssignmentsRequest{Node: 1}, allNodes, nil},

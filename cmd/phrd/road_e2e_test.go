@@ -274,6 +274,36 @@ func TestVersionsOfARecord(t *testing.T) {
 	}
 }
 
+func TestErase(t *testing.T) {
+	c := newCast(t)
+	one, _ := file(t, "a", 5000)
+	two, second := file(t, "b", 5000)
+	ref := c.store(t, one)
+	record := strings.TrimSuffix(ref, "/1")
+	c.store(t, two, "--record", record)
+	unlock := c.approved(t, ref)
+	c.doctor.does(t, nil, "record", "open", ref, "--unlock", unlock, "-o", "-")
+
+	c.alice.fails(t, 2, "nobody to ask", "record", "erase", ref)
+	c.alice.fails(t, 2, "name the version", "record", "erase", record, "--yes")
+	c.alice.fails(t, 1, "not erased", "record", "erase", "--certificate", ref)
+	c.officer.fails(t, 4, "not_owner", "record", "erase", ref, "--yes")
+	require.Contains(t, c.alice.does(t, nil, "record", "erase", ref, "--yes"), "erased "+ref)
+	c.alice.fails(t, 4, "erased", "record", "erase", ref, "--yes")
+	c.doctor.fails(t, 4, "ended", "record", "open", ref, "--unlock", unlock, "-o", "-")
+	c.doctor.fails(t, 4, "erased", "unlock", "propose", "--for", "1h", ref)
+	require.Contains(t, c.alice.does(t, nil, "record", "list"), "2, 1 erased")
+	require.Contains(t, c.alice.does(t, nil, "record", "show", ref), "erased")
+	require.Eventually(t, func() bool {
+		r := c.alice.runs(t, "record", "erase", "--certificate", ref)
+		return r.code == 0 && strings.Count(r.out, "deleted, attested") == 4
+	}, time.Minute, 200*time.Millisecond)
+	c.officer.fails(t, 4, "not_asked", "record", "approve-erasure", "77")
+
+	c.approved(t, record)
+	require.Equal(t, string(second), c.doctor.does(t, nil, "record", "open", record, "-o", "-"))
+}
+
 func TestHospitalsOwnRecord(t *testing.T) {
 	c := newCast(t)
 	path, content := file(t, "rota.xlsx", 5000)
