@@ -89,10 +89,11 @@ func (e *Eraser) Run(ctx context.Context) error {
 			return 0, fmt.Errorf("blocks can't be erased: %w", err)
 		}
 		erasing.changed(ctx, "what was erased can't be deleted", err)
-		if err != nil {
-			return firstRetry, nil
+		pause := firstRetry
+		if err == nil {
+			pause = max(time.Until(attestAt), 0)
 		}
-		if pause := time.Until(attestAt); pause > 0 {
+		if pause > 0 {
 			return pause, nil
 		}
 		// Who may not write now, as a node whose member is suspended, may later.

@@ -264,7 +264,7 @@ func TestPositionThatCantBeRead(t *testing.T) {
 // any other.
 func TestGuardTakesNoErasedBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx := context.Background() //nolint:usetesting // the store's clean-up is within the bubble
+		ctx := context.Background()
 		g := node.NewGuard(memory.New())
 		c, block := blobtest.Block(1, 5000)
 		other, otherBlock := blobtest.Block(2, 5000)

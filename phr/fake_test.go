@@ -71,6 +71,7 @@ type network struct {
 	locks       map[string]lock.Proposal
 	holders     []uint64 // who gives shares
 	entries     []*auditv1.Entry
+	erased      []*recordsv1.MsgEraseVersions
 }
 
 // gate is the gateway of one hospital.
@@ -540,6 +541,9 @@ func (n *network) execute(signer string, msg proto.Message) (proto.Message, erro
 		return &recordsv1.MsgRegisterPatientResponse{}, nil
 	case *recordsv1.MsgStoreVersions:
 		return n.store(signer, m)
+	case *recordsv1.MsgEraseVersions:
+		n.erased = append(n.erased, m)
+		return &recordsv1.MsgEraseVersionsResponse{Outcome: ok}, nil
 	case *accessv1.MsgProposeUnlock:
 		return n.propose(m)
 	}
