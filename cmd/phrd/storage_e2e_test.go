@@ -61,4 +61,6 @@ func TestStorageStatus(t *testing.T) {
 	require.Contains(t, text, `phrd_objects{standing="endangered"} 0`)
 	require.Contains(t, text, `phrd_storage_node_up{hospital="1",node="1",status="alive"} 1`)
 	require.Contains(t, text, "phrd_disk_free_bytes ")
+	require.Contains(t, text, `phrd_scrub_blocks_total{found="rotten"} 0`)
+	require.Contains(t, text, "phrd_collect_blocks_total 0")
 }
