@@ -50,7 +50,10 @@ func isHealed(health *storagev1.QueryHealthResponse, gone []*Hospital) bool {
 	return true
 }
 
-// Suspend has the hospitals vote another one out, whether it runs or not.
+// votedOut is how many blocks after a vote the set of validators is the new one (CometBFT applies updates of a block two blocks later).
+const votedOut = 2
+
+// Suspend has the hospitals vote another one out, whether it runs or not, and waits until blocks need it no more.
 func (n *Network) Suspend(other *Hospital, voters ...*Hospital) {
 	n.t.Helper()
 	ctx, cancel := step(n.t)
@@ -72,13 +75,24 @@ func (n *Network) Suspend(other *Hospital, voters ...*Hospital) {
 	for {
 		member, err := voters[0].Admin().client.Member(ctx, other.number)
 		if err == nil && member.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_SUSPENDED {
-			return
+			break
 		}
 		select {
 		case <-time.After(pollTime):
 		case <-ctx.Done():
 			n.t.Fatalf("%s is not suspended: %v", other.name, err)
 		}
+	}
+	seen, err := voters[0].height(ctx)
+	for height := seen; err == nil && height <= seen+votedOut; height, err = voters[0].height(ctx) {
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("no blocks come after the vote about %s", other.name)
+		}
+	}
+	if err != nil {
+		n.t.Fatalf("height at %s: %v", voters[0].name, err)
 	}
 }
 
