@@ -230,6 +230,8 @@ func (n *Network) ApproveAndWithdraw(u Unlock, owner *Patient, other Person) boo
 	}
 	approved, err := owner.included(ctx, first, approve, &accessv1.MsgApproveUnlockResponse{})
 	withdrawn, also := other.included(ctx, second, withdraw, &accessv1.MsgWithdrawUnlockResponse{})
+	n.note(ctx, owner.at)
+	n.note(ctx, other.at)
 	if also != nil {
 		n.t.Fatalf("withdraw: %v", also)
 	}
