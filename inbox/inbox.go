@@ -67,6 +67,8 @@ type Config struct {
 	Every time.Duration
 	// Tell is told each change of an item; may be nil.
 	Tell func(Item)
+	// Warn is told what keeps a whole round from being done, once as long as it lasts; may be nil.
+	Warn func(error)
 	// Progress of the file at work; may be nil.
 	Progress phr.Progress
 }
@@ -146,6 +148,9 @@ func Open(config Config) (*Inbox, error) {
 	if config.Tell == nil {
 		config.Tell = func(Item) {}
 	}
+	if config.Warn == nil {
+		config.Warn = func(error) {}
+	}
 	j, err := openJournal(config.Journal)
 	if err != nil {
 		return nil, err
@@ -191,16 +196,23 @@ func (b *Inbox) lineOf(f *file) (line, bool) {
 	return l, ok && l.Size == f.size && l.Modified == f.modified.UnixNano()
 }
 
-// Run watches the folder until ctx ends, which is no error. Errors are those of the journal and of the folder itself; whatever goes
-// wrong with a file or with the network is tried again.
+// Run watches the folder until ctx ends, which is no error. Whatever goes wrong with a file, with the folder or with the network is
+// tried again; the error is ErrJournal.
 func (b *Inbox) Run(ctx context.Context) error {
+	warned := ""
 	for {
 		err := b.Round(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // what broke when it was told to end is tried again at the next start
 		}
-		if err != nil {
+		if errors.Is(err, ErrJournal) {
 			return err
+		}
+		if err == nil {
+			warned = ""
+		} else if text := err.Error(); text != warned {
+			warned = text
+			b.config.Warn(err)
 		}
 		timer := time.NewTimer(b.config.Every)
 		select {
@@ -212,7 +224,8 @@ func (b *Inbox) Run(ctx context.Context) error {
 	}
 }
 
-// Round looks at the folder once and does what can be done now. Errors are those of Run.
+// Round looks at the folder once and does what can be done now. Errors are ErrJournal, ErrPatients, and those of the folder and of
+// the table; the table stays as it was then.
 func (b *Inbox) Round(ctx context.Context) error {
 	if err := b.scan(); err != nil {
 		return err
@@ -237,25 +250,15 @@ func (b *Inbox) Round(ctx context.Context) error {
 	return b.writeQueue()
 }
 
-// Failed counts the files that are tried again later.
-func (b *Inbox) Failed() int {
-	failed := 0
+// Count is how many files of the folder are at a stage.
+func (b *Inbox) Count(stages ...Stage) int {
+	count := 0
 	for _, f := range b.files {
-		if f.stage == StageFailed {
-			failed++
+		if slices.Contains(stages, f.stage) {
+			count++
 		}
 	}
-	return failed
-}
-
-// IsDone tells that everything that is in the folder is safe.
-func (b *Inbox) IsDone() bool {
-	for _, f := range b.files {
-		if f.stage != StageSafe {
-			return false
-		}
-	}
-	return true
+	return count
 }
 
 // scan brings the list of files up to what is in the folder.
@@ -329,8 +332,7 @@ func (b *Inbox) see(path string, stat os.FileInfo) {
 		}
 		b.tell(f)
 	}
-	// Writers make an empty file first; one that stays empty holds nothing to keep.
-	if f.stage == StageSettling && f.size > 0 && time.Since(f.since) >= b.config.Settle {
+	if f.stage == StageSettling && time.Since(f.since) >= b.config.Settle {
 		b.set(f, StageWaiting)
 	}
 }

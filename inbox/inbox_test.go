@@ -218,8 +218,8 @@ func TestFilesAreStoredOnce(t *testing.T) {
 	d.restart()
 	d.rounds()
 	d.holds("a.txt/1: one", "b.txt/1: two")
-	if !d.inbox.IsDone() {
-		t.Error("it is not done")
+	if n := d.inbox.Count(inbox.StageSafe); n != 3 {
+		t.Errorf("%d files are safe", n)
 	}
 }
 
@@ -238,7 +238,8 @@ func TestWhatIsNotCompleteWaits(t *testing.T) {
 	d = newDesk(t, nil)
 	d.write("empty.txt", "")
 	d.rounds()
-	d.stages("empty.txt settling")
+	d.holds()
+	d.stages("empty.txt failed")
 	d.write("empty.txt", "no longer")
 	d.rounds()
 	d.holds("empty.txt/1: no longer")
@@ -318,7 +319,7 @@ func TestFailuresAreToldAndTriedAgain(t *testing.T) {
 	d.rounds()
 	d.stages("a.txt failed")
 	last := told[len(told)-1]
-	if last.Reason != phr.ErrUnreachable.Error() || last.Tries != 1 || d.inbox.Failed() != 1 {
+	if last.Reason != phr.ErrUnreachable.Error() || last.Tries != 1 || d.inbox.Count(inbox.StageFailed) != 1 {
 		t.Errorf("got %+v", last)
 	}
 	q, err := inbox.ReadQueue(d.config.Journal)
@@ -416,6 +417,56 @@ func TestPatientsAreFoundOnThisSide(t *testing.T) {
 	if owners["to alice"] != alice || owners["to bob"] != bob || owners[string(dicom(explicit, "L-1"))] != alice || len(owners) != 3 {
 		t.Errorf("got %q", owners)
 	}
+}
+
+// A table that somebody is writing, and a folder on a share that is away, end nothing.
+func TestRunGoesOn(t *testing.T) {
+	table := filepath.Join(t.TempDir(), "patients.csv")
+	if err := os.WriteFile(table, []byte("L-1,"+alice+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	warned, told := make(chan error), make(chan inbox.Item, 100)
+	d := newDesk(t, func(c *inbox.Config) {
+		var err error
+		if c.Patients, err = inbox.OpenPatients(table); err != nil {
+			t.Fatal(err)
+		}
+		c.Every, c.Warn, c.Tell = time.Millisecond, func(err error) { warned <- err }, func(i inbox.Item) { told <- i }
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- d.inbox.Run(ctx) }()
+
+	if err := os.WriteFile(table, []byte("L-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-warned; !errors.Is(err, inbox.ErrPatients) {
+		t.Errorf("a broken table: %v", err)
+	}
+	if err := os.WriteFile(table, []byte("L-1,"+alice+"\nL-2,"+bob+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	away := d.dir + ".away"
+	if err := os.Rename(d.dir, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-warned; !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder that is away: %v", err)
+	}
+	if err := os.Rename(away, d.dir); err != nil {
+		t.Fatal(err)
+	}
+	d.write("L-2/letter.txt", "to bob")
+	for i := range told {
+		if i.Stage == inbox.StageSafe {
+			break
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	d.holds("letter.txt/1: to bob")
 }
 
 func TestTablesThatAreRefused(t *testing.T) {

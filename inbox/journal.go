@@ -15,8 +15,12 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// ErrInUse says that another program watches the folder with the same journal.
-var ErrInUse = errors.New("the folder is watched by another process")
+var (
+	// ErrInUse says that another program watches the folder with the same journal.
+	ErrInUse = errors.New("the folder is watched by another process")
+	// ErrJournal says that the journal can't be written, without which a file might be stored twice.
+	ErrJournal = errors.New("the journal can't be written")
+)
 
 // Where a file stands, as the journal has it.
 const (
@@ -121,7 +125,7 @@ func (j *journal) add(lines ...line) error {
 		err = j.file.Sync()
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("journal: %w", err), j.file.Truncate(j.size)) // half a line would spoil the next one
+		return errors.Join(fmt.Errorf("%w: %w", ErrJournal, err), j.file.Truncate(j.size)) // half a line would spoil the next one
 	}
 	j.size += int64(len(text))
 	for _, l := range lines {

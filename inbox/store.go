@@ -24,6 +24,8 @@ var (
 	errChanged = errors.New("the file changed while it was stored")
 	// errName says that neither the journal nor a manifest can hold a name.
 	errName = errors.New("the name is not UTF-8")
+	// errEmpty says that there is nothing to keep: many devices make a file before they write it.
+	errEmpty = errors.New("the file is empty")
 )
 
 // job is a file that was uploaded and waits to be registered.
@@ -75,6 +77,9 @@ func (b *Inbox) store(ctx context.Context, batch []*file) error {
 func (b *Inbox) begin(ctx context.Context, f *file) (line, error) {
 	if !utf8.ValidString(f.path) {
 		return line{}, errName
+	}
+	if f.size == 0 {
+		return line{}, errEmpty
 	}
 	patient, err := b.patientOf(f)
 	if err != nil {

@@ -124,7 +124,10 @@ func listQueue(o *output, journal string) error {
 	if o.json {
 		return o.value(q)
 	}
-	if !q.Running {
+	switch {
+	case q.At.IsZero():
+		o.note("nobody has watched the folder for this home")
+	case !q.Running:
 		o.note("nobody watches the folder for this home now; as it was at %s:", q.At.Format(time.DateTime))
 	}
 	return o.printItems(q.Items)
@@ -133,6 +136,7 @@ func listQueue(o *output, journal string) error {
 // watch stores what is in a folder and what arrives there.
 func watch(ctx context.Context, u *user, o *output, w watchOptions) error {
 	w.Archive, w.Describe, w.Tell = u.client, func(path string, f *os.File) (string, error) { return mediaType(path, f) }, o.tellItem
+	w.Warn = func(err error) { o.note("%v; it is tried again", err) }
 	tell, done := o.progress()
 	defer done()
 	w.Progress = tell
@@ -153,17 +157,14 @@ func watch(ctx context.Context, u *user, o *output, w watchOptions) error {
 	return errors.Join(err, b.Close())
 }
 
-// watchOnce goes on until everything is safe, or something failed.
+// watchOnce goes on until nothing is left to do but what failed.
 func watchOnce(ctx context.Context, b *inbox.Inbox, w watchOptions) error {
 	for {
 		if err := b.Round(ctx); err != nil {
 			return err
 		}
-		if b.IsDone() {
-			return nil
-		}
-		if failed := b.Failed(); failed > 0 {
-			return fmt.Errorf("%d: %w", failed, errNotSafe)
+		if b.Count(inbox.StageSettling, inbox.StageWaiting, inbox.StageStored) == 0 {
+			break
 		}
 		timer := time.NewTimer(w.Every)
 		select {
@@ -173,6 +174,10 @@ func watchOnce(ctx context.Context, b *inbox.Inbox, w watchOptions) error {
 			return ctx.Err()
 		}
 	}
+	if failed := b.Count(inbox.StageFailed); failed > 0 {
+		return fmt.Errorf("%d: %w", failed, errNotSafe)
+	}
+	return nil
 }
 
 // tellItem writes what became of a file: a line for people, or one JSON object a line.
