@@ -237,37 +237,13 @@ func (r *collection) mark(ctx context.Context) error {
 }
 
 func (r *collection) markHoldings(ctx context.Context) error {
-	for after := ""; ; {
-		page, err := r.objects.Holdings(ctx, &storagev1.QueryHoldingsRequest{Node: r.node, After: after, Limit: pageSize})
-		if err != nil {
-			return fmt.Errorf("list the holdings of node %d: %w", r.node, err)
-		}
-		for _, o := range page.GetObjects() {
-			if err := r.markObject(ctx, o); err != nil {
-				return err
-			}
-		}
-		if after = page.GetNext(); after == "" {
-			return nil
-		}
-	}
+	return eachHolding(ctx, r.objects, r.node, func(o *storagev1.Object) error { return r.markObject(ctx, o) })
 }
 
 func (r *collection) markAssignments(ctx context.Context) error {
-	for after := ""; ; {
-		page, err := r.objects.Assignments(ctx, &storagev1.QueryAssignmentsRequest{Node: r.node, After: after, Limit: pageSize})
-		if err != nil {
-			return fmt.Errorf("list the assignments of node %d: %w", r.node, err)
-		}
-		for _, o := range page.GetObjects() {
-			if err := r.markCopy(ctx, o.GetObject(), r.copyStatus(o.GetCopies())); err != nil {
-				return err
-			}
-		}
-		if after = page.GetNext(); after == "" {
-			return nil
-		}
-	}
+	return eachAssignment(ctx, r.objects, r.node, func(o *storagev1.PlacedObject) error {
+		return r.markCopy(ctx, o.GetObject(), r.copyStatus(o.GetCopies()))
+	})
 }
 
 // markCopy is markObject of a copy in some state. One that was never confirmed may be

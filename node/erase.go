@@ -365,34 +365,11 @@ func (e *Eraser) each(ctx context.Context, f func(*storagev1.Object) error) erro
 	if err != nil {
 		return err
 	}
-	for after := ""; ; {
-		page, err := e.storage.Holdings(ctx, &storagev1.QueryHoldingsRequest{Node: node, After: after, Limit: pageSize})
-		if err != nil {
-			return fmt.Errorf("list the holdings of node %d: %w", node, err)
-		}
-		for _, o := range page.GetObjects() {
-			if err := f(o); err != nil {
-				return err
-			}
-		}
-		if after = page.GetNext(); after == "" {
-			break
-		}
+	// In this order, since a copy that is confirmed meanwhile goes from the one list to the other.
+	if err := eachAssignment(ctx, e.storage, node, func(o *storagev1.PlacedObject) error { return f(o.GetObject()) }); err != nil {
+		return err
 	}
-	for after := ""; ; {
-		page, err := e.storage.Assignments(ctx, &storagev1.QueryAssignmentsRequest{Node: node, After: after, Limit: pageSize})
-		if err != nil {
-			return fmt.Errorf("list the assignments of node %d: %w", node, err)
-		}
-		for _, o := range page.GetObjects() {
-			if err := f(o.GetObject()); err != nil {
-				return err
-			}
-		}
-		if after = page.GetNext(); after == "" {
-			return nil
-		}
-	}
+	return eachHolding(ctx, e.storage, node, f)
 }
 
 // treeOf returns all blocks that a tree names, as far as the store has its inner nodes: below

@@ -37,8 +37,8 @@ func (k *Keeper) Erase(ctx context.Context, cids []string) ([]uint64, error) {
 }
 
 // attesters are the nodes that may have what was ever stored, by number: all that were
-// ever heard of, save those of members that have left. A gateway keeps what it fetched for its readers, so that
-// it is not enough to ask those that were to hold a copy.
+// ever heard of, save those of members that have left. Copies move, and uploads and
+// backups leave bytes behind, so that it is not enough to ask those that are to hold one.
 func (k *Keeper) attesters(ctx context.Context) ([]uint64, error) {
 	all, err := k.consortium.StorageNodes(ctx)
 	if err != nil {
