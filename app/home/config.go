@@ -36,7 +36,7 @@ const (
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
-	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,erase:info,heartbeat:info,release:info,chain:info,*:error"
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,erase:info,heartbeat:info,prove:info,release:info,chain:info,*:error"
 	// MaxBackupDays is how long backups may be kept.
 	MaxBackupDays = 36_500
 	// backupDays is how long backups are kept where an operator says nothing else.

@@ -55,7 +55,7 @@ type chain struct {
 	bell *node.Bell
 	// conn leads to the node's own gRPC server.
 	conn *grpc.ClientConn
-	// metrics are served beside the REST routes.
+	// metrics are served beside the REST routes, where there are any.
 	metrics *prometheus.Registry
 
 	grpc     *grpc.Server
@@ -219,11 +219,11 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 	if err != nil {
 		return fmt.Errorf("gRPC: %w", err)
 	}
+	ch.metrics = prometheus.NewRegistry()
 	if !files.App.API.Enable {
 		return nil
 	}
 	rest := api.New(clients.WithGRPCClient(ch.conn), c.Logger.With("module", "api"), ch.grpc)
-	ch.metrics = prometheus.NewRegistry()
 	rest.Router.Handle("/metrics", handleMetrics(ch.metrics)).Methods(http.MethodGet)
 	if err := ch.app.RegisterRoutes(ctx, rest, ch.conn); err != nil {
 		return err

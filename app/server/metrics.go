@@ -82,10 +82,14 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(chainMetric, 1)
 	short := health.GetPlacing() + health.GetRepairing() + health.GetEndangered() + health.GetUnrecoverable()
-	for standing, n := range map[string]uint64{
+	standings := map[string]uint64{
 		"placing": health.GetPlacing(), "repairing": health.GetRepairing(), "endangered": health.GetEndangered(),
-		"unrecoverable": health.GetUnrecoverable(), "whole": health.GetObjects() - min(short, health.GetObjects()),
-	} {
+		"unrecoverable": health.GetUnrecoverable(),
+	}
+	if !health.GetMore() { // else not all that fall short were counted
+		standings["whole"] = health.GetObjects() - min(short, health.GetObjects())
+	}
+	for standing, n := range standings {
 		gauge(objectsMetric, n, standing)
 	}
 	gauge(copiesMetric, health.GetHeld(), "yes")

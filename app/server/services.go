@@ -66,10 +66,8 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	}); err != nil {
 		return nil, fmt.Errorf("start blob node: %w", err)
 	}
-	if ch.metrics != nil {
-		if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), blobs: s.blobs, ipfs: s.ipfs}); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
+	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), blobs: s.blobs, ipfs: s.ipfs}); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	peers, err := node.NewPeers(node.PeersConfig{Chain: client, Node: s.ipfs, Log: logger.With("module", "peers")})
 	if err != nil {
@@ -124,10 +122,8 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	if ch.metrics != nil {
-		if err := ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
+	if err := ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return s, nil
 }
