@@ -39,8 +39,11 @@ func recordEraseCommand() *cobra.Command {
 			"With --certificate nothing is erased: it shows who has attested an erasure, for how long backups may still hold the ciphertext,\n" +
 			"and what remains for ever. The exit code is 3 while somebody has not attested.",
 		Example: "  phrd record erase 3ZQK…/2 3ZQK…/3\n  phrd record erase --certificate 3ZQK…/2",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("which version?")
+			}
 			refs := make([]phr.Ref, len(args))
 			for i, text := range args {
 				var err error
@@ -192,7 +195,7 @@ func recordApproveErasureCommand() *cobra.Command {
 		Long: "Approve an erasure as an officer of the hospital that keeps the records, where the network asks for that. Without a number it lists\n" +
 			"what waits for an officer of your hospital.\n\n" + erasureSays,
 		Example: "  phrd record approve-erasure --from officer\n  phrd record approve-erasure 12 --from officer",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
 				if len(args) == 0 {

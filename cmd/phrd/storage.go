@@ -26,7 +26,7 @@ func storageStatusCommand() *cobra.Command {
 			"A strike is a challenge to prove a copy that a node failed.\n" +
 			"The exit code is 3 while anything is endangered or unrecoverable.",
 		Example: "  phrd storage status\n  phrd storage status 7ABC…/2 --json",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return withUser(cmd, func(ctx context.Context, u *user, o *output) error { return showHealth(ctx, u.client, o) })
