@@ -11,9 +11,6 @@ import (
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
 
-// gasErased is asked for with each version that is erased: its entry, its copies and the count of what is stored.
-const gasErased = 140_000
-
 // MaxErased is how many versions are erased at once, at most.
 const MaxErased = 64
 
@@ -45,7 +42,7 @@ func (c *Client) Erase(ctx context.Context, versions []Ref) (Erasure, error) {
 		msg.Versions = append(msg.Versions, ref.String())
 	}
 	var answer recordsv1.MsgEraseVersionsResponse
-	receipt, err := c.send(ctx, c.amino, gasBase+gasErased*uint64(len(sorted)), msg, &answer)
+	receipt, err := c.send(ctx, c.amino, gasFor(len(sorted)), msg, &answer)
 	return Erasure{Receipt: receipt, Versions: sorted, Request: answer.GetRequest()}, err
 }
 
@@ -53,7 +50,7 @@ func (c *Client) Erase(ctx context.Context, versions []Ref) (Erasure, error) {
 // *Refused where nothing waits under this number or the officer may not approve it.
 func (c *Client) ApproveErasure(ctx context.Context, request uint64) (Receipt, error) {
 	msg := &recordsv1.MsgApproveErasure{Officer: c.key.Address(), Request: request}
-	return c.send(ctx, c.amino, gasBase+gasErased*MaxErased, msg, &recordsv1.MsgApproveErasureResponse{})
+	return c.send(ctx, c.amino, gasFor(MaxErased), msg, &recordsv1.MsgApproveErasureResponse{})
 }
 
 // ErasureRequests lists the erasures that wait for an officer of a hospital.

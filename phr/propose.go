@@ -93,8 +93,7 @@ func (c *Client) propose(ctx context.Context, session *lock.Session, id string, 
 		return "", fmt.Errorf("keep session: %w", err)
 	}
 	answer := &accessv1.MsgProposeUnlockResponse{}
-	gas := uint64(gasBase + gasMessage*len(msg.Records))
-	_, err := c.send(ctx, c.direct, gas, msg, answer)
+	_, err := c.send(ctx, c.direct, gasFor(len(msg.Records)), msg, answer)
 	var refused *Refused
 	if errors.As(err, &refused) {
 		return "", errors.Join(err, c.forget(id))

@@ -141,8 +141,7 @@ func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, er
 	for _, v := range versions {
 		msg.Versions = append(msg.Versions, v.message)
 	}
-	gas := uint64(gasBase + gasMessage*len(versions))
-	return c.send(ctx, c.direct, gas, msg, &recordsv1.MsgStoreVersionsResponse{})
+	return c.send(ctx, c.direct, gasFor(len(versions)), msg, &recordsv1.MsgStoreVersionsResponse{})
 }
 
 // sealInto seals the file into an upload, locks it and completes the upload with the envelope.

@@ -22,8 +22,9 @@ const (
 	// maxTries is how often a transaction is signed anew because another one of the account came first, or the node
 	// that takes it is a moment behind.
 	maxTries = 5
-	// gasBase and gasMessage are asked for: there is no fee, and the chain bounds what a transaction may ask for.
-	gasBase, gasMessage = 1_000_000, 500_000
+	// gasBase is asked for a message, gasItem for each version that it names beside: there is no fee, so too much costs only room in
+	// a block. maxGas is the most that the chain allows.
+	gasBase, gasItem, maxGas = 1_000_000, 500_000, 10_000_000
 
 	sdkSpace         = "sdk"
 	codeUnauthorized = 4  // also a signature over another account number or sequence
@@ -31,6 +32,9 @@ const (
 	codeMempoolFull  = 20
 	codeSequence     = 32
 )
+
+// gasFor is what a message that names n versions asks for.
+func gasFor(n int) uint64 { return min(gasBase+gasItem*uint64(n), maxGas) }
 
 // Receipt says where a transaction stands on the chain.
 type Receipt struct {
