@@ -35,4 +35,6 @@ var (
 	ErasureSequencePrefix = collections.NewPrefix(21)
 	ErasedPrefix          = collections.NewPrefix(22)
 	AttestationsPrefix    = collections.NewPrefix(23)
+
+	CrowdedPrefix = collections.NewPrefix(24)
 )

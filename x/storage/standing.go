@@ -7,6 +7,8 @@ type Placed struct {
 	Domain Domain
 	// Lost and Draining are the node's.
 	Lost, Draining bool
+	// Stuck says that the node has been to fetch the copy for long, and that its disk has no room for it.
+	Stuck bool
 }
 
 // Stays says whether the node is one that shall keep the object: it is neither lost nor
@@ -30,11 +32,12 @@ func distinct(copies []Placed, counts func(Placed) bool) uint32 {
 }
 
 // Staying are the domains of the nodes that shall keep the object, whether they hold it
-// yet or not.
+// yet or not. Of a copy that is stuck another domain is to have one, too; whichever comes
+// first is kept.
 func Staying(copies []Placed) []Domain {
 	var stay []Domain
 	for _, c := range copies {
-		if c.Stays() {
+		if c.Stays() && !c.Stuck {
 			stay = append(stay, c.Domain)
 		}
 	}

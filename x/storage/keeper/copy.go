@@ -111,7 +111,7 @@ func (k *Keeper) changeCopy(ctx context.Context, node consortium.StorageNode, ci
 	if err := k.changeStatus(ctx, root, object.Size_, copies[at], was); err != nil {
 		return "", err
 	}
-	placed, err := k.placed(ctx, copies)
+	placed, err := k.placed(ctx, object, copies)
 	if err != nil {
 		return "", err
 	}

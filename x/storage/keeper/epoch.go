@@ -55,6 +55,9 @@ func (k *Keeper) prove(ctx context.Context) error {
 		if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
 			return err
 		}
+		if err := k.retryCrowded(ctx); err != nil {
+			return err
+		}
 	}
 	return k.epoch.Set(ctx, epoch)
 }

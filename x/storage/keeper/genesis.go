@@ -46,6 +46,12 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *storage.GenesisState) error
 			return err
 		}
 	}
+	if len(g.Shortfalls) > 0 {
+		// Which of them lack room is not in the genesis; to look at all of them once is enough.
+		if err := k.crowded.Set(ctx, true); err != nil {
+			return err
+		}
+	}
 	for _, s := range g.Sweeps {
 		if err := k.sweeps.Set(ctx, collections.Join(s.List, s.Node), append([]byte{}, s.After...)); err != nil {
 			return err

@@ -60,6 +60,8 @@ type Keeper struct {
 	everywhere collections.KeySet[[]byte]
 	// sweeps: (list, node) -> root of the last object of the list that was looked at
 	sweeps collections.Map[sweepKey, []byte]
+	// crowded: set when an object has fewer copies than it should since its nodes had no room
+	crowded collections.Item[bool]
 	// epoch: the newest epoch of proofs
 	epoch collections.Item[storage.Epoch]
 	// lastEpoch: the epoch before
@@ -106,6 +108,7 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 		everywhere: collections.NewKeySet(sb, storage.EverywherePrefix, "everywhere", collections.BytesKey),
 		sweeps: collections.NewMap(sb, storage.SweepsPrefix, "sweeps",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.BytesValue),
+		crowded:   collections.NewItem(sb, storage.CrowdedPrefix, "crowded", collections.BoolValue),
 		epoch:     collections.NewItem(sb, storage.EpochPrefix, "epoch", codec.CollValue[storage.Epoch](cdc)),
 		lastEpoch: collections.NewItem(sb, storage.LastEpochPrefix, "last_epoch", codec.CollValue[storage.Epoch](cdc)),
 		proofs: collections.NewMap(sb, storage.ProofsPrefix, "proofs",

@@ -39,8 +39,12 @@ func (k *Keeper) copiesOf(ctx context.Context, root lock.CID) ([]storage.Copy, e
 	return copies, err
 }
 
-// placed are copies with where their nodes are and how they stand now.
-func (k *Keeper) placed(ctx context.Context, copies []storage.Copy) ([]storage.Placed, error) {
+// placed are the copies of an object with where their nodes are and how they stand now.
+func (k *Keeper) placed(ctx context.Context, object storage.Object, copies []storage.Copy) ([]storage.Placed, error) {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return nil, err
+	}
 	placed := make([]storage.Placed, len(copies))
 	for i, c := range copies {
 		node, err := k.consortium.StorageNode(ctx, c.Node)
@@ -51,7 +55,10 @@ func (k *Keeper) placed(ctx context.Context, copies []storage.Copy) ([]storage.P
 		if err != nil {
 			return nil, err
 		}
-		placed[i] = storage.Placed{Copy: c, Domain: domainOf(node), Lost: p.Lost, Draining: p.Draining}
+		awaited := c.Status != storage.COPY_STATUS_HELD && blockTime(ctx)-c.Since >= params.LostAfter
+		placed[i] = storage.Placed{
+			Copy: c, Domain: domainOf(node), Lost: p.Lost, Draining: p.Draining, Stuck: awaited && p.Free < object.Size_,
+		}
 	}
 	return placed, nil
 }

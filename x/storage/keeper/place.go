@@ -77,8 +77,15 @@ func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, erro
 	if rule.Target == 0 {
 		placed.Object.Target, placed.Object.Everywhere = max(rule.Minimum, domains(candidates)), true
 	}
-	for _, node := range nodes {
-		placed.Copies = append(placed.Copies, storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: now})
+	var used []storage.Domain
+	for _, c := range candidates {
+		if slices.Contains(nodes, c.Node) {
+			placed.Copies = append(placed.Copies, storage.Copy{Node: c.Node, Status: storage.COPY_STATUS_ASSIGNED, Since: now})
+			used = append(used, c.Domain())
+		}
+	}
+	if err := k.noteCrowded(ctx, used, placed.Object.Target, candidates); err != nil {
+		return nil, err
 	}
 	if err := k.add(ctx, placed); err != nil {
 		return nil, err

@@ -186,14 +186,14 @@ func (k *Keeper) dispute(ctx context.Context, node uint64, d storage.Dispute, en
 	case challenge.DisputedBy(node):
 		return storage.ReasonDisputedBefore, nil
 	}
-	_, list, err := k.Object(ctx, challenge.Object)
+	object, list, err := k.Object(ctx, challenge.Object)
 	if errors.Is(err, storage.ErrUnknownObject) {
 		return storage.ReasonUnknownObject, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	copies, err := k.placed(ctx, list)
+	copies, err := k.placed(ctx, object, list)
 	if err != nil {
 		return "", err
 	}
@@ -242,7 +242,7 @@ func (k *Keeper) fail(ctx context.Context, node uint64, challenge *storage.Chall
 	if err != nil {
 		return err
 	}
-	copies, err := k.placed(ctx, list)
+	copies, err := k.placed(ctx, object, list)
 	if err != nil {
 		return err
 	}

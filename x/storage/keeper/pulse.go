@@ -76,9 +76,20 @@ func (s msgServer) Heartbeat(ctx context.Context, msg *storage.MsgHeartbeat) (*s
 		}
 	}
 	if is.TakesCopies() && (!was.TakesCopies() || hasMoreRoom(was.Free, is.Free)) {
-		err = s.grow(ctx)
+		if err := s.grow(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return &storage.MsgHeartbeatResponse{}, err
+	return &storage.MsgHeartbeatResponse{}, s.unstick(ctx, is)
+}
+
+// unstick has looked at what a node is to fetch where its disk has no room for all of it.
+func (k *Keeper) unstick(ctx context.Context, p storage.Pulse) error {
+	usage, err := k.usageOf(ctx, p.Node)
+	if err != nil || usage.PendingBytes <= p.Free {
+		return err
+	}
+	return k.begin(ctx, collections.Join(sweepAssignments, p.Node))
 }
 
 // hasMoreRoom says whether room has risen so far that it is worth a look at what found

@@ -38,7 +38,7 @@ func (q queryServer) Object(ctx context.Context, req *storage.QueryObjectRequest
 	if err != nil {
 		return nil, asStatus(err)
 	}
-	placed, err := q.k.placed(ctx, copies)
+	placed, err := q.k.placed(ctx, object, copies)
 	if err != nil {
 		return nil, asStatus(err)
 	}

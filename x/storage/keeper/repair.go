@@ -57,6 +57,15 @@ func (k *Keeper) startSweeps(ctx context.Context, node uint64) error {
 	return nil
 }
 
+// begin has a list looked at, unless that is under way.
+func (k *Keeper) begin(ctx context.Context, list sweepKey) error {
+	running, err := k.sweeps.Has(ctx, list)
+	if err != nil || running {
+		return err
+	}
+	return k.sweeps.Set(ctx, list, []byte{})
+}
+
 // stopSweeps leaves what is placed on a node alone.
 func (k *Keeper) stopSweeps(ctx context.Context, node uint64) error {
 	for _, list := range []uint64{sweepAssignments, sweepHoldings} {
@@ -68,44 +77,76 @@ func (k *Keeper) stopSweeps(ctx context.Context, node uint64) error {
 }
 
 // grow has the objects looked at that had to do with fewer copies than they should have,
-// now that there is more room. A sweep that is under way goes on, and another follows.
+// and those that every domain is to hold, now that there is more room.
 func (k *Keeper) grow(ctx context.Context) error {
-	short, err := k.shortfalls.Iterate(ctx, nil)
-	if err != nil {
-		return err
-	}
-	isShort := short.Valid()
-	if err := short.Close(); err != nil {
+	if err := k.retry(ctx); err != nil {
 		return err
 	}
 	everywhere, err := k.everywhere.Iterate(ctx, nil)
 	if err != nil {
 		return err
 	}
-	isEverywhere := everywhere.Valid()
-	if err := everywhere.Close(); err != nil {
+	return k.again(ctx, sweepEverywhere, everywhere)
+}
+
+// retryCrowded has the objects looked at that are not whole, where room was what they
+// lacked. Erasing and trimming make room that no node tells of.
+func (k *Keeper) retryCrowded(ctx context.Context) error {
+	crowded, err := k.crowded.Has(ctx)
+	if err != nil || !crowded {
 		return err
 	}
-	for _, s := range []struct {
-		list uint64
-		any  bool
-	}{{sweepShortfalls, isShort}, {sweepEverywhere, isEverywhere}} {
-		if !s.any {
-			continue
-		}
-		key := collections.Join(s.list, uint64(0))
-		running, err := k.sweeps.Has(ctx, key)
-		if err != nil {
-			return err
-		}
-		if running {
-			key = collections.Join(s.list, uint64(1))
-		}
-		if err := k.sweeps.Set(ctx, key, []byte{}); err != nil {
-			return err
-		}
+	if err := k.crowded.Remove(ctx); err != nil {
+		return err
 	}
-	return nil
+	return k.retry(ctx)
+}
+
+// noteCrowded notes that an object has fewer copies than it should although there are
+// further domains: their nodes have no room.
+func (k *Keeper) noteCrowded(ctx context.Context, used []storage.Domain, target uint32, candidates []storage.Candidate) error {
+	have := count(used)
+	for _, c := range candidates {
+		used = append(used, c.Domain())
+	}
+	if have >= target || have == count(used) {
+		return nil
+	}
+	known, err := k.crowded.Has(ctx)
+	if err != nil || known {
+		return err
+	}
+	return k.crowded.Set(ctx, true)
+}
+
+// retry has the objects looked at that are not whole.
+func (k *Keeper) retry(ctx context.Context) error {
+	short, err := k.shortfalls.Iterate(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return k.again(ctx, sweepShortfalls, short)
+}
+
+// again has a list of all nodes looked at unless it is empty. A sweep that is under way
+// goes on, and another follows.
+func (k *Keeper) again(ctx context.Context, list uint64, objects interface {
+	Valid() bool
+	Close() error
+}) error {
+	isEmpty := !objects.Valid()
+	if err := objects.Close(); err != nil || isEmpty {
+		return err
+	}
+	key := collections.Join(list, uint64(0))
+	running, err := k.sweeps.Has(ctx, key)
+	if err != nil {
+		return err
+	}
+	if running {
+		key = collections.Join(list, uint64(1))
+	}
+	return k.sweeps.Set(ctx, key, []byte{})
 }
 
 // sweep looks at the next objects of the lists, at most storage.MaxRepairsPerBlock.
@@ -202,7 +243,7 @@ func (k *Keeper) repair(ctx context.Context, root lock.CID, candidates []storage
 	if err != nil {
 		return err
 	}
-	copies, err := k.placed(ctx, list)
+	copies, err := k.placed(ctx, object, list)
 	if err != nil {
 		return err
 	}
@@ -270,7 +311,8 @@ func (k *Keeper) complete(ctx context.Context, root lock.CID, object storage.Obj
 		}
 		added = append(added, storage.Placed{Copy: c, Domain: candidates[at].Domain()})
 	}
-	return added, nil
+	used := append(storage.Staying(copies), storage.Staying(added)...)
+	return added, k.noteCrowded(ctx, used, object.Target, candidates)
 }
 
 // reassigned writes that further nodes are to keep an object, and tells them.

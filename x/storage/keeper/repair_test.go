@@ -379,6 +379,71 @@ func TestRoomOnTheDisk(t *testing.T) {
 	require.EqualValues(t, size, f.usage(4).PendingBytes)
 }
 
+// A node that is to fetch what its disk has no room for keeps nobody waiting for ever: after
+// a while another domain has the copy, too, and the first one that comes is kept.
+func TestCopyThatIsStuck(t *testing.T) {
+	f := newFixture(t)
+	const size = 4096
+	cid, nodes := f.place()
+	other := f.but(nodes...)
+	f.confirm(f.of(nodes[0]), cid)
+	f.confirm(f.of(nodes[1]), cid)
+	f.beatWith(nodes[2], size)
+	for range lost / interval {
+		f.run(interval, nodes[0], nodes[1], other[0])
+		f.beatWith(nodes[2], size)
+	}
+	f.end(5)
+	require.Equal(t, nodes, f.on(cid), "a disk with room is slow, not stuck")
+	f.beatWith(nodes[2], size-1)
+	f.end(5)
+	require.ElementsMatch(t, append(other, nodes...), f.on(cid))
+	require.Len(t, f.told(audit.KindCopyReassigned), 1)
+	f.beatWith(nodes[2], size-2)
+	f.end(5)
+	require.Len(t, f.told(audit.KindCopyReassigned), 1, "one more copy is enough")
+
+	f.confirm(f.of(other[0]), cid)
+	require.Equal(t, storage.STANDING_WHOLE, f.object(cid).Standing)
+	require.NotContains(t, f.on(cid), nodes[2])
+}
+
+// A copy that waits for room for a short time stays where it is.
+func TestCopyThatWaitsForRoom(t *testing.T) {
+	f := newFixture(t)
+	cid, nodes := f.place()
+	f.beatWith(nodes[2], 1)
+	f.end(5)
+	require.Equal(t, nodes, f.on(cid))
+}
+
+// What found no room is looked at again in the next epoch of proofs, for nobody may tell of
+// the room: here two copies were confirmed, and count no more as what is still to come.
+func TestRoomThatNobodyTellsOf(t *testing.T) {
+	f := newFixture(t)
+	const size = 4096
+	f.beatWith(3, size)
+	f.beatWith(4, size)
+	first, _ := f.place()
+	second, _ := f.place()
+	third, _ := f.place()
+	for _, cid := range []string{first, second} {
+		require.Len(t, f.on(cid), 3)
+		for _, node := range f.on(cid) {
+			f.confirm(f.of(node), cid)
+		}
+	}
+	f.end(5)
+	require.Len(t, f.on(third), 2)
+	f.end(storage.DefaultParams().ChallengeInterval)
+	f.end(5)
+	require.Len(t, f.on(third), 3)
+
+	before := f.commit()
+	f.end(5)
+	require.Equal(t, before, f.commit(), "once is enough")
+}
+
 // What every domain is to hold follows the nodes that come and go.
 func TestEverywhereFollowsTheNodes(t *testing.T) {
 	f := newFixture(t)
