@@ -11,8 +11,8 @@ import (
 	"github.com/phrd/phrd/phr"
 )
 
-// HealsWithin waits until every object has again as many copies as it shall, or as there are hospitals, none of them at those that are
-// gone, and answers the last it was told.
+// HealsWithin waits until every object has again as many copies as it shall, none of them at those that are gone, and answers the last it
+// was told. Where too few hospitals are left for that, it waits until every object has its minimum at them.
 func (h *Hospital) HealsWithin(limit time.Duration, gone ...*Hospital) *storagev1.QueryHealthResponse {
 	h.t.Helper()
 	clerk := h.Clerk()
@@ -39,7 +39,10 @@ func isHealed(health *storagev1.QueryHealthResponse, gone []*Hospital) bool {
 	if health.GetPlacing()+health.GetEndangered()+health.GetUnrecoverable() > 0 || health.GetSweeping() > 0 {
 		return false
 	}
-	if health.GetRepairing() > 0 && len(health.GetNodes())-len(gone) >= target {
+	if len(health.GetNodes())-len(gone) < target {
+		return true // no object can be whole, so what those who are gone have stays in the books
+	}
+	if health.GetRepairing() > 0 {
 		return false
 	}
 	for _, n := range health.GetNodes() {
