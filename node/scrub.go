@@ -22,10 +22,13 @@ const scrubRetry = 10 * time.Second
 
 // scrubAgain checks all that the node holds, at the start and then from time to time.
 func (r *Replicator) scrubAgain(ctx context.Context, stop context.CancelCauseFunc) {
-	report := reporter{log: r.config.Log}
+	report, started := reporter{log: r.config.Log}, time.Now()
 	for ctx.Err() == nil {
 		pause, committed := r.config.ScrubEvery, r.config.Chain.Committed()
-		err := r.Scrub(ctx)
+		err := r.isCurrent(ctx, started)
+		if err == nil {
+			err = r.Scrub(ctx)
+		}
 		if errors.Is(err, blob.ErrClosed) {
 			stop(fmt.Errorf("%w: %w", errStore, err))
 			return
@@ -37,6 +40,16 @@ func (r *Replicator) scrubAgain(ctx context.Context, stop context.CancelCauseFun
 		report.changed(ctx, "what is held can't be checked", err)
 		sleep(ctx, committed, pause)
 	}
+}
+
+// isCurrent returns an error, ErrNotReady among others, unless the chain's state is newer than a time. An older one may be from before
+// this node confirmed what it held: a server that was restored from a backup starts with nothing.
+func (r *Replicator) isCurrent(ctx context.Context, at time.Time) error {
+	head, err := r.config.Chain.Ready(ctx)
+	if err == nil && head.Time.Before(at) {
+		err = fmt.Errorf("no block was made since the start: %w", ErrNotReady)
+	}
+	return err
 }
 
 // ScrubStats are what a Replicator found in what its node holds, since it was made.
