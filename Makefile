@@ -63,6 +63,10 @@ scenario: ## part of test: stories on a network in one process, and the attacker
 drill-loss: ## lose hospitals one after another until the minimum is left (SIZE=short: few, as in make test; PHRD_SEED repeats one)
 	@scripts/drill-loss $(or $(SIZE),full)
 
+.PHONY: drill-restore
+drill-restore: ## burn a server, restore it from its backup, and print the times; part of make test
+	go test -count=1 -v -run '^TestHospitalsFail$$/^a_server_burns' ./testutil/scenario
+
 .PHONY: drill-marker
 drill-marker: ## look for plaintext on the disks of a network that encrypts, and of one that does not
 	go test -count=1 -run TestNothingReadableIsOnAnyDisk ./testutil/scenario

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cosmossdk.io/log/v2"
 	"github.com/cometbft/cometbft/crypto/ed25519"
@@ -49,6 +50,8 @@ type chain struct {
 	client *local.Local
 	// databases are those of the node.
 	databases databases
+	// quiet is the validator while its home is fresh from a backup, else nil.
+	quiet *quietValidator
 	// startHeight is the application's height before the node started.
 	startHeight int64
 	// bell rings at each committed block.
@@ -66,8 +69,8 @@ type chain struct {
 	group sync.WaitGroup
 }
 
-// startChain starts the node and its loopback services. On an error nothing is left running.
-func startChain(ctx context.Context, c Config, files home.Config, genesis *home.Genesis) (_ *chain, err error) {
+// startChain starts the node and its loopback services. failed is told when the node must not go on. On an error nothing is left running.
+func startChain(ctx context.Context, c Config, files home.Config, genesis *home.Genesis, failed func(error)) (_ *chain, err error) {
 	ch := &chain{bell: &node.Bell{}}
 	ctx, ch.end = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
@@ -87,6 +90,13 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 		return nil, err
 	}
 	ch.group.Go(func() { ch.watch(ctx, c.Logger) })
+	if ch.quiet != nil {
+		ch.group.Go(func() {
+			if err := ch.quiet.watch(ctx, ch, c.Home, c.Logger); err != nil {
+				failed(err)
+			}
+		})
+	}
 	return ch, nil
 }
 
@@ -129,7 +139,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", c.Home.NodeKey(), home.ErrDamaged, err)
 	}
-	validator, err := loadValidator(c.Home)
+	validator, err := ch.validator(c)
 	if err != nil {
 		return err
 	}
@@ -159,6 +169,23 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	}
 	ch.client = local.New(ch.node)
 	return nil
+}
+
+// validator is the hospital's, which signs nothing yet where its home is fresh from a backup.
+func (ch *chain) validator(c Config) (comettypes.PrivValidator, error) {
+	validator, err := loadValidator(c.Home)
+	if err != nil {
+		return nil, err
+	}
+	restored, err := c.Home.IsRestored()
+	if err != nil || !restored {
+		return validator, err
+	}
+	if c.SignAtOnce {
+		return validator, c.Home.SetInService()
+	}
+	ch.quiet = &quietValidator{PrivValidator: validator, started: time.Now()}
+	return ch.quiet, nil
 }
 
 // loadValidator reads the consensus key and what was signed with it last. Without the latter the node could sign twice.

@@ -45,6 +45,9 @@ type Config struct {
 	Logger log.Logger
 	// Version of the program, which the gateway tells.
 	Version string
+	// SignAtOnce has a validator sign whose home was just restored from a backup. It is for a network that stands still without it; who says so
+	// knows that no other server signs with its key.
+	SignAtOnce bool
 	// Limits bound what callers of the gateway may ask; zero fields take their defaults.
 	Limits gateway.Limits
 }
@@ -96,7 +99,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if err := checkPorts(ctx, files); err != nil {
 		return err
 	}
-	if s.chain, err = startChain(ctx, s.config, files, genesis); err != nil {
+	if s.chain, err = startChain(ctx, s.config, files, genesis, s.fail); err != nil {
 		return err
 	}
 	if s.services, err = startServices(ctx, s.config, files, s.chain, s.fail); err != nil {

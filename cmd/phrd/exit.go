@@ -95,6 +95,8 @@ func hint(err error) string {
 		{home.ErrNoGenesis, "`phrd init --genesis` accepts the first state of a network"},
 		{home.ErrWrongHash, "do not accept it; ask the other hospitals which genesis they have"},
 		{server.ErrPortInUse, "another program listens there, or another home with the same ports; change the setting, or make homes with --port-offset"},
+		{server.ErrTwin, "stop the other server for good, then start this one again"},
+		{home.ErrBackup, "`phrd backup` makes one; was it cut off on its way here?"},
 		{server.ErrRunning, "stop the other process first"},
 		{errNoNetwork, "is --home right? `phrd network create` makes a network on this machine"},
 	} {

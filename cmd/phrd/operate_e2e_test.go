@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -287,6 +288,46 @@ func TestInitRefuses(t *testing.T) {
 	p.fails(t, 2, "unknown command", "innit")
 	_, err := os.Stat(p.home)
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// A home is backed up, and comes back elsewhere with the same keys.
+func TestBackupOfAHome(t *testing.T) {
+	t.Parallel()
+	p := newOperator(t)
+	var before, after struct{ Address string }
+	p.does(t, nil, initArguments("Hospital", 0)...)
+	p.does(t, &before, "keys", "show", "admin")
+	file := filepath.Join(t.TempDir(), "hospital.phrd-backup")
+	p.fails(t, 2, "--out is missing", "backup")
+	p.fails(t, 2, "--recipient", "backup", "--out", file, "--recipient", "age1nobody")
+	p.fails(t, 1, "no such file", "backup", "--out", filepath.Join(t.TempDir(), "no", "folder"))
+	var made struct {
+		Hospital string
+		Size     int64
+	}
+	p.does(t, &made, "backup", "--out", file)
+	require.Equal(t, "Hospital", made.Hospital)
+	require.Positive(t, made.Size)
+	p.fails(t, 1, "exists already", "backup", "--out", file)
+	p.fails(t, 1, "exists already", "restore", file)
+	p.fails(t, 2, "which backup", "restore")
+
+	q := newOperator(t)
+	q.fails(t, 1, "no such file", "restore", file+".old")
+	q.fails(t, 1, "not a backup", "restore", p.passphrase)
+	q.does(t, nil, "restore", file)
+	q.does(t, &after, "keys", "show", "admin")
+	require.Equal(t, before, after)
+	q.fails(t, 1, "no network accepted yet", "start")
+
+	identity, err := age.GenerateHybridIdentity()
+	require.NoError(t, err)
+	sealed, secret := filepath.Join(t.TempDir(), "sealed"), filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte(identity.String()+"\n"), 0o600))
+	p.does(t, nil, "backup", "--out", sealed, "--recipient", identity.Recipient().String())
+	r := newOperator(t)
+	r.fails(t, 1, "wrong passphrase", "restore", sealed)
+	r.does(t, nil, "restore", sealed, "--identity", secret)
 }
 
 func TestAssembleRefuses(t *testing.T) {

@@ -19,7 +19,8 @@ import (
 const stopTime = 30 * time.Second
 
 func startCommand() *cobra.Command {
-	return &cobra.Command{
+	var signAtOnce bool
+	cmd := &cobra.Command{
 		Use: "start", Short: "run the hospital's server",
 		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway.\n\n" +
 			"It writes its log to standard error, as JSON under --json, and stops at the first signal.",
@@ -29,13 +30,15 @@ func startCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return startServer(cmd.Context(), o, newOutput(cmd))
+			return startServer(cmd.Context(), o, signAtOnce, newOutput(cmd))
 		},
 	}
+	cmd.Flags().BoolVar(&signAtOnce, "sign-at-once", false, "let a restored validator sign without watching first: only where the network stands still without it, and no other server has its key")
+	return cmd
 }
 
 // startServer runs a hospital's server until ctx ends or a part of it fails.
-func startServer(ctx context.Context, o userOptions, out *output) error {
+func startServer(ctx context.Context, o userOptions, signAtOnce bool, out *output) error {
 	h, err := home.Open(o.Home)
 	if err != nil {
 		return err
@@ -56,7 +59,7 @@ func startServer(ctx context.Context, o userOptions, out *output) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("turn core dumps off: %w", err)
 	}
-	s, err := server.New(server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version})
+	s, err := server.New(server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version, SignAtOnce: signAtOnce})
 	if err != nil {
 		return err
 	}

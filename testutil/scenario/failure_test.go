@@ -1,7 +1,9 @@
 package scenario_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/phr"
@@ -101,6 +103,44 @@ func TestHospitalsFail(t *testing.T) {
 			h.Start()
 		}
 		clinic.HasCopies(large, 0)
+	})
+
+	t.Run("a server burns: it is restored from a backup, sees its twin, and signs again", func(t *testing.T) {
+		net := net.In(t)
+		clinic, er, north := clinic.In(t), er.In(t), north.In(t)
+		safe := net.Safe()
+		spine := clinic.Store(alice.In(t), "spine.dcm")
+		for !slices.ContainsFunc(net.Copying(spine), func(h *scenario.Hospital) bool { return h.Number() == north.Number() }) {
+			spine = clinic.Store(alice.In(t), "spine.dcm")
+		}
+		block := clinic.Block(spine, clinic.Leaves(spine)[0])
+		backup := north.Backup(safe)
+		north.Stop()
+
+		began := time.Now()
+		north.LosesHome()
+		north.RestoreHome(backup, safe)
+		if north.Holds(block) {
+			t.Fatalf("a backup of %s holds blobs", north.Name())
+		}
+		before := net.Height()
+		north.Start()
+		ready := time.Since(began)
+		if silent := north.SignsAgain(clinic) - before; silent <= 10 {
+			t.Errorf("it signed the block that came as number %d", silent)
+		}
+		signs := time.Since(began)
+		north.HoldsAgain(block)
+		t.Logf("restored: ready after %.1f s, signed after %.1f s, held its blobs after %.1f s", ready.Seconds(), signs.Seconds(), time.Since(began).Seconds())
+		north.Stop()
+
+		twin := north.BackupWithKeyOf(er, safe)
+		found := north.LosesHome()
+		north.RestoreHome(twin, safe)
+		north.IsTwin(clinic)
+		found()
+		north.Start() // it is an ordinary home again
+		north.SignsAgain(clinic)
 	})
 
 	t.Run("the gateway restarts in the middle of an upload: the clerk goes on", func(t *testing.T) {
