@@ -147,7 +147,7 @@ func TestUnlockEndsWithItsTime(t *testing.T) {
 	doctor := er.Clinician()
 	unsigned, opened := clinic.Store(alice, "chest.dcm"), clinic.Store(alice, "head.dcm")
 	proposed := doctor.Ask(15*time.Second, scenario.Treatment, unsigned)
-	released := doctor.Ask(30*time.Second, scenario.Treatment, opened)
+	released := doctor.Ask(45*time.Second, scenario.Treatment, opened)
 
 	clinic.Endorse(released)
 	alice.Approve(released)
