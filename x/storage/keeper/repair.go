@@ -260,8 +260,12 @@ func (k *Keeper) follow(ctx context.Context, root lock.CID, object *storage.Obje
 
 // complete assigns what an object misses, and answers the new copies.
 func (k *Keeper) complete(ctx context.Context, root lock.CID, object storage.Object, copies []storage.Placed, candidates []storage.Candidate) ([]storage.Placed, error) {
+	key, err := object.PlacementKey()
+	if err != nil {
+		return nil, err
+	}
 	var added []storage.Placed
-	for _, node := range storage.Complete(root, candidates, storage.Staying(copies), object.Size_, object.Target) {
+	for _, node := range storage.Complete(key, candidates, storage.Staying(copies), object.Size_, object.Target) {
 		at := slices.IndexFunc(candidates, func(c storage.Candidate) bool { return c.Node == node })
 		candidates[at].Used += object.Size_
 		c := storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: blockTime(ctx)}
