@@ -203,7 +203,7 @@ func (p *packed) uploaded() *Uploaded {
 	return &Uploaded{
 		Stored: Stored{
 			Ref: Ref{p.terms.Record, p.terms.Version}, Hospital: p.terms.Custodian, Size: p.v.Size, Padded: h.PaddedSize,
-			Object: h.Object, Envelope: h.Envelope, Reused: uint64(len(p.sealed.Reused)) * seal.LeafSize,
+			Object: h.Object, Envelope: h.Envelope, Reused: p.sealed.Saved,
 		},
 		message: message,
 	}

@@ -70,6 +70,7 @@ type Sealed struct {
 
 	Written uint64     // bytes put into the Sink, manifest and nodes included
 	Reused  []lock.CID // data leaves taken over from the previous version, in order
+	Saved   uint64     // bytes of these leaves
 	Others  []lock.CID // manifest leaves, index leaves, manifest root and inner nodes, as they were put
 }
 
@@ -209,6 +210,7 @@ func (s *sealing) chunks(ctx context.Context, r io.Reader) error {
 		}
 		if c.sealed == nil {
 			s.out.Reused = append(s.out.Reused, c.entry.CID)
+			s.out.Saved += uint64(len(c.plain) + tagSize)
 		} else if err := s.put(ctx, c.entry.CID, c.sealed); err != nil {
 			return err
 		}

@@ -30,6 +30,8 @@ type (
 		Record  string
 		Version uint64
 		Bytes   uint64
+		Reused  uint64
+		File    string
 		Copies  struct{ Held, Target uint32 }
 	}
 	openedFile struct {
@@ -272,6 +274,64 @@ func TestVersionsOfARecord(t *testing.T) {
 	for version, content := range map[string][]byte{"/1": first, "/2": second, "": second} {
 		require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", record+version, "-o", "-"))
 	}
+}
+
+// A ward has an account that stores and one that asks in the same home. Whoever works there changes a file and stores it as a new
+// version by the unlock with which it was opened: what did not change is there already.
+func TestNewVersionByAnUnlock(t *testing.T) {
+	c := newCast(t)
+	ward := c.hire(t, 1, "ward", "clerk")
+	clerk, reader := ward.as("ward"), ward.as("reader")
+	var key struct{ Address string }
+	ward.does(t, &key, "keys", "add", "reader")
+	c.hospital(1).does(t, nil, "staff", "add", "reader", "--role", "clinician", "--address", key.Address)
+
+	path, content := file(t, "film", 3<<20)
+	ref := c.store(t, path)
+	record := strings.TrimSuffix(ref, "/1")
+	var asked unlockID
+	reader.does(t, &asked, "unlock", "propose", "--for", "1h", ref)
+	c.officer.does(t, nil, "unlock", "endorse", asked.Unlock)
+	c.alice.does(t, nil, "unlock", "approve", asked.Unlock, "--yes")
+
+	content[0] ^= 1
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	var stored []storedFile
+	clerk.does(t, &stored, "record", "store", path, "--record", record, "--unlock", asked.Unlock)
+	require.EqualValues(t, 2, stored[0].Version)
+	require.Greater(t, stored[0].Reused, uint64(2<<20), "all but the first leaf")
+	c.approved(t, record)
+	require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", record, "-o", "-"))
+
+	c.clerk.fails(t, 2, "no account of this home", "record", "store", path, "--record", record, "--unlock", asked.Unlock)
+	clerk.fails(t, 2, "--record", "record", "store", path, "--unlock", asked.Unlock)
+}
+
+// Many files go together, and what is wrong with some keeps none of the others back.
+func TestStoreManyFiles(t *testing.T) {
+	c := newCast(t)
+	dir := t.TempDir()
+	paths := []string{dir, filepath.Join(dir, "missing")}
+	for i := range 120 {
+		path := filepath.Join(dir, fmt.Sprintf("result-%03d.txt", i))
+		require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, "result %d", i), 0o600))
+		paths = append(paths, path)
+	}
+	args := append([]string{"record", "store", "--patient", c.patient, "--class", "result", "--wait", "minimum", "--json"}, paths...)
+	r := c.clerk.runs(t, args...)
+	require.Equal(t, 1, r.code)
+	require.Contains(t, r.errors, "folder")
+	require.Contains(t, r.errors, "no such file")
+	var stored []storedFile
+	require.NoError(t, json.Unmarshal([]byte(r.out), &stored))
+	require.Len(t, stored, 120)
+	for i, s := range stored {
+		require.Equal(t, paths[i+2], s.File)
+		require.GreaterOrEqual(t, s.Copies.Held, uint32(2))
+	}
+	ref := stored[77].Record + "/1"
+	c.approved(t, ref)
+	require.Equal(t, "result 77", c.doctor.does(t, nil, "record", "open", ref, "-o", "-"))
 }
 
 func TestErase(t *testing.T) {
