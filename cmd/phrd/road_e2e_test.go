@@ -307,33 +307,6 @@ func TestNewVersionByAnUnlock(t *testing.T) {
 	clerk.fails(t, 2, "--record", "record", "store", path, "--unlock", asked.Unlock)
 }
 
-// Many files go together, and what is wrong with some keeps none of the others back.
-func TestStoreManyFiles(t *testing.T) {
-	c := newCast(t)
-	dir := t.TempDir()
-	paths := []string{dir, filepath.Join(dir, "missing")}
-	for i := range 120 {
-		path := filepath.Join(dir, fmt.Sprintf("result-%03d.txt", i))
-		require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, "result %d", i), 0o600))
-		paths = append(paths, path)
-	}
-	args := append([]string{"record", "store", "--patient", c.patient, "--class", "result", "--wait", "minimum", "--json"}, paths...)
-	r := c.clerk.runs(t, args...)
-	require.Equal(t, 1, r.code)
-	require.Contains(t, r.errors, "folder")
-	require.Contains(t, r.errors, "no such file")
-	var stored []storedFile
-	require.NoError(t, json.Unmarshal([]byte(r.out), &stored))
-	require.Len(t, stored, 120)
-	for i, s := range stored {
-		require.Equal(t, paths[i+2], s.File)
-		require.GreaterOrEqual(t, s.Copies.Held, uint32(2))
-	}
-	ref := stored[77].Record + "/1"
-	c.approved(t, ref)
-	require.Equal(t, "result 77", c.doctor.does(t, nil, "record", "open", ref, "-o", "-"))
-}
-
 func TestErase(t *testing.T) {
 	c := newCast(t)
 	one, _ := file(t, "a", 5000)
