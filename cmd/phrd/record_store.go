@@ -319,7 +319,7 @@ func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, fi
 			}
 		}
 	}
-	err := c.StoreAll(ctx, each, func(place int, stored *phr.Stored, err error) {
+	ended := c.StoreAll(ctx, each, func(place int, stored *phr.Stored, err error) {
 		i := opened[place]
 		if err != nil {
 			errs[i] = fmt.Errorf("store %q: %w", files[i], err)
@@ -327,9 +327,6 @@ func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, fi
 		}
 		all[i] = newStoreResult(files[i], stored)
 	})
-	if err != nil {
-		errs = append(errs, err)
-	}
 	var results []*storeResult
 	for i, r := range all {
 		if r == nil {
@@ -345,7 +342,7 @@ func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, fi
 		}
 		errs[i] = errors.Join(errs[i], err)
 	}
-	return results, errors.Join(errs...)
+	return results, errors.Join(ended, errors.Join(errs...))
 }
 
 // progressSum adds up the progress of many files.
