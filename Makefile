@@ -77,8 +77,8 @@ e2e: build ## part of test: the program itself, in processes of its own
 	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test -count=1 $(TESTFLAGS) $$packages
 
 .PHONY: soak
-soak: build ## 10 GiB in and out of a network in constant memory (SIZE=short: 128 MiB, as in make test); needs 55 GiB of disk
-	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240) go test -count=1 -timeout 2h -v -run '^TestMemoryDoesNotGrowWithTheFile$$' ./cmd/phrd
+soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk
+	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240 PHRD_MANY=10000) go test -count=1 -timeout 2h -v -run '^(TestMemoryDoesNotGrowWithTheFile|TestManySmallFiles)$$' ./cmd/phrd
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME

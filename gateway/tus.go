@@ -192,11 +192,7 @@ func (g *Gateway) serveUploadBlock(w http.ResponseWriter, r *http.Request, c cal
 	if !x.holds(id) {
 		return notFound()
 	}
-	var getter blob.Getter = g.config.Store
-	if reader, ok := getter.(blob.ColdReader); ok {
-		getter = reader.Cold()
-	}
-	block, err := getter.Get(r.Context(), id)
+	block, err := g.cold().Get(r.Context(), id)
 	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt) {
 		return &fault{status: http.StatusGone, detail: "the block was stored and can't be read back", hint: "send it again in a new upload", cause: err}
 	}

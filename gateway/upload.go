@@ -38,7 +38,8 @@ const (
 )
 
 // A record of an upload's .blocks file says that a block, or with the zero CID the header of
-// the stream, is durable in the store: length and CID, then a CRC32C of both.
+// the stream, is durable in the store: length and CID, then a CRC32C of both. One of length 0 is
+// of a block that the stream does not carry: a leaf of an earlier version.
 const blockRecord = 4 + len(lock.CID{}) + 4
 
 // uploadInfo is an upload's .json file.
@@ -58,7 +59,8 @@ type upload struct {
 	info   uploadInfo
 	offset uint64 // durable, behind a block
 	blocks map[lock.CID]struct{}
-	file   *os.File // .blocks
+	others map[lock.CID]struct{} // leaves of an earlier version that the stream does not carry
+	file   *os.File              // .blocks
 	used   time.Time
 	writer *uploadWriter
 	gone   bool
@@ -104,7 +106,7 @@ func openUploads(g *Gateway) (*uploads, error) {
 }
 
 func readUpload(folder, id string, now time.Time) (*upload, error) {
-	x := &upload{id: id, base: filepath.Join(folder, id), blocks: map[lock.CID]struct{}{}, used: now}
+	x := &upload{id: id, base: filepath.Join(folder, id), blocks: map[lock.CID]struct{}{}, others: map[lock.CID]struct{}{}, used: now}
 	info, err := os.ReadFile(x.base + infoSuffix)
 	if err != nil {
 		return nil, err
@@ -148,10 +150,15 @@ func parseBlockRecord(b []byte) (c lock.CID, length int, ok bool) {
 	return c, int(binary.BigEndian.Uint32(b)), crc32.Checksum(b[:end], castagnoli) == binary.BigEndian.Uint32(b[end:])
 }
 
-// take counts a durable block, or the header. x.mu is held.
+// take counts a durable block, or the header, or a block that the stream does not carry. x.mu
+// is held.
 func (x *upload) take(c lock.CID, length int) {
-	if c.IsZero() {
+	switch {
+	case c.IsZero():
 		x.offset += uint64(length)
+		return
+	case length == 0:
+		x.others[c] = struct{}{}
 		return
 	}
 	x.offset += car.Size(length)
@@ -223,9 +230,11 @@ func (u *uploads) forget(ctx context.Context, x *upload) error {
 func (x *upload) touchBlocks(ctx context.Context, store blob.Store) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for c := range x.blocks {
-		if _, err := store.Touch(ctx, c); err != nil {
-			return fmt.Errorf("upload: %w", err)
+	for _, blocks := range []map[lock.CID]struct{}{x.blocks, x.others} {
+		for c := range blocks {
+			if _, err := store.Touch(ctx, c); err != nil {
+				return fmt.Errorf("upload: %w", err)
+			}
 		}
 	}
 	return nil
@@ -236,8 +245,10 @@ func (x *upload) touchBlocks(ctx context.Context, store blob.Store) error {
 func (g *Gateway) Uploading(visit func(lock.CID)) {
 	for _, x := range g.uploads.all() {
 		x.mu.Lock()
-		for c := range x.blocks {
-			visit(c)
+		for _, blocks := range []map[lock.CID]struct{}{x.blocks, x.others} {
+			for c := range blocks {
+				visit(c)
+			}
 		}
 		x.mu.Unlock()
 	}
@@ -268,7 +279,7 @@ func (u *uploads) create(ctx context.Context, owner string, length *uint64) (*up
 	now := u.g.config.Now()
 	x := &upload{
 		id: hex.EncodeToString(random[:]), info: uploadInfo{Owner: owner, Created: now.UTC(), Length: length},
-		blocks: map[lock.CID]struct{}{}, used: now,
+		blocks: map[lock.CID]struct{}{}, others: map[lock.CID]struct{}{}, used: now,
 	}
 	x.base = filepath.Join(u.folder, x.id)
 	var err error
@@ -460,6 +471,21 @@ func (x *upload) holds(c lock.CID) bool {
 	defer x.mu.Unlock()
 	_, ok := x.blocks[c]
 	return ok
+}
+
+// shares tells whether a block is one that the stream does not carry.
+func (x *upload) shares(c lock.CID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.others[c]
+	return ok
+}
+
+// shared is how many blocks the stream does not carry.
+func (x *upload) shared() uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return uint64(len(x.others))
 }
 
 // state is where the upload stands.

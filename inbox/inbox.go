@@ -25,7 +25,7 @@ const (
 	firstRetry = 2 * time.Second
 	lastRetry  = 10 * time.Minute
 	// batchFiles and batchBytes bound what is registered with one transaction.
-	batchFiles = 16
+	batchFiles = phr.MaxBatch
 	batchBytes = 64 << 20
 )
 
@@ -34,7 +34,7 @@ var ErrPatientUnknown = errors.New("no patient is known for the file")
 
 // Archive is where files go; it is a *phr.Client of a clerk.
 type Archive interface {
-	Upload(ctx context.Context, v phr.NewVersion) (*phr.Uploaded, error)
+	UploadAll(ctx context.Context, files []phr.NewVersion) ([]*phr.Uploaded, []error)
 	Commit(ctx context.Context, versions ...*phr.Uploaded) (phr.Receipt, error)
 	Record(ctx context.Context, record lock.ID) (*recordsv1.Record, error)
 	Version(ctx context.Context, ref phr.Ref) (*recordsv1.Version, error)

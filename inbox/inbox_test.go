@@ -27,6 +27,8 @@ type archive struct {
 	uploads map[*phr.Uploaded]stored
 	// upload and commit break the next call; lost carries a commit out and breaks its answer.
 	upload, commit, lost error
+	// refuse is the name of a file with which the chain refuses every message.
+	refuse string
 	// during is called while a file is uploaded.
 	during func(name string)
 }
@@ -40,7 +42,15 @@ func newArchive() *archive {
 	return &archive{records: map[lock.ID][]stored{}, held: 2, uploads: map[*phr.Uploaded]stored{}}
 }
 
-func (a *archive) Upload(_ context.Context, v phr.NewVersion) (*phr.Uploaded, error) {
+func (a *archive) UploadAll(ctx context.Context, files []phr.NewVersion) ([]*phr.Uploaded, []error) {
+	done, errs := make([]*phr.Uploaded, len(files)), make([]error, len(files))
+	for i, v := range files {
+		done[i], errs[i] = a.uploadOne(ctx, v)
+	}
+	return done, errs
+}
+
+func (a *archive) uploadOne(_ context.Context, v phr.NewVersion) (*phr.Uploaded, error) {
 	if err := a.upload; err != nil {
 		a.upload = nil
 		return nil, err
@@ -68,6 +78,9 @@ func (a *archive) Commit(_ context.Context, versions ...*phr.Uploaded) (phr.Rece
 		return phr.Receipt{}, err
 	}
 	for _, v := range versions {
+		if a.refuse != "" && a.uploads[v].name == a.refuse {
+			return phr.Receipt{}, &phr.Refused{Reason: "unknown_owner"}
+		}
 		if uint64(len(a.records[v.Record]))+1 != v.Version {
 			return phr.Receipt{}, &phr.Refused{Reason: "known"}
 		}
@@ -221,6 +234,18 @@ func TestFilesAreStoredOnce(t *testing.T) {
 	if n := d.inbox.Count(inbox.StageSafe); n != 3 {
 		t.Errorf("%d files are safe", n)
 	}
+}
+
+// A file that the chain refuses keeps none of those back that were to be registered with it.
+func TestOneRefusedFileKeepsNoneBack(t *testing.T) {
+	d := newDesk(t, nil)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		d.write(name+".txt", name)
+	}
+	d.archive.refuse = "b.txt"
+	d.rounds()
+	d.stages("a.txt safe", "b.txt failed", "c.txt safe", "d.txt safe", "e.txt safe")
+	d.holds("a.txt/1: a", "c.txt/1: c", "d.txt/1: d", "e.txt/1: e")
 }
 
 func TestWhatIsNotCompleteWaits(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,16 +29,24 @@ var (
 	errEmpty = errors.New("the file is empty")
 )
 
-// job is a file that was uploaded and waits to be registered.
+// job is a file that is uploaded and registered.
 type job struct {
 	file     *file
 	line     line
+	in       *os.File
+	sum      hash.Hash // of what was read of it
+	version  phr.NewVersion
 	uploaded *phr.Uploaded
 }
 
 // store uploads files and registers them together. The error is one of the journal.
 func (b *Inbox) store(ctx context.Context, batch []*file) error {
-	var jobs []job
+	var jobs []*job
+	defer func() {
+		for _, j := range jobs {
+			_ = j.in.Close() // only read
+		}
+	}()
 	begun := map[string]bool{} // contents of this batch
 	for _, f := range batch {
 		if ctx.Err() != nil {
@@ -60,17 +69,18 @@ func (b *Inbox) store(ctx context.Context, batch []*file) error {
 			continue // it stays waiting, and the next batch knows what became of this one
 		}
 		begun[content] = true
-		uploaded, err := b.upload(ctx, f, &l)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+		j, err := b.newJob(f, l)
 		if err != nil {
 			b.fail(f, err)
 			continue
 		}
-		jobs = append(jobs, job{f, l, uploaded})
+		jobs = append(jobs, j)
 	}
-	return b.commit(ctx, jobs)
+	good, err := b.upload(ctx, jobs)
+	if err != nil {
+		return err
+	}
+	return b.commit(ctx, good)
 }
 
 // begin finds out for whom a file is, and what is known of its content. The line is stored already where the chain has it.
@@ -206,38 +216,60 @@ func (b *Inbox) open(f *file) (*os.File, error) {
 	return in, nil
 }
 
-// upload seals a file into the hospital and checks that what was sealed is what was hashed.
-func (b *Inbox) upload(ctx context.Context, f *file, l *line) (*phr.Uploaded, error) {
+// newJob opens a file and says what is to become of it.
+func (b *Inbox) newJob(f *file, l line) (*job, error) {
 	in, err := b.open(f)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
 	media, err := b.config.Describe(f.path, in)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, in.Close())
 	}
-	sum := sha256.New()
-	v := phr.NewVersion{
+	j := &job{file: f, line: l, in: in, sum: sha256.New()}
+	j.version = phr.NewVersion{
 		NewRecord: l.Record, Patient: l.Patient, Class: b.config.Class, Name: filepath.Base(f.path), MediaType: media,
-		Modified: f.modified, Size: uint64(f.size), Content: io.TeeReader(in, sum), Progress: b.config.Progress,
+		Modified: f.modified, Size: uint64(f.size), Content: io.TeeReader(in, j.sum), Progress: b.config.Progress,
 	}
 	if l.Version > 1 {
-		v.NewRecord, v.Record = lock.ID{}, l.Record
+		j.version.NewRecord, j.version.Record = lock.ID{}, l.Record
 	}
-	if v.Class == recordsv1.Class_CLASS_UNSPECIFIED {
-		v.Class = classOf(media)
+	if j.version.Class == recordsv1.Class_CLASS_UNSPECIFIED {
+		j.version.Class = classOf(media)
 	}
-	uploaded, err := b.config.Archive.Upload(ctx, v)
-	if err != nil {
-		return nil, err
+	return j, nil
+}
+
+// upload seals files into the hospital, checks that what was sealed is what was hashed, and answers those with which nothing went
+// wrong. The error is that of ctx.
+func (b *Inbox) upload(ctx context.Context, jobs []*job) ([]*job, error) {
+	if len(jobs) == 0 {
+		return nil, nil
 	}
-	if hex.EncodeToString(sum.Sum(nil)) != l.SHA256 || uploaded.Version != l.Version {
-		return nil, errChanged
+	files := make([]phr.NewVersion, len(jobs))
+	for i, j := range jobs {
+		files[i] = j.version
 	}
-	l.State = stateUploaded
-	l.Objects = append(l.Objects, uploaded.Object.String())
-	return uploaded, nil
+	done, errs := b.config.Archive.UploadAll(ctx, files)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var good []*job
+	for i, j := range jobs {
+		err := errs[i]
+		if err == nil && (hex.EncodeToString(j.sum.Sum(nil)) != j.line.SHA256 || done[i].Version != j.line.Version) {
+			err = errChanged
+		}
+		if err != nil {
+			b.fail(j.file, err)
+			continue
+		}
+		j.uploaded = done[i]
+		j.line.State = stateUploaded
+		j.line.Objects = append(j.line.Objects, done[i].Object.String())
+		good = append(good, j)
+	}
+	return good, nil
 }
 
 // classOf is the class of content that looks like this.
@@ -253,25 +285,46 @@ func classOf(media string) recordsv1.Class {
 }
 
 // commit registers what was uploaded, after the journal knows of it. The error is one of the journal.
-func (b *Inbox) commit(ctx context.Context, jobs []job) error {
+func (b *Inbox) commit(ctx context.Context, jobs []*job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	lines, versions := make([]line, len(jobs)), make([]*phr.Uploaded, len(jobs))
+	lines := make([]line, len(jobs))
 	for i, j := range jobs {
-		lines[i], versions[i] = j.line, j.uploaded
+		lines[i] = j.line
 	}
 	if err := b.journal.add(lines...); err != nil {
 		return err
 	}
-	if _, err := b.config.Archive.Commit(ctx, versions...); err != nil {
+	return b.register(ctx, jobs)
+}
+
+// register tells the chain of files that the journal knows. Where it refuses them, one of them may be at fault: then each half is
+// tried. The error is one of the journal.
+func (b *Inbox) register(ctx context.Context, jobs []*job) error {
+	versions := make([]*phr.Uploaded, len(jobs))
+	for i, j := range jobs {
+		versions[i] = j.uploaded
+	}
+	_, err := b.config.Archive.Commit(ctx, versions...)
+	var refused *phr.Refused
+	if errors.As(err, &refused) && len(jobs) > 1 {
+		half := len(jobs) / 2
+		if err := b.register(ctx, jobs[:half]); err != nil {
+			return err
+		}
+		return b.register(ctx, jobs[half:])
+	}
+	if err != nil {
 		// Whether it was carried out all the same is asked before each is tried again, alone.
 		for _, j := range jobs {
 			b.fail(j.file, err)
 		}
 		return nil
 	}
-	for i := range lines {
+	lines := make([]line, len(jobs))
+	for i, j := range jobs {
+		lines[i] = j.line
 		lines[i].State = stateStored
 	}
 	if err := b.journal.add(lines...); err != nil {

@@ -198,6 +198,7 @@ func (e *Eraser) attest(ctx context.Context, numbers []uint64) error {
 type deletion struct {
 	eraser  *Eraser
 	blocks  []lock.CID
+	stays   []lock.CID                    // of versions that share leaves with what was erased
 	unlocks map[string][]*accessv1.Unlock // of an owner, as far as they were read
 }
 
@@ -240,12 +241,11 @@ func (d *deletion) add(ctx context.Context, x *storagev1.Erasure) error {
 		}
 		d.blocks = append(d.blocks, c)
 	}
-	return d.addUnlocks(ctx, x.GetObject())
+	return d.addVersion(ctx, x.GetObject())
 }
 
-// addUnlocks takes up the request keys and capsules of all unlocks that named the version
-// whose ciphertext the object was.
-func (d *deletion) addUnlocks(ctx context.Context, object string) error {
+// addVersion takes up what hangs on the version whose ciphertext the object was.
+func (d *deletion) addVersion(ctx context.Context, object string) error {
 	got, err := d.eraser.records.VersionOf(ctx, &recordsv1.QueryVersionOfRequest{Object: object})
 	if status.Code(err) == codes.NotFound {
 		return nil
@@ -253,7 +253,40 @@ func (d *deletion) addUnlocks(ctx context.Context, object string) error {
 	if err != nil {
 		return fmt.Errorf("ask what it was: %w", err)
 	}
-	v := got.GetVersion()
+	if err := d.addSharers(ctx, got.GetVersion()); err != nil {
+		return err
+	}
+	return d.addUnlocks(ctx, got.GetVersion())
+}
+
+// addSharers has the leaves stay that versions of the same record name which are not erased, also
+// where this node is not to hold these: it may be the only one that has them yet.
+func (d *deletion) addSharers(ctx context.Context, erased *recordsv1.Version) error {
+	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+		got, err := d.eraser.records.Versions(ctx, &recordsv1.QueryVersionsRequest{Record: erased.GetRecord(), Pagination: page})
+		if err != nil {
+			return nil, fmt.Errorf("list the versions of record %s: %w", erased.GetRecord(), err)
+		}
+		for _, v := range got.GetVersions() {
+			if v.GetTombstone() != nil || v.GetSharesWith() == 0 && erased.GetSharesWith() == 0 {
+				continue
+			}
+			root, err := lock.ParseCID(v.GetObject())
+			if err != nil {
+				return nil, err
+			}
+			blocks, err := treeOf(ctx, d.eraser.config.Guard.store, root)
+			if err != nil {
+				return nil, err
+			}
+			d.stays = append(d.stays, blocks...)
+		}
+		return got.GetPagination(), nil
+	})
+}
+
+// addUnlocks takes up the request keys and capsules of all unlocks that named a version.
+func (d *deletion) addUnlocks(ctx context.Context, v *recordsv1.Version) error {
 	unlocks, err := d.unlocksOf(ctx, v.GetHeader())
 	if err != nil {
 		return err
@@ -327,13 +360,19 @@ func (d *deletion) unlocksOf(ctx context.Context, h *recordsv1.Header) ([]*acces
 	return list, nil
 }
 
-// carryOut deletes the blocks, save those that an object names which the node is to hold. No
-// two objects share a block that was sealed as it should be, but what an object names is up
-// to who stored it: nobody may have another one's ciphertext deleted by naming it.
+// carryOut deletes the blocks, save those that another version of the record shares, and those
+// that an object names which the node is to hold. Only versions of one record share blocks that
+// were sealed as they should be, but what an object names is up to who stored it: nobody may have
+// another one's ciphertext deleted by naming it.
 func (d *deletion) carryOut(ctx context.Context) error {
 	kept := make(map[lock.CID]bool, len(d.blocks))
 	for _, c := range d.blocks {
 		kept[c] = false
+	}
+	for _, c := range d.stays {
+		if _, named := kept[c]; named {
+			kept[c] = true
+		}
 	}
 	if err := d.eraser.each(ctx, func(o *storagev1.Object) error {
 		object, err := parseObject(o)

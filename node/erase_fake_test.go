@@ -16,6 +16,7 @@ import (
 
 // erased is what a ledger knows of erasures.
 type erased struct {
+	versions []*recordsv1.Version // of the record of each erased version
 	list     []*storagev1.Erasure
 	attested map[uint64][]uint64 // nodes by erasure
 	days     []uint32            // that attestations named
@@ -93,6 +94,14 @@ func (s erasedRecords) VersionOf(_ context.Context, req *recordsv1.QueryVersionO
 	return &recordsv1.QueryVersionOfResponse{Version: &recordsv1.Version{
 		Record: req.GetObject(), Version: 1, Header: &recordsv1.Header{Patient: s.l.erased.patient},
 	}}, nil
+}
+
+// Versions answers the same for every record.
+func (s erasedRecords) Versions(_ context.Context, req *recordsv1.QueryVersionsRequest) (*recordsv1.QueryVersionsResponse, error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	rows, next := pageOf(s.l.erased.versions, req.GetPagination())
+	return &recordsv1.QueryVersionsResponse{Versions: rows, Pagination: next}, nil
 }
 
 type erasedAccess struct {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/memory"
@@ -237,6 +238,43 @@ func TestNobodyHasBlocksOfOthersErased(t *testing.T) {
 	l.erase(victim.placed(at))
 	s.attests(2)
 	s.lacks(victim.all()...)
+}
+
+// What a later version shares with an erased one stays until that one is erased too, although the
+// chain does not have this node hold it: it may be where the others fetch it from.
+func TestLeavesOfALaterVersionStay(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	s := newSite(t, l, memory.New(), t.TempDir())
+	at := &hospital{number: s.number}
+	first := newScan(t, s.store, 1, 3<<20)
+	leaf := first.CIDs[0]
+	changed := &blobtest.Object{Blocks: map[lock.CID][]byte{}}
+	own, block := blobtest.Block(77, 6000)
+	changed.Add(own, block)
+	size := uint64(len(first.Blocks[leaf]))
+	changed.Root = changed.Node(blob.Link{CID: leaf, Tree: size, Size: size}, blob.Link{CID: own, Tree: 6000, Size: 6000}).CID
+	if err := changed.Put(t.Context(), s.store); err != nil {
+		t.Fatal(err)
+	}
+	envelope, envelopeBlock := blobtest.Block(78, 3000)
+	s.put(envelopeBlock)
+	next := scan{Object: changed, envelope: envelope, padded: size + 6000}
+	alone := slices.DeleteFunc(first.all(), func(c lock.CID) bool { return c == leaf })
+	version := &recordsv1.Version{Version: 2, Object: next.cid(), SharesWith: 1}
+	l.set(func() {
+		l.erased.patient = "alice"
+		l.erased.versions = []*recordsv1.Version{{Version: 1, Object: first.cid(), Tombstone: &recordsv1.Tombstone{Erasure: 1}}, version}
+	})
+	s.start()
+	l.erase(first.placed(at))
+	s.attests(1)
+	s.has(leaf, own, changed.Root, envelope)
+	s.lacks(alone...)
+	l.set(func() { version.Tombstone = &recordsv1.Tombstone{Erasure: 2} })
+	l.erase(next.placed(at))
+	s.attests(2)
+	s.lacks(leaf, own, changed.Root, envelope)
 }
 
 // Whatever stands in the file, nothing is left out.

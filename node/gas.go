@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxGas is the most that the network allows a transaction to ask for.
+	// maxGas is the most that a message of a node asks for. The network allows twice as much.
 	maxGas = 10_000_000
 	// baseGas covers the signature, the account and one entry of the log.
 	baseGas = 300_000

@@ -104,7 +104,10 @@ type Client struct {
 	current int     // index of the door that answered last
 	seen    int64   // height that the client has seen committed
 	learned bool
-	sending sync.Mutex // one transaction at a time: they are in sequence
+
+	sending  sync.Mutex // one transaction is handed in at a time: they are in sequence
+	sequence uint64     // that follows the last one handed in, while some wait for their blocks
+	waiting  int        // transactions that were handed in and whose fate is not known yet
 
 	segment  int           // bytes of an upload in one request
 	patience time.Duration // of uploads that do not move on

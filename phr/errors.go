@@ -34,6 +34,8 @@ var (
 	ErrUpload = errors.New("upload cannot be carried on")
 	// ErrReadBack says that what the gateway gives back is not what was stored.
 	ErrReadBack = errors.New("stored version does not read back")
+	// ErrPrevious says that leaves of the version that was given as the previous one may not be used again.
+	ErrPrevious = errors.New("not an earlier version whose leaves may be used again")
 	// ErrNotCopied says that fewer copies than wanted were there in time.
 	ErrNotCopied = errors.New("not enough copies yet")
 	// ErrNotApproved says that an unlock waits for signatures.

@@ -72,6 +72,9 @@ type network struct {
 	holders     []uint64 // who gives shares
 	entries     []*auditv1.Entry
 	erased      []*recordsv1.MsgEraseVersions
+	stores      []*recordsv1.MsgStoreVersions
+
+	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 }
 
 // gate is the gateway of one hospital.
@@ -551,7 +554,12 @@ func (n *network) execute(signer string, msg proto.Message) (proto.Message, erro
 }
 
 func (n *network) store(signer string, m *recordsv1.MsgStoreVersions) (proto.Message, error) {
+	n.stores = append(n.stores, m)
+	var all []*recordsv1.Version
 	for _, v := range m.Versions {
+		if n.refuses != nil && n.refuses(v) {
+			return &recordsv1.MsgStoreVersionsResponse{Outcome: refused, Reason: "stale_vault_key"}, nil
+		}
 		h := v.Header
 		stored := &recordsv1.Version{Record: v.Record, Version: v.Version, Header: h, Envelope: v.Envelope, Object: v.Object, Size: v.Size, StoredBy: signer}
 		ctx, gen, err := n.context(stored)
@@ -584,6 +592,11 @@ func (n *network) store(signer string, m *recordsv1.MsgStoreVersions) (proto.Mes
 		if uint64(len(n.versions[v.Record]))+1 != v.Version {
 			return &recordsv1.MsgStoreVersionsResponse{Outcome: refused, Reason: "version_out_of_order"}, nil
 		}
+		stored.SharesWith = v.SharesWith
+		all = append(all, stored)
+	}
+	for i, stored := range all {
+		v, h := m.Versions[i], stored.Header
 		n.versions[v.Record] = append(n.versions[v.Record], stored)
 		n.records[v.Record] = &recordsv1.Record{Id: v.Record, OwnerKind: h.OwnerKind, Patient: h.Patient, Custodian: h.Custodian, Class: v.Class, Versions: v.Version}
 	}

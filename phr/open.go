@@ -28,7 +28,9 @@ type File struct {
 	// Size in bytes.
 	Size uint64
 
-	object *seal.Object
+	object  *seal.Object
+	root    lock.CID     // of the object
+	network lock.Network // that it is of
 }
 
 // WaitForRelease waits until the holders have given the shares for an unlock. It returns ErrNotApproved and ErrEnded at
@@ -232,7 +234,7 @@ func (c *Client) openVersion(ctx context.Context, u *checkedUnlock, place int, h
 		return nil, fmt.Errorf("version %s: %w", v.ref, err)
 	}
 	m := object.Manifest()
-	f := &File{Ref: v.ref, Name: m.Name, MediaType: m.MediaType, Size: object.Size(), object: object}
+	f := &File{Ref: v.ref, Name: m.Name, MediaType: m.MediaType, Size: object.Size(), object: object, root: v.header.Object, network: c.network}
 	if m.Created != 0 {
 		f.Created = time.Unix(int64(m.Created), 0)
 	}

@@ -16,8 +16,12 @@ import (
 	"github.com/phrd/phrd/wallet"
 )
 
-// maxBatch is how many versions one message stores.
-const maxBatch = 16
+const (
+	// MaxBatch is how many versions one message stores.
+	MaxBatch = 100
+	// messageBytes is how long a message that stores versions may be: a transaction has at most 64 KiB.
+	messageBytes = 63 << 10
+)
 
 // Stage names a part of a longer work, for who shows its progress.
 type Stage string
@@ -53,6 +57,11 @@ type NewVersion struct {
 	// Content of the file, read once.
 	Content io.Reader
 
+	// Previous is an earlier version of Record that was opened with [Client.Open], by this program for whoever may read it. Leaves of
+	// it whose content stays the same are named again, and neither sent nor stored once more, as far as the hospital still has them
+	// whole. Only a version that is not erased, of the same record, owner and lock is taken.
+	Previous *File
+
 	// Progress may be nil.
 	Progress Progress
 }
@@ -66,6 +75,8 @@ type Stored struct {
 	Size, Padded uint64
 	// Object and Envelope are the CIDs of the ciphertext's root and of the block that holds its wrapped keys.
 	Object, Envelope lock.CID
+	// Reused is how many of the ciphertext bytes were there already, as leaves of the previous version.
+	Reused uint64
 }
 
 // Uploaded is a version whose ciphertext the hospital holds and that reads back, but that the chain does not know yet.
@@ -75,9 +86,10 @@ type Uploaded struct {
 }
 
 // Store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. It
-// returns when the chain has the version; copies at other hospitals follow, see [Client.WaitForCopies].
+// returns when the chain has the version; copies at other hospitals follow, see [Client.WaitForCopies]. Many small files are
+// stored faster together, see [Client.StoreAll].
 //
-// Memory is constant whatever the size. A cut connection is resumed. Errors are ErrUpload, ErrReadBack, ErrUnreachable,
+// Memory is constant whatever the size. A cut connection is resumed. Errors are ErrUpload, ErrReadBack, ErrUnreachable, ErrPrevious,
 // *Refused, seal.ErrSize where the content does not have the size given, and those of the content.
 func (c *Client) Store(ctx context.Context, v NewVersion) (*Stored, error) {
 	up, err := c.Upload(ctx, v)
@@ -92,7 +104,16 @@ func (c *Client) Store(ctx context.Context, v NewVersion) (*Stored, error) {
 
 // Upload is the first part of [Client.Store]: the hospital holds the ciphertext afterwards.
 func (c *Client) Upload(ctx context.Context, v NewVersion) (*Uploaded, error) {
-	terms, class, err := c.terms(ctx, v)
+	return c.upload(ctx, v, &vaults{client: c})
+}
+
+// upload is Upload with what is known of the network and the owner.
+func (c *Client) upload(ctx context.Context, v NewVersion, known *vaults) (*Uploaded, error) {
+	terms, class, err := known.terms(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	previous, err := c.previous(ctx, v, terms)
 	if err != nil {
 		return nil, err
 	}
@@ -108,58 +129,97 @@ func (c *Client) Upload(ctx context.Context, v NewVersion) (*Uploaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	locked, err := c.sealInto(ctx, up, v, terms)
-	if err != nil {
+	p := packed{v: v, terms: terms, class: class, draft: draftOf(v)}
+	if err := p.reuse(ctx, up, previous); err != nil {
+		up.abandon(ctx)
+		return nil, err
+	}
+	if err := p.seal(ctx, up); err != nil {
+		up.abandon(ctx)
+		return nil, err
+	}
+	if err := up.finish(ctx); err != nil {
 		up.abandon(ctx)
 		return nil, err
 	}
 	v.Progress.done(StageUpload, layout.Padded)
-	if err := locked.ReadBack(ctx, &told{Source: up, tell: v.Progress.of(StageReadBack, layout.Padded)}); err != nil {
+	if err := p.readBack(ctx, &told{Source: up, tell: v.Progress.of(StageReadBack, layout.Padded)}); err != nil {
 		up.abandon(ctx)
-		if errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
-			return nil, fmt.Errorf("read back: %w", err)
-		}
-		return nil, fmt.Errorf("%w: %w", err, ErrReadBack)
+		return nil, err
 	}
 	v.Progress.done(StageReadBack, layout.Padded)
 	up.cancel(nil)
-	return &Uploaded{
-		Stored: Stored{
-			Ref: Ref{terms.Record, terms.Version}, Hospital: terms.Custodian, Size: v.Size, Padded: locked.Header.PaddedSize,
-			Object: locked.Header.Object, Envelope: locked.Header.Envelope,
-		},
-		message: newVersionMessage(terms, class, locked),
-	}, nil
+	return p.uploaded(), nil
 }
 
-// Commit registers versions that were uploaded, at most 16: all or none.
+// packed is a file on its way into a hospital.
+type packed struct {
+	v      NewVersion
+	terms  seal.Terms
+	class  recordsv1.Class
+	draft  seal.Draft
+	sealed *seal.Sealed
+	locked *seal.Locked
+}
+
+func draftOf(v NewVersion) seal.Draft {
+	return seal.Draft{
+		Name: norm.NFC.String(v.Name), MediaType: v.MediaType, Created: seconds(v.Created), Modified: seconds(v.Modified), Size: v.Size,
+	}
+}
+
+// seal seals the file into a sink and locks it; the envelope is the last block.
+func (p *packed) seal(ctx context.Context, sink seal.Sink) error {
+	var err error
+	if p.sealed, err = seal.Seal(ctx, sink, p.v.Content, p.draft); err != nil {
+		return err
+	}
+	if p.locked, err = seal.LockVersion(p.terms, p.sealed.Ref, p.sealed.DEK); err != nil {
+		return err
+	}
+	return sink.Put(ctx, p.locked.Header.Envelope, p.locked.Block)
+}
+
+// readBack opens what was stored. The error is ErrReadBack, ErrUnreachable or that of ctx.
+func (p *packed) readBack(ctx context.Context, src seal.Source) error {
+	err := p.locked.ReadBack(ctx, src, p.sealed.Reused)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUnreachable) || ctx.Err() != nil:
+		return fmt.Errorf("read back: %w", err)
+	default:
+		return fmt.Errorf("%w: %w", err, ErrReadBack)
+	}
+}
+
+// uploaded is the file once it was read back.
+func (p *packed) uploaded() *Uploaded {
+	message := newVersionMessage(p.terms, p.class, p.locked)
+	if len(p.sealed.Reused) > 0 {
+		message.SharesWith = p.v.Previous.Ref.Version
+	}
+	h := p.locked.Header
+	return &Uploaded{
+		Stored: Stored{
+			Ref: Ref{p.terms.Record, p.terms.Version}, Hospital: p.terms.Custodian, Size: p.v.Size, Padded: h.PaddedSize,
+			Object: h.Object, Envelope: h.Envelope, Reused: p.sealed.Saved,
+		},
+		message: message,
+	}
+}
+
+// Commit registers versions that were uploaded, at most [MaxBatch], and no more than fit into a transaction: all or none.
 func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, error) {
-	if len(versions) < 1 || len(versions) > maxBatch {
-		return Receipt{}, fmt.Errorf("%d versions, want 1 to %d", len(versions), maxBatch)
+	if len(versions) < 1 || len(versions) > MaxBatch {
+		return Receipt{}, fmt.Errorf("%d versions, want 1 to %d", len(versions), MaxBatch)
 	}
 	msg := &recordsv1.MsgStoreVersions{Clerk: c.key.Address()}
 	for _, v := range versions {
 		msg.Versions = append(msg.Versions, v.message)
 	}
-	return c.send(ctx, c.direct, gasFor(len(versions)), msg, &recordsv1.MsgStoreVersionsResponse{})
-}
-
-// sealInto seals the file into an upload, locks it and completes the upload with the envelope.
-func (c *Client) sealInto(ctx context.Context, up *upload, v NewVersion, terms seal.Terms) (*seal.Locked, error) {
-	sealed, err := seal.Seal(ctx, up, v.Content, seal.Draft{
-		Name: norm.NFC.String(v.Name), MediaType: v.MediaType, Created: seconds(v.Created), Modified: seconds(v.Modified), Size: v.Size,
-	})
-	if err != nil {
-		return nil, err
-	}
-	locked, err := seal.LockVersion(terms, sealed.Ref, sealed.DEK)
-	if err != nil {
-		return nil, err
-	}
-	if err := up.Put(ctx, locked.Header.Envelope, locked.Block); err != nil {
-		return nil, err
-	}
-	return locked, up.finish(ctx)
+	gas := gasBase + gasStored*uint64(len(versions))
+	return c.send(ctx, c.direct, min(gas, maxGas), msg, &recordsv1.MsgStoreVersionsResponse{})
 }
 
 func seconds(t time.Time) uint64 {
@@ -169,8 +229,18 @@ func seconds(t time.Time) uint64 {
 	return uint64(t.Unix())
 }
 
+// vaults are the keys to which versions are locked, each asked for once, by one goroutine. It serves a few files, not a long time: the chain refuses
+// what is locked to a key that is no longer the newest.
+type vaults struct {
+	client *Client
+
+	key    *lock.Generation
+	vaults map[string]seal.VaultKey // by patient; the hospital's own under ""
+}
+
 // terms says how and for whom the version is locked: by the network's newest key, and to the owner's newest vault key.
-func (c *Client) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1.Class, error) {
+func (k *vaults) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1.Class, error) {
+	c := k.client
 	who, err := c.Principal(ctx)
 	if err != nil {
 		return seal.Terms{}, 0, err
@@ -196,46 +266,64 @@ func (c *Client) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 		return t, 0, err
 	}
 	t.Signer = [wallet.AddressSize]byte(signer)
-	if t.Key, _, err = c.generation(ctx, custodyv1.NewQueryClient(c), 0); err != nil {
+	if k.key == nil {
+		key, _, err := c.generation(ctx, custodyv1.NewQueryClient(c), 0)
+		if err != nil {
+			return t, 0, err
+		}
+		k.key, k.vaults = &key, map[string]seal.VaultKey{}
+	}
+	t.Key = *k.key
+	if t.Owner, err = ownerNamed(patient, who.Hospital); err != nil {
 		return t, 0, err
 	}
-	owner, vault, err := c.ownerVault(ctx, patient, who.Hospital)
-	if err != nil {
-		return t, 0, err
+	vault, asked := k.vaults[patient]
+	if !asked {
+		if vault, err = c.ownerVault(ctx, patient, who.Hospital); err != nil {
+			return t, 0, err
+		}
+		k.vaults[patient] = vault
 	}
-	t.Owner, t.Recipients = owner, []seal.VaultKey{vault}
+	t.Recipients = []seal.VaultKey{vault}
 	return t, class, nil
 }
 
-// ownerVault is who owns the version, and the newest key of that vault.
-func (c *Client) ownerVault(ctx context.Context, patient string, hospital uint64) (lock.Owner, seal.VaultKey, error) {
+// ownerNamed is the patient of a number, or the hospital where there is none.
+func ownerNamed(patient string, hospital uint64) (lock.Owner, error) {
 	if patient == "" {
-		member, err := c.Member(ctx, hospital)
-		if err != nil {
-			return lock.Owner{}, seal.VaultKey{}, err
-		}
-		owner, err := lock.HospitalOwner(hospital)
-		if err != nil {
-			return lock.Owner{}, seal.VaultKey{}, err
-		}
-		recipient, err := seal.HospitalRecipient(hospital)
-		if err != nil {
-			return lock.Owner{}, seal.VaultKey{}, err
-		}
-		key, err := lock.ParsePublicKey(member.GetVaultKey())
-		return owner, seal.VaultKey{Recipient: recipient, Epoch: member.GetVaultEpoch(), Key: key}, err
+		return lock.HospitalOwner(hospital)
 	}
 	number, err := lock.ParseID(patient)
 	if err != nil {
-		return lock.Owner{}, seal.VaultKey{}, fmt.Errorf("patient: %w", err)
+		return lock.Owner{}, fmt.Errorf("patient: %w", err)
+	}
+	return lock.PatientOwner(number), nil
+}
+
+// ownerVault is the newest key of the owner's vault.
+func (c *Client) ownerVault(ctx context.Context, patient string, hospital uint64) (seal.VaultKey, error) {
+	if patient == "" {
+		member, err := c.Member(ctx, hospital)
+		if err != nil {
+			return seal.VaultKey{}, err
+		}
+		recipient, err := seal.HospitalRecipient(hospital)
+		if err != nil {
+			return seal.VaultKey{}, err
+		}
+		key, err := lock.ParsePublicKey(member.GetVaultKey())
+		return seal.VaultKey{Recipient: recipient, Epoch: member.GetVaultEpoch(), Key: key}, err
+	}
+	number, err := lock.ParseID(patient)
+	if err != nil {
+		return seal.VaultKey{}, fmt.Errorf("patient: %w", err)
 	}
 	p, err := c.Patient(ctx, number.String())
 	if err != nil {
-		return lock.Owner{}, seal.VaultKey{}, fmt.Errorf("patient %s: %w", number, err)
+		return seal.VaultKey{}, fmt.Errorf("patient %s: %w", number, err)
 	}
 	key, err := lock.ParsePublicKey(p.GetVault().GetKey())
-	vault := seal.VaultKey{Recipient: seal.PatientRecipient(number), Epoch: p.GetVault().GetEpoch(), Key: key}
-	return lock.PatientOwner(number), vault, err
+	return seal.VaultKey{Recipient: seal.PatientRecipient(number), Epoch: p.GetVault().GetEpoch(), Key: key}, err
 }
 
 // newVersionMessage is what the chain is told of a version.

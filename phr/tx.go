@@ -22,9 +22,9 @@ const (
 	// maxTries is how often a transaction is signed anew because another one of the account came first, or the node
 	// that takes it is a moment behind.
 	maxTries = 5
-	// gasBase is asked for a message, gasItem for each version that it names beside: there is no fee, so too much costs only room in
-	// a block. maxGas is the most that the chain allows.
-	gasBase, gasItem, maxGas = 1_000_000, 500_000, 10_000_000
+	// gasBase is asked for a message, gasItem for each version that it names beside, gasStored for each that it stores: there is no
+	// fee, so too much costs only room in a block. maxGas is the most that the chain allows.
+	gasBase, gasItem, gasStored, maxGas = 1_000_000, 500_000, 150_000, 20_000_000
 
 	sdkSpace         = "sdk"
 	codeUnauthorized = 4  // also a signature over another account number or sequence
@@ -77,24 +77,18 @@ func (c *Client) send(ctx context.Context, sign signer, gas uint64, message, ans
 	if c.key == nil {
 		return Receipt{}, fmt.Errorf("no key to sign with: %w", ErrNoAccount)
 	}
-	c.sending.Lock()
-	defer c.sending.Unlock()
 	name := string(message.ProtoReflect().Descriptor().FullName())
 	for try := 1; ; try++ {
-		account, err := c.account(ctx)
+		sent, err := c.handIn(ctx, sign, gas, name, message)
 		if err != nil {
 			return Receipt{}, err
 		}
-		tx, err := sign(account, gas, message)
-		if err != nil {
-			return Receipt{}, fmt.Errorf("sign %s: %w", name, err)
-		}
-		sent, err := c.broadcast(ctx, tx)
-		if err != nil {
-			return Receipt{}, fmt.Errorf("send %s: %w", name, err)
-		}
 		if sent.Code == 0 || sent.Codespace == sdkSpace && sent.Code == codeInCache {
-			return c.committed(ctx, sent.Txhash, name, answer)
+			receipt, err := c.committed(ctx, sent.Txhash, name, answer)
+			c.sending.Lock()
+			c.waiting--
+			c.sending.Unlock()
+			return receipt, err
 		}
 		passing := sent.Codespace == sdkSpace && (sent.Code == codeSequence || sent.Code == codeMempoolFull || sent.Code == codeUnauthorized)
 		if !passing || try == maxTries {
@@ -104,6 +98,36 @@ func (c *Client) send(ctx context.Context, sign signer, gas uint64, message, ans
 			return Receipt{}, err
 		}
 	}
+}
+
+// handIn signs a message for the account's next transaction and hands it in. While others of this client wait for their blocks, the
+// next one follows them: the chain does not count them yet.
+func (c *Client) handIn(ctx context.Context, sign signer, gas uint64, name string, message proto.Message) (*abciv1.TxResponse, error) {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	account, err := c.account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.waiting > 0 {
+		account.Sequence = max(account.Sequence, c.sequence)
+	}
+	tx, err := sign(account, gas, message)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", name, err)
+	}
+	sent, err := c.broadcast(ctx, tx)
+	if err != nil {
+		return nil, fmt.Errorf("send %s: %w", name, err)
+	}
+	switch {
+	case sent.Code == 0 || sent.Codespace == sdkSpace && sent.Code == codeInCache:
+		c.sequence = account.Sequence + 1
+		c.waiting++
+	case sent.Codespace == sdkSpace && (sent.Code == codeSequence || sent.Code == codeUnauthorized):
+		c.sequence = 0 // another program of the account came first, or one of ours was lost
+	}
+	return sent, nil
 }
 
 // account asks for the account's number and next sequence.

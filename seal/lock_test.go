@@ -69,7 +69,7 @@ func TestAVersionOpensWithBothHalves(t *testing.T) {
 	require.NoError(t, l.Statement.Verify(l.Proof))
 	require.Equal(t, l.Envelope.OwnKeys(), l.Statement.OwnKeys)
 	require.Equal(t, terms.Signer, l.Statement.Signer)
-	require.NoError(t, l.ReadBack(t.Context(), blocks))
+	require.NoError(t, l.ReadBack(t.Context(), blocks, nil))
 
 	// The patient's program and the grantee's have the header of the chain and the block, no more.
 	e, err := l.Header.OpenEnvelope(l.Block)
@@ -119,7 +119,7 @@ func TestAVersionUnderTheNetworkAlone(t *testing.T) {
 	require.Nil(t, l.Half)
 	require.Empty(t, l.Header.Pc)
 	require.Empty(t, l.Envelope.Own)
-	require.NoError(t, l.ReadBack(t.Context(), blocks))
+	require.NoError(t, l.ReadBack(t.Context(), blocks, nil))
 	dek, err := l.Envelope.Unlock(l.Header, nil, l.K)
 	require.NoError(t, err)
 	require.True(t, dek.Equal(sealed.DEK))
@@ -212,7 +212,7 @@ func TestAnEnvelopeWithTheMostRecipients(t *testing.T) {
 	l, _ := w.locked(t, blocks, terms)
 	require.Len(t, l.Envelope.Own, lock.MaxOwn)
 	require.LessOrEqual(t, len(l.Block), seal.MaxEnvelopeSize)
-	require.NoError(t, l.ReadBack(t.Context(), blocks))
+	require.NoError(t, l.ReadBack(t.Context(), blocks, nil))
 }
 
 // TestEveryFlippedByteOfAnEnvelopeIsRefused lets the attacker renew the CID too, on the chain and in the store.
@@ -315,22 +315,34 @@ func TestTheHeaderDecides(t *testing.T) {
 func TestReadBackFindsWhatIsMissing(t *testing.T) {
 	w, blocks := newWard(t), newShelf()
 	l, sealed := w.locked(t, blocks, w.terms())
-	require.NoError(t, l.ReadBack(t.Context(), blocks))
+	require.NoError(t, l.ReadBack(t.Context(), blocks, nil))
 	for _, c := range []lock.CID{l.Header.Envelope, sealed.Ref.Manifest, sealed.Contents.Entries[0].CID} {
 		block := blocks.blocks[c]
 		bent := bytes.Clone(block)
 		bent[len(bent)-1] ^= 1
-		err := l.ReadBack(t.Context(), answers{blocks, map[lock.CID][]byte{c: bent}})
+		err := l.ReadBack(t.Context(), answers{blocks, map[lock.CID][]byte{c: bent}}, nil)
 		require.Error(t, err)
 		require.NotErrorIs(t, err, errAbsent)
 		delete(blocks.blocks, c)
-		require.ErrorIs(t, l.ReadBack(t.Context(), blocks), errAbsent)
+		require.ErrorIs(t, l.ReadBack(t.Context(), blocks, nil), errAbsent)
 		blocks.blocks[c] = block
 	}
-	require.NoError(t, l.ReadBack(t.Context(), blocks))
+	require.NoError(t, l.ReadBack(t.Context(), blocks, nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, l.ReadBack(ctx, blocks), context.Canceled)
+	require.ErrorIs(t, l.ReadBack(ctx, blocks, nil), context.Canceled)
+}
+
+// What was used again is proved by its name and stands where it stood: it is not read.
+func TestReadBackPassesOverWhatWasUsedAgain(t *testing.T) {
+	w, blocks := newWard(t), newShelf()
+	l, sealed := w.locked(t, blocks, w.terms())
+	reused := []lock.CID{sealed.Contents.Entries[0].CID}
+	delete(blocks.blocks, reused[0])
+	require.ErrorIs(t, l.ReadBack(t.Context(), blocks, nil), errAbsent)
+	require.NoError(t, l.ReadBack(t.Context(), blocks, reused))
+	delete(blocks.blocks, sealed.Ref.Manifest)
+	require.ErrorIs(t, l.ReadBack(t.Context(), blocks, reused), errAbsent)
 }
 
 func TestResealKeepsTheLock(t *testing.T) {
@@ -374,7 +386,7 @@ func TestRelockKeepsTheDataKey(t *testing.T) {
 	require.False(t, again.Half.Equal(*l.Half))
 	require.Equal(t, l.Header.Dc, again.Header.Dc)
 	require.NoError(t, blocks.Put(t.Context(), again.Header.Envelope, again.Block))
-	require.NoError(t, again.ReadBack(t.Context(), blocks))
+	require.NoError(t, again.ReadBack(t.Context(), blocks, nil))
 	_, err = again.Envelope.Unlock(again.Header, l.Half, l.K)
 	require.ErrorIs(t, err, seal.ErrCommitment, "the old halves open the new lock no more")
 

@@ -40,15 +40,18 @@ type Draft struct {
 	Size      uint64 // exact length of the file in bytes; padding needs it beforehand
 
 	// Previous, when set, is the manifest of a live version of the same record and
-	// owner under a lock no stricter than the new one's. Its id key is used again, and
-	// so is each of its leaves whose plaintext returns; the Sink does not see those.
+	// owner under the same lock. Its id key is used again, and so is each of its leaves
+	// whose plaintext returns; the Sink does not see those. That a leaf holds this very
+	// plaintext is not believed: the chunk is sealed under the leaf's key, and the CID
+	// must come out. So whoever made Previous can't have the new version name leaves
+	// that open to something else, and none of them needs to be read back to know it.
 	Previous *Manifest
 	// Holds, when set, is asked before a leaf of Previous is used again, by several
 	// goroutines at once. Where it answers false the chunk is sealed anew.
 	Holds func(lock.CID) bool
 
 	// Workers is how many chunks are sealed at a time; 0 means one for each processor.
-	// Sealing holds at most 2×Workers+3 chunks of 1 MiB in memory.
+	// Sealing holds at most 2×Workers+3 chunks of 1 MiB in memory, with Previous Workers more.
 	Workers int
 }
 
@@ -66,7 +69,8 @@ type Sealed struct {
 	Contents *Manifest // secret
 
 	Written uint64     // bytes put into the Sink, manifest and nodes included
-	Reused  int        // data leaves taken over from the previous version
+	Reused  []lock.CID // data leaves taken over from the previous version, in order
+	Saved   uint64     // bytes of these leaves
 	Others  []lock.CID // manifest leaves, index leaves, manifest root and inner nodes, as they were put
 }
 
@@ -205,7 +209,8 @@ func (s *sealing) chunks(ctx context.Context, r io.Reader) error {
 			return err
 		}
 		if c.sealed == nil {
-			s.out.Reused++
+			s.out.Reused = append(s.out.Reused, c.entry.CID)
+			s.out.Saved += uint64(len(c.plain) + tagSize)
 		} else if err := s.put(ctx, c.entry.CID, c.sealed); err != nil {
 			return err
 		}
@@ -257,8 +262,15 @@ func (s *sealing) read(r io.Reader, i uint64) (*chunk, error) {
 // previous version.
 func (s *sealing) seal(_ context.Context, c *chunk) (*chunk, error) {
 	c.entry.ID = newChunkID(&s.out.Contents.IDKey).of(c.plain)
-	if s.earlier.take(&c.entry) {
-		return c, nil
+	if leaf := s.earlier.take(c.entry.ID); leaf != nil {
+		same, err := isSealed(leaf, c.plain)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			c.entry.CID, c.entry.Key = leaf.CID, leaf.Key
+			return c, nil
+		}
 	}
 	sealed, err := sealOnce(&c.entry.Key, c.plain, nil)
 	if err != nil {
@@ -274,32 +286,56 @@ type earlier struct {
 	holds func(lock.CID) bool
 
 	mu     sync.Mutex
-	leaves map[[32]byte]*Entry
+	leaves map[[32]byte][]*Entry // several hold the same: the padding alone fills many
 }
 
 func newEarlier(m *Manifest, holds func(lock.CID) bool) *earlier {
-	e := &earlier{holds: holds, leaves: make(map[[32]byte]*Entry, len(m.Entries))}
+	e := &earlier{holds: holds, leaves: make(map[[32]byte][]*Entry, len(m.Entries))}
 	for i := range m.Entries {
-		e.leaves[m.Entries[i].ID] = &m.Entries[i]
+		id := m.Entries[i].ID
+		e.leaves[id] = append(e.leaves[id], &m.Entries[i])
 	}
 	return e
 }
 
-// take gives the entry the CID and the key of the leaf with its id. A leaf is given
-// once: no object names a CID twice.
-func (e *earlier) take(entry *Entry) bool {
+// take returns a leaf with an id that may be used again, or nil. A leaf is given once: no
+// object names a CID twice.
+func (e *earlier) take(id [32]byte) *Entry {
 	if e == nil {
-		return false
+		return nil
 	}
-	e.mu.Lock()
-	leaf, found := e.leaves[entry.ID]
-	delete(e.leaves, entry.ID)
-	e.mu.Unlock()
-	if !found || (e.holds != nil && !e.holds(leaf.CID)) {
-		return false
+	for {
+		e.mu.Lock()
+		leaves := e.leaves[id]
+		if len(leaves) == 0 {
+			e.mu.Unlock()
+			return nil
+		}
+		leaf := leaves[0]
+		e.leaves[id] = leaves[1:]
+		e.mu.Unlock()
+		if e.holds == nil || e.holds(leaf.CID) {
+			return leaf
+		}
 	}
-	entry.CID, entry.Key = leaf.CID, leaf.Key
-	return true
+}
+
+// isSealed tells whether a leaf is this plaintext under its key. What is sealed for it is the
+// very leaf, or is forgotten here.
+func isSealed(leaf *Entry, plain []byte) (bool, error) {
+	var sealed []byte
+	if size := len(plain) + tagSize; size == LeafSize {
+		memory, _ := buffers.Get().(*[LeafSize]byte)
+		defer buffers.Put(memory)
+		sealed = memory[:0]
+	} else {
+		sealed = make([]byte, 0, size)
+	}
+	sealed, err := sealOnce(&leaf.Key, append(sealed, plain...), nil)
+	if err != nil {
+		return false, err
+	}
+	return rawCID(sealed) == leaf.CID, nil
 }
 
 // manifest seals the manifest, and indexes over it while it fills more than one leaf,

@@ -231,6 +231,32 @@ func (o *Object) WriteTo(ctx context.Context, w io.Writer) (int64, error) {
 	return written, nil
 }
 
+// check reads and checks every data leaf, save some.
+func (o *Object) check(ctx context.Context, save []lock.CID) error {
+	if len(save) == 0 {
+		_, err := o.WriteTo(ctx, io.Discard)
+		return err
+	}
+	saved := make(map[lock.CID]struct{}, len(save))
+	for _, c := range save {
+		saved[c] = struct{}{}
+	}
+	leaf := func(ctx context.Context, i uint64) (struct{}, error) {
+		if _, skip := saved[o.manifest.Entries[i].CID]; skip {
+			return struct{}{}, nil
+		}
+		_, err := o.leaf(ctx, i)
+		return struct{}{}, err
+	}
+	take := func(i uint64) (uint64, error) { return i, nil }
+	for _, err := range ordered(ctx, fetchers(int(min(o.layout.Leaves, 1<<10))), o.layout.Leaves, take, leaf) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Reader returns a reader of length bytes from offset on; both may reach past the end,
 // where the file just ends. It reads only the leaves that hold these bytes, a few of
 // them ahead. Close it when it was not read to its end.

@@ -11,8 +11,9 @@ import (
 const (
 	// MaxMessages in one transaction.
 	MaxMessages = 100
-	// MaxGas that a transaction may ask for.
-	MaxGas = 10_000_000
+	// MaxGas that a transaction may ask for: a hundred versions need two thirds of it, and a block
+	// takes ten of them.
+	MaxGas = 20_000_000
 	// MaxBytes of an encoded transaction; blobs never ride in transactions.
 	MaxBytes = 64 << 10
 )

@@ -256,6 +256,64 @@ func TestCutFetchGoesOn(t *testing.T) {
 	}
 }
 
+// Of an object that shares leaves with one that is here only the others are fetched; those that are here count as used.
+func TestFetchMovesWhatIsNotShared(t *testing.T) {
+	first, far := object(t, 1, 10<<20)
+	next := &blobtest.Object{Blocks: map[lock.CID][]byte{}}
+	own, block := blobtest.Block(99, blob.MaxBlock)
+	var links []blob.Link
+	var shared []lock.CID
+	for i, c := range first.CIDs[:10] {
+		if i == 4 {
+			next.Add(own, block)
+			c = own
+		} else {
+			shared = append(shared, c)
+		}
+		links = append(links, blob.Link{CID: c, Tree: blob.MaxBlock, Size: blob.MaxBlock})
+	}
+	next.Root = next.Node(links...).CID
+	if err := next.Put(t.Context(), far); err != nil {
+		t.Fatal(err)
+	}
+	near := &touching{Store: memory.New(), touched: map[lock.CID]bool{}}
+	farNode, nearNode := start(t, 1, far, 2), start(t, 2, near, 1)
+	from := []peer.AddrInfo{farNode.Info()}
+	if err := nearNode.Fetch(t.Context(), first.Root, from, first.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	before := nearNode.Traffic().Fetched
+	clear(near.touched)
+	if err := nearNode.Fetch(t.Context(), next.Root, from, first.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	if moved, want := nearNode.Traffic().Fetched-before, uint64(len(block)+len(next.Blocks[next.Root])); moved != want {
+		t.Errorf("%d bytes were fetched, want %d: a leaf and an inner node", moved, want)
+	}
+	if err := blob.Verify(t.Context(), near, next.Root, first.Bytes); err != nil {
+		t.Error(err)
+	}
+	for _, c := range shared {
+		if !near.touched[c] {
+			t.Errorf("leaf %s is relied on and does not count as used", c)
+		}
+	}
+}
+
+// touching remembers what was touched.
+type touching struct {
+	blob.Store
+	mu      sync.Mutex
+	touched map[lock.CID]bool
+}
+
+func (s *touching) Touch(ctx context.Context, c lock.CID) (bool, error) {
+	s.mu.Lock()
+	s.touched[c] = true
+	s.mu.Unlock()
+	return s.Store.Touch(ctx, c)
+}
+
 // counting counts the blocks that are put.
 type counting struct {
 	blob.Store

@@ -176,6 +176,8 @@ func remainsText(code string) string {
 		return "the public lock header, which opens nothing"
 	case "log_entries":
 		return "the log of who did what with it"
+	case "shared_leaves":
+		return "what other versions of the record, which are not erased, have in common with it"
 	}
 	return code
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/seal"
 )
 
 // defaultCopyTime bounds the wait for copies.
@@ -39,6 +41,8 @@ type storeOptions struct {
 	Class     recordsv1.Class
 	Name      string // in place of the file's name
 	MediaType string // in place of what the file looks like
+	Unlock    string // by which an account of this home opens the previous version
+	Previous  *phr.File
 	Wait      string
 	Timeout   time.Duration
 	Progress  phr.Progress
@@ -54,44 +58,58 @@ type storeResult struct {
 	Padded   uint64      `json:"padded"`
 	Object   string      `json:"object"`
 	Envelope string      `json:"envelope"`
+	Reused   uint64      `json:"reused"` // bytes of the ciphertext that were there already
 	Copies   *copiesView `json:"copies,omitempty"`
 }
 
 // storeFile stores a file as a version of a record and waits for copies. Where the copies do not come in time the result
 // stands beside the error.
 func storeFile(ctx context.Context, c *phr.Client, s storeOptions) (*storeResult, error) {
-	f, size, err := openRegular(s.File)
+	f, v, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	stored, err := c.Store(ctx, v)
+	if err != nil {
+		return nil, fmt.Errorf("store %q: %w", s.File, err)
+	}
+	result := newStoreResult(s.File, stored)
+	if s.Wait == waitNone {
+		return result, nil
+	}
+	return result, s.awaitCopies(ctx, c, stored.Ref, result)
+}
+
+func newStoreResult(file string, stored *phr.Stored) *storeResult {
+	return &storeResult{
+		File: file, Record: stored.Record.String(), Version: stored.Version, Bytes: stored.Size, Padded: stored.Padded,
+		Object: stored.Object.String(), Envelope: stored.Envelope.String(), Reused: stored.Reused,
+	}
+}
+
+// open opens the file and says what is to become of it.
+func (s storeOptions) open() (*os.File, phr.NewVersion, error) {
+	f, size, err := openRegular(s.File)
+	if err != nil {
+		return nil, phr.NewVersion{}, err
+	}
 	stat, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, phr.NewVersion{}, errors.Join(err, f.Close())
 	}
 	if s.Name == "" {
 		s.Name = filepath.Base(s.File)
 	}
 	if s.MediaType == "" {
 		if s.MediaType, err = mediaType(s.File, f); err != nil {
-			return nil, fmt.Errorf("read %q: %w", s.File, err)
+			return nil, phr.NewVersion{}, errors.Join(fmt.Errorf("read %q: %w", s.File, err), f.Close())
 		}
 	}
-	stored, err := c.Store(ctx, phr.NewVersion{
+	return f, phr.NewVersion{
 		Record: s.Record, Patient: s.Patient, Class: s.Class, Name: s.Name, MediaType: s.MediaType, Modified: stat.ModTime(), Size: size,
-		Content: f, Progress: s.Progress,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store %q: %w", s.File, err)
-	}
-	result := &storeResult{
-		File: s.File, Record: stored.Record.String(), Version: stored.Version, Bytes: stored.Size, Padded: stored.Padded,
-		Object: stored.Object.String(), Envelope: stored.Envelope.String(),
-	}
-	if s.Wait == waitNone {
-		return result, nil
-	}
-	return result, s.awaitCopies(ctx, c, stored.Ref, result)
+		Content: f, Previous: s.Previous, Progress: s.Progress,
+	}, nil
 }
 
 func (s *storeOptions) awaitCopies(ctx context.Context, c *phr.Client, ref phr.Ref, result *storeResult) error {
@@ -159,17 +177,21 @@ func recordStoreCommand() *cobra.Command {
 		Use: "store FILE...", Short: "encrypt files, store them at the hospital, and have them copied",
 		Long: "Encrypt files on this machine, store them at the hospital, read back what was stored, and register it.\n" +
 			"Each file becomes a record of its own, owned by the patient, or by the hospital where no patient is named;\n" +
-			"with --record it becomes the next version of that record. A cut connection is resumed.",
+			"with --record it becomes the next version of that record. Small files travel together; what goes wrong with one\n" +
+			"keeps none of the others back. A cut connection is resumed.\n\n" +
+			"With --unlock too, an account of this home opens an earlier version by an unlock that it asked for, and what did\n" +
+			"not change since is neither sent nor stored again.",
 		Example: "  phrd record store chest.dcm --patient 3ZQK… --from desk --wait copies\n" +
 			"  phrd record store letter.pdf --patient 3ZQK… --class document\n" +
 			"  phrd record store chest-2.dcm --record 7ABC…\n" +
+			"  phrd record store film.mp4 --record 7ABC… --unlock 1f0c… --from desk\n" +
 			"  phrd record store rota.xlsx --class other     (the hospital's own)",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.parse(args, patient, class, record, wait); err != nil {
 				return err
 			}
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error { return storeFiles(ctx, u.client, o, s, args) })
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error { return u.storeFiles(ctx, o, s, args) })
 		},
 	}
 	userFlags(cmd)
@@ -177,6 +199,7 @@ func recordStoreCommand() *cobra.Command {
 	flags.StringVar(&patient, "patient", "", "number of the patient who owns the record; without one the hospital owns it")
 	flags.StringVar(&class, "class", "imaging", "class of the record, which is public: "+strings.Join(recordClasses, ", "))
 	flags.StringVar(&record, "record", "", "record that gets another version")
+	flags.StringVar(&s.Unlock, "unlock", "", "unlock of an earlier version of that record, asked for by an account of this home")
 	flags.StringVar(&s.Name, "name", "", "name to keep inside, in place of the file's")
 	flags.StringVar(&s.MediaType, "media-type", "", "media type to keep inside (default: what the file looks like)")
 	flags.StringVar(&wait, "wait", waitMinimum, "wait for copies at hospitals: none, minimum, or copies for all that are wanted")
@@ -191,6 +214,8 @@ func (s *storeOptions) parse(files []string, patient, class, record, wait string
 		return usage("which file?")
 	case record != "" && (len(files) > 1 || patient != ""):
 		return usage("--record takes one file, and keeps its owner")
+	case s.Unlock != "" && record == "":
+		return usage("--unlock needs --record: the record whose earlier version it opens")
 	case s.Name != "" && len(files) > 1:
 		return usage("--name takes one file")
 	case wait != waitNone && wait != waitMinimum && wait != waitCopies:
@@ -220,23 +245,16 @@ func (s *storeOptions) parse(files []string, patient, class, record, wait string
 	return nil
 }
 
-// storeFiles stores files one after another. The first error ends it; what was stored before stays and is printed.
-func storeFiles(ctx context.Context, c *phr.Client, o *output, s storeOptions, files []string) error {
+// storeFiles stores files, and prints those that were stored whatever becomes of the others. The error is that of each file that was
+// not, or not safely.
+func (u *user) storeFiles(ctx context.Context, o *output, s storeOptions, files []string) error {
+	s.Copies = func(now phr.Copies) { o.note("copies %d of %d", now.Held, now.Target) }
 	var results []*storeResult
 	var failed error
-	for _, file := range files {
-		tell, done := o.progress()
-		s.File, s.Progress = file, tell
-		s.Copies = func(now phr.Copies) { o.note("copies %d of %d", now.Held, now.Target) }
-		result, err := storeFile(ctx, c, s)
-		done()
-		if result != nil {
-			results = append(results, result)
-		}
-		if err != nil {
-			failed = err
-			break
-		}
+	if len(files) == 1 {
+		results, failed = u.storeOne(ctx, o, s, files[0])
+	} else {
+		results, failed = storeMany(ctx, u.client, o, s, files)
 	}
 	if len(results) == 0 {
 		return failed
@@ -250,4 +268,169 @@ func storeFiles(ctx context.Context, c *phr.Client, o *output, s storeOptions, f
 		rows[i] = []string{fmt.Sprintf("%s/%d", r.Record, r.Version), byteText(r.Bytes), copies, r.File}
 	}
 	return errors.Join(failed, o.print(results, []string{"RECORD/VERSION", "SIZE", "COPIES", "FILE"}, rows))
+}
+
+// storeOne stores one file, with the leaves of an earlier version where that was asked for.
+func (u *user) storeOne(ctx context.Context, o *output, s storeOptions, file string) ([]*storeResult, error) {
+	if s.Unlock != "" {
+		opened, end, err := u.openPrevious(ctx, s.Unlock, s.Record)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		s.Previous = opened
+	}
+	tell, done := o.progress()
+	defer done()
+	s.File, s.Progress = file, tell
+	result, err := storeFile(ctx, u.client, s)
+	if result == nil {
+		return nil, err
+	}
+	if s.Previous != nil {
+		o.note("%s of %s were there already, in %s", byteText(result.Reused), byteText(result.Padded), s.Previous.Ref)
+	}
+	return []*storeResult{result}, err
+}
+
+// storeMany stores files together, each as a record of its own, and then waits for their copies.
+func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, files []string) ([]*storeResult, error) {
+	tell, done := o.progress()
+	defer done()
+	all, errs := make([]*storeResult, len(files)), make([]error, len(files))
+	opened := make([]int, 0, len(files)) // places of those that could be opened
+	sum := newSum(tell, files)
+	each := func(yield func(phr.NewVersion) bool) {
+		for i, file := range files {
+			s := s
+			s.File, s.Progress = file, sum.of(i)
+			f, v, err := s.open()
+			if err != nil {
+				errs[i] = err
+				continue
+			}
+			opened = append(opened, i)
+			goOn := yield(v)
+			if err := f.Close(); err != nil && errs[i] == nil {
+				errs[i] = err
+			}
+			if !goOn {
+				return
+			}
+		}
+	}
+	ended := c.StoreAll(ctx, each, func(place int, stored *phr.Stored, err error) {
+		i := opened[place]
+		if err != nil {
+			errs[i] = fmt.Errorf("store %q: %w", files[i], err)
+			return
+		}
+		all[i] = newStoreResult(files[i], stored)
+	})
+	var results []*storeResult
+	for i, r := range all {
+		if r == nil {
+			continue
+		}
+		results = append(results, r)
+		if s.Wait == waitNone || ctx.Err() != nil {
+			continue
+		}
+		record, err := lock.ParseID(r.Record)
+		if err == nil {
+			err = s.awaitCopies(ctx, c, phr.Ref{Record: record, Version: r.Version}, r)
+		}
+		errs[i] = errors.Join(errs[i], err)
+	}
+	return results, errors.Join(ended, errors.Join(errs...))
+}
+
+// progressSum adds up the progress of many files.
+type progressSum struct {
+	tell  phr.Progress
+	total uint64
+
+	mu   sync.Mutex
+	done map[phr.Stage]uint64
+	last map[phr.Stage][]uint64 // by file
+}
+
+// newSum adds up what is told of files; it does nothing where nobody listens.
+func newSum(tell phr.Progress, files []string) *progressSum {
+	p := &progressSum{tell: tell, done: map[phr.Stage]uint64{}, last: map[phr.Stage][]uint64{}}
+	for _, stage := range []phr.Stage{phr.StageUpload, phr.StageReadBack} {
+		p.last[stage] = make([]uint64, len(files))
+	}
+	for _, file := range files {
+		stat, err := os.Stat(file)
+		if err != nil || !stat.Mode().IsRegular() {
+			continue
+		}
+		if layout, err := seal.LayoutOf(uint64(stat.Size())); err == nil {
+			p.total += layout.Padded
+		}
+	}
+	return p
+}
+
+// of is the progress of one file.
+func (p *progressSum) of(file int) phr.Progress {
+	if p.tell == nil {
+		return nil
+	}
+	return func(stage phr.Stage, done, _ uint64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		last := p.last[stage]
+		p.done[stage] += done - last[file]
+		last[file] = done
+		if stage == phr.StageUpload { // what was sent is read back a moment later
+			p.tell(stage, min(p.done[stage], p.total), p.total)
+		}
+	}
+}
+
+// openPrevious opens the newest version of a record that an unlock names, with the account of this home that asked for it.
+func (u *user) openPrevious(ctx context.Context, unlock string, record lock.ID) (f *phr.File, end func(), err error) {
+	names, err := u.store.Accounts()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range names {
+		reader, err := u.as(ctx, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		f, err := reader.openIfAsked(ctx, unlock, record)
+		if f != nil && err == nil {
+			return f, func() { _ = reader.close() }, nil // nothing was written there
+		}
+		if err = errors.Join(err, reader.close()); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, usage("unlock %s: no account of this home asked for it; a clerk may not ask, but a clinician's account may lie in the same home", unlock)
+}
+
+// openIfAsked opens the newest version of a record that an unlock names; nil where another account asked for the unlock.
+func (u *user) openIfAsked(ctx context.Context, unlock string, record lock.ID) (*phr.File, error) {
+	asked, err := u.client.Unlock(ctx, unlock)
+	if errors.Is(err, phr.ErrNotFound) || errors.Is(err, phr.ErrForbidden) || errors.Is(err, phr.ErrLogin) {
+		return nil, nil
+	}
+	if err != nil || asked.GetRequester() != u.client.Address() {
+		return nil, err
+	}
+	newest := phr.Ref{Record: record}
+	for _, v := range asked.GetVersions() {
+		if v.GetRecord() == record.String() {
+			newest.Version = max(newest.Version, v.GetVersion())
+		}
+	}
+	if newest.Version == 0 {
+		return nil, usage("unlock %s names no version of record %s", unlock, record)
+	}
+	opening, cancel := context.WithTimeout(ctx, defaultOpenTime)
+	defer cancel()
+	return u.client.Open(opening, unlock, newest)
 }

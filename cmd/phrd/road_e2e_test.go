@@ -30,6 +30,8 @@ type (
 		Record  string
 		Version uint64
 		Bytes   uint64
+		Reused  uint64
+		File    string
 		Copies  struct{ Held, Target uint32 }
 	}
 	openedFile struct {
@@ -272,6 +274,37 @@ func TestVersionsOfARecord(t *testing.T) {
 	for version, content := range map[string][]byte{"/1": first, "/2": second, "": second} {
 		require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", record+version, "-o", "-"))
 	}
+}
+
+// A ward has an account that stores and one that asks in the same home. Whoever works there changes a file and stores it as a new
+// version by the unlock with which it was opened: what did not change is there already.
+func TestNewVersionByAnUnlock(t *testing.T) {
+	c := newCast(t)
+	ward := c.hire(t, 1, "ward", "clerk")
+	clerk, reader := ward.as("ward"), ward.as("reader")
+	var key struct{ Address string }
+	ward.does(t, &key, "keys", "add", "reader")
+	c.hospital(1).does(t, nil, "staff", "add", "reader", "--role", "clinician", "--address", key.Address)
+
+	path, content := file(t, "film", 3<<20)
+	ref := c.store(t, path)
+	record := strings.TrimSuffix(ref, "/1")
+	var asked unlockID
+	reader.does(t, &asked, "unlock", "propose", "--for", "1h", ref)
+	c.officer.does(t, nil, "unlock", "endorse", asked.Unlock)
+	c.alice.does(t, nil, "unlock", "approve", asked.Unlock, "--yes")
+
+	content[0] ^= 1
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	var stored []storedFile
+	clerk.does(t, &stored, "record", "store", path, "--record", record, "--unlock", asked.Unlock)
+	require.EqualValues(t, 2, stored[0].Version)
+	require.Greater(t, stored[0].Reused, uint64(2<<20), "all but the first leaf")
+	c.approved(t, record)
+	require.Equal(t, string(content), c.doctor.does(t, nil, "record", "open", record, "-o", "-"))
+
+	c.clerk.fails(t, 2, "no account of this home", "record", "store", path, "--record", record, "--unlock", asked.Unlock)
+	clerk.fails(t, 2, "--record", "record", "store", path, "--unlock", asked.Unlock)
 }
 
 func TestErase(t *testing.T) {

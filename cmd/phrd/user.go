@@ -144,6 +144,15 @@ func connect(ctx context.Context, o userOptions, file clientFile, store *keys.St
 	return u, nil
 }
 
+// as is another account of the home.
+func (u *user) as(ctx context.Context, name string) (*user, error) {
+	file, err := readClientFile(u.home)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, userOptions{Home: u.home, From: name}, file, u.store)
+}
+
 func (u *user) close() error { return u.client.Close() }
 
 // chooseAccount is the account that was named, the only one, or admin.

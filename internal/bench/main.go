@@ -85,7 +85,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 // all measures every row.
 func (b *bench) all(ctx context.Context) ([]row, error) {
 	var rows []row
-	for _, measure := range []func(context.Context) ([]row, error){b.store, b.memory, b.ranges, b.copies, b.locks} {
+	for _, measure := range []func(context.Context) ([]row, error){b.store, b.memory, b.ranges, b.copies, b.versions, b.small, b.locks} {
 		measured, err := measure(ctx)
 		if err != nil {
 			return nil, err

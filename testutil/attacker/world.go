@@ -388,7 +388,7 @@ func (w *World) storeAll(ctx context.Context, blocks *Blocks) error {
 		if err := blocks.Put(ctx, l.Header.Envelope, l.Block); err != nil {
 			return err
 		}
-		if err := l.ReadBack(ctx, blocks); err != nil {
+		if err := l.ReadBack(ctx, blocks, nil); err != nil {
 			return err
 		}
 		if err := w.honest.Store(l.Statement, l.Proof); err != nil {

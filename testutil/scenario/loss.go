@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"time"
 
@@ -111,20 +110,30 @@ func (p Person) Recovers(u Unlock, v Version) bool {
 	return err == nil && bytes.Equal(content, v.Content)
 }
 
-// StoreAll stores files with few transactions.
+// StoreAll has the hospital's clerk store files of a patient together.
 func (h *Hospital) StoreAll(patient *Patient, files ...NewFile) []Version {
 	h.t.Helper()
-	const together = 16
 	clerk := h.Clerk()
 	ctx, cancel := clerk.step()
 	defer cancel()
-	var versions []Version
-	for batch := range slices.Chunk(files, together) {
-		stored, err := clerk.storeAll(ctx, patient, batch)
-		if err != nil {
-			h.t.Fatalf("%s stores %d files: %v", h.name, len(batch), err)
+	versions := make([]Version, len(files))
+	each := func(yield func(phr.NewVersion) bool) {
+		for _, f := range files {
+			if !yield(imaging(patient, f.Name, f.Content)) {
+				return
+			}
 		}
-		versions = append(versions, stored...)
+	}
+	err := clerk.client.StoreAll(ctx, each, func(place int, stored *phr.Stored, err error) {
+		f := files[place]
+		if err != nil {
+			h.t.Errorf("%s stores %s: %v", h.name, f.Name, err)
+			return
+		}
+		versions[place] = Version{Name: f.Name, Content: f.Content, Patient: patient, Stored: *stored}
+	})
+	if err != nil || h.t.Failed() {
+		h.t.Fatalf("%s stores %d files: %v", h.name, len(files), err)
 	}
 	return versions
 }
@@ -133,19 +142,4 @@ func (h *Hospital) StoreAll(patient *Patient, files ...NewFile) []Version {
 type NewFile struct {
 	Name    string
 	Content []byte
-}
-
-func (p *person) storeAll(ctx context.Context, patient *Patient, files []NewFile) ([]Version, error) {
-	var uploads []*phr.Uploaded
-	var versions []Version
-	for _, f := range files {
-		up, err := p.client.Upload(ctx, imaging(patient, f.Name, f.Content))
-		if err != nil {
-			return nil, err
-		}
-		uploads = append(uploads, up)
-		versions = append(versions, Version{Name: f.Name, Content: f.Content, Patient: patient, Stored: up.Stored})
-	}
-	_, err := p.client.Commit(ctx, uploads...)
-	return versions, err
 }

@@ -21,6 +21,8 @@ const (
 	RemainsLockHeader = "lock_header"
 	// RemainsLogEntries are the entries of the log about the version.
 	RemainsLogEntries = "log_entries"
+	// RemainsSharedLeaves are leaves that the version shares with others that are not erased.
+	RemainsSharedLeaves = "shared_leaves"
 )
 
 // Ref names one version of a record.

@@ -126,7 +126,8 @@ type ErasureCertificate struct {
 	Missing uint32 `protobuf:"varint,3,opt,name=missing,proto3" json:"missing,omitempty"`
 	// left is how many of them have left without attesting.
 	Left uint32 `protobuf:"varint,4,opt,name=left,proto3" json:"left,omitempty"`
-	// remains are codes of what the network keeps for ever: tombstone, lock_header, log_entries.
+	// remains are codes of what the network keeps for ever: tombstone, lock_header, log_entries; and shared_leaves, which versions that are not
+	// erased may name too.
 	Remains []string `protobuf:"bytes,5,rep,name=remains,proto3" json:"remains,omitempty"`
 }
 

@@ -115,6 +115,9 @@ func (g genesisCheck) version(v Version) error {
 	if v.Version != g.counts[v.Record]+1 {
 		return ErrInvalidGenesis.Wrapf("out of order: want version %d", g.counts[v.Record]+1)
 	}
+	if v.SharesWith >= v.Version {
+		return ErrInvalidGenesis.Wrapf("shares leaves with version %d", v.SharesWith)
+	}
 	if err := v.Header.Validate(); err != nil {
 		return err
 	}

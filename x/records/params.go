@@ -5,8 +5,8 @@ import "math/bits"
 const (
 	// MinSize is the smallest padded size of a version in bytes.
 	MinSize = 4096
-	// MaxBatch is how many versions one message stores at most.
-	MaxBatch = 16
+	// MaxBatch is how many versions one message stores at most. Their proofs take some 40 ms.
+	MaxBatch = 100
 	// MaxErased is how many versions one message erases at most.
 	MaxErased = 64
 	// MaxReports is how many access reports one message carries at most.

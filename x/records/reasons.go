@@ -47,6 +47,8 @@ const (
 	ReasonWrongHospital = "wrong_hospital"
 	// ReasonSamePerson says that who asked may not approve.
 	ReasonSamePerson = "same_person"
+	// ReasonLockDiffers says that the version shares leaves with one that has another lock.
+	ReasonLockDiffers = "lock_differs"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

@@ -69,6 +69,9 @@ func (n NewVersion) Validate() error {
 	if n.Version < 1 || n.Version > math.MaxInt64 {
 		return ErrInvalidHeader.Wrapf("version %d", n.Version)
 	}
+	if n.SharesWith >= n.Version {
+		return ErrInvalidHeader.Wrapf("version %d shares leaves with %d, want an earlier one", n.Version, n.SharesWith)
+	}
 	if n.Class.Text() == "" {
 		return ErrInvalidHeader.Wrapf("class %d", n.Class)
 	}

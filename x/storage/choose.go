@@ -40,23 +40,23 @@ func (c Candidate) HasRoom(size uint64) bool {
 // (Schindelhauer and Schomaker 2005): members that have no copy yet first, then
 // further sites.
 //
-// Each node draws a number u in (0, 1] from the hash of the CID and its own number,
-// and those with the smallest -log2(u)/capacity win. That is the first of
+// Each node draws a number u in (0, 1] from the hash of the key, which is the object's own
+// CID or that of one beside which it shall lie, and its own number, and those with the smallest -log2(u)/capacity win. That is the first of
 // independent exponential clocks, so a node, and a domain, wins in proportion to
 // its capacity, whoever else takes part.
-func Choose(root lock.CID, candidates []Candidate, size uint64, target uint32, origin uint64) []uint64 {
-	return choose(root, candidates, nil, size, target, origin)
+func Choose(key lock.CID, candidates []Candidate, size uint64, target uint32, origin uint64) []uint64 {
+	return choose(key, candidates, nil, size, target, origin)
 }
 
 // Complete answers the numbers, ascending, of the nodes that shall keep an object
 // beside those in the domains that stay: as many as are missing to target domains,
 // or one of every further domain where target is 0, in the order of [Choose]. Nodes
 // in a domain that stays are not chosen.
-func Complete(root lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32) []uint64 {
-	return choose(root, candidates, stay, size, target, 0)
+func Complete(key lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32) []uint64 {
+	return choose(key, candidates, stay, size, target, 0)
 }
 
-func choose(root lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32, origin uint64) []uint64 {
+func choose(key lock.CID, candidates []Candidate, stay []Domain, size uint64, target uint32, origin uint64) []uint64 {
 	type ranked struct {
 		Candidate
 		clock uint64
@@ -64,7 +64,7 @@ func choose(root lock.CID, candidates []Candidate, stay []Domain, size uint64, t
 	list := make([]ranked, 0, len(candidates))
 	for _, c := range candidates {
 		if c.Capacity > 0 && c.HasRoom(size) {
-			list = append(list, ranked{Candidate: c, clock: negLog2(draw(root, c.Node))})
+			list = append(list, ranked{Candidate: c, clock: negLog2(draw(key, c.Node))})
 		}
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
@@ -104,8 +104,8 @@ func isOther(node, origin uint64) int {
 }
 
 // draw is a node's number for an object: u·2^64 with u in (0, 1).
-func draw(root lock.CID, node uint64) uint64 {
-	h := lock.H32("phrd/v1/place", root.Bytes(), lock.Uint(node))
+func draw(key lock.CID, node uint64) uint64 {
+	h := lock.H32("phrd/v1/place", key.Bytes(), lock.Uint(node))
 	return max(1, binary.BigEndian.Uint64(h[:8]))
 }
 

@@ -103,6 +103,9 @@ func (o Object) Validate() error {
 	if err := validateAttached(o.Cid, o.Attached); err != nil {
 		return err
 	}
+	if err := validateKey(o.Cid, o.Key); err != nil {
+		return err
+	}
 	if o.Size_ < 1 || o.Size_ > maxSize || o.Origin == 0 || o.PlacedAt < 0 {
 		return ErrInvalidPlacement.Wrapf("size %d, origin %d, placed at %d", o.Size_, o.Origin, o.PlacedAt)
 	}

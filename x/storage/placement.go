@@ -14,6 +14,9 @@ type Placement struct {
 	Class string
 	// Member brought the object in; the bytes are at its first storage node.
 	Member uint64
+	// Key is the CID by which the nodes are chosen, in place of the root: that of an object with
+	// which this one shares leaves, so that both lie on the same nodes. Empty for the root itself.
+	Key string
 }
 
 // Validate answers ErrInvalidCID or ErrInvalidPlacement for a placement that cannot
@@ -28,7 +31,38 @@ func (p Placement) Validate() error {
 	if p.Member == 0 {
 		return ErrInvalidPlacement.Wrap("no member")
 	}
+	if err := validateKey(p.CID, p.Key); err != nil {
+		return err
+	}
 	return validateAttached(p.CID, p.Attached)
+}
+
+// validateKey checks the CID by which nodes are chosen, of an object that differs from it.
+func validateKey(root, key string) error {
+	if key == "" {
+		return nil
+	}
+	if _, err := lock.ParseCID(key); err != nil {
+		return ErrInvalidCID.Wrapf("key: %v", err)
+	}
+	if key == root {
+		return ErrInvalidPlacement.Wrap("the key is the object itself")
+	}
+	return nil
+}
+
+// PlacementKey is the CID by which the nodes of the object are chosen: its own, or that of an
+// object with which it shares leaves.
+func (o Object) PlacementKey() (lock.CID, error) {
+	text := o.Key
+	if text == "" {
+		text = o.Cid
+	}
+	key, err := lock.ParseCID(text)
+	if err != nil {
+		return key, ErrInvalidCID.Wrap(err.Error())
+	}
+	return key, nil
 }
 
 // validateAttached checks the blocks that travel with an object.

@@ -92,6 +92,9 @@ func TestPlacementValidate(t *testing.T) {
 		{"most attached", func(p *storage.Placement) { p.Attached = many[1:] }, nil},
 		{"no cid", func(p *storage.Placement) { p.CID = "" }, storage.ErrInvalidCID},
 		{"a cid in capitals", func(p *storage.Placement) { p.CID = strings.ToUpper(p.CID) }, storage.ErrInvalidCID},
+		{"beside another object", func(p *storage.Placement) { p.Key = rootOf(2).String() }, nil},
+		{"beside something else", func(p *storage.Placement) { p.Key = "x" }, storage.ErrInvalidCID},
+		{"beside itself", func(p *storage.Placement) { p.Key = p.CID }, storage.ErrInvalidPlacement},
 		{"no size", func(p *storage.Placement) { p.Size = 0 }, storage.ErrInvalidPlacement},
 		{"a size out of this world", func(p *storage.Placement) { p.Size = 1<<44 + 1 }, storage.ErrInvalidPlacement},
 		{"nobody's", func(p *storage.Placement) { p.Member = 0 }, storage.ErrInvalidPlacement},
@@ -106,6 +109,29 @@ func TestPlacementValidate(t *testing.T) {
 			require.ErrorIs(t, p.Validate(), tc.err)
 		})
 	}
+}
+
+// A member may bring in what its quota leaves, and what some node has room for.
+func TestRoom(t *testing.T) {
+	nodes := []storage.Candidate{{Node: 1, Capacity: 100, Used: 40}, {Node: 2, Capacity: 50, Used: 60}, {Node: 3}}
+	for _, tc := range []struct {
+		name                 string
+		quota, brought, size uint64
+		largest              uint64
+		reason               string
+	}{
+		{"no quota", 0, 1 << 50, 1 << 50, 60, ""},
+		{"up to the quota", 1000, 900, 100, 60, ""},
+		{"beyond the quota", 1000, 900, 101, 60, storage.ReasonOverQuota},
+		{"a quota that was lowered", 1000, 1001, 1, 1, storage.ReasonOverQuota},
+		{"as much as a node has room for", 0, 0, 60, 60, ""},
+		{"more than any node has room for", 0, 0, 61, 61, storage.ReasonNoRoom},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.reason, storage.NewRoom(tc.quota, tc.brought, nodes).Admits(tc.size, tc.largest))
+		})
+	}
+	require.Equal(t, storage.ReasonNoRoom, storage.NewRoom(0, 0, nil).Admits(1, 1))
 }
 
 func TestMessagesOfCopies(t *testing.T) {

@@ -286,9 +286,8 @@ func (c *chain) register(wallet string) records.Patient {
 	return p
 }
 
-// stored stores a new record of the patient and answers it and K, the network's half
-// of its key.
-func (c *chain) stored(patient records.Patient) (records.Version, lock.Point) {
+// newVersion is a new record of the patient, and K, the network's half of its key.
+func (c *chain) newVersion(patient records.Patient) (records.NewVersion, lock.Point) {
 	c.t.Helper()
 	generation := lock.Generation{Network: c.network, Kind: lock.KeyRecords, Number: 1, X: c.dealt.X}
 	e, err := lock.NewEncapsulation(generation, c.random)
@@ -311,12 +310,25 @@ func (c *chain) stored(patient records.Patient) (records.Version, lock.Point) {
 	require.NoError(c.t, err)
 	n.Proof, err = e.Prove(label, c.random)
 	require.NoError(c.t, err)
-	res, err := recordskeeper.NewMsgServer(c.records).StoreVersions(c.ctx, &records.MsgStoreVersions{Clerk: c.clerk, Versions: []records.NewVersion{n}})
-	require.NoError(c.t, err)
-	require.Empty(c.t, res.Reason)
+	return n, e.K
+}
+
+// stored stores a new record of the patient and answers it and K.
+func (c *chain) stored(patient records.Patient) (records.Version, lock.Point) {
+	c.t.Helper()
+	n, k := c.newVersion(patient)
+	c.storeAll(n)
 	v, err := c.records.Version(c.ctx, n.Record, 1)
 	require.NoError(c.t, err)
-	return v, e.K
+	return v, k
+}
+
+// storeAll stores versions with one message.
+func (c *chain) storeAll(versions ...records.NewVersion) {
+	c.t.Helper()
+	res, err := recordskeeper.NewMsgServer(c.records).StoreVersions(c.ctx, &records.MsgStoreVersions{Clerk: c.clerk, Versions: versions})
+	require.NoError(c.t, err)
+	require.Empty(c.t, res.Reason)
 }
 
 // propose asks for versions for an hour.

@@ -15,27 +15,37 @@ import (
 // height and time are the log's to fill in; whoever sets them, or appends what
 // [audit.Entry.Validate] refuses, has a bug and gets audit.ErrInvalidEntry.
 func (k *Keeper) Append(ctx context.Context, e audit.Entry) (uint64, error) {
-	if e.Sequence != 0 || e.Height != 0 || e.Time != 0 {
-		return 0, audit.ErrInvalidEntry.Wrapf("%s: sequence, height and time are set by the log", e.Kind)
-	}
-	if err := e.Validate(); err != nil {
-		return 0, err
+	return k.AppendAll(ctx, []audit.Entry{e})
+}
+
+// AppendAll is Append of several entries in their order, and answers the sequence of the last one.
+// The edge of the tree, which is longer than an entry, is written once for all of them.
+func (k *Keeper) AppendAll(ctx context.Context, entries []audit.Entry) (uint64, error) {
+	for _, e := range entries {
+		if e.Sequence != 0 || e.Height != 0 || e.Time != 0 {
+			return 0, audit.ErrInvalidEntry.Wrapf("%s: sequence, height and time are set by the log", e.Kind)
+		}
+		if err := e.Validate(); err != nil {
+			return 0, err
+		}
 	}
 	f, err := k.Frontier(ctx)
 	if err != nil {
 		return 0, err
 	}
 	block := sdk.UnwrapSDKContext(ctx)
-	e.Sequence, e.Height, e.Time = f.Size_+1, block.BlockHeight(), block.BlockTime().Unix()
-	if err := k.write(ctx, e, &f); err != nil {
-		return 0, err
+	for _, e := range entries {
+		e.Sequence, e.Height, e.Time = f.Size_+1, block.BlockHeight(), block.BlockTime().Unix()
+		if err := k.write(ctx, e, &f); err != nil {
+			return 0, err
+		}
+		if err := block.EventManager().EmitTypedEvent(&audit.EventEntryAppended{
+			Sequence: e.Sequence, Kind: e.Kind, Patient: e.Patient,
+		}); err != nil {
+			return 0, err
+		}
 	}
-	if err := k.frontier.Set(ctx, f); err != nil {
-		return 0, err
-	}
-	return e.Sequence, block.EventManager().EmitTypedEvent(&audit.EventEntryAppended{
-		Sequence: e.Sequence, Kind: e.Kind, Patient: e.Patient,
-	})
+	return f.Size_, k.frontier.Set(ctx, f)
 }
 
 // write keeps a complete entry and adds it to the tree, which the caller saves, and

@@ -126,6 +126,32 @@ func TestAppend(t *testing.T) {
 	require.Equal(t, &audit.QueryHeadResponse{Size_: 2, Root: root[:]}, f.head())
 }
 
+// Entries that are appended together are the same as one by one.
+func TestAppendAll(t *testing.T) {
+	f, twin := newFixture(t), newFixture(t)
+	list := []audit.Entry{stored(alice), {Kind: audit.KindExpired, Role: audit.RoleChain, Outcome: audit.OUTCOME_OK}, stored(alice)}
+	last, err := f.keeper.AppendAll(f.ctx, list)
+	require.NoError(t, err)
+	require.EqualValues(t, len(list), last)
+	for _, e := range list {
+		_, err := twin.keeper.Append(twin.ctx, e)
+		require.NoError(t, err)
+	}
+	require.Equal(t, twin.head(), f.head())
+	require.Equal(t, twin.ctx.EventManager().ABCIEvents(), f.ctx.EventManager().ABCIEvents())
+	one, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	other, err := twin.keeper.ExportGenesis(twin.ctx)
+	require.NoError(t, err)
+	require.Equal(t, other, one)
+
+	bad := stored(alice)
+	bad.Sequence = 1
+	_, err = f.keeper.AppendAll(f.ctx, []audit.Entry{stored(alice), bad})
+	require.ErrorIs(t, err, audit.ErrInvalidEntry)
+	require.Equal(t, twin.head(), f.head(), "nothing of a list with a fault is written")
+}
+
 func TestAppendRefusesBugs(t *testing.T) {
 	f := newFixture(t)
 	f.append(stored(alice))

@@ -12,6 +12,7 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/custody"
 	"github.com/phrd/phrd/x/records"
+	"github.com/phrd/phrd/x/storage"
 )
 
 // gasPerEncapsulation pays for the proof of one version: some eight
@@ -28,7 +29,11 @@ type batch struct {
 	params  records.Params
 	network lock.Network
 	key     custody.Key
+	room    storage.Room
 
+	// owners are the SHA-256 hashes of the vault keys of today, by patient; that of the
+	// hospital itself stands under no number
+	owners map[string][sha256.Size]byte
 	// records as the versions checked so far leave them, by id
 	records map[string]records.Record
 	// points and cids of the versions checked so far
@@ -41,7 +46,7 @@ type batch struct {
 func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*batch, error) {
 	b := &batch{
 		Keeper: k, clerk: clerk, now: blockTime(ctx),
-		records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
+		owners: map[string][sha256.Size]byte{}, records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
 	}
 	var err error
 	if b.signer, err = sdk.AccAddressFromBech32(clerk.Address); err != nil {
@@ -53,7 +58,10 @@ func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*bat
 	if b.network, err = k.consortium.NetworkID(ctx); err != nil {
 		return nil, err
 	}
-	b.key, err = k.custody.Key(ctx, custody.KEY_KIND_RECORDS, 0)
+	if b.key, err = k.custody.Key(ctx, custody.KEY_KIND_RECORDS, 0); err != nil {
+		return nil, err
+	}
+	b.room, err = k.storage.Room(ctx, clerk.Hospital)
 	return b, err
 }
 
@@ -61,7 +69,7 @@ func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*bat
 // stored for those behind it.
 func (b *batch) check(ctx context.Context, n records.NewVersion) (string, error) {
 	for _, check := range []func(context.Context, records.NewVersion) (string, error){
-		b.checkSigner, b.checkOwner, b.checkRecord, b.checkNovelty, b.checkRoom, b.checkProof,
+		b.checkSigner, b.checkOwner, b.checkRecord, b.checkShared, b.checkNovelty, b.checkRoom, b.checkProof,
 	} {
 		if reason, err := check(ctx, n); reason != "" || err != nil {
 			return reason, err
@@ -98,27 +106,33 @@ func (b *batch) checkSigner(_ context.Context, n records.NewVersion) (string, er
 // checkOwner demands that the envelope is sealed to the owner's vault key of
 // today: to a stolen or rotated one, the owner would lose the record.
 func (b *batch) checkOwner(ctx context.Context, n records.NewVersion) (string, error) {
-	var key []byte
-	if n.Header.OwnerKind == records.OWNER_KIND_PATIENT {
-		patient, err := b.Patient(ctx, n.Header.Patient)
+	hash, known := b.owners[n.Header.Patient]
+	if !known {
+		key, err := b.vaultKey(ctx, n.Header)
 		if errors.Is(err, records.ErrUnknownPatient) {
 			return records.ReasonUnknownOwner, nil
 		}
 		if err != nil {
 			return "", err
 		}
-		key = patient.Vault.Key
-	} else {
-		member, err := b.consortium.Member(ctx, n.Header.Custodian)
-		if err != nil {
-			return "", err
-		}
-		key = member.VaultKey
+		hash = sha256.Sum256(key)
+		b.owners[n.Header.Patient] = hash
 	}
-	if !n.IsSealedTo(sha256.Sum256(key)) {
+	if !n.IsSealedTo(hash) {
 		return records.ReasonStaleVaultKey, nil
 	}
 	return "", nil
+}
+
+// vaultKey is the owner's vault key of today; records.ErrUnknownPatient where there is no
+// such owner.
+func (b *batch) vaultKey(ctx context.Context, h records.Header) ([]byte, error) {
+	if h.OwnerKind == records.OWNER_KIND_PATIENT {
+		patient, err := b.Patient(ctx, h.Patient)
+		return patient.Vault.Key, err
+	}
+	member, err := b.consortium.Member(ctx, h.Custodian)
+	return member.VaultKey, err
 }
 
 func (b *batch) checkRecord(ctx context.Context, n records.NewVersion) (string, error) {
@@ -153,6 +167,28 @@ func (b *batch) checkRecord(ctx context.Context, n records.NewVersion) (string, 
 	}
 }
 
+// checkShared demands that the version whose leaves this one names too was not erased: its
+// leaves are deleted, save those that a version names which the chain knows by then. One that
+// is locked otherwise would lend its leaves the weaker of both locks.
+func (b *batch) checkShared(ctx context.Context, n records.NewVersion) (string, error) {
+	if n.SharesWith == 0 {
+		return "", nil
+	}
+	v, err := b.Version(ctx, n.Record, n.SharesWith)
+	switch {
+	case errors.Is(err, records.ErrUnknownVersion):
+		return records.ReasonUnknownVersion, nil
+	case err != nil:
+		return "", err
+	case v.Tombstone != nil:
+		return records.ReasonErased, nil
+	case v.Header.Lock != n.Header.Lock:
+		return records.ReasonLockDiffers, nil
+	default:
+		return "", nil
+	}
+}
+
 // checkNovelty refuses a U, an object or an envelope that was ever named: a second
 // record with the U of a first would be opened by the first one's shares.
 func (b *batch) checkNovelty(ctx context.Context, n records.NewVersion) (string, error) {
@@ -181,8 +217,8 @@ func (b *batch) checkNovelty(ctx context.Context, n records.NewVersion) (string,
 
 // checkRoom refuses what the hospital may not bring in any more, and what no storage
 // node has room for.
-func (b *batch) checkRoom(ctx context.Context, n records.NewVersion) (string, error) {
-	return b.storage.Admits(ctx, n.Header.Custodian, b.size+n.Size_, n.Size_)
+func (b *batch) checkRoom(_ context.Context, n records.NewVersion) (string, error) {
+	return b.room.Admits(b.size+n.Size_, n.Size_), nil
 }
 
 func (b *batch) checkProof(ctx context.Context, n records.NewVersion) (string, error) {
@@ -202,7 +238,7 @@ func (b *batch) checkProof(ctx context.Context, n records.NewVersion) (string, e
 func (b *batch) stored(n records.NewVersion) records.Version {
 	return records.Version{
 		Record: n.Record, Version: n.Version, Header: n.Header, Envelope: n.Envelope, Object: n.Object, Size_: n.Size_,
-		StoredBy: b.clerk.Address, StoredAt: b.now,
+		StoredBy: b.clerk.Address, StoredAt: b.now, SharesWith: n.SharesWith,
 	}
 }
 

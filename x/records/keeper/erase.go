@@ -283,6 +283,23 @@ func (k *Keeper) erase(ctx context.Context, entry audit.Entry, refs []records.Re
 	return k.hooks.VersionsErased(ctx, refs)
 }
 
+// mayShare says whether another version of the record that is not erased may name leaves of
+// this one: it shares with an earlier one, or a later one does. What exactly they share stands
+// in their trees alone.
+func (k *Keeper) mayShare(ctx context.Context, v records.Version) (bool, error) {
+	id, err := lock.ParseCanonicalID(v.Record)
+	if err != nil {
+		return false, err
+	}
+	found := false
+	err = k.versions.Walk(ctx, collections.NewPrefixedPairRange[[]byte, uint64](id.Bytes()), func(_ versionKey, other records.Version) (bool, error) {
+		isSharing := other.Version < v.Version && v.SharesWith != 0 || other.Version > v.Version && other.SharesWith != 0
+		found = other.Tombstone == nil && isSharing
+		return found, nil
+	})
+	return found, err
+}
+
 // ErasureCertificate tells who attested that an erased version is gone, and what
 // remains.
 func (q queryServer) ErasureCertificate(ctx context.Context, req *records.QueryErasureCertificateRequest) (*records.QueryErasureCertificateResponse, error) {
@@ -295,6 +312,13 @@ func (q queryServer) ErasureCertificate(ctx context.Context, req *records.QueryE
 	}
 	c := records.ErasureCertificate{
 		Version: v, Remains: []string{records.RemainsTombstone, records.RemainsLockHeader, records.RemainsLogEntries},
+	}
+	shares, err := q.k.mayShare(ctx, v)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	if shares {
+		c.Remains = append(c.Remains, records.RemainsSharedLeaves)
 	}
 	if c.Nodes, err = q.k.storage.NodeErasures(ctx, v.Tombstone.Erasure); err != nil {
 		return nil, asStatus(err)

@@ -171,6 +171,15 @@ func (a *fakeAudit) Append(_ context.Context, e audit.Entry) (uint64, error) {
 	return uint64(len(a.entries)), nil
 }
 
+func (a *fakeAudit) AppendAll(ctx context.Context, entries []audit.Entry) (last uint64, err error) {
+	for _, e := range entries {
+		if last, err = a.Append(ctx, e); err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
 // last is the newest entry.
 func (a *fakeAudit) last() audit.Entry { return a.entries[len(a.entries)-1] }
 
@@ -255,17 +264,20 @@ func (s *fakeStorage) NodeErasures(_ context.Context, number uint64) ([]storage.
 	return s.nodes, nil
 }
 
-func (s *fakeStorage) Admits(_ context.Context, _, size, _ uint64) (string, error) {
+func (s *fakeStorage) Room(context.Context, uint64) (storage.Room, error) {
+	var brought uint64
 	for _, p := range s.placements {
-		size += p.Size
+		brought += p.Size
 	}
-	if s.quota != 0 && size > s.quota {
-		return storage.ReasonOverQuota, nil
-	}
-	return "", nil
+	return storage.NewRoom(s.quota, brought, []storage.Candidate{{Node: 1, Capacity: 1 << 50}}), nil
 }
 
 func (s *fakeStorage) Place(_ context.Context, p storage.Placement) ([]uint64, error) {
 	s.placements = append(s.placements, p)
 	return []uint64{1}, nil
+}
+
+func (s *fakeStorage) PlaceAll(_ context.Context, placements []storage.Placement) error {
+	s.placements = append(s.placements, placements...)
+	return nil
 }

@@ -14,6 +14,8 @@ import (
 type Audit interface {
 	// Append writes the entry and answers its sequence.
 	Append(ctx context.Context, e audit.Entry) (uint64, error)
+	// AppendAll writes entries in their order and answers the sequence of the last one.
+	AppendAll(ctx context.Context, entries []audit.Entry) (uint64, error)
 }
 
 // Consortium knows members and accounts.
@@ -40,11 +42,12 @@ type Custody interface {
 
 // Storage places ciphertext and has it deleted.
 type Storage interface {
-	// Admits answers why a member may not bring in size more bytes, of which no object
-	// has more than largest, or nothing where it may.
-	Admits(ctx context.Context, member, size, largest uint64) (reason string, err error)
+	// Room is what a member may bring in.
+	Room(ctx context.Context, member uint64) (storage.Room, error)
 	// Place chooses the nodes that keep the object and answers their numbers.
 	Place(ctx context.Context, p storage.Placement) ([]uint64, error)
+	// PlaceAll is Place of a member's objects, at least one.
+	PlaceAll(ctx context.Context, placements []storage.Placement) error
 	// Erase gives objects up for good and answers the numbers of the erasures, in order.
 	Erase(ctx context.Context, cids []string) ([]uint64, error)
 	// NodeErasures is where each node stands with an erasure; storage.ErrUnknownErasure where there is none.

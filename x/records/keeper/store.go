@@ -42,17 +42,46 @@ func (s msgServer) StoreVersions(ctx context.Context, msg *records.MsgStoreVersi
 			return &records.MsgStoreVersionsResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuseVersion(ctx, entry, n, reason)
 		}
 	}
-	for _, n := range msg.Versions {
-		if err := s.store(ctx, entry, batch.stored(n), batch.records[n.Record]); err != nil {
-			return nil, err
-		}
-	}
-	return &records.MsgStoreVersionsResponse{Outcome: audit.OUTCOME_OK}, nil
+	return &records.MsgStoreVersionsResponse{Outcome: audit.OUTCOME_OK}, batch.store(ctx, entry, msg.Versions)
 }
 
-// store writes one checked version, has its ciphertext placed, and writes its
-// entry. The record is as the whole batch leaves it.
-func (k *Keeper) store(ctx context.Context, entry audit.Entry, v records.Version, r records.Record) error {
+// store writes the checked versions, has their ciphertext placed, and writes their entries.
+func (b *batch) store(ctx context.Context, entry audit.Entry, versions []records.NewVersion) error {
+	placements, entries := make([]storage.Placement, len(versions)), make([]audit.Entry, len(versions))
+	for i, n := range versions {
+		v, r := b.stored(n), b.records[n.Record]
+		if err := b.write(ctx, v, r); err != nil {
+			return err
+		}
+		key, err := b.placementKey(ctx, v)
+		if err != nil {
+			return err
+		}
+		placements[i] = storage.Placement{
+			CID: v.Object, Size: v.Size_, Attached: []string{v.Envelope}, Class: r.Class.Text(), Member: v.Header.Custodian, Key: key,
+		}
+		entries[i] = entry
+		entries[i].Patient = v.Header.Patient
+		entries[i].Subjects = []audit.Subject{{Record: v.Record, Version: v.Version}}
+		entries[i].Outcome = audit.OUTCOME_OK
+	}
+	if err := b.storage.PlaceAll(ctx, placements); err != nil {
+		return err
+	}
+	if _, err := b.audit.AppendAll(ctx, entries); err != nil {
+		return err
+	}
+	for _, n := range versions {
+		event := &records.EventVersionStored{Record: n.Record, Version: n.Version, Object: n.Object}
+		if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes a version and its record, which is as the whole batch leaves it.
+func (k *Keeper) write(ctx context.Context, v records.Version, r records.Record) error {
 	id, err := lock.ParseCanonicalID(v.Record)
 	if err != nil {
 		return err
@@ -65,23 +94,17 @@ func (k *Keeper) store(ctx context.Context, entry audit.Entry, v records.Version
 	if err != nil {
 		return err
 	}
-	if err := k.addVersion(ctx, v); err != nil {
-		return err
+	return k.addVersion(ctx, v)
+}
+
+// placementKey is the object of the record's first version, so that versions that share leaves
+// lie on the same nodes and only what is new moves between them; empty for that version itself.
+func (k *Keeper) placementKey(ctx context.Context, v records.Version) (string, error) {
+	if v.Version == 1 {
+		return "", nil
 	}
-	if _, err := k.storage.Place(ctx, storage.Placement{
-		CID: v.Object, Size: v.Size_, Attached: []string{v.Envelope}, Class: r.Class.Text(), Member: v.Header.Custodian,
-	}); err != nil {
-		return err
-	}
-	entry.Patient = v.Header.Patient
-	entry.Subjects = []audit.Subject{{Record: v.Record, Version: v.Version}}
-	entry.Outcome = audit.OUTCOME_OK
-	if _, err := k.audit.Append(ctx, entry); err != nil {
-		return err
-	}
-	return sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&records.EventVersionStored{
-		Record: v.Record, Version: v.Version, Object: v.Object,
-	})
+	first, err := k.Version(ctx, v.Record, 1)
+	return first.Object, err
 }
 
 // refuseVersion writes that a version was refused. The entry is about the owner of

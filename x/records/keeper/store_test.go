@@ -1,6 +1,8 @@
 package keeper_test
 
 import (
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -329,4 +331,84 @@ func TestStoreKeepsToTheQuota(t *testing.T) {
 	f.placed.quota++
 	require.Empty(t, f.store(first, second))
 	require.Len(t, f.placed.placements, placed+2)
+}
+
+// A version that shares leaves names an earlier one of the record that is not erased and has the same lock. It lies where the first
+// version of the record lies.
+func TestStoreSharesLeaves(t *testing.T) {
+	f := newFixture(t)
+	alice, id, other := f.patient(f.wallet), f.id(), f.id()
+	first := f.version(alice, id, 1)
+	require.Empty(t, f.store(first, f.version(alice, other, 1)))
+	sharing := func(record lock.ID, number, with uint64) records.NewVersion {
+		return f.versionWith(alice, record, number, func(n *records.NewVersion) { n.SharesWith = with })
+	}
+	require.Empty(t, f.store(sharing(id, 2, 1)))
+	last := f.placed.placements[len(f.placed.placements)-1]
+	require.Equal(t, first.Object, last.Key)
+	v, err := f.keeper.Version(f.ctx, id.String(), 2)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, v.SharesWith)
+
+	_, reason := f.erase(f.wallet, id.String()+"/1")
+	require.Empty(t, reason)
+	require.Equal(t, records.ReasonErased, f.store(sharing(id, 3, 1)))
+	require.Equal(t, records.ReasonErased, f.log.last().Reason)
+	require.Empty(t, f.store(sharing(id, 3, 2)), "one that is not erased")
+	last = f.placed.placements[len(f.placed.placements)-1]
+	require.Equal(t, first.Object, last.Key, "also when that one is erased")
+
+	// Versions of one message don't share: the chain has to know the earlier one.
+	require.Equal(t, records.ReasonUnknownVersion, f.store(f.version(alice, other, 2), sharing(other, 3, 2)))
+	for _, with := range []uint64{4, 5} {
+		n := sharing(id, 4, 2)
+		n.SharesWith = with
+		_, err = f.msg.StoreVersions(f.ctx, &records.MsgStoreVersions{Clerk: f.clerk, Versions: []records.NewVersion{n}})
+		require.ErrorIs(t, err, records.ErrInvalidHeader)
+	}
+
+	exported, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	require.NoError(t, exported.Validate())
+	for i := range exported.Versions {
+		if v := &exported.Versions[i]; v.Record == id.String() && v.Version == 2 {
+			v.Header.Lock, v.Header.Pc = records.LOCK_NETWORK, nil
+		}
+	}
+	weak := newFixture(t)
+	weak.people, weak.keys, weak.placed.erased = f.people, f.keys, f.placed.erased
+	require.NoError(t, weak.keeper.InitGenesis(weak.ctx, exported))
+	res, err := weak.msg.StoreVersions(weak.ctx, &records.MsgStoreVersions{Clerk: f.clerk, Versions: []records.NewVersion{sharing(id, 4, 2)}})
+	require.NoError(t, err)
+	require.Equal(t, records.ReasonLockDiffers, res.Reason)
+	require.Empty(t, f.store(sharing(id, 4, 2)), "its twin under the same lock")
+	exported.Versions[0].SharesWith = 9
+	require.ErrorIs(t, exported.Validate(), records.ErrInvalidGenesis)
+}
+
+// What is erased may remain in part where others share it: the certificate says so.
+func TestSharedLeavesRemain(t *testing.T) {
+	f := newFixture(t)
+	alice, id := f.patient(f.wallet), f.id()
+	require.Empty(t, f.store(f.version(alice, id, 1)))
+	sharing := f.versionWith(alice, id, 2, func(n *records.NewVersion) { n.SharesWith = 1 })
+	require.Empty(t, f.store(sharing))
+	require.Empty(t, f.store(f.version(alice, id, 3)))
+	remains := func(version uint64) bool {
+		res, err := f.query.ErasureCertificate(f.ctx, &records.QueryErasureCertificateRequest{Record: id.String(), Version: version})
+		require.NoError(t, err)
+		return slices.Contains(res.Certificate.Remains, records.RemainsSharedLeaves)
+	}
+	for _, erased := range []struct {
+		version uint64
+		remains bool
+	}{{3, true}, {1, true}, {2, false}} {
+		_, reason := f.erase(f.wallet, id.String()+"/"+strconv.FormatUint(erased.version, 10))
+		require.Empty(t, reason)
+		if erased.version != 3 {
+			require.Equal(t, erased.remains, remains(erased.version), erased.version)
+		}
+	}
+	require.False(t, remains(3), "it shared nothing")
+	require.False(t, remains(1), "nobody has anything in common with it any more")
 }

@@ -21,14 +21,80 @@ const gasPerCandidate storetypes.Gas = 20
 // ascending. It places fewer copies than wanted where fewer failure domains have
 // room; the object still names its target. It answers storage.ErrKnown for a
 // CID that is known as root or attached block, storage.ErrQuota where the member has
-// brought in as much as it may, and storage.ErrNoRoom where no node has room; [Keeper.Admits]
+// brought in as much as it may, and storage.ErrNoRoom where no node has room; [Keeper.Room]
 // tells the last two beforehand.
 func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, error) {
-	if err := p.Validate(); err != nil {
+	placed, err := k.placeAll(ctx, []storage.Placement{p})
+	if err != nil {
 		return nil, err
 	}
+	return placed[0], nil
+}
+
+// PlaceAll places the objects of one message, at least one and all of one member, one after another as [Keeper.Place]
+// does; on an error nothing of the message may be kept. What all of them are chosen by is read and
+// counted once.
+func (k *Keeper) PlaceAll(ctx context.Context, placements []storage.Placement) error {
+	_, err := k.placeAll(ctx, placements)
+	return err
+}
+
+func (k *Keeper) placeAll(ctx context.Context, placements []storage.Placement) ([][]uint64, error) {
+	for _, p := range placements {
+		if err := p.Validate(); err != nil {
+			return nil, err
+		}
+		if p.Member != placements[0].Member {
+			return nil, storage.ErrInvalidPlacement.Wrapf("objects of members %d and %d", placements[0].Member, p.Member)
+		}
+	}
+	b, err := k.newPlacing(ctx, placements[0].Member)
+	if err != nil {
+		return nil, err
+	}
+	placed := make([][]uint64, len(placements))
+	for i, p := range placements {
+		if placed[i], err = b.place(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return placed, b.save(ctx)
+}
+
+// placing is what the objects of one message are placed by.
+type placing struct {
+	*Keeper
+	member     uint64
+	origin     uint64
+	params     storage.Params
+	candidates []storage.Candidate
+	brought    storage.MemberUsage
+	added      map[uint64]storage.NodeUsage // by node, what this message adds
+}
+
+// newPlacing reads what a member's objects are placed by.
+func (k *Keeper) newPlacing(ctx context.Context, member uint64) (*placing, error) {
+	b := &placing{Keeper: k, member: member, added: map[uint64]storage.NodeUsage{}}
+	var err error
+	if b.params, err = k.Params(ctx); err != nil {
+		return nil, err
+	}
+	origin, err := k.consortium.MemberNode(ctx, member)
+	if err != nil {
+		return nil, err
+	}
+	b.origin = origin.Number
+	if b.brought, err = k.broughtBy(ctx, member); err != nil {
+		return nil, err
+	}
+	b.candidates, err = k.candidates(ctx)
+	return b, err
+}
+
+// place places one object and counts it in what is saved at the end.
+func (b *placing) place(ctx context.Context, p storage.Placement) ([]uint64, error) {
 	for _, text := range append([]string{p.CID}, p.Attached...) {
-		known, err := k.isKnown(ctx, text)
+		known, err := b.isKnown(ctx, text)
 		if err != nil {
 			return nil, err
 		}
@@ -36,97 +102,101 @@ func (k *Keeper) Place(ctx context.Context, p storage.Placement) ([]uint64, erro
 			return nil, storage.ErrKnown.Wrapf("%q", text)
 		}
 	}
-	params, err := k.Params(ctx)
+	rule, err := b.params.Rule(p.Class)
 	if err != nil {
 		return nil, err
 	}
-	rule, err := params.Rule(p.Class)
-	if err != nil {
-		return nil, err
-	}
-	origin, err := k.consortium.MemberNode(ctx, p.Member)
-	if err != nil {
-		return nil, err
-	}
-	over, err := k.isOverQuota(ctx, p.Member, p.Size)
-	if err != nil {
-		return nil, err
-	}
-	if over {
+	if storage.IsOverQuota(b.params.Quota, b.brought.Bytes, p.Size) {
 		return nil, storage.ErrQuota.Wrapf("member %d, %d bytes", p.Member, p.Size)
-	}
-	candidates, err := k.candidates(ctx)
-	if err != nil {
-		return nil, err
 	}
 	root, err := lock.ParseCID(p.CID)
 	if err != nil {
 		return nil, storage.ErrInvalidCID.Wrap(err.Error())
 	}
-	sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(gasPerCandidate*uint64(len(candidates)), "order of storage nodes")
-	nodes := storage.Choose(root, candidates, p.Size, rule.Target, origin.Number)
-	if len(nodes) == 0 {
-		return nil, storage.ErrNoRoom.Wrapf("%d bytes, %d nodes", p.Size, len(candidates))
-	}
-
-	now := blockTime(ctx)
-	placed := storage.PlacedObject{Object: storage.Object{
+	object := storage.Object{
 		Cid: p.CID, Size_: p.Size, Attached: slices.Clone(p.Attached), Target: rule.Target, Minimum: rule.Minimum,
-		Origin: origin.Number, PlacedAt: now,
-	}}
-	if rule.Target == 0 {
-		placed.Object.Target, placed.Object.Everywhere = max(rule.Minimum, domains(candidates)), true
+		Origin: b.origin, PlacedAt: blockTime(ctx), Key: p.Key,
 	}
-	var used []storage.Domain
-	for _, c := range candidates {
-		if slices.Contains(nodes, c.Node) {
-			placed.Copies = append(placed.Copies, storage.Copy{Node: c.Node, Status: storage.COPY_STATUS_ASSIGNED, Since: now})
-			used = append(used, c.Domain())
+	key, err := object.PlacementKey()
+	if err != nil {
+		return nil, err
+	}
+	sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(gasPerCandidate*uint64(len(b.candidates)), "order of storage nodes")
+	nodes := storage.Choose(key, b.candidates, p.Size, rule.Target, b.origin)
+	if len(nodes) == 0 {
+		return nil, storage.ErrNoRoom.Wrapf("%d bytes, %d nodes", p.Size, len(b.candidates))
+	}
+	if rule.Target == 0 {
+		object.Target, object.Everywhere = max(rule.Minimum, domains(b.candidates)), true
+	}
+	if err := b.noteCrowded(ctx, uint32(len(nodes)), domains(b.candidates), object.Target); err != nil {
+		return nil, err
+	}
+	if err := b.addObject(ctx, root, object); err != nil {
+		return nil, err
+	}
+	for _, node := range nodes {
+		if err := b.assign(ctx, root, p.Size, storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: object.PlacedAt}); err != nil {
+			return nil, err
 		}
 	}
-	if err := k.noteCrowded(ctx, used, placed.Object.Target, candidates); err != nil {
-		return nil, err
-	}
-	if err := k.add(ctx, placed); err != nil {
-		return nil, err
-	}
-	if err := k.shortfalls.Set(ctx, root.Bytes(), uint32(storage.STANDING_PLACING)); err != nil {
+	b.brought.Bytes += p.Size
+	b.brought.Objects++
+	if err := b.shortfalls.Set(ctx, root.Bytes(), uint32(storage.STANDING_PLACING)); err != nil {
 		return nil, err
 	}
 	err = sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&storage.EventObjectPlaced{Cid: p.CID, Nodes: nodes})
 	return nodes, err
 }
 
-// Admits answers why a member may not bring in size more bytes, of which each object
-// has at most largest, or nothing where it may.
-func (k *Keeper) Admits(ctx context.Context, member, size, largest uint64) (reason string, err error) {
-	over, err := k.isOverQuota(ctx, member, size)
-	if err != nil {
-		return "", err
+// assign has a node fetch a new object. The object is new, so the copy is in no list yet.
+func (b *placing) assign(ctx context.Context, root lock.CID, size uint64, c storage.Copy) error {
+	at := slices.IndexFunc(b.candidates, func(n storage.Candidate) bool { return n.Node == c.Node })
+	b.candidates[at].Used += size
+	added := b.added[c.Node]
+	added.Bytes += size
+	added.Objects++
+	b.added[c.Node] = added
+	if err := b.copies.Set(ctx, collections.Join(root.Bytes(), c.Node), c); err != nil {
+		return err
 	}
-	if over {
-		return storage.ReasonOverQuota, nil
-	}
-	candidates, err := k.candidates(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, c := range candidates {
-		if c.Capacity > 0 && c.HasRoom(largest) {
-			return "", nil
-		}
-	}
-	return storage.ReasonNoRoom, nil
+	return b.assignments.Set(ctx, collections.Join(c.Node, root.Bytes()))
 }
 
-// isOverQuota says whether the member may not bring in so many bytes more.
-func (k *Keeper) isOverQuota(ctx context.Context, member, size uint64) (bool, error) {
+// save writes what was counted, by node.
+func (b *placing) save(ctx context.Context) error {
+	for _, c := range b.candidates {
+		added, some := b.added[c.Node]
+		if !some {
+			continue
+		}
+		usage, err := b.usageOf(ctx, c.Node)
+		if err != nil {
+			return err
+		}
+		usage.Bytes += added.Bytes
+		usage.Objects += added.Objects
+		usage.PendingBytes += added.Bytes
+		usage.PendingObjects += added.Objects
+		if err := b.usage.Set(ctx, c.Node, usage); err != nil {
+			return err
+		}
+	}
+	return b.Keeper.brought.Set(ctx, b.member, b.brought)
+}
+
+// Room is what a member may bring in, and what the nodes have room for.
+func (k *Keeper) Room(ctx context.Context, member uint64) (storage.Room, error) {
 	params, err := k.Params(ctx)
-	if err != nil || params.Quota == 0 {
-		return false, err
+	if err != nil {
+		return storage.Room{}, err
 	}
 	brought, err := k.broughtBy(ctx, member)
-	return brought.Bytes > params.Quota || size > params.Quota-brought.Bytes, err
+	if err != nil {
+		return storage.Room{}, err
+	}
+	candidates, err := k.candidates(ctx)
+	return storage.NewRoom(params.Quota, brought.Bytes, candidates), err
 }
 
 // broughtBy is what a member brought in.
@@ -183,31 +253,17 @@ func count(list []storage.Domain) uint32 {
 	return uint32(len(seen))
 }
 
-// add writes a new object, its copies and all indexes.
+// add writes an object with its copies and all indexes.
 func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 	root, err := lock.ParseCID(p.Object.Cid)
 	if err != nil {
 		return storage.ErrInvalidCID.Wrap(err.Error())
 	}
-	if err := k.objects.Set(ctx, root.Bytes(), p.Object); err != nil {
+	if err := k.addObject(ctx, root, p.Object); err != nil {
 		return err
-	}
-	for _, text := range p.Object.Attached {
-		block, err := lock.ParseRawCID(text)
-		if err != nil {
-			return storage.ErrInvalidCID.Wrap(err.Error())
-		}
-		if err := k.attached.Set(ctx, block.Bytes(), root.Bytes()); err != nil {
-			return err
-		}
 	}
 	for _, c := range p.Copies {
 		if err := k.addCopy(ctx, root, p.Object.Size_, c); err != nil {
-			return err
-		}
-	}
-	if p.Object.Everywhere {
-		if err := k.everywhere.Set(ctx, root.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -222,6 +278,26 @@ func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 	brought.Bytes += p.Object.Size_
 	brought.Objects++
 	return k.brought.Set(ctx, origin.Member, brought)
+}
+
+// addObject writes an object and the ways to find it, without its copies.
+func (k *Keeper) addObject(ctx context.Context, root lock.CID, object storage.Object) error {
+	if err := k.objects.Set(ctx, root.Bytes(), object); err != nil {
+		return err
+	}
+	for _, text := range object.Attached {
+		block, err := lock.ParseRawCID(text)
+		if err != nil {
+			return storage.ErrInvalidCID.Wrap(err.Error())
+		}
+		if err := k.attached.Set(ctx, block.Bytes(), root.Bytes()); err != nil {
+			return err
+		}
+	}
+	if !object.Everywhere {
+		return nil
+	}
+	return k.everywhere.Set(ctx, root.Bytes())
 }
 
 // isKnown says whether a CID is or was an object's root or an attached block.

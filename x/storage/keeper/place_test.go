@@ -162,3 +162,79 @@ func TestObjectErrors(t *testing.T) {
 	_, _, err = f.keeper.Object(f.ctx, lock.DagCID([32]byte{1}).String())
 	require.ErrorIs(t, err, storage.ErrUnknownObject)
 }
+
+// An object lies where the one lies beside which it was placed, also after a repair of both.
+func TestPlaceBesideAnotherObject(t *testing.T) {
+	f := newFixture(t)
+	for member := range uint64(4) {
+		f.beat(f.node(10+member, 1, consortium.ROLE_NODE))
+	}
+	for range 20 {
+		first, nodes := f.place()
+		p := f.placement()
+		p.Key = first
+		beside, err := f.keeper.Place(f.ctx, p)
+		require.NoError(t, err)
+		require.Equal(t, nodes, beside)
+		object, _, err := f.keeper.Object(f.ctx, p.CID)
+		require.NoError(t, err)
+		require.Equal(t, first, object.Key)
+	}
+	exported, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	require.NoError(t, exported.Validate())
+	exported.Objects[0].Object.Key = exported.Objects[0].Object.Cid
+	require.ErrorIs(t, exported.Validate(), storage.ErrInvalidGenesis)
+}
+
+// What a lost node had of both goes to the same node.
+func TestRepairKeepsObjectsBesideEachOther(t *testing.T) {
+	f := newFixture(t)
+	for member := range uint64(4) {
+		f.beat(f.node(10+member, 1, consortium.ROLE_NODE))
+	}
+	first, gone, _ := f.whole()
+	p := f.placement()
+	p.Key = first
+	nodes, err := f.keeper.Place(f.ctx, p)
+	require.NoError(t, err)
+	for _, node := range nodes {
+		require.Equal(t, []string{""}, f.confirm(f.of(node), p.CID))
+	}
+	f.beat(gone)
+	f.run(lost, f.but(gone)...)
+	require.Equal(t, storage.NODE_STATUS_LOST, f.status(gone))
+	for _, node := range f.but(append(nodes, gone)...) {
+		f.confirm(f.of(node), first, p.CID)
+	}
+	require.Len(t, f.on(p.CID), 3)
+	require.Equal(t, f.on(first), f.on(p.CID))
+	require.NotContains(t, f.on(p.CID), gone)
+}
+
+// The objects of one message are placed as if each came by itself, and counted alike.
+func TestPlaceAll(t *testing.T) {
+	f, twin := newFixture(t), newFixture(t)
+	list := make([]storage.Placement, 30)
+	for i := range list {
+		list[i] = f.placement()
+		list[i].Size = uint64(i+1) * 4096
+	}
+	require.NoError(t, f.keeper.PlaceAll(f.ctx, list))
+	for _, p := range list {
+		_, err := twin.keeper.Place(twin.ctx, p)
+		require.NoError(t, err)
+	}
+	one, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	other, err := twin.keeper.ExportGenesis(twin.ctx)
+	require.NoError(t, err)
+	require.Equal(t, other, one)
+	require.Equal(t, twin.health().Nodes, f.health().Nodes)
+	require.Equal(t, twin.health().Members, f.health().Members)
+	foreign := f.placement()
+	foreign.Member = 2
+	require.ErrorIs(t, f.keeper.PlaceAll(f.ctx, []storage.Placement{f.placement(), foreign}), storage.ErrInvalidPlacement)
+	again := f.placement()
+	require.ErrorIs(t, f.keeper.PlaceAll(f.ctx, []storage.Placement{again, again}), storage.ErrKnown)
+}

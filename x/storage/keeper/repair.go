@@ -102,14 +102,10 @@ func (k *Keeper) retryCrowded(ctx context.Context) error {
 	return k.retry(ctx)
 }
 
-// noteCrowded notes that an object has fewer copies than it should although there are
-// further domains: their nodes have no room.
-func (k *Keeper) noteCrowded(ctx context.Context, used []storage.Domain, target uint32, candidates []storage.Candidate) error {
-	have := count(used)
-	for _, c := range candidates {
-		used = append(used, c.Domain())
-	}
-	if have >= target || have == count(used) {
+// noteCrowded notes that an object is on fewer domains than it should although there are
+// further ones: their nodes have no room.
+func (k *Keeper) noteCrowded(ctx context.Context, used, domains, target uint32) error {
+	if used >= min(domains, target) {
 		return nil
 	}
 	known, err := k.crowded.Has(ctx)
@@ -301,8 +297,12 @@ func (k *Keeper) follow(ctx context.Context, root lock.CID, object *storage.Obje
 
 // complete assigns what an object misses, and answers the new copies.
 func (k *Keeper) complete(ctx context.Context, root lock.CID, object storage.Object, copies []storage.Placed, candidates []storage.Candidate) ([]storage.Placed, error) {
+	key, err := object.PlacementKey()
+	if err != nil {
+		return nil, err
+	}
 	var added []storage.Placed
-	for _, node := range storage.Complete(root, candidates, storage.Staying(copies), object.Size_, object.Target) {
+	for _, node := range storage.Complete(key, candidates, storage.Staying(copies), object.Size_, object.Target) {
 		at := slices.IndexFunc(candidates, func(c storage.Candidate) bool { return c.Node == node })
 		candidates[at].Used += object.Size_
 		c := storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: blockTime(ctx)}
@@ -312,7 +312,11 @@ func (k *Keeper) complete(ctx context.Context, root lock.CID, object storage.Obj
 		added = append(added, storage.Placed{Copy: c, Domain: candidates[at].Domain()})
 	}
 	used := append(storage.Staying(copies), storage.Staying(added)...)
-	return added, k.noteCrowded(ctx, used, object.Target, candidates)
+	all := slices.Clone(used)
+	for _, c := range candidates {
+		all = append(all, c.Domain())
+	}
+	return added, k.noteCrowded(ctx, count(used), count(all), object.Target)
 }
 
 // reassigned writes that further nodes are to keep an object, and tells them.

@@ -577,9 +577,9 @@ func TestQuota(t *testing.T) {
 	require.NoError(t, err)
 	f.place()
 	admits := func(member, size uint64) string {
-		reason, err := f.keeper.Admits(f.ctx, member, size, size)
+		room, err := f.keeper.Room(f.ctx, member)
 		require.NoError(t, err)
-		return reason
+		return room.Admits(size, size)
 	}
 	require.Empty(t, admits(1, 4097))
 	require.Equal(t, storage.ReasonOverQuota, admits(1, 4098))

@@ -478,7 +478,9 @@ type Version struct {
 	// stored_at is the block time, unix seconds.
 	StoredAt int64 `protobuf:"varint,8,opt,name=stored_at,json=storedAt,proto3" json:"stored_at,omitempty"`
 	// tombstone of an erased version; none while it is kept.
-	Tombstone     *Tombstone `protobuf:"bytes,9,opt,name=tombstone,proto3" json:"tombstone,omitempty"`
+	Tombstone *Tombstone `protobuf:"bytes,9,opt,name=tombstone,proto3" json:"tombstone,omitempty"`
+	// shares_with is the earlier version that names some of the same leaves; 0 where there is none.
+	SharesWith    uint64 `protobuf:"varint,10,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -574,6 +576,13 @@ func (x *Version) GetTombstone() *Tombstone {
 		return x.Tombstone
 	}
 	return nil
+}
+
+func (x *Version) GetSharesWith() uint64 {
+	if x != nil {
+		return x.SharesWith
+	}
+	return 0
 }
 
 // Tombstone stands for an erased version for ever: no unlock names it any more, and its ciphertext is deleted.
@@ -865,7 +874,7 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x05class\x18\x05 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x1a\n" +
 	"\bversions\x18\x06 \x01(\x04R\bversions\x12\x14\n" +
 	"\x05since\x18\a \x01(\x03R\x05since\x12\x16\n" +
-	"\x06erased\x18\b \x01(\x04R\x06erased\"\xc8\x02\n" +
+	"\x06erased\x18\b \x01(\x04R\x06erased\"\xe9\x02\n" +
 	"\aVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x125\n" +
@@ -875,7 +884,10 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x04size\x18\x06 \x01(\x04R\x04size\x125\n" +
 	"\tstored_by\x18\a \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bstoredBy\x12\x1b\n" +
 	"\tstored_at\x18\b \x01(\x03R\bstoredAt\x128\n" +
-	"\ttombstone\x18\t \x01(\v2\x1a.phrd.records.v1.TombstoneR\ttombstone\"\x9a\x01\n" +
+	"\ttombstone\x18\t \x01(\v2\x1a.phrd.records.v1.TombstoneR\ttombstone\x12\x1f\n" +
+	"\vshares_with\x18\n" +
+	" \x01(\x04R\n" +
+	"sharesWith\"\x9a\x01\n" +
 	"\tTombstone\x12(\n" +
 	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x129\n" +
 	"\vapproved_by\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\n" +

@@ -178,7 +178,9 @@ type NewVersion struct {
 	// object is the CID of the ciphertext's root as text.
 	Object string `protobuf:"bytes,10,opt,name=object,proto3" json:"object,omitempty"`
 	// size is the ciphertext bytes of the data leaves, padded.
-	Size          uint64 `protobuf:"varint,11,opt,name=size,proto3" json:"size,omitempty"`
+	Size uint64 `protobuf:"varint,11,opt,name=size,proto3" json:"size,omitempty"`
+	// shares_with is the earlier version of the record that names some of the same leaves; it is not erased and has the same lock. 0 where there is none.
+	SharesWith    uint64 `protobuf:"varint,12,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,12 +292,19 @@ func (x *NewVersion) GetSize() uint64 {
 	return 0
 }
 
+func (x *NewVersion) GetSharesWith() uint64 {
+	if x != nil {
+		return x.SharesWith
+	}
+	return 0
+}
+
 // MsgStoreVersions stores versions.
 type MsgStoreVersions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// clerk of the custodian.
 	Clerk string `protobuf:"bytes,1,opt,name=clerk,proto3" json:"clerk,omitempty"`
-	// versions to store, at most 16.
+	// versions to store, at most 100.
 	Versions      []*NewVersion `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -954,7 +963,7 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"vault_blob\x18\x05 \x01(\tR\tvaultBlob\x12\x1d\n" +
 	"\n" +
 	"vault_size\x18\x06 \x01(\x04R\tvaultSize:(\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x17phrd/MsgRegisterPatient\"\x1c\n" +
-	"\x1aMsgRegisterPatientResponse\"\xdb\x02\n" +
+	"\x1aMsgRegisterPatientResponse\"\xfc\x02\n" +
 	"\n" +
 	"NewVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
@@ -968,7 +977,9 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\renvelope_size\x18\t \x01(\rR\fenvelopeSize\x12\x16\n" +
 	"\x06object\x18\n" +
 	" \x01(\tR\x06object\x12\x12\n" +
-	"\x04size\x18\v \x01(\x04R\x04size\"\xac\x01\n" +
+	"\x04size\x18\v \x01(\x04R\x04size\x12\x1f\n" +
+	"\vshares_with\x18\f \x01(\x04R\n" +
+	"sharesWith\"\xac\x01\n" +
 	"\x10MsgStoreVersions\x12.\n" +
 	"\x05clerk\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05clerk\x12B\n" +
 	"\bversions\x18\x02 \x03(\v2\x1b.phrd.records.v1.NewVersionB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\bversions:$\x82\xe7\xb0*\x05clerk\x8a\xe7\xb0*\x15phrd/MsgStoreVersions\"d\n" +

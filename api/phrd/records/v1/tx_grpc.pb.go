@@ -35,7 +35,7 @@ const (
 type MsgClient interface {
 	// RegisterPatient binds the signer's account to a patient number and a vault. Signer: an account opened by a patient's invitation.
 	RegisterPatient(ctx context.Context, in *MsgRegisterPatient, opts ...grpc.CallOption) (*MsgRegisterPatientResponse, error)
-	// StoreVersions stores new records (version 1) and new versions, at most 16 at once; all or none. Signer: a clerk of the custodian.
+	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(ctx context.Context, in *MsgReportAccess, opts ...grpc.CallOption) (*MsgReportAccessResponse, error)
@@ -124,7 +124,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 type MsgServer interface {
 	// RegisterPatient binds the signer's account to a patient number and a vault. Signer: an account opened by a patient's invitation.
 	RegisterPatient(context.Context, *MsgRegisterPatient) (*MsgRegisterPatientResponse, error)
-	// StoreVersions stores new records (version 1) and new versions, at most 16 at once; all or none. Signer: a clerk of the custodian.
+	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error)

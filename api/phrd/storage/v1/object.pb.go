@@ -228,7 +228,9 @@ type Object struct {
 	// placed_at is the block time of the first placement, unix seconds.
 	PlacedAt int64 `protobuf:"varint,7,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
 	// everywhere says that every domain is to hold the object: the target follows their number.
-	Everywhere    bool `protobuf:"varint,8,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
+	Everywhere bool `protobuf:"varint,8,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
+	// key is the CID by which nodes are chosen, so that objects that share leaves lie together; empty where it is cid.
+	Key           string `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -317,6 +319,13 @@ func (x *Object) GetEverywhere() bool {
 		return x.Everywhere
 	}
 	return false
+}
+
+func (x *Object) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
 }
 
 // Copy is one node's copy of an object.
@@ -826,7 +835,7 @@ var File_phrd_storage_v1_object_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\xd1\x01\n" +
+	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\xe3\x01\n" +
 	"\x06Object\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1a\n" +
@@ -837,7 +846,8 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\tplaced_at\x18\a \x01(\x03R\bplacedAt\x12\x1e\n" +
 	"\n" +
 	"everywhere\x18\b \x01(\bR\n" +
-	"everywhere\"e\n" +
+	"everywhere\x12\x10\n" +
+	"\x03key\x18\t \x01(\tR\x03key\"e\n" +
 	"\x04Copy\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.CopyStatusR\x06status\x12\x14\n" +
