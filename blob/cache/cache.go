@@ -122,6 +122,16 @@ func (c *Cache) Stats() Stats {
 	return c.stats
 }
 
+// Keeps tells whether the cache keeps anything.
+func (c *Cache) Keeps() bool { return c.options.Size > 0 }
+
+// Has tells whether a block is there, which neither counts nor makes it used.
+func (c *Cache) Has(id lock.CID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocks[id] != nil
+}
+
 // Get implements [blob.Getter]. A damaged block is as good as none: it goes, and the error is
 // [blob.ErrNotFound].
 func (c *Cache) Get(ctx context.Context, id lock.CID) ([]byte, error) {
