@@ -47,6 +47,8 @@ const (
 	collectAfter      = 48
 	leastCollectAfter = 24
 	mostCollectAfter  = 366 * 24
+	// cacheShare is the part of the capacity that the cache takes where an operator says nothing else: a twentieth.
+	cacheShare = 20
 )
 
 // Services is the section [phrd] of app.toml: what runs around the chain.
@@ -65,6 +67,9 @@ type Services struct {
 	// limit.
 	SendRate  int `mapstructure:"send_rate"`
 	FetchRate int `mapstructure:"fetch_rate"`
+	// CacheSize is how much the server keeps at most of what it fetched to be read once, a size such as "20GiB"; empty is a share of
+	// Capacity, "0" keeps nothing.
+	CacheSize string `mapstructure:"cache_size"`
 	// CollectAfter is after how many hours without use a blob goes that nobody names; 0 keeps everything.
 	CollectAfter int `mapstructure:"collect_after"`
 	// BackupDays is for how many days backups of the blobs are kept, 0 for none; the server says so in each attestation of an erasure.
@@ -94,7 +99,18 @@ func (s Services) Validate() error {
 	if s.CollectAfter != 0 && (s.CollectAfter < leastCollectAfter || s.CollectAfter > mostCollectAfter) {
 		return fmt.Errorf("[phrd] collect_after is %d, want %d to %d, or 0", s.CollectAfter, leastCollectAfter, mostCollectAfter)
 	}
+	if _, err := s.CacheBytes(); err != nil {
+		return fmt.Errorf("[phrd] cache_size: %w", err)
+	}
 	return nil
+}
+
+// CacheBytes is CacheSize in bytes.
+func (s Services) CacheBytes() (uint64, error) {
+	if s.CacheSize == "" {
+		return s.Capacity / cacheShare, nil
+	}
+	return ParseSize(s.CacheSize)
 }
 
 const servicesTemplate = `
@@ -122,6 +138,10 @@ repair_rate = {{ .Phrd.RepairRate }}
 # Bytes of blobs per second that this server sends to other hospitals at most, and fetches from them; 0 is no limit, else at least 262144.
 send_rate = {{ .Phrd.SendRate }}
 fetch_rate = {{ .Phrd.FetchRate }}
+
+# How much of what was fetched from other hospitals to be read here is kept, so that it is here when it is read again: a size such
+# as "20GiB", "0" for nothing, "" for a twentieth of capacity. It lies in cache/, needs no backup, and gives way when the disk fills.
+cache_size = "{{ .Phrd.CacheSize }}"
 
 # Hours without use after which a blob is removed that nobody names: what abandoned uploads left, copies that other
 # hospitals keep now. At least 24; 0 keeps everything.

@@ -12,6 +12,7 @@ import (
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/gateway"
@@ -23,6 +24,7 @@ import (
 // services are what runs around the chain.
 type services struct {
 	blobs   *pack.Store
+	cache   *cache.Cache
 	ipfs    *ipfs.Node
 	index   *index.Index
 	gateway *gateway.Gateway
@@ -50,23 +52,21 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err := s.startIndex(running, c, ch); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = pack.Open(c.Home.Blobs(), pack.Options{Report: func(d pack.Damage) {
-		logger.Warn("block store is damaged", "damage", d.String())
-	}}); err != nil {
-		return nil, fmt.Errorf("open block store: %w", err)
+	if err := s.openBlobs(c, files, logger); err != nil {
+		return nil, err
 	}
 	seed, err := c.Keys.Ed25519(keys.Libp2p)
 	if err != nil {
 		return nil, err
 	}
-	guard := node.NewGuard(s.blobs)
+	guard := node.NewGuard(s.blobs, s.cache)
 	if s.ipfs, err = ipfs.New(running, ipfs.Config{
-		Store: guard, Key: seed, Listen: []string{files.Services.Libp2pListen},
+		Store: guard, Cache: s.cache, Key: seed, Listen: []string{files.Services.Libp2pListen},
 		SendRate: files.Services.SendRate, FetchRate: files.Services.FetchRate,
 	}); err != nil {
 		return nil, fmt.Errorf("start blob node: %w", err)
 	}
-	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), blobs: s.blobs, ipfs: s.ipfs}); err != nil {
+	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), disk: disk{s.blobs, s.cache}, ipfs: s.ipfs}); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	peers, err := node.NewPeers(node.PeersConfig{Chain: client, Node: s.ipfs, Log: logger.With("module", "peers")})
@@ -85,7 +85,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	heart, err := node.NewHeart(node.HeartConfig{Chain: client, Disk: s.blobs, Log: logger.With("module", "heartbeat")})
+	heart, err := node.NewHeart(node.HeartConfig{Chain: client, Disk: disk{s.blobs, s.cache}, Log: logger.With("module", "heartbeat")})
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	}
 	for name, worker := range map[string]func(context.Context) error{
 		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
+		"cache": s.cache.Run,
 		// What was erased is deleted before anything is fetched or found missing.
 		"replicate": func(ctx context.Context) error {
 			select {
@@ -122,7 +123,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	if err := ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}); err != nil {
+	if err := errors.Join(ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}), ch.metrics.Register(cached{s.cache})); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return s, nil
@@ -202,7 +203,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: store, Fetcher: peers, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: store, Fetcher: peers, Cache: s.cache, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err

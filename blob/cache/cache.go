@@ -34,6 +34,8 @@ const (
 	barTime = 10 * time.Minute
 	// maxBlocks bounds the blocks that are known, and with them the memory that this takes.
 	maxBlocks = 1 << 20
+	// lookEvery is how often Run looks at the disk.
+	lookEvery = 10 * time.Second
 	// page is what the length of a file is rounded up to.
 	page = 4096
 )
@@ -54,8 +56,8 @@ type Options struct {
 
 // Stats are what a [Cache] holds, and has done since it was made.
 type Stats struct {
-	// Hits are blocks that were found, Misses those that were asked for and not found, and
-	// Damaged those of the misses that were there with other bytes.
+	// Hits are blocks that were found, Misses those that readers of objects did not find, and
+	// Damaged those that were there with other bytes.
 	Hits, Misses, Damaged uint64
 	// Evicted are blocks that went for want of room, EvictedBytes what their files took, and
 	// Refused those that could not be written.
@@ -149,7 +151,6 @@ func (c *Cache) Get(ctx context.Context, id lock.CID) ([]byte, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stats.Misses++
 	if e := c.blocks[id]; e == nil || keptOf(e) != k {
 		return nil, fmt.Errorf("block %s left the cache: %w", id, blob.ErrNotFound) // meanwhile
 	}
@@ -160,13 +161,12 @@ func (c *Cache) Get(ctx context.Context, id lock.CID) ([]byte, error) {
 	return nil, fmt.Errorf("block %s was damaged in the cache: %w", id, blob.ErrNotFound)
 }
 
-// find returns a block that is there and counts it as used; nil and a miss if there is none.
+// find returns a block that is there and counts it as used; nil if there is none.
 func (c *Cache) find(id lock.CID) *kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.blocks[id]
 	if e == nil {
-		c.stats.Misses++
 		return nil
 	}
 	c.order.MoveToFront(e)
@@ -241,8 +241,14 @@ func (o *Object) Close() {
 	c.tidy(o.root)
 }
 
-// Get is [Cache.Get].
-func (o *Object) Get(ctx context.Context, id lock.CID) ([]byte, error) { return o.cache.Get(ctx, id) }
+// Get is [Cache.Get], and counts what is not there.
+func (o *Object) Get(ctx context.Context, id lock.CID) ([]byte, error) {
+	block, err := o.cache.Get(ctx, id)
+	if errors.Is(err, blob.ErrNotFound) {
+		o.cache.count(func(s *Stats) { s.Misses++ })
+	}
+	return block, err
+}
 
 // Keep keeps a block of the object, or one that belongs to it, whose bytes the caller has
 // hashed. Where it can't be kept, because there is no room or the object was erased, it is
@@ -349,6 +355,27 @@ func (c *Cache) Give(bytes uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.evict(int64(min(bytes, uint64(max(c.options.Size, 0)))))
+}
+
+// Run gives way, from time to time until ctx ends, to whatever else fills the disk; then it
+// returns nil.
+func (c *Cache) Run(ctx context.Context) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			c.giveWay()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (c *Cache) giveWay() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.evict(c.shortage())
 }
 
 // Erase removes what is kept of objects that were erased, and single blocks, all named by

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phrd/phrd/blob"
@@ -45,8 +46,10 @@ func (f folder) keep(o *blobtest.Object) {
 // holds tells how many blocks of an object are there, and checks their bytes.
 func (f folder) holds(o *blobtest.Object) (held int) {
 	f.t.Helper()
+	reader := f.Open(o.Root)
+	defer reader.Close()
 	for _, c := range o.CIDs {
-		block, err := f.Get(f.t.Context(), c)
+		block, err := reader.Get(f.t.Context(), c)
 		switch {
 		case errors.Is(err, blob.ErrNotFound):
 		case err != nil || !bytes.Equal(block, o.Blocks[c]):
@@ -262,6 +265,21 @@ func TestCacheGivesWay(t *testing.T) {
 	if held := f.holds(second); held != 6 {
 		t.Errorf("%d of 6 with room again", held)
 	}
+	free = 0
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f.Run(ctx) }()
+		time.Sleep(time.Minute)
+		if s := f.Stats(); s.Blocks != 0 {
+			t.Errorf("%d blocks on a disk that others have filled", s.Blocks)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	free = 1 << 20
 	broken = errors.New("input/output error")
 	f.keep(first)
 	if held := f.holds(first); held != 0 {
