@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/spf13/cobra"
 
