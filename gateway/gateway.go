@@ -178,6 +178,8 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("GET /uploads/{id}/blocks/{cid}", g.loggedIn(g.serveUploadBlock))
 	mux.Handle("GET /records/{record}/versions/{version}/content", g.loggedIn(g.serveContent))
 	mux.Handle("GET /records/{record}/versions/{version}/blocks/{cid}", g.loggedIn(g.serveVersionBlock))
+	mux.Handle("GET /objects/{cid}", g.loggedIn(g.serveGetObject))
+	mux.Handle("POST /objects", g.loggedIn(g.servePostObject))
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.comet != nil {
