@@ -9,6 +9,7 @@ import (
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/pack"
+	"github.com/phrd/phrd/node"
 )
 
 // cacheLeaves is how many bytes the cache leaves of those that blobs could still take.
@@ -33,16 +34,25 @@ func (s *services) openBlobs(c Config, files home.Config, logger *slog.Logger) e
 	return nil
 }
 
-// disk is the room that there is for blobs: what is free, and what the cache gives up for them.
+// disk is the room that there is for blobs: what is free, and what the cache gives up for them, without what the mirror may still
+// take.
 type disk struct {
-	blobs *pack.Store
-	cache *cache.Cache
+	blobs  *pack.Store
+	cache  *cache.Cache
+	mirror *node.Mirror // nil for the mirror itself, and where there is none
 }
 
 // Free implements node.Disk.
 func (d disk) Free() (uint64, error) {
 	free, err := d.blobs.Free()
-	return free + uint64(d.cache.Stats().Bytes), err
+	if err != nil {
+		return 0, err
+	}
+	free += uint64(d.cache.Stats().Bytes)
+	if d.mirror != nil {
+		free -= min(free, d.mirror.Reserved())
+	}
+	return free, nil
 }
 
 // What is measured of the cache.
