@@ -163,11 +163,16 @@ func (w *walker) node(l Link, block []byte, top bool) ([]Link, error) {
 // checkCount bounds the blocks that were named, so that an object of tiny leaves does not
 // take more memory than its bytes justify.
 func (w *walker) checkCount() error {
-	leaves := w.budget/MaxBlock + partLeaves
-	if allowed := leaves + 2*(leaves/LinksPerNode) + maxDepth; uint64(len(w.seen)) > allowed {
+	if allowed := maxBlocks(w.budget); uint64(len(w.seen)) > allowed {
 		return fmt.Errorf("more than %d blocks: %w", allowed, ErrBudget)
 	}
 	return nil
+}
+
+// maxBlocks is how many blocks an object of at most budget bytes has at most.
+func maxBlocks(budget uint64) uint64 {
+	leaves := budget/MaxBlock + partLeaves
+	return leaves + 2*(leaves/LinksPerNode) + maxDepth
 }
 
 // finish takes the lowest level, the leaves.

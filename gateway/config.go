@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/node"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	Store blob.Store
 	// Fetcher gets blocks from other hospitals; nil serves only what the store holds.
 	Fetcher Fetcher
+	// Cache keeps what the Fetcher got of versions; nil keeps nothing.
+	Cache *cache.Cache
 	// Ready are further things that /readyz asks; each returns why the hospital's server is
 	// not ready.
 	Ready []func(ctx context.Context) error
@@ -58,6 +61,10 @@ type Fetcher interface {
 	// that nobody within reach had it. It may be called at the same time from many
 	// goroutines. The gateway hashes what it gets.
 	Block(ctx context.Context, c lock.CID, maxSize int) ([]byte, error)
+	// Blocks gets blocks from other hospitals and hands over each, hashed, as it comes; the
+	// bytes are valid during the call only. The first ones are wanted first. An error of take
+	// ends it; any other says that not all came. It may be called as Block may.
+	Blocks(ctx context.Context, cids []lock.CID, take func(c lock.CID, block []byte) error) error
 }
 
 // Limits bound what callers may ask of a gateway. A field that is 0 takes its default.
@@ -225,6 +232,9 @@ func (c Config) complete() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Cache == nil {
+		c.Cache = &cache.Cache{}
 	}
 	d, l := defaults(), &c.Limits
 	orInt := func(p *int, d int) {

@@ -17,6 +17,7 @@ import (
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/lock"
 )
 
@@ -205,7 +206,9 @@ func (g *Gateway) serveContent(w http.ResponseWriter, r *http.Request, c caller)
 	if err != nil {
 		return err
 	}
-	tree, err := g.tree(r.Context(), granted.object, blob.Budget(granted.version.GetSize()))
+	kept := g.config.Cache.Open(granted.object)
+	defer kept.Close()
+	tree, err := g.tree(r.Context(), kept, granted.object, blob.Budget(granted.version.GetSize()))
 	if err != nil {
 		return readFault(err)
 	}
@@ -222,16 +225,16 @@ func (g *Gateway) serveContent(w http.ResponseWriter, r *http.Request, c caller)
 		h.Set("Content-Range", fmt.Sprintf("bytes */%d", tree.size()))
 		return refuse(http.StatusRequestedRangeNotSatisfiable, "range: %v", err)
 	}
-	return g.sendContent(w, r, granted, tree, spans)
+	return g.sendContent(w, r, granted, kept, tree, spans)
 }
 
-func (g *Gateway) sendContent(w http.ResponseWriter, r *http.Request, granted grant, tree *knownTree, spans []span) error {
+func (g *Gateway) sendContent(w http.ResponseWriter, r *http.Request, granted grant, kept *cache.Object, tree *knownTree, spans []span) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	if len(spans) == 0 {
 		spans = []span{{0, tree.size()}}
 	}
-	reader := &contentReader{g: g, ctx: ctx, granted: granted, tree: tree, spans: spans}
+	reader := &contentReader{g: g, ctx: ctx, granted: granted, leaves: leafReader{g: g, ctx: ctx, kept: kept, tree: tree}, tree: tree, spans: spans}
 	defer reader.close()
 	// Over HTTP/1 a time limit for reading would end the request while it is answered.
 	out := &contentWriter{ResponseWriter: w, rc: http.NewResponseController(w), stall: g.config.Limits.Stall}
@@ -303,9 +306,11 @@ func (g *Gateway) serveVersionBlock(w http.ResponseWriter, r *http.Request, c ca
 	if err != nil {
 		return err
 	}
+	kept := g.config.Cache.Open(granted.object)
+	defer kept.Close()
 	var taken part
 	if id.String() != granted.version.GetEnvelope() {
-		tree, err := g.tree(r.Context(), granted.object, blob.Budget(granted.version.GetSize()))
+		tree, err := g.tree(r.Context(), kept, granted.object, blob.Budget(granted.version.GetSize()))
 		if err != nil {
 			return readFault(err)
 		}
@@ -313,11 +318,16 @@ func (g *Gateway) serveVersionBlock(w http.ResponseWriter, r *http.Request, c ca
 		if !ok {
 			return refuse(http.StatusNotFound, "the block is not of this version")
 		}
+		if place >= 0 && r.Method == http.MethodGet {
+			if has, err := g.config.Store.Has(r.Context(), id); err == nil && !has {
+				g.readOn(tree, place)
+			}
+		}
 		if place >= 0 {
 			taken = part{content: true, offset: tree.tree.Leaves[place].Offset}
 		}
 	}
-	block, err := g.block(r.Context(), id, blob.MaxBlock)
+	block, err := g.objectBlock(r.Context(), kept, id)
 	if err != nil {
 		return readFault(err)
 	}
@@ -334,12 +344,13 @@ func (g *Gateway) serveVersionBlock(w http.ResponseWriter, r *http.Request, c ca
 	return sendBlock(w, r, id, block)
 }
 
-// contentReader reads the content of an object for http.ServeContent. It fetches leaves
-// ahead, and writes down what it hands out before it does.
+// contentReader reads the content of an object for http.ServeContent. It writes down what it
+// hands out before it does.
 type contentReader struct {
 	g       *Gateway
 	ctx     context.Context
 	granted grant
+	leaves  leafReader
 	tree    *knownTree
 	// spans are what will probably be read.
 	spans []span
@@ -348,22 +359,13 @@ type contentReader struct {
 	// of its own.
 	mu       sync.Mutex
 	position uint64
-	ahead    map[int]chan leafResult // by the leaf's place
-	place    int                     // of current, where that is not nil
+	place    int // of current, where that is not nil
 	current  []byte
 	claim    *claim
 	served   uint64 // of the claim
 	claimed  uint64 // of all claims so far
 	err      error
 }
-
-type leafResult struct {
-	block []byte
-	err   error
-}
-
-// leavesAhead is how many leaves are fetched while one is sent.
-const leavesAhead = 3
 
 // Seek implements io.Seeker.
 func (c *contentReader) Seek(offset int64, whence int) (int64, error) {
@@ -452,30 +454,16 @@ func (c *contentReader) prefetch(offset uint64) error {
 	return nil
 }
 
-// load makes a leaf the current one, and begins to fetch those that follow in its span.
+// load makes a leaf the current one.
 func (c *contentReader) load(place int) error {
 	if c.current != nil && c.place == place {
 		return nil
 	}
-	if c.ahead == nil {
-		c.ahead = map[int]chan leafResult{}
+	block, err := c.leaves.get(place, c.lastOf(place))
+	if err != nil {
+		return err
 	}
-	for i := place; i <= min(place+leavesAhead, c.lastOf(place)); i++ {
-		if c.ahead[i] == nil {
-			c.ahead[i] = c.fetch(c.tree.tree.Leaves[i])
-		}
-	}
-	got := <-c.ahead[place]
-	delete(c.ahead, place)
-	for i := range c.ahead {
-		if i < place || i > place+leavesAhead {
-			delete(c.ahead, i)
-		}
-	}
-	if got.err != nil {
-		return got.err
-	}
-	c.place, c.current = place, got.block
+	c.place, c.current = place, block
 	return nil
 }
 
@@ -488,18 +476,6 @@ func (c *contentReader) lastOf(place int) int {
 		}
 	}
 	return place
-}
-
-func (c *contentReader) fetch(l blob.Leaf) chan leafResult {
-	result := make(chan leafResult, 1)
-	go func() {
-		block, err := c.g.block(c.ctx, l.CID, blob.MaxBlock)
-		if err == nil && uint64(len(block)) != l.Size {
-			err = fmt.Errorf("leaf %s has %d bytes, want %d: %w", l.CID, len(block), l.Size, blob.ErrShape)
-		}
-		result <- leafResult{block, err}
-	}()
-	return result
 }
 
 // write makes sure that the next n bytes, from an offset on, are written down as read.
@@ -539,6 +515,7 @@ func (c *contentReader) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settle()
+	c.leaves.close()
 	if c.err == nil {
 		c.err = errors.New("the request has ended")
 	}

@@ -454,8 +454,17 @@ func (f fakeRecords) ErasureRequests(context.Context, *recordsv1.QueryErasureReq
 	return &recordsv1.QueryErasureRequestsResponse{}, nil
 }
 
-func (f fakeRecords) VersionOf(context.Context, *recordsv1.QueryVersionOfRequest) (*recordsv1.QueryVersionOfResponse, error) {
-	return &recordsv1.QueryVersionOfResponse{}, nil
+func (f fakeRecords) VersionOf(_ context.Context, q *recordsv1.QueryVersionOfRequest) (*recordsv1.QueryVersionOfResponse, error) {
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	for _, list := range f.n.versions {
+		for _, v := range list {
+			if v.GetObject() == q.GetObject() {
+				return &recordsv1.QueryVersionOfResponse{Version: v}, nil
+			}
+		}
+	}
+	return nil, status.Error(codes.NotFound, "no such object, and this text must not get out")
 }
 
 type fakeStorage struct {

@@ -113,6 +113,22 @@ func (f *fakeFetcher) Block(_ context.Context, c lock.CID, _ int) ([]byte, error
 	return bytes.Clone(b), nil
 }
 
+func (f *fakeFetcher) Blocks(ctx context.Context, cids []lock.CID, take func(lock.CID, []byte) error) error {
+	for _, c := range cids {
+		block, err := f.Block(ctx, c, blob.MaxBlock)
+		if err == nil && !blob.Matches(c, block) {
+			err = blob.ErrMismatch
+		}
+		if err == nil {
+			err = take(c, block)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // option changes the config of a gateway before it is made.
 type option func(*gateway.Config)
 

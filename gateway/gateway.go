@@ -32,6 +32,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 )
 
@@ -59,6 +60,8 @@ type Gateway struct {
 	sessions    *sessions
 	put         putBlocks
 	trees       trees
+	flights     flights
+	spare       *semaphore.Weighted // leaves that downloads have beyond their first group
 	uploads     *uploads
 	reports     *reports
 
@@ -67,6 +70,7 @@ type Gateway struct {
 	transfers                                       *slots
 
 	listener net.Listener
+	work     context.Context // ends when the gateway stops; set before it serves
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
 	done     chan struct{}
@@ -87,6 +91,7 @@ func New(config Config) (*Gateway, error) {
 		requests: newBuckets(l.Requests, now), logins: newBuckets(l.Logins, now), openings: newBuckets(l.Openings, now),
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
+		spare: semaphore.NewWeighted(allSpareLeaves),
 	}
 	var err error
 	if g.scope, err = newScope(config.Chain, scopeTable(), l.QueryTime, config.Log); err != nil {
@@ -176,6 +181,8 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("POST /uploads/{id}/check", g.loggedIn(g.serveUploadCheck))
 	mux.Handle("GET /records/{record}/versions/{version}/content", g.loggedIn(g.serveContent))
 	mux.Handle("GET /records/{record}/versions/{version}/blocks/{cid}", g.loggedIn(g.serveVersionBlock))
+	mux.Handle("GET /objects/{cid}", g.loggedIn(g.serveGetObject))
+	mux.Handle("POST /objects", g.loggedIn(g.servePostObject))
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.comet != nil {
@@ -197,7 +204,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	}
 	g.listener = limitedListener{Listener: listener, slots: newSlots(g.config.Limits.ConnectionsPerAddress, g.config.Limits.Connections)}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	g.cancel = cancel
+	g.work, g.cancel = work, cancel
 	g.workers.Go(func() { g.reports.run(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
 	go func() {

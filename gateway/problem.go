@@ -90,7 +90,7 @@ func (f *fault) write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	for _, name := range []string{"Content-Length", "ETag", "Accept-Ranges", "Last-Modified"} {
+	for _, name := range []string{"Content-Length", "ETag", "Accept-Ranges", "Last-Modified", "Content-Disposition"} {
 		h.Del(name)
 	}
 	if f.status != http.StatusRequestedRangeNotSatisfiable {

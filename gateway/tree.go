@@ -3,9 +3,11 @@ package gateway
 import (
 	"container/list"
 	"context"
+	"math"
 	"sync"
 
 	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/lock"
 )
 
@@ -25,6 +27,29 @@ type knownTree struct {
 	root   lock.CID
 	tree   blob.Tree
 	blocks map[lock.CID]int // of a leaf its place, of an inner node −1
+
+	mu    sync.Mutex
+	last  int // the farthest leaf of those that were read one by one
+	ahead int // the first leaf behind those that were fetched for such a reader
+}
+
+// follow notes that a leaf is read by itself, and returns which ones to fetch for whoever goes
+// on to read: none, unless a neighbour was read before.
+func (k *knownTree) follow(place int) (from, to int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	const near = 4 * groupLeaves
+	if place < k.last-near || place > k.last+near {
+		k.last, k.ahead = place, place+1
+		return 0, 0
+	}
+	k.last = max(k.last, place)
+	from, to = max(k.ahead, k.last+1), min(k.last+1+spareGroups*groupLeaves, len(k.tree.Leaves))
+	if from >= to || to-from < groupLeaves && to < len(k.tree.Leaves) {
+		return 0, 0
+	}
+	k.ahead = to
+	return from, to
 }
 
 func (t *trees) get(root lock.CID) *knownTree {
@@ -68,24 +93,25 @@ func (t *trees) add(k *knownTree) {
 
 // tree returns the blocks of an object of at most budget bytes, whose inner nodes come from
 // wherever they are.
-func (g *Gateway) tree(ctx context.Context, root lock.CID, budget uint64) (*knownTree, error) {
+func (g *Gateway) tree(ctx context.Context, o *cache.Object, root lock.CID, budget uint64) (*knownTree, error) {
 	if k := g.trees.get(root); k != nil {
 		return k, nil
 	}
 	tree, err := blob.FetchTree(ctx, func(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 		blocks := make([][]byte, len(cids))
-		for i, c := range cids {
-			var err error
-			if blocks[i], err = g.block(ctx, c, blob.MaxBlock); err != nil {
-				return nil, err
+		for i, result := range g.read(ctx, o, cids) {
+			f := <-result
+			if f.err != nil {
+				return nil, f.err
 			}
+			blocks[i] = f.block
 		}
 		return blocks, nil
 	}, root, budget)
 	if err != nil {
 		return nil, err
 	}
-	k := &knownTree{root: root, tree: tree, blocks: make(map[lock.CID]int, len(tree.Nodes)+len(tree.Leaves))}
+	k := &knownTree{root: root, tree: tree, last: math.MinInt / 2, blocks: make(map[lock.CID]int, len(tree.Nodes)+len(tree.Leaves))}
 	for _, c := range tree.Nodes {
 		k.blocks[c] = -1
 	}

@@ -57,6 +57,12 @@ type Uploads interface {
 	Uploading(visit func(lock.CID))
 }
 
+// Mirrored tells what is kept although the chain did not ask for it; it is a *[Mirror].
+type Mirrored interface {
+	// Mirrors tells whether an object is kept.
+	Mirrors(ctx context.Context, o *storagev1.Object) (bool, error)
+}
+
 // CollectorConfig says what a [Collector] works with.
 type CollectorConfig struct {
 	// Chain tells what is named.
@@ -65,6 +71,8 @@ type CollectorConfig struct {
 	Store CollectStore
 	// Uploads are those of the hospital's gateway; nil where there is none.
 	Uploads Uploads
+	// Mirror keeps further objects; nil where there is none.
+	Mirror Mirrored
 	// Grace is how long a block stays after its last use; DefaultGrace if 0.
 	Grace time.Duration
 	// Every is the time between two collections; DefaultCollectEvery if 0.
@@ -383,9 +391,22 @@ func (r *collection) wanted(ctx context.Context, c lock.CID) (bool, error) {
 	}
 	state := r.copyStatus(got.GetCopies())
 	if state == storagev1.CopyStatus_COPY_STATUS_UNSPECIFIED && got.GetHeld() >= got.GetObject().GetTarget() {
-		return false, nil
+		return r.mirrored(ctx, got.GetObject())
 	}
 	return true, r.markCopy(ctx, got.GetObject(), state)
+}
+
+// mirrored tells whether an object is kept by the mirror, and marks it then. It may be
+// incomplete: who brings it touches what is there.
+func (r *collection) mirrored(ctx context.Context, o *storagev1.Object) (bool, error) {
+	if r.config.Mirror == nil {
+		return false, nil
+	}
+	keeps, err := r.config.Mirror.Mirrors(ctx, o)
+	if err != nil || !keeps {
+		return false, err
+	}
+	return true, r.markCopy(ctx, o, storagev1.CopyStatus_COPY_STATUS_ASSIGNED)
 }
 
 // sweep collects what is not marked. Leaves come before inner nodes, so that an object of which

@@ -84,10 +84,17 @@ type erasedRecords struct {
 	l *ledger
 }
 
-// VersionOf takes each object for version 1 of a record of the same name.
+// VersionOf takes each object that is in no record for version 1 of one of the same name.
 func (s erasedRecords) VersionOf(_ context.Context, req *recordsv1.QueryVersionOfRequest) (*recordsv1.QueryVersionOfResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
+	for _, versions := range s.l.archive.versions {
+		for _, v := range versions {
+			if v.GetObject() == req.GetObject() {
+				return &recordsv1.QueryVersionOfResponse{Version: v}, nil
+			}
+		}
+	}
 	if s.l.erased.patient == "" {
 		return nil, status.Error(codes.NotFound, "no such object")
 	}

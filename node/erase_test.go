@@ -18,6 +18,7 @@ import (
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/memory"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/node"
@@ -48,9 +49,9 @@ func newSite(t *testing.T, l *ledger, store blob.Store, folder string) *site {
 }
 
 // start runs the eraser on a new guard.
-func (s *site) start() (stop func()) {
+func (s *site) start(caches ...node.Cache) (stop func()) {
 	s.t.Helper()
-	s.guard = node.NewGuard(s.store)
+	s.guard = node.NewGuard(s.store, caches...)
 	e, err := node.NewEraser(node.EraserConfig{
 		Chain: s.l.client(s.t, s.key, nil), Guard: s.guard, Folder: s.folder, BackupDays: 7, Log: quiet(s.t),
 	})
@@ -351,5 +352,54 @@ func TestGuardTakesNoErasedBlock(t *testing.T) {
 func TestEraserNeedsItsParts(t *testing.T) {
 	if _, err := node.NewEraser(node.EraserConfig{}); err == nil {
 		t.Error("an eraser without a chain")
+	}
+}
+
+// brokenCache fails so many times.
+type brokenCache struct {
+	fails  int
+	erased []lock.CID
+}
+
+func (b *brokenCache) Erase(cids []lock.CID) error {
+	if b.fails > 0 {
+		b.fails--
+		return errors.New("input/output error")
+	}
+	b.erased = append(b.erased, cids...)
+	return nil
+}
+
+// What is erased goes from the cache as well, also what the store does not hold; a node attests
+// nothing before it has.
+func TestErasedObjectsLeaveTheCache(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	s := newSite(t, l, memory.New(), t.TempDir())
+	gone := newScan(t, memory.New(), 1, 5<<20) // at other hospitals
+	kept, err := cache.New(filepath.Join(t.TempDir(), "cache"), cache.Options{Size: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := kept.Open(gone.Root)
+	defer reader.Close()
+	for c, block := range gone.Blocks {
+		reader.Keep(c, block)
+	}
+	reader.Keep(gone.envelope, gone.block)
+	if got := kept.Stats().Blocks; got != int64(len(gone.CIDs))+1 {
+		t.Fatalf("%d blocks are kept", got)
+	}
+	broken := &brokenCache{fails: 1}
+	l.place(gone.placed(&hospital{number: s.number}), s.number)
+	l.erase(gone.placed(&hospital{number: s.number}))
+	stop := s.start(kept, broken)
+	defer stop()
+	s.attests(1)
+	if got := kept.Stats().Blocks; got != 0 {
+		t.Errorf("%d blocks of an erased object are in the cache", got)
+	}
+	if broken.fails != 0 || !slices.Contains(broken.erased, gone.Root) {
+		t.Errorf("the node attested what a cache could not erase: %d, %v", broken.fails, broken.erased)
 	}
 }

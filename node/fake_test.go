@@ -67,6 +67,7 @@ type ledger struct {
 	proofs     proofs
 	bells      []*node.Bell
 	erased     erased // what was erased
+	archive    archive
 	// check and deliver refuse transactions, hold keeps them in the mempool, broken fails
 	// every call; each is nil where nothing is wrong.
 	check   func(sent int) *node.TxError
@@ -97,6 +98,7 @@ func newLedger(t *testing.T) *ledger {
 	storagev1.RegisterQueryServer(server, storageServer{l: l})
 	recordsv1.RegisterQueryServer(server, erasedRecords{l: l})
 	accessv1.RegisterQueryServer(server, erasedAccess{l: l})
+	auditv1.RegisterQueryServer(server, auditServer{l: l})
 	var group sync.WaitGroup
 	group.Go(func() {
 		if err := server.Serve(listener); err != nil {

@@ -15,11 +15,18 @@ import (
 // nobody keeps a block from a node by having had it erased as a part of something else.
 const barTime = 10 * time.Minute
 
+// Cache keeps blocks of objects beside the store, and nobody relies on it; it is a *cache.Cache.
+type Cache interface {
+	// Erase removes what it keeps of objects and single blocks, named by CIDs, for good.
+	Erase(cids []lock.CID) error
+}
+
 // Guard is a block store as everything but the [Eraser] sees it. Before it is opened it
 // shows no block: what was erased while the node was away is still there. And for a while
 // it takes no block that was erased, so that no copy that is under way brings it back.
 type Guard struct {
 	store  blob.Store
+	caches []Cache
 	now    func() time.Time
 	opened chan struct{}
 	once   sync.Once
@@ -36,9 +43,10 @@ var (
 	_ blob.UncheckedReader = (*Guard)(nil)
 )
 
-// NewGuard returns a guard of a store, which shows nothing yet.
-func NewGuard(store blob.Store) *Guard {
-	return &Guard{store: store, now: time.Now, opened: make(chan struct{}), barred: map[lock.CID]time.Time{}}
+// NewGuard returns a guard of a store, which shows nothing yet. What is erased goes from the
+// caches too.
+func NewGuard(store blob.Store, caches ...Cache) *Guard {
+	return &Guard{store: store, caches: caches, now: time.Now, opened: make(chan struct{}), barred: map[lock.CID]time.Time{}}
 }
 
 // Open shows the store's blocks from now on.
@@ -162,9 +170,15 @@ func (g *Guard) put(c lock.CID, put func() error) error {
 	return put()
 }
 
-// Erase implements [blob.Eraser], and bars the blocks.
+// Erase implements [blob.Eraser], for the caches too, and bars the blocks.
 func (g *Guard) Erase(ctx context.Context, cids []lock.CID, keep func(lock.CID) bool) error {
 	g.bar(cids, keep)
+	for _, c := range g.caches {
+		// What is kept in the store need not be in a cache.
+		if err := c.Erase(cids); err != nil {
+			return fmt.Errorf("erase from the cache: %w", err)
+		}
+	}
 	return g.store.Erase(ctx, cids, keep)
 }
 

@@ -206,6 +206,16 @@ func (p *Peers) Block(ctx context.Context, c lock.CID, maxSize int) ([]byte, err
 	return block, err
 }
 
+// Blocks reads blocks from whichever peers have them and hands over each, hashed, as it comes;
+// see ipfs.Node. The store keeps none.
+func (p *Peers) Blocks(ctx context.Context, cids []lock.CID, take func(c lock.CID, block []byte) error) error {
+	err := p.config.Node.ReadBlocks(ctx, cids, p.All(), take)
+	if err != nil && len(p.All()) == 0 {
+		return fmt.Errorf("%w: %w", ErrNoPeer, err)
+	}
+	return err
+}
+
 // Connected returns how many of the peers there is a connection to, for health checks.
 func (p *Peers) Connected() (connected, known int) {
 	peers := p.config.Node.Peers()

@@ -403,14 +403,14 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	}
 	defer r.space.Release(weight)
 	peers := r.sources(placed)
-	if err := r.fetch(ctx, o, peers); err != nil {
+	if err := bring(ctx, r.config.Copier, o, peers); err != nil {
 		return err
 	}
 	err = o.verify(ctx, r.config.Store)
 	if errors.Is(err, blob.ErrCorrupt) {
 		// Damage shows when it is read. Once all of it has, one more fetch brings all that lacks.
 		if err = o.readAll(ctx, r.config.Store, func(error) {}); isLost(err) {
-			if err := r.fetch(ctx, o, peers); err != nil {
+			if err := bring(ctx, r.config.Copier, o, peers); err != nil {
 				return err
 			}
 			err = o.verify(ctx, r.config.Store)
@@ -422,18 +422,18 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	return nil
 }
 
-// fetch brings what the store lacks of an object and its attached blocks.
-func (r *Replicator) fetch(ctx context.Context, o object, peers []peer.AddrInfo) (err error) {
+// bring brings what the store lacks of an object and its attached blocks.
+func bring(ctx context.Context, copier Copier, o object, peers []peer.AddrInfo) (err error) {
 	if o.root.IsDag() {
-		err = r.config.Copier.Fetch(ctx, o.root, peers, o.budget)
+		err = copier.Fetch(ctx, o.root, peers, o.budget)
 	} else {
-		_, err = r.config.Copier.FetchBlock(ctx, o.root, peers, o.single)
+		_, err = copier.FetchBlock(ctx, o.root, peers, o.single)
 	}
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	for _, c := range o.attached {
-		if _, err := r.config.Copier.FetchBlock(ctx, c, peers, blob.MaxBlock); err != nil {
+		if _, err := copier.FetchBlock(ctx, c, peers, blob.MaxBlock); err != nil {
 			return fmt.Errorf("fetch attached block %s: %w", c, err)
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"text/template"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	serverconfig "github.com/cosmos/cosmos-sdk/server/config"
 	"github.com/spf13/viper"
 
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/blob/ipfs"
 )
 
@@ -36,7 +40,7 @@ const (
 	// snapshotInterval is how many blocks lie between two snapshots of the state.
 	snapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
-	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,erase:info,heartbeat:info,prove:info,release:info,chain:info,*:error"
+	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,mirror:info,erase:info,heartbeat:info,prove:info,release:info,chain:info,*:error"
 	// MaxBackupDays is how long backups may be kept.
 	MaxBackupDays = 36_500
 	// backupDays is how long backups are kept where an operator says nothing else.
@@ -47,6 +51,8 @@ const (
 	collectAfter      = 48
 	leastCollectAfter = 24
 	mostCollectAfter  = 366 * 24
+	// cacheShare is the part of the capacity that the cache takes where an operator says nothing else: a twentieth.
+	cacheShare = 20
 )
 
 // Services is the section [phrd] of app.toml: what runs around the chain.
@@ -65,6 +71,13 @@ type Services struct {
 	// limit.
 	SendRate  int `mapstructure:"send_rate"`
 	FetchRate int `mapstructure:"fetch_rate"`
+	// CacheSize is how much the server keeps at most of what it fetched to be read once, a size such as "20GiB"; empty is a share of
+	// Capacity, "0" keeps nothing.
+	CacheSize string `mapstructure:"cache_size"`
+	// Mirror are the classes of records of which the server keeps every object, such as "imaging", or "all"; MirrorSize is how much
+	// these take at most, a size such as "2TiB", which is then not promised to the network.
+	Mirror     []string `mapstructure:"mirror"`
+	MirrorSize string   `mapstructure:"mirror_size"`
 	// CollectAfter is after how many hours without use a blob goes that nobody names; 0 keeps everything.
 	CollectAfter int `mapstructure:"collect_after"`
 	// BackupDays is for how many days backups of the blobs are kept, 0 for none; the server says so in each attestation of an erasure.
@@ -94,7 +107,60 @@ func (s Services) Validate() error {
 	if s.CollectAfter != 0 && (s.CollectAfter < leastCollectAfter || s.CollectAfter > mostCollectAfter) {
 		return fmt.Errorf("[phrd] collect_after is %d, want %d to %d, or 0", s.CollectAfter, leastCollectAfter, mostCollectAfter)
 	}
+	if _, err := s.CacheBytes(); err != nil {
+		return fmt.Errorf("[phrd] cache_size: %w", err)
+	}
+	if _, err := s.MirrorClasses(); err != nil {
+		return fmt.Errorf("[phrd] mirror: %w", err)
+	}
+	if _, err := s.MirrorBytes(); err != nil {
+		return fmt.Errorf("[phrd] mirror_size: %w", err)
+	}
 	return nil
+}
+
+// MirrorClasses are the classes that Mirror names, in order.
+func (s Services) MirrorClasses() ([]recordsv1.Class, error) {
+	known := map[string]recordsv1.Class{}
+	for number, name := range recordsv1.Class_name {
+		if class := recordsv1.Class(number); class != recordsv1.Class_CLASS_UNSPECIFIED {
+			known[strings.ToLower(strings.TrimPrefix(name, "CLASS_"))] = class
+		}
+	}
+	var classes []recordsv1.Class
+	for _, text := range s.Mirror {
+		class, ok := known[text]
+		switch {
+		case text == "all":
+			classes = append(classes, slices.Collect(maps.Values(known))...)
+		case !ok:
+			return nil, fmt.Errorf("%q is no class: want %s, or all", text, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		default:
+			classes = append(classes, class)
+		}
+	}
+	slices.Sort(classes)
+	return slices.Compact(classes), nil
+}
+
+// MirrorBytes is MirrorSize in bytes, 0 where nothing is mirrored.
+func (s Services) MirrorBytes() (uint64, error) {
+	if len(s.Mirror) == 0 {
+		return 0, nil
+	}
+	size, err := ParseSize(s.MirrorSize)
+	if err == nil && size == 0 {
+		err = fmt.Errorf("is 0, which leaves no room for what is to be mirrored: %w", ErrSize)
+	}
+	return size, err
+}
+
+// CacheBytes is CacheSize in bytes.
+func (s Services) CacheBytes() (uint64, error) {
+	if s.CacheSize == "" {
+		return s.Capacity / cacheShare, nil
+	}
+	return ParseSize(s.CacheSize)
 }
 
 const servicesTemplate = `
@@ -122,6 +188,16 @@ repair_rate = {{ .Phrd.RepairRate }}
 # Bytes of blobs per second that this server sends to other hospitals at most, and fetches from them; 0 is no limit, else at least 262144.
 send_rate = {{ .Phrd.SendRate }}
 fetch_rate = {{ .Phrd.FetchRate }}
+
+# How much of what was fetched from other hospitals to be read here is kept, so that it is here when it is read again: a size such
+# as "20GiB", "0" for nothing, "" for a twentieth of capacity. It lies in cache/, needs no backup, and gives way when the disk fills.
+cache_size = "{{ .Phrd.CacheSize }}"
+
+# Classes of records of which this server keeps every object, whoever else holds it: imaging, document, recording, result, other, or
+# all, such as ["imaging"]. The network does not count on these copies. mirror_size is how much they take at most, such as "2TiB";
+# that much of the disk is not promised to the network.
+mirror = [{{ range .Phrd.Mirror }}{{ printf "%q, " . }}{{ end }}]
+mirror_size = "{{ .Phrd.MirrorSize }}"
 
 # Hours without use after which a blob is removed that nobody names: what abandoned uploads left, copies that other
 # hospitals keep now. At least 24; 0 keeps everything.

@@ -99,6 +99,9 @@ func (h Home) Data() string { return filepath.Join(h.dir, "data") }
 // Blobs is the folder of the pack store.
 func (h Home) Blobs() string { return filepath.Join(h.dir, "blobs") }
 
+// Cache is the folder of what was fetched to be read once; a server empties it when it starts.
+func (h Home) Cache() string { return filepath.Join(h.dir, "cache") }
+
 // Index is the folder of the audit index.
 func (h Home) Index() string { return filepath.Join(h.dir, "index") }
 

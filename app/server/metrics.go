@@ -12,7 +12,6 @@ import (
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob/ipfs"
-	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/node"
 )
 
@@ -48,7 +47,7 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 // metrics measures a server; it is a [prometheus.Collector].
 type metrics struct {
 	chain storagev1.QueryClient
-	blobs *pack.Store
+	disk  disk
 	ipfs  *ipfs.Node
 }
 
@@ -70,7 +69,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	for d, value := range map[*prometheus.Desc]uint64{sentMetric: traffic.Sent, fetchedMetric: traffic.Fetched, wrongMetric: traffic.Wrong} {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value))
 	}
-	if free, err := m.blobs.Free(); err == nil {
+	if free, err := m.disk.Free(); err == nil {
 		gauge(freeMetric, free)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)

@@ -12,6 +12,7 @@ import (
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob"
+	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/gateway"
@@ -23,6 +24,7 @@ import (
 // services are what runs around the chain.
 type services struct {
 	blobs   *pack.Store
+	cache   *cache.Cache
 	ipfs    *ipfs.Node
 	index   *index.Index
 	gateway *gateway.Gateway
@@ -50,28 +52,31 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err := s.startIndex(running, c, ch); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = pack.Open(c.Home.Blobs(), pack.Options{Report: func(d pack.Damage) {
-		logger.Warn("block store is damaged", "damage", d.String())
-	}}); err != nil {
-		return nil, fmt.Errorf("open block store: %w", err)
+	if err := s.openBlobs(c, files, logger); err != nil {
+		return nil, err
 	}
 	seed, err := c.Keys.Ed25519(keys.Libp2p)
 	if err != nil {
 		return nil, err
 	}
-	guard := node.NewGuard(s.blobs)
+	guard := node.NewGuard(s.blobs, s.cache)
 	if s.ipfs, err = ipfs.New(running, ipfs.Config{
-		Store: guard, Key: seed, Listen: []string{files.Services.Libp2pListen},
+		Store: guard, Cache: s.cache, Key: seed, Listen: []string{files.Services.Libp2pListen},
 		SendRate: files.Services.SendRate, FetchRate: files.Services.FetchRate,
 	}); err != nil {
 		return nil, fmt.Errorf("start blob node: %w", err)
 	}
-	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), blobs: s.blobs, ipfs: s.ipfs}); err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
 	peers, err := node.NewPeers(node.PeersConfig{Chain: client, Node: s.ipfs, Log: logger.With("module", "peers")})
 	if err != nil {
 		return nil, err
+	}
+	mirror, err := s.newMirror(files, client, guard, peers, logger)
+	if err != nil {
+		return nil, err
+	}
+	room := disk{s.blobs, s.cache, mirror}
+	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), disk: room, ipfs: s.ipfs}); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	replicator, err := node.NewReplicator(node.ReplicatorConfig{
 		Chain: client, Store: guard, Copier: s.ipfs, Peers: peers, RepairRate: files.Services.RepairRate, Log: logger.With("module", "replicate"),
@@ -85,7 +90,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	heart, err := node.NewHeart(node.HeartConfig{Chain: client, Disk: s.blobs, Log: logger.With("module", "heartbeat")})
+	heart, err := node.NewHeart(node.HeartConfig{Chain: client, Disk: room, Log: logger.With("module", "heartbeat")})
 	if err != nil {
 		return nil, err
 	}
@@ -97,18 +102,25 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	for name, worker := range map[string]func(context.Context) error{
-		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
-		// What was erased is deleted before anything is fetched or found missing.
-		"replicate": func(ctx context.Context) error {
+	// What was erased is deleted before anything is fetched or found missing.
+	opened := func(run func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
 			select {
 			case <-guard.Opened():
-				return replicator.Run(ctx)
+				return run(ctx)
 			case <-ctx.Done():
 				return nil
 			}
-		},
-	} {
+		}
+	}
+	workers := map[string]func(context.Context) error{
+		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
+		"cache": s.cache.Run, "replicate": opened(replicator.Run),
+	}
+	if mirror != nil {
+		workers["mirror"] = opened(mirror.Run)
+	}
+	for name, worker := range workers {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
 				failed(fmt.Errorf("%s: %w", name, err))
@@ -118,26 +130,35 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
 		return nil, err
 	}
-	collector, err := s.startCollector(running, files, client, logger, failed)
+	collector, err := s.startCollector(running, files, client, mirror, logger, failed)
 	if err != nil {
 		return nil, err
 	}
-	if err := ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}); err != nil {
+	if err := errors.Join(ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}), ch.metrics.Register(cached{s.cache})); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	if mirror != nil {
+		if err := ch.metrics.Register(mirrored{mirror}); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
 	}
 	return s, nil
 }
 
 // startCollector starts to remove what nobody names, unless it is not to; then the collector is nil. It comes after the gateway,
 // which knows the uploads under way.
-func (s *services) startCollector(running context.Context, files home.Config, client *node.Client, logger *slog.Logger, failed func(error)) (*node.Collector, error) {
+func (s *services) startCollector(running context.Context, files home.Config, client *node.Client, mirror *node.Mirror, logger *slog.Logger, failed func(error)) (*node.Collector, error) {
 	if files.Services.CollectAfter == 0 {
 		return nil, nil
 	}
-	collector, err := node.NewCollector(node.CollectorConfig{
+	config := node.CollectorConfig{
 		Chain: client, Store: s.blobs, Uploads: s.gateway, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
 		Log: logger.With("module", "collect"),
-	})
+	}
+	if mirror != nil {
+		config.Mirror = mirror
+	}
+	collector, err := node.NewCollector(config)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +223,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: store, Fetcher: peers, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: store, Fetcher: peers, Cache: s.cache, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err

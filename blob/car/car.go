@@ -1,12 +1,13 @@
 // Package car reads and writes CARv1, the stream in which blocks travel from a program that
-// stores to a hospital's gateway.
+// stores to a hospital's gateway, and the file in which an object travels by itself.
 //
 // A stream is a header and then sections: a varint length, the CID, the bytes of the block.
 // Only what the network's objects consist of is accepted: a header with one root, CIDs of
 // the network's two forms (CIDv1, SHA-256, raw or dag-pb, 36 bytes), blocks of 1 to
-// [blob.MaxBlock] bytes that match their CID, lengths in their shortest form. The root in
-// the header is not looked at: who uploads knows the root last, so the header may hold the
-// empty identity CID (bafkqaaa) in its place.
+// [blob.MaxBlock] bytes that match their CID, lengths in their shortest form. In an upload the
+// root in the header is not looked at: who uploads knows the root last, so the header may hold
+// the empty identity CID (bafkqaaa) in its place. The file of an object names the object, and
+// behind it the blocks that belong to it and that its tree does not lead to, as its roots.
 //
 // The format is that of https://ipld.io/specs/transport/car/carv1/.
 package car
@@ -35,16 +36,22 @@ const (
 	MaxPrefix = maxVarint + cidSize
 )
 
+// MaxRoots is how many roots a header has at most.
+const MaxRoots = 16
+
 // The header is the map {"roots": [CID], "version": 1} in DAG-CBOR, of which the only part
-// that varies is the CID.
+// that varies is the list of CIDs, of which arrayOf plus their number is the start.
 const (
-	headerStart = "\xa2\x65roots\x81\xd8\x2a"
+	headerStart = "\xa2\x65roots"
+	arrayOf     = 0x80
 	headerEnd   = "\x67version\x01"
-	// placeholder is the empty identity CID as DAG-CBOR bytes, root the start of any other.
+	// link is what stands before a CID, placeholder is the empty identity CID as DAG-CBOR bytes,
+	// root the start of any other.
+	link        = "\xd8\x2a"
 	placeholder = "\x45\x00\x01\x55\x00\x00"
 	root        = "\x58\x25\x00"
-	// header is what a Writer begins with.
-	header = "\x19" + headerStart + placeholder + headerEnd
+	// header is what a Writer of an upload begins with.
+	header = "\x19" + headerStart + "\x81" + link + placeholder + headerEnd
 )
 
 // HeaderSize is the length in bytes of the header that a [Writer] begins with.
@@ -65,6 +72,24 @@ type Writer struct {
 // NewWriter begins a stream with a header whose root is left open.
 func NewWriter(w io.Writer) (*Writer, error) {
 	if _, err := io.WriteString(w, header); err != nil {
+		return nil, err
+	}
+	return &Writer{w: w, prefix: make([]byte, 0, MaxPrefix)}, nil
+}
+
+// NewObjectWriter begins the file of an object with a header that names the object and the
+// blocks that belong to it, [MaxRoots] at most.
+func NewObjectWriter(w io.Writer, object lock.CID, attached ...lock.CID) (*Writer, error) {
+	if len(attached) >= MaxRoots {
+		return nil, fmt.Errorf("%d roots, at most %d", len(attached)+1, MaxRoots)
+	}
+	body := append([]byte(headerStart), arrayOf+byte(len(attached)+1))
+	for _, c := range append([]lock.CID{object}, attached...) {
+		body = append(body, link+root...)
+		body = append(body, c[:]...)
+	}
+	body = append(body, headerEnd...)
+	if _, err := w.Write(append(binary.AppendUvarint(nil, uint64(len(body))), body...)); err != nil {
 		return nil, err
 	}
 	return &Writer{w: w, prefix: make([]byte, 0, MaxPrefix)}, nil
@@ -131,24 +156,37 @@ func ReadPrefix(r *bufio.Reader) (lock.CID, int, error) {
 
 func varintSize(n uint64) int { return len(binary.AppendUvarint(nil, n)) }
 
-// checkHeader returns an error unless b is a header, without its length.
-func checkHeader(b []byte) error {
+// parseHeader returns the roots of a header, without its length; the zero CID stands for one
+// that was left open.
+func parseHeader(b []byte) ([]lock.CID, error) {
 	rest, ok := cut(b, headerStart)
-	if !ok {
-		return fmt.Errorf("header of %d bytes: %w", len(b), ErrFormat)
+	if !ok || len(rest) == 0 {
+		return nil, fmt.Errorf("header of %d bytes: %w", len(b), ErrFormat)
 	}
-	if after, ok := cut(rest, root); ok && len(after) > cidSize {
-		if _, err := lock.CIDFromBytes(after[:cidSize]); err != nil {
-			return fmt.Errorf("root in the header: %w: %w", err, ErrFormat)
+	count := int(rest[0]) - arrayOf
+	if count < 1 || count > MaxRoots {
+		return nil, fmt.Errorf("header without 1 to %d roots: %w", MaxRoots, ErrFormat)
+	}
+	roots := make([]lock.CID, count)
+	rest = rest[1:]
+	for i := range roots {
+		if rest, ok = cut(rest, link); !ok {
+			return nil, fmt.Errorf("header without %d roots: %w", count, ErrFormat)
 		}
-		rest = after[cidSize:]
-	} else if rest, ok = cut(rest, placeholder); !ok {
-		return fmt.Errorf("header without exactly one root: %w", ErrFormat)
+		if after, ok := cut(rest, root); ok && len(after) > cidSize {
+			var err error
+			if roots[i], err = lock.CIDFromBytes(after[:cidSize]); err != nil {
+				return nil, fmt.Errorf("root in the header: %w: %w", err, ErrFormat)
+			}
+			rest = after[cidSize:]
+		} else if rest, ok = cut(rest, placeholder); !ok {
+			return nil, fmt.Errorf("a root in the header is of another form: %w", ErrFormat)
+		}
 	}
 	if string(rest) != headerEnd {
-		return fmt.Errorf("header of another version: %w", ErrFormat)
+		return nil, fmt.Errorf("header of another version: %w", ErrFormat)
 	}
-	return nil
+	return roots, nil
 }
 
 func cut(b []byte, prefix string) ([]byte, bool) {

@@ -9,8 +9,10 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// maxHeader is the greatest length that a header states, that of one with a whole root.
-const maxHeader = len(headerStart) + len(root) + cidSize + len(headerEnd)
+// maxHeader is the greatest length that a header of so many roots states.
+func maxHeader(roots int) int {
+	return len(headerStart) + 1 + roots*(len(link)+len(root)+cidSize) + len(headerEnd)
+}
 
 // Parser takes a stream in pieces of any size and hands on each block as soon as it is
 // whole. It holds at most one block. It is used by one goroutine at a time.
@@ -19,10 +21,11 @@ const maxHeader = len(headerStart) + len(root) + cidSize + len(headerEnd)
 // [Parser.Boundary] is sent again.
 type Parser struct {
 	block    func(c lock.CID, block []byte) error
-	headed   bool   // the header was read
-	boundary uint64 // of the stream
-	held     []byte // the start of a section, or of the header
-	err      error  // what ended the parser
+	roots    func(roots []lock.CID) error // nil where they are not looked at
+	headed   bool                         // the header was read
+	boundary uint64                       // of the stream
+	held     []byte                       // the start of a section, or of the header
+	err      error                        // what ended the parser
 }
 
 // NewParser returns a Parser at the start of a stream. For each block, in order, it calls a
@@ -36,6 +39,12 @@ func NewParser(block func(c lock.CID, block []byte) error) *Parser {
 // Parser has taken. At 0 it begins anew.
 func Resume(boundary uint64, block func(c lock.CID, block []byte) error) *Parser {
 	return &Parser{block: block, headed: boundary > 0, boundary: boundary}
+}
+
+// NewObjectParser is NewParser for the file of an object: first it calls a function with the
+// roots in the header, of which none is left open, and an error of that ends it too.
+func NewObjectParser(roots func(roots []lock.CID) error, block func(c lock.CID, block []byte) error) *Parser {
+	return &Parser{roots: roots, block: block}
 }
 
 // Boundary returns the offset in the stream behind the last block that was handed on without
@@ -116,8 +125,10 @@ func (p *Parser) take(b []byte) (int, error) {
 // when these do not tell yet.
 func (p *Parser) sectionSize(b []byte) (int, error) {
 	least, most := cidSize+1, maxSection
-	if !p.headed {
-		least, most = 1, maxHeader
+	if !p.headed && p.roots == nil {
+		least, most = 1, maxHeader(1)
+	} else if !p.headed {
+		least, most = 1, maxHeader(MaxRoots)
 	}
 	length := 0
 	for i, c := range b {
@@ -150,7 +161,7 @@ func (p *Parser) finish(section []byte) error {
 	}
 	body = body[1:]
 	if !p.headed {
-		if err := checkHeader(body); err != nil {
+		if err := p.head(body); err != nil {
 			return err
 		}
 		p.headed = true
@@ -159,6 +170,26 @@ func (p *Parser) finish(section []byte) error {
 	}
 	p.boundary += uint64(len(section))
 	return nil
+}
+
+// head takes the header.
+func (p *Parser) head(body []byte) error {
+	roots, err := parseHeader(body)
+	if err != nil {
+		return err
+	}
+	if p.roots == nil {
+		if len(roots) != 1 {
+			return fmt.Errorf("header without exactly one root: %w", ErrFormat)
+		}
+		return nil
+	}
+	for _, c := range roots {
+		if c.IsZero() {
+			return fmt.Errorf("a root in the header is left open: %w", ErrFormat)
+		}
+	}
+	return p.roots(roots)
 }
 
 // hand checks a block and hands it on.

@@ -71,6 +71,20 @@ func (n *Node) ReadBlock(ctx context.Context, c lock.CID, peers []peer.AddrInfo,
 	return f.one(ctx, c, maxSize)
 }
 
+// ReadBlocks reads blocks of at most [blob.MaxBlock] bytes each from peers, neither from the
+// store nor into it, and hands over each, hashed, as it comes; the bytes are valid during the
+// call only. The first of them are asked for first. What was handed over is good whatever
+// error follows. Errors are those of Fetch, and those of take.
+func (n *Node) ReadBlocks(ctx context.Context, cids []lock.CID, peers []peer.AddrInfo, take func(c lock.CID, block []byte) error) error {
+	if len(cids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &fetcher{node: n, peers: peers}
+	return f.ask(ctx, cids, take)
+}
+
 // fetcher is one fetch under way.
 type fetcher struct {
 	node    *Node
@@ -157,10 +171,13 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 	var wanted []lock.CID
 	for i, c := range cids {
 		block, err := f.node.store.Get(ctx, c)
+		if isMissing(err) {
+			block, err = f.node.cached(ctx, c)
+		}
 		switch {
 		case err == nil:
 			got[i] = block
-		case errors.Is(err, blob.ErrNotFound), errors.Is(err, blob.ErrCorrupt):
+		case isMissing(err):
 			place[c] = i
 			wanted = append(wanted, c)
 		default:
@@ -174,11 +191,29 @@ func (f *fetcher) get(ctx context.Context, cids []lock.CID) ([][]byte, error) {
 		got[place[c]] = slices.Clone(block)
 		return nil
 	}
-	left, err := f.stream(ctx, wants{name: wanted[0], cids: wanted, once: true}, take)
+	return got, f.ask(ctx, wanted, take)
+}
+
+// ask asks peers for blocks, and none again for what it lacks.
+func (f *fetcher) ask(ctx context.Context, cids []lock.CID, take func(lock.CID, []byte) error) error {
+	left, err := f.stream(ctx, wants{name: cids[0], cids: cids, once: true}, take)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return got, f.receive(ctx, left, take)
+	return f.receive(ctx, left, take)
+}
+
+// isMissing tells whether an error says that a block is to be had from others.
+func isMissing(err error) bool {
+	return errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt)
+}
+
+// cached returns a block from the cache, or [blob.ErrNotFound].
+func (n *Node) cached(ctx context.Context, c lock.CID) ([]byte, error) {
+	if n.cache == nil {
+		return nil, blob.ErrNotFound
+	}
+	return n.cache.Get(ctx, c)
 }
 
 // leaves fetches the leaves that the store lacks and puts them: over streams, and by bitswap
@@ -190,6 +225,11 @@ func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf)
 		has, err := f.node.store.Touch(ctx, l.CID)
 		if err != nil {
 			return err
+		}
+		if !has {
+			if has, err = f.takeCached(ctx, l); err != nil {
+				return err
+			}
 		}
 		if w.cids[i], w.held[i] = l.CID, has; !has {
 			sizes[l.CID] = l.Size
@@ -204,6 +244,18 @@ func (f *fetcher) leaves(ctx context.Context, root lock.CID, leaves []blob.Leaf)
 		return err
 	}
 	return f.receive(ctx, left, take)
+}
+
+// takeCached puts a leaf that the cache has.
+func (f *fetcher) takeCached(ctx context.Context, l blob.Leaf) (bool, error) {
+	block, err := f.node.cached(ctx, l.CID)
+	if isMissing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.put(ctx, l.CID, l.Size, block)
 }
 
 // put puts a leaf that was hashed.

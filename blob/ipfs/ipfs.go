@@ -50,6 +50,9 @@ type Config struct {
 	// Store provides the blocks that are served and receives those that are fetched. The
 	// node does not close it.
 	Store blob.Store
+	// Cache has blocks that were fetched before and are not kept for good; a fetch takes from
+	// it what it has, and peers are not served from it. Nil is none.
+	Cache blob.Getter
 	// Key is the node's Ed25519 key; its peer ID stands on the chain.
 	Key ed25519.PrivateKey
 	// Listen are the multiaddrs to listen on, such as /ip4/0.0.0.0/tcp/4001; a node without
@@ -69,6 +72,7 @@ type Config struct {
 // Node is a running IPFS node. All its methods may be called at the same time.
 type Node struct {
 	store    blob.Store
+	cache    blob.Getter // nil where there is none
 	host     host.Host
 	gate     *gate
 	exchange *bitswap.Bitswap
@@ -129,7 +133,7 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	g.attach(h)
 	ctx, cancel := context.WithCancel(ctx)
 	n := &Node{
-		store: config.Store, host: h, gate: g, patience: config.Patience, cancel: cancel,
+		store: config.Store, cache: config.Cache, host: h, gate: g, patience: config.Patience, cancel: cancel,
 		sendRate: sendRate, fetchRate: fetchRate,
 	}
 	// Without a provider finder bitswap asks connected peers and nobody else.

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -471,5 +472,75 @@ func TestConfigIsChecked(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// Who reads gets the first blocks first, each once, and keeps nothing.
+func TestReadBlocks(t *testing.T) {
+	o, far := object(t, 1, 20<<20)
+	near := memory.New()
+	farNode, nearNode := start(t, 1, far, 2), start(t, 2, near, 1)
+	peers := []peer.AddrInfo{farNode.Info()}
+	leaves := o.CIDs[:20]
+	var came []lock.CID
+	err := nearNode.ReadBlocks(t.Context(), leaves, peers, func(c lock.CID, block []byte) error {
+		if !bytes.Equal(block, o.Blocks[c]) {
+			t.Errorf("block %s is another", c)
+		}
+		came = append(came, c)
+		return nil
+	})
+	if err != nil || len(came) != len(leaves) || slices.Index(came, leaves[0]) > slices.Index(came, leaves[19]) {
+		t.Errorf("%d blocks came, the first as number %d, %v", len(came), slices.Index(came, leaves[0]), err)
+	}
+	if held(t, near, o) != 0 {
+		t.Error("what was read is kept")
+	}
+	if err := nearNode.ReadBlocks(t.Context(), nil, peers, nil); err != nil {
+		t.Errorf("nothing: %v", err)
+	}
+	// What nobody has ends it, after what there is.
+	missing, _ := blobtest.Block(1000, 100)
+	came = nil
+	err = nearNode.ReadBlocks(t.Context(), []lock.CID{leaves[0], missing}, peers, func(c lock.CID, _ []byte) error {
+		came = append(came, c)
+		return nil
+	})
+	if !errors.Is(err, ipfs.ErrUnavailable) || len(came) != 1 {
+		t.Errorf("a block that nobody has: %d came, %v", len(came), err)
+	}
+	enough := errors.New("enough")
+	if err := nearNode.ReadBlocks(t.Context(), leaves, peers, func(lock.CID, []byte) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("a reader that has enough: %v", err)
+	}
+}
+
+// A copy takes from the cache what it has, and only the rest from peers.
+func TestFetchTakesFromTheCache(t *testing.T) {
+	o, far := object(t, 1, 6<<20)
+	farNode := start(t, 1, far, 2)
+	kept, near := memory.New(), memory.New()
+	batch, err := kept.Begin(t.Context(), blob.Hint{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range append(slices.Clone(o.CIDs[:4]), o.Root) {
+		if err := batch.Put(c, o.Blocks[c]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(batch.Sync(t.Context()), batch.Close()); err != nil {
+		t.Fatal(err)
+	}
+	nearNode := launch(t, 2, near, func(c *ipfs.Config) { c.Cache = kept })
+	nearNode.SetAllowed(list(t, 1))
+	if err := nearNode.Fetch(t.Context(), o.Root, []peer.AddrInfo{farNode.Info()}, o.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	if err := blob.Verify(t.Context(), near, o.Root, o.Bytes); err != nil {
+		t.Error(err)
+	}
+	if got := nearNode.Traffic().Fetched; got != 2<<20 {
+		t.Errorf("%d bytes were fetched, want those of two leaves", got)
 	}
 }

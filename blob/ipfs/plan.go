@@ -69,7 +69,14 @@ func newPlan(w wants, self peer.ID) *plan {
 		}
 	}
 	p.unasked = p.open
-	p.order = walk{order: p.orderOf(self)}
+	if !w.once {
+		p.order = walk{order: p.orderOf(self)}
+		return p
+	}
+	// Who reads wants the first one first.
+	for i := range w.cids {
+		p.order.order = append(p.order.order, i)
+	}
 	return p
 }
 

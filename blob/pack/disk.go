@@ -62,15 +62,25 @@ func full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// checkSpace returns an error that is blob.ErrFull when the disk of dir has less than
-// reserve bytes to give.
-func checkSpace(dir string, reserve int64) error {
+// roomAtOnce is how many bytes beyond the reserve are asked for when the disk is full.
+const roomAtOnce = 64 << 20
+
+// checkSpace returns an error that is blob.ErrFull when the store's disk has less than its
+// reserve to give, also after others were asked to make room.
+func (s *Store) checkSpace() error {
+	reserve := s.options.Reserve
 	if reserve < 0 {
 		return nil
 	}
-	free, err := freeSpace(dir)
+	free, err := freeSpace(s.dir)
 	if err != nil {
 		return err
+	}
+	if free < uint64(reserve) && s.options.Room != nil {
+		s.options.Room(uint64(reserve) - free + roomAtOnce)
+		if free, err = freeSpace(s.dir); err != nil {
+			return err
+		}
 	}
 	if free < uint64(reserve) {
 		return fmt.Errorf("%d MiB are free, %d MiB are kept in reserve: %w", free>>20, reserve>>20, blob.ErrFull)

@@ -73,6 +73,9 @@ type Options struct {
 	// blob.ErrFull, so that the index and the chain's own data can still be written;
 	// DefaultReserve if 0, none if negative.
 	Reserve int64
+	// Room is asked to free so many bytes on the store's disk before a write is refused for want
+	// of space. It must not call the store. Nil frees nothing.
+	Room func(bytes uint64)
 	// SharedSize is the size in bytes at which a shared pack ends before its hour;
 	// DefaultSharedSize if 0. It bounds what erasing a small object rewrites.
 	SharedSize int64

@@ -57,7 +57,7 @@ func (s *Store) newWriter(kind uint32) (*writer, error) {
 	if err := s.failed(); err != nil {
 		return nil, err
 	}
-	if err := checkSpace(s.dir, s.options.Reserve); err != nil {
+	if err := s.checkSpace(); err != nil {
 		return nil, err
 	}
 	id, err := newPackID()
@@ -140,7 +140,7 @@ func (w *writer) write(b []byte) error {
 	if length := w.written - w.started; length >= writebackSize {
 		startWriteback(w.file, w.started, length)
 		w.started = w.written
-		return checkSpace(w.store.dir, w.store.options.Reserve)
+		return w.store.checkSpace()
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -176,23 +174,10 @@ func acceptGenesis(u userOptions, f initFlags, out *output) error {
 	return nil
 }
 
-// parseBytes reads a size such as 500GB or 2TiB.
+// parseBytes reads a size such as 500GB or 2TiB, above 0.
 func parseBytes(text string) (uint64, error) {
-	units := []struct {
-		suffix string
-		factor uint64
-	}{
-		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"PiB", 1 << 50},
-		{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"PB", 1e15}, {"B", 1},
-	}
-	for _, u := range units {
-		if digits, ok := strings.CutSuffix(text, u.suffix); ok {
-			n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
-			if err != nil || n == 0 {
-				break
-			}
-			return n * u.factor, nil
-		}
+	if n, err := home.ParseSize(text); err == nil && n > 0 {
+		return n, nil
 	}
 	return 0, usage("%q is no size: want one like 500GB or 2TiB", text)
 }

@@ -1,9 +1,12 @@
 package main_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -56,6 +59,7 @@ func TestStorageStatus(t *testing.T) {
 	record, _, _ := strings.Cut(ref, "/")
 	require.Contains(t, c.alice.does(t, nil, "storage", "status", record), "whole")
 
+	c.movesObject(t, ref)
 	text := c.scrape(t)
 	require.Contains(t, text, "phrd_chain_readable 1")
 	require.Contains(t, text, `phrd_objects{standing="endangered"} 0`)
@@ -63,4 +67,42 @@ func TestStorageStatus(t *testing.T) {
 	require.Contains(t, text, "phrd_disk_free_bytes ")
 	require.Contains(t, text, `phrd_scrub_blocks_total{found="rotten"} 0`)
 	require.Contains(t, text, "phrd_collect_blocks_total 0")
+	require.Contains(t, text, `phrd_cache_reads_total{found="hit"} `)
+	require.Contains(t, text, "phrd_cache_held_bytes ")
+}
+
+// movesObject takes a version's object out of a hospital as a file, and brings it into another one.
+func (c *cast) movesObject(t *testing.T, ref string) {
+	t.Helper()
+	first, last := c.hospital(1).as("admin"), c.hospital(hospitals).as("admin")
+	dir := t.TempDir()
+	path, again := filepath.Join(dir, "scan.car"), filepath.Join(dir, "again.car")
+	var out, in struct {
+		Object, Path string
+		Blocks       int
+		Bytes        uint64
+	}
+	first.does(t, &out, "object", "export", ref, "-o", path)
+	require.Equal(t, path, out.Path)
+	require.Greater(t, out.Blocks, 2)
+	require.Equal(t, []string{"scan.car"}, names(t, dir))
+	first.fails(t, 1, "exist", "object", "export", ref, "-o", path)
+	c.clerk.fails(t, 4, "administrators", "object", "export", ref, "-o", again)
+	first.fails(t, 2, "neither a CID", "object", "export", "../x", "-o", again)
+	require.NoFileExists(t, again)
+
+	last.does(t, &in, "object", "import", path)
+	require.Equal(t, out.Object, in.Object)
+	require.Equal(t, out.Blocks, in.Blocks)
+	last.does(t, nil, "object", "export", out.Object, "-o", again)
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	got, err := os.ReadFile(again)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, got))
+
+	want[len(want)/2] ^= 1
+	require.NoError(t, os.WriteFile(again, want, 0o600))
+	last.fails(t, 1, "not a CAR of an object", "object", "import", again)
+	c.clerk.fails(t, 4, "administrators", "object", "import", path)
 }

@@ -67,12 +67,30 @@ func (h *Hospital) Holds(block []byte) bool {
 	if err != nil {
 		h.t.Fatalf("read the disk of %s: %v", h.name, err)
 	}
+	return found || h.HasCached(block)
+}
+
+// HasCached tells whether the hospital's cache holds a block on the disk.
+func (h *Hospital) HasCached(block []byte) bool {
+	h.t.Helper()
+	found := false
+	err := placesIn(h.home.Cache(), block, func(string, int64) error {
+		found = true
+		return nil
+	})
+	if err != nil {
+		h.t.Fatalf("read the cache of %s: %v", h.name, err)
+	}
 	return found
 }
 
 // places finds the files of the block store that hold a block, and where.
 func (h *hospital) places(block []byte, found func(path string, at int64) error) error {
-	return filepath.WalkDir(h.home.Blobs(), func(path string, entry fs.DirEntry, err error) error {
+	return placesIn(h.home.Blobs(), block, found)
+}
+
+func placesIn(folder string, block []byte, found func(path string, at int64) error) error {
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}

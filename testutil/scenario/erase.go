@@ -139,6 +139,14 @@ func (n *Network) Sleep(happens func()) {
 		n.t.Fatalf("stop: %v", err)
 	}
 	happens()
+	n.Wake()
+}
+
+// Wake starts every hospital, all of which must be stopped, and waits until all are ready.
+func (n *Network) Wake() {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
 	if err := n.each(func(h *hospital) error {
 		if err := h.start(ctx); err != nil {
 			return err

@@ -1,0 +1,544 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
+	"golang.org/x/time/rate"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/blob"
+)
+
+const (
+	// DefaultMirrorEvery is the time between two looks at all that is to be mirrored.
+	DefaultMirrorEvery = 10 * time.Minute
+	// DefaultMirrorRate is how many questions a Mirror asks the chain in a second.
+	DefaultMirrorRate = 1000
+
+	// mirrorRest is how many times as long as a look took the pause behind it is at least.
+	mirrorRest = 20
+	// mirrorLength is how many missing objects one look remembers; the rest is left to the next.
+	mirrorLength = 10_000
+	// mirrorLeaves is how many bytes of the disk a Mirror leaves, whatever it may take.
+	mirrorLeaves = 1 << 30
+	// storedKind is the kind of the entries of the log that say that a version was stored.
+	storedKind = "stored"
+)
+
+// MirrorConfig says what a [Mirror] works with.
+type MirrorConfig struct {
+	// Chain tells what there is.
+	Chain Chain
+	// Store is where objects are kept.
+	Store blob.Store
+	// Copier fetches into Store.
+	Copier Copier
+	// Peers tells where objects are.
+	Peers Directory
+	// Disk tells how much room there is, the mirror's own included.
+	Disk Disk
+	// Classes are those of the records that are mirrored, at least one.
+	Classes []recordsv1.Class
+	// Size is how many bytes the mirrored objects take at most, above 0.
+	Size uint64
+	// BytesRate is how many bytes a second are fetched on average; no limit if 0. Each object is
+	// fetched at full speed, and the next one waits until the rate is kept.
+	BytesRate int64
+	// Rate bounds the questions to the chain in a second; DefaultMirrorRate if 0.
+	Rate int
+	// Every is the time between two looks at everything; DefaultMirrorEvery if 0. The pause is
+	// longer where a look takes long. What is stored meanwhile is seen at once in the log.
+	Every time.Duration
+	// Log is told how far it is; slog.Default() if nil.
+	Log *slog.Logger
+}
+
+// Mirror brings to this node every live object of some classes, whoever else holds it. The
+// chain does not count on these copies and they are proved to nobody; they are there so that
+// reading is local. What the chain has this node hold anyway is none of the mirror.
+//
+// What is mirrored follows from the chain and the settings alone, so nothing is noted: after a
+// restart a look at the store tells what is there.
+type Mirror struct {
+	config  MirrorConfig
+	self    self
+	pace    *rate.Limiter
+	members consortiumv1.QueryClient
+	records recordsv1.QueryClient
+	objects storagev1.QueryClient
+	log     auditv1.QueryClient
+
+	seen    uint64    // last entry of the log that was looked at
+	fetchAt time.Time // when the next fetch may begin
+
+	mu    sync.Mutex
+	stats MirrorStats
+	over  uint64 // bytes beyond Size that the collector may remove
+}
+
+// MirrorStats are what a [Mirror] holds, and has done since it was made.
+type MirrorStats struct {
+	// Size is how many bytes it may take.
+	Size uint64
+	// Objects are held, and take Bytes. Before the first look is complete they are those that it
+	// has found.
+	Objects, Bytes uint64
+	// Missing objects are to be fetched; Full says that some of them don't fit.
+	Missing uint64
+	Full    bool
+	// Looks at everything came to their end.
+	Looks uint64
+	// Fetched objects, and tries that failed.
+	Fetched, Failed uint64
+}
+
+// NewMirror returns a Mirror that has not begun.
+func NewMirror(config MirrorConfig) (*Mirror, error) {
+	if config.Chain == nil || config.Store == nil || config.Copier == nil || config.Peers == nil || config.Disk == nil {
+		return nil, errors.New("mirror needs a chain, a store, a copier, peers and a disk")
+	}
+	if len(config.Classes) == 0 || config.Size == 0 {
+		return nil, errors.New("mirror needs classes and a size")
+	}
+	if config.Rate == 0 {
+		config.Rate = DefaultMirrorRate
+	}
+	if config.Every == 0 {
+		config.Every = DefaultMirrorEvery
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	return &Mirror{
+		config: config, self: self{chain: config.Chain}, pace: rate.NewLimiter(rate.Limit(config.Rate), config.Rate),
+		members: consortiumv1.NewQueryClient(config.Chain), records: recordsv1.NewQueryClient(config.Chain),
+		objects: storagev1.NewQueryClient(config.Chain), log: auditv1.NewQueryClient(config.Chain),
+		stats: MirrorStats{Size: config.Size},
+	}, nil
+}
+
+// Stats returns what is there and the counters.
+func (m *Mirror) Stats() MirrorStats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stats
+}
+
+// Reserved is how many bytes the mirror may still take, so that nobody else promises them.
+func (m *Mirror) Reserved() uint64 {
+	s := m.Stats()
+	return s.Size - min(s.Bytes, s.Size)
+}
+
+func (m *Mirror) count(f func(*MirrorStats)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(&m.stats)
+}
+
+// Run mirrors until ctx ends; then it returns nil. It returns an error when the store has
+// failed ([blob.ErrFailed], [blob.ErrClosed]).
+func (m *Mirror) Run(ctx context.Context) error {
+	report := reporter{log: m.config.Log}
+	var lookAt time.Time
+	retry := firstRetry
+	return loop(ctx, m.config.Chain, func(ctx context.Context) (time.Duration, error) {
+		var more bool
+		var err error
+		begun := time.Now()
+		if begun.Before(lookAt) {
+			more, err = m.follow(ctx)
+		} else if more, err = m.look(ctx); err == nil {
+			lookAt = time.Now().Add(max(m.config.Every, mirrorRest*time.Since(begun)))
+		}
+		if errors.Is(err, blob.ErrFailed) || errors.Is(err, blob.ErrClosed) {
+			return 0, fmt.Errorf("mirror: %w", err)
+		}
+		report.changed(ctx, "what is to be mirrored can't be read", err)
+		if err != nil {
+			lookAt = time.Now().Add(retry)
+			retry = min(2*retry, lastRetry)
+		} else {
+			retry = firstRetry
+		}
+		if more {
+			lookAt = time.Now()
+		}
+		return max(time.Until(lookAt), time.Millisecond), nil
+	})
+}
+
+// look walks through all that is to be mirrored, counts what is here, and then fetches what is
+// missing. It tells whether there is more to fetch than it remembered.
+func (m *Mirror) look(ctx context.Context) (more bool, err error) {
+	if _, err := m.config.Chain.Ready(ctx); err != nil {
+		return false, err
+	}
+	if _, err := m.self.number(ctx); err != nil {
+		return false, err
+	}
+	if err := m.begin(ctx); err != nil {
+		return false, err
+	}
+	var held, bytes uint64
+	var missing []string
+	first := m.Stats().Looks == 0
+	err = m.each(ctx, func(o object, cid string) error {
+		here, err := m.isHere(ctx, o)
+		switch {
+		case err != nil:
+			return err
+		case here:
+			held, bytes = held+1, bytes+o.bytes()
+			if first {
+				m.count(func(s *MirrorStats) { s.Objects, s.Bytes = held, bytes })
+			}
+		case len(missing) < mirrorLength:
+			missing = append(missing, cid)
+		default:
+			more = true
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	m.stats.Objects, m.stats.Bytes, m.stats.Missing, m.stats.Full = held, bytes, uint64(len(missing)), false
+	m.over = bytes - min(bytes, m.config.Size)
+	m.mu.Unlock()
+	if len(missing) > 0 {
+		m.config.Log.Info("objects are to be mirrored", "missing", len(missing), "held", held, "bytes", bytes, "of", m.config.Size)
+	}
+	fetched, err := m.fetchAll(ctx, missing)
+	if err != nil {
+		return false, err
+	}
+	m.count(func(s *MirrorStats) { s.Looks++ })
+	if fetched > 0 {
+		s := m.Stats()
+		m.config.Log.Info("objects were mirrored", "fetched", fetched, "missing", s.Missing, "held", s.Objects, "bytes", s.Bytes, "of", s.Size)
+	}
+	return more && fetched > 0, nil
+}
+
+// begin notes up to where the log is, so that what is stored during a look is found behind it.
+func (m *Mirror) begin(ctx context.Context) error {
+	head, err := m.log.Head(ctx, &auditv1.QueryHeadRequest{})
+	if err != nil {
+		return fmt.Errorf("ask for the head of the log: %w", err)
+	}
+	m.seen = head.GetSize()
+	return nil
+}
+
+// follow fetches what was stored since the last time, as the log tells it. It asks for a look
+// where that is a lot.
+func (m *Mirror) follow(ctx context.Context) (more bool, err error) {
+	page, err := m.log.Entries(ctx, &auditv1.QueryEntriesRequest{Kind: storedKind, Limit: pageSize})
+	if status.Code(err) == codes.Unavailable {
+		return false, nil // the index is being built; the next look finds all
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask what was stored: %w", err)
+	}
+	var fresh []*auditv1.Entry
+	for _, e := range page.GetEntries() {
+		if e.GetSequence() > m.seen {
+			fresh = append(fresh, e)
+		}
+	}
+	if len(fresh) == 0 {
+		return false, nil
+	}
+	m.seen = fresh[0].GetSequence() // newest first
+	if len(fresh) == len(page.GetEntries()) && page.GetNext() != 0 {
+		return true, nil
+	}
+	var missing []string
+	for _, e := range slices.Backward(fresh) {
+		if e.GetOutcome() != auditv1.Outcome_OUTCOME_OK {
+			continue
+		}
+		for _, s := range e.GetSubjects() {
+			err := m.version(ctx, s.GetRecord(), s.GetVersion(), func(_ object, cid string) error {
+				missing = append(missing, cid)
+				return nil
+			})
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+	m.count(func(s *MirrorStats) { s.Missing += uint64(len(missing)) })
+	_, err = m.fetchAll(ctx, missing)
+	return false, err
+}
+
+// version calls f for the object of one version if it is to be mirrored.
+func (m *Mirror) version(ctx context.Context, record string, number uint64, f func(object, string) error) error {
+	r, err := m.records.Record(ctx, &recordsv1.QueryRecordRequest{Id: record})
+	if status.Code(err) == codes.NotFound || err == nil && !slices.Contains(m.config.Classes, r.GetRecord().GetClass()) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ask for record %s: %w", record, err)
+	}
+	v, err := m.records.Version(ctx, &recordsv1.QueryVersionRequest{Record: record, Version: number})
+	if err != nil {
+		return fmt.Errorf("ask for version %d of record %s: %w", number, record, err)
+	}
+	return m.consider(ctx, v.GetVersion(), f)
+}
+
+// each calls f for every object that is to be mirrored.
+func (m *Mirror) each(ctx context.Context, f func(object, string) error) error {
+	var members []uint64
+	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+		got, err := m.members.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
+		for _, member := range got.GetMembers() {
+			members = append(members, member.GetNumber()) // those that left too: their records stay
+		}
+		return got.GetPagination(), err
+	})
+	if err != nil {
+		return fmt.Errorf("list members: %w", err)
+	}
+	for _, member := range members {
+		err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+			if err := m.pace.Wait(ctx); err != nil {
+				return nil, err
+			}
+			got, err := m.records.Records(ctx, &recordsv1.QueryRecordsRequest{Custodian: member, Pagination: page})
+			if err != nil {
+				return nil, fmt.Errorf("list the records of member %d: %w", member, err)
+			}
+			for _, r := range got.GetRecords() {
+				if slices.Contains(m.config.Classes, r.GetClass()) && r.GetErased() < r.GetVersions() {
+					if err := m.eachVersion(ctx, r.GetId(), f); err != nil {
+						return nil, err
+					}
+				}
+			}
+			return got.GetPagination(), nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mirror) eachVersion(ctx context.Context, record string, f func(object, string) error) error {
+	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+		if err := m.pace.Wait(ctx); err != nil {
+			return nil, err
+		}
+		got, err := m.records.Versions(ctx, &recordsv1.QueryVersionsRequest{Record: record, Pagination: page})
+		if err != nil {
+			return nil, fmt.Errorf("list the versions of record %s: %w", record, err)
+		}
+		for _, v := range got.GetVersions() {
+			if err := m.consider(ctx, v, f); err != nil {
+				return nil, err
+			}
+		}
+		return got.GetPagination(), nil
+	})
+}
+
+// consider calls f for the object of a version, unless it was erased or the chain has this node
+// hold it.
+func (m *Mirror) consider(ctx context.Context, v *recordsv1.Version, f func(object, string) error) error {
+	if v.GetTombstone() != nil {
+		return nil
+	}
+	o, err := m.wanted(ctx, v.GetObject())
+	if err != nil || o == nil {
+		return err
+	}
+	return f(*o, v.GetObject())
+}
+
+// wanted returns an object, nil where it was erased or the chain has this node hold it.
+func (m *Mirror) wanted(ctx context.Context, cid string) (*object, error) {
+	if err := m.pace.Wait(ctx); err != nil {
+		return nil, err
+	}
+	node, err := m.self.number(ctx)
+	if err != nil {
+		return nil, err
+	}
+	got, err := m.objects.Object(ctx, &storagev1.QueryObjectRequest{Cid: cid})
+	if status.Code(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask for object %s: %w", cid, err)
+	}
+	if slices.ContainsFunc(got.GetCopies(), func(c *storagev1.Copy) bool { return c.GetNode() == node }) {
+		return nil, nil
+	}
+	o, err := parseObject(got.GetObject())
+	return &o, err
+}
+
+// bytes is about how many bytes an object takes.
+func (o object) bytes() uint64 {
+	if o.root.IsDag() {
+		return o.budget
+	}
+	return uint64(o.single)
+}
+
+// isHere tells whether the store holds all of an object. It asks with Has: what is mirrored
+// is named for the collector by the chain and the settings, not by its use.
+func (m *Mirror) isHere(ctx context.Context, o object) (bool, error) {
+	blocks := append(slices.Clone(o.attached), o.root)
+	if o.root.IsDag() {
+		tree, err := blob.ReadTree(ctx, m.config.Store, o.root, o.budget)
+		if isLost(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, l := range tree.Leaves {
+			blocks = append(blocks, l.CID)
+		}
+	}
+	for _, c := range blocks {
+		has, err := m.config.Store.Has(ctx, c)
+		if err != nil || !has {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// fetchAll fetches objects, one after another, as long as there is room, and returns how many
+// came.
+func (m *Mirror) fetchAll(ctx context.Context, cids []string) (fetched int, err error) {
+	for _, cid := range cids {
+		err := m.fetch(ctx, cid)
+		switch {
+		case ctx.Err() != nil:
+			return fetched, ctx.Err()
+		case err == nil:
+			fetched++
+		case errors.Is(err, errNoRoom), errors.Is(err, errNotWanted):
+		case errors.Is(err, blob.ErrFailed), errors.Is(err, blob.ErrClosed):
+			return fetched, err
+		case errors.Is(err, blob.ErrFull):
+			m.count(func(s *MirrorStats) { s.Full, s.Failed = true, s.Failed+1 })
+			m.config.Log.Warn("the disk is full, nothing more is mirrored for now", "object", cid)
+			return fetched, nil
+		default:
+			m.count(func(s *MirrorStats) { s.Failed++ })
+			m.config.Log.Warn("an object can't be mirrored now", "object", cid, "reason", err)
+		}
+	}
+	return fetched, nil
+}
+
+var (
+	// errNoRoom says that an object does not fit into the mirror now.
+	errNoRoom = errors.New("no room in the mirror")
+	// errNotWanted says that an object is not to be mirrored any more.
+	errNotWanted = errors.New("not to be mirrored any more")
+)
+
+// fetch fetches one object.
+func (m *Mirror) fetch(ctx context.Context, cid string) error {
+	// A look may be long ago.
+	o, err := m.wanted(ctx, cid)
+	if err != nil {
+		return err
+	}
+	if o == nil {
+		m.count(func(s *MirrorStats) { s.Missing -= min(s.Missing, 1) })
+		return errNotWanted
+	}
+	if err := m.checkRoom(*o); err != nil {
+		return err
+	}
+	if pause := time.Until(m.fetchAt); pause > 0 {
+		sleep(ctx, nil, pause)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if m.config.BytesRate > 0 {
+		pause := min(float64(o.bytes())/float64(m.config.BytesRate), longestPace.Seconds())
+		m.fetchAt = time.Now().Add(time.Duration(pause * float64(time.Second)))
+	}
+	if err := bring(ctx, m.config.Copier, *o, m.config.Peers.All()); err != nil {
+		return err
+	}
+	m.count(func(s *MirrorStats) {
+		s.Objects, s.Bytes, s.Fetched, s.Missing = s.Objects+1, s.Bytes+o.bytes(), s.Fetched+1, s.Missing-min(s.Missing, 1)
+	})
+	return nil
+}
+
+// checkRoom returns errNoRoom unless an object fits, into what the mirror may take and onto the
+// disk.
+func (m *Mirror) checkRoom(o object) error {
+	free, err := m.config.Disk.Free()
+	if err != nil {
+		return err
+	}
+	if o.bytes() <= m.Reserved() && o.bytes()+mirrorLeaves <= free {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.stats.Full {
+		m.config.Log.Warn("the mirror is full", "bytes", m.stats.Bytes, "of", m.stats.Size, "disk", free)
+	}
+	m.stats.Full = true
+	return errNoRoom
+}
+
+// Mirrors tells whether an object is one that the mirror keeps, so that the collector leaves
+// it. Where more is held than the settings allow now, the rest is none.
+func (m *Mirror) Mirrors(ctx context.Context, o *storagev1.Object) (bool, error) {
+	got, err := m.records.VersionOf(ctx, &recordsv1.QueryVersionOfRequest{Object: o.GetCid()})
+	if status.Code(err) == codes.NotFound || err == nil && got.GetVersion().GetTombstone() != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask what object %s is: %w", o.GetCid(), err)
+	}
+	record := got.GetVersion().GetRecord()
+	r, err := m.records.Record(ctx, &recordsv1.QueryRecordRequest{Id: record})
+	if err != nil {
+		return false, fmt.Errorf("ask for record %s: %w", record, err)
+	}
+	if !slices.Contains(m.config.Classes, r.GetRecord().GetClass()) {
+		return false, nil
+	}
+	parsed, err := parseObject(o)
+	if err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.over > 0 {
+		m.over -= min(m.over, parsed.bytes())
+		return false, nil
+	}
+	return true, nil
+}
