@@ -61,6 +61,8 @@ type chain struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	stopping atomic.Bool
+	// unadmitted says that this is a storage node, and that no hospital's node admits it.
+	unadmitted atomic.Bool
 	// end ends what runs in group.
 	end   context.CancelFunc
 	group sync.WaitGroup
@@ -79,7 +81,8 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 		return nil, err
 	}
 	ch.startHeight = ch.app.LastBlockHeight()
-	ch.app.AdmitPeers(genesis.Consortium.Members)
+	ch.unadmitted.Store(c.Home.StorageOnly())
+	ch.app.AdmitPeers(genesis.Consortium.Members, genesis.Consortium.StorageNodes)
 	if err := ch.startNode(ctx, c, files, genesis); err != nil {
 		return nil, err
 	}
@@ -87,6 +90,9 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 		return nil, err
 	}
 	ch.group.Go(func() { ch.watch(ctx, c.Logger) })
+	if c.Home.StorageOnly() {
+		ch.group.Go(func() { ch.knock(ctx, genesis, c.Logger.With("module", "chain")) })
+	}
 	return ch, nil
 }
 
@@ -129,7 +135,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", c.Home.NodeKey(), home.ErrDamaged, err)
 	}
-	validator, err := loadValidator(c.Home)
+	validator, err := validatorOf(c.Home)
 	if err != nil {
 		return err
 	}
@@ -140,7 +146,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 		return err
 	}
 	peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
-	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping}}
+	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping, unadmitted: &ch.unadmitted}}
 	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
 		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
 		func() (*comettypes.GenesisDoc, error) {

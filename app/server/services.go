@@ -47,8 +47,10 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.startIndex(running, c, ch); err != nil {
-		return nil, err
+	if !c.Home.StorageOnly() {
+		if err := s.startIndex(running, c, ch); err != nil {
+			return nil, err
+		}
 	}
 	if s.blobs, err = pack.Open(c.Home.Blobs(), pack.Options{Report: func(d pack.Damage) {
 		logger.Warn("block store is damaged", "damage", d.String())
@@ -93,12 +95,8 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
-	if err != nil {
-		return nil, err
-	}
-	for name, worker := range map[string]func(context.Context) error{
-		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
+	workers := map[string]func(context.Context) error{
+		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run,
 		// What was erased is deleted before anything is fetched or found missing.
 		"replicate": func(ctx context.Context) error {
 			select {
@@ -108,15 +106,25 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 				return nil
 			}
 		},
-	} {
+	}
+	if !c.Home.StorageOnly() {
+		holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
+		if err != nil {
+			return nil, err
+		}
+		workers["release"] = holder.Run
+	}
+	for name, worker := range workers {
 		s.workers.Go(func() {
 			if err := worker(running); err != nil {
 				failed(fmt.Errorf("%s: %w", name, err))
 			}
 		})
 	}
-	if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
-		return nil, err
+	if !c.Home.StorageOnly() {
+		if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
+			return nil, err
+		}
 	}
 	collector, err := s.startCollector(running, files, client, logger, failed)
 	if err != nil {
@@ -134,8 +142,12 @@ func (s *services) startCollector(running context.Context, files home.Config, cl
 	if files.Services.CollectAfter == 0 {
 		return nil, nil
 	}
+	var uploads node.Uploads
+	if s.gateway != nil {
+		uploads = s.gateway
+	}
 	collector, err := node.NewCollector(node.CollectorConfig{
-		Chain: client, Store: s.blobs, Uploads: s.gateway, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
+		Chain: client, Store: s.blobs, Uploads: uploads, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
 		Log: logger.With("module", "collect"),
 	})
 	if err != nil {

@@ -19,9 +19,12 @@ import (
 const stopTime = 30 * time.Second
 
 func startCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "start", Short: "run the hospital's server",
-		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway.\n\n" +
+	var storageOnly bool
+	cmd := &cobra.Command{
+		Use: "start", Short: "run the hospital's server, or a further storage node",
+		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway. From a home\n" +
+			"that `phrd init --storage-only` made: run a node of the chain and the blob store. It may be started before it is registered, and\n" +
+			"waits.\n\n" +
 			"It writes its log to standard error, as JSON under --json, and stops at the first signal.",
 		Example: "  phrd start --home /var/lib/phrd --passphrase-file /etc/phrd/passphrase", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,16 +32,21 @@ func startCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return startServer(cmd.Context(), o, newOutput(cmd))
+			return startServer(cmd.Context(), o, storageOnly, newOutput(cmd))
 		},
 	}
+	cmd.Flags().BoolVar(&storageOnly, "storage-only", false, "start only if the home is that of a further storage node")
+	return cmd
 }
 
-// startServer runs a hospital's server until ctx ends or a part of it fails.
-func startServer(ctx context.Context, o userOptions, out *output) error {
+// startServer runs a hospital's server, or a storage node, until ctx ends or a part of it fails.
+func startServer(ctx context.Context, o userOptions, storageOnly bool, out *output) error {
 	h, err := home.Open(o.Home)
 	if err != nil {
 		return err
+	}
+	if storageOnly && !h.StorageOnly() {
+		return usage("--storage-only: %s is the home of a hospital's own server; `phrd init --storage-only` makes that of a storage node", h.Dir())
 	}
 	files, err := h.Config()
 	if err != nil {
@@ -64,7 +72,11 @@ func startServer(ctx context.Context, o userOptions, out *output) error {
 		return err
 	}
 	logger = logger.With(log.ModuleKey, "phrd")
-	logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
+	if h.StorageOnly() {
+		logger.Info("storage node is up", "home", h.Dir(), "blobs", files.Services.Libp2pListen)
+	} else {
+		logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
+	}
 	select {
 	case <-ctx.Done():
 		logger.Info("stopping")
