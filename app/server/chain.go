@@ -12,7 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"cosmossdk.io/log/v2"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cometjson "github.com/cometbft/cometbft/libs/json"
 	comet "github.com/cometbft/cometbft/node"
@@ -89,9 +88,9 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
 		return nil, err
 	}
-	ch.group.Go(func() { ch.watch(ctx, c.Logger) })
+	ch.group.Go(func() { ch.watch(ctx, c) })
 	if c.Home.StorageOnly() {
-		ch.group.Go(func() { ch.knock(ctx, genesis, c.Logger.With("module", "chain")) })
+		ch.group.Go(func() { ch.call(ctx, genesis, c.Logger.With("module", "chain")) })
 	}
 	return ch, nil
 }
@@ -145,7 +144,9 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	if err != nil {
 		return err
 	}
-	peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
+	if !c.Home.StorageOnly() {
+		peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
+	}
 	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping, unadmitted: &ch.unadmitted}}
 	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
 		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
@@ -244,14 +245,19 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 
 // watch keeps CometBFT's connections in step with the members: it dials who is new and drops who has left. With the first block
 // the node is healthy.
-func (ch *chain) watch(ctx context.Context, logger log.Logger) {
+func (ch *chain) watch(ctx context.Context, c Config) {
 	self := string(ch.node.NodeInfo().ID())
 	known := ch.app.Peers()
 	for first := true; ; first = false {
 		rung := ch.bell.Rung()
 		if now := ch.app.Peers(); !maps.Equal(known, now) {
-			if err := ch.followPeers(self, now); err != nil {
-				logger.Error("follow the list of members", "err", err)
+			ch.dropPeers(now)
+			var err error
+			if !c.Home.StorageOnly() { // which calls by itself
+				err = ch.callPeers(self)
+			}
+			if err != nil {
+				c.Logger.Error("follow the list of members", "err", err)
 			} else {
 				known = now
 			}
@@ -267,7 +273,18 @@ func (ch *chain) watch(ctx context.Context, logger log.Logger) {
 	}
 }
 
-func (ch *chain) followPeers(self string, admitted map[string]bool) error {
+// dropPeers ends the connections to all who may not connect any more.
+func (ch *chain) dropPeers(admitted map[string]bool) {
+	// A copy: ForEach holds the lock of the set, which is also taken to remove a peer from it.
+	for _, p := range ch.node.Switch().Peers().Copy() {
+		if !admitted[string(p.ID())] {
+			ch.node.Switch().StopPeerGracefully(p)
+		}
+	}
+}
+
+// callPeers calls the other members.
+func (ch *chain) callPeers(self string) error {
 	members, err := ch.app.Members()
 	if err != nil {
 		return err
@@ -276,11 +293,6 @@ func (ch *chain) followPeers(self string, admitted map[string]bool) error {
 	if err := ch.node.Switch().AddPersistentPeers(peers); err != nil {
 		return err
 	}
-	ch.node.Switch().Peers().ForEach(func(p p2p.Peer) {
-		if !admitted[string(p.ID())] {
-			ch.node.Switch().StopPeerGracefully(p)
-		}
-	})
 	return ch.node.Switch().DialPeersAsync(peers)
 }
 

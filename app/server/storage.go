@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"cosmossdk.io/log/v2"
@@ -16,10 +18,11 @@ import (
 )
 
 const (
-	// knockEvery is how often a storage node that no hospital's node has admitted calls them.
-	knockEvery = 5 * time.Second
+	// firstCall and lastCall bound the pauses between two calls of a storage node to the hospitals' nodes to which it has no connection:
+	// the first where some admit it, longer and longer ones where none does.
+	firstCall, lastCall = 2 * time.Second, time.Minute
 	// steady is how long a connection lasts before it counts: a node that does not admit another one hangs up at once.
-	steady = 3 * time.Second
+	steady = 2 * time.Second
 	// remindEvery is how often the log says again that nobody admits the node.
 	remindEvery = 10 * time.Minute
 )
@@ -48,45 +51,75 @@ func validatorOf(h home.Home) (comettypes.PrivValidator, error) {
 	return loadValidator(h)
 }
 
-// knock calls the hospitals' nodes as long as none has admitted this one: before an admin has registered it, and after CometBFT has
-// given up on peers that hung up, which it does within hours. The log says what it waits for.
-func (ch *chain) knock(ctx context.Context, genesis *home.Genesis, logger log.Logger) {
-	self := string(ch.node.NodeInfo().ID())
-	tick := time.NewTicker(knockEvery)
-	defer tick.Stop()
+// call keeps a storage node connected to the hospitals' nodes. To CometBFT they are no persistent peers: it calls a persistent peer
+// that hangs up again at once, as each does before an admin has registered this node, and gives up on one that is away for a day. The
+// log says what the node waits for.
+func (ch *chain) call(ctx context.Context, genesis *home.Genesis, logger log.Logger) {
 	var reminded time.Time // when the log said that it waits; zero while it does not
-	for {
-		select {
-		case <-ctx.Done():
+	for pause := firstCall; ; {
+		err := ch.callMissing(genesis)
+		if !sleep(ctx, steady) {
 			return
-		case <-tick.C:
 		}
 		if ch.isAdmitted() {
 			if ch.unadmitted.Swap(false) {
 				logger.Info("hospitals' nodes admit this storage node")
 			}
-			reminded = time.Time{}
-			continue
+			pause, reminded = firstCall, time.Time{}
+		} else {
+			ch.unadmitted.Store(true)
+			pause = min(2*pause, lastCall)
+			if time.Since(reminded) >= remindEvery {
+				reminded = time.Now()
+				logger.Warn("no hospital's node admits this storage node; is it registered (phrd hospital add-node), not retired, and can it reach them?",
+					"comet_id", ch.node.NodeInfo().ID(), "err", err)
+			}
 		}
-		ch.unadmitted.Store(true)
-		members, err := ch.members(genesis)
-		if err == nil {
-			err = ch.node.Switch().DialPeersAsync(addresses(members, self))
-		}
-		if err != nil {
-			logger.Error("call the hospitals' nodes", "err", err)
-		}
-		if time.Since(reminded) >= remindEvery {
-			reminded = time.Now()
-			logger.Warn("no hospital's node admits this storage node; is it registered (phrd hospital add-node node.json), and can it reach them?",
-				"comet_id", self)
+		if !sleep(ctx, pause) {
+			return
 		}
 	}
 }
 
+// callMissing calls the members' nodes to which there is no connection, and returns what went wrong. One that does not admit this node
+// answers first.
+func (ch *chain) callMissing(genesis *home.Genesis) error {
+	members, err := ch.members(genesis)
+	if err != nil {
+		return err
+	}
+	calls := ch.node.Switch()
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	for _, text := range addresses(members, string(ch.node.NodeInfo().ID())) {
+		group.Go(func() {
+			address, err := p2p.NewNetAddressString(text) // looks a name up
+			if err == nil && !calls.Peers().Has(address.ID) {
+				err = calls.DialPeerWithAddress(address)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
 // isAdmitted tells whether a connection to another node lasts.
 func (ch *chain) isAdmitted() bool {
-	admitted := false
-	ch.node.Switch().Peers().ForEach(func(p p2p.Peer) { admitted = admitted || p.Status().Duration >= steady })
-	return admitted
+	return slices.ContainsFunc(ch.node.Switch().Peers().Copy(), func(p p2p.Peer) bool { return p.Status().Duration >= steady })
+}
+
+// sleep waits, and tells whether ctx has not ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
