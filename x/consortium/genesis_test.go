@@ -83,7 +83,9 @@ func TestGenesisInvariants(t *testing.T) {
 		{"two nodes with one peer id", func(g *consortium.GenesisState) { g.StorageNodes[2].PeerId = g.StorageNodes[0].PeerId }},
 		{"two nodes with one comet id", func(g *consortium.GenesisState) { g.StorageNodes[2].CometId = g.StorageNodes[1].CometId }},
 		{"a node without a comet id", func(g *consortium.GenesisState) { g.StorageNodes[2].CometId = "" }},
-		{"a node with a comet id in capitals", func(g *consortium.GenesisState) { g.StorageNodes[2].CometId = strings.ToUpper(g.StorageNodes[2].CometId) }},
+		{"a node with a comet id in capitals", func(g *consortium.GenesisState) {
+			g.StorageNodes[2].CometId = strings.ToUpper(g.StorageNodes[2].CometId)
+		}},
 		{"a server with a comet id that is not its member's", func(g *consortium.GenesisState) {
 			g.StorageNodes[1].CometId = consortium.CometID(slices.Repeat([]byte{4}, 32))
 		}},
