@@ -91,48 +91,44 @@ func Create(dir string, o Options) (*Created, error) {
 	if err := o.validate(); err != nil {
 		return fail(err)
 	}
+	var store *keys.Store
 	var declaration consortium.Declaration
-	h, store, err := create(dir, func(h Home) (store *keys.Store, err error) {
+	h, err := appear(dir, func(h Home) (err error) {
 		store, declaration, err = fill(h, o)
-		return store, err
+		return err
 	})
 	if err != nil {
 		return fail(err)
 	}
-	return &Created{Home: h, Keys: store, Declaration: declaration}, nil
+	return &Created{Home: h, Keys: store.At(h.Keys()), Declaration: declaration}, nil
 }
 
-// create makes the home that fill writes, whole or not at all.
-func create(dir string, fill func(Home) (*keys.Store, error)) (Home, *keys.Store, error) {
-	fail := func(err error) (Home, *keys.Store, error) { return Home{}, nil, err }
+// appear has a home filled in a folder beside dir, which must be empty or not there, and makes it dir when it is whole. Else nothing is
+// left. The error is ErrExists where there is something in dir.
+func appear(dir string, fill func(Home) error) (Home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return fail(err)
+		return Home{}, err
 	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fail(fmt.Errorf("%s: %w", dir, ErrExists))
+		return Home{}, fmt.Errorf("%s: %w", dir, ErrExists)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
+		return Home{}, err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), folderMode); err != nil {
-		return fail(err)
+		return Home{}, err
 	}
 	made, err := os.MkdirTemp(filepath.Dir(dir), ".partial-"+filepath.Base(dir)+"-") // created 0700
 	if err != nil {
-		return fail(err)
+		return Home{}, err
 	}
-	store, err := fill(Home{dir: made})
-	if err == nil {
+	if err = fill(Home{dir: made}); err == nil {
 		err = os.Rename(made, dir)
 	}
 	if err != nil {
-		return fail(errors.Join(err, os.RemoveAll(made)))
+		return Home{}, errors.Join(err, os.RemoveAll(made))
 	}
-	if err := syncFolder(filepath.Dir(dir)); err != nil {
-		return fail(err)
-	}
-	h := Home{dir: dir}
-	return h, store.At(h.Keys()), nil
+	return Home{dir: dir}, syncFolder(filepath.Dir(dir))
 }
 
 // fill writes everything into the folder of a new home.

@@ -85,16 +85,17 @@ func CreateNode(dir string, o NodeOptions) (*CreatedNode, error) {
 	if err != nil {
 		return fail(err)
 	}
-	made := &CreatedNode{Genesis: g, Member: member}
-	made.Home, made.Keys, err = create(dir, func(h Home) (store *keys.Store, err error) {
-		store, made.Declaration, err = fillNode(h, o, g, member)
-		return store, err
+	var store *keys.Store
+	var declaration consortium.NodeDeclaration
+	h, err := appear(dir, func(h Home) (err error) {
+		store, declaration, err = fillNode(h, o, g, member)
+		return err
 	})
 	if err != nil {
 		return fail(err)
 	}
-	made.Home.storage = true
-	return made, nil
+	h.storage = true
+	return &CreatedNode{Home: h, Keys: store.At(h.Keys()), Declaration: declaration, Genesis: g, Member: member}, nil
 }
 
 // member is the member of that name or number.

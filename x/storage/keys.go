@@ -35,5 +35,5 @@ var (
 	ErasureSequencePrefix = collections.NewPrefix(21)
 	ErasedPrefix          = collections.NewPrefix(22)
 	AttestationsPrefix    = collections.NewPrefix(23)
-	OwedPrefix            = collections.NewPrefix(24)
+	OwedPrefix            = collections.NewPrefix(25)
 )
