@@ -48,6 +48,7 @@ func TestFurtherStorageNode(t *testing.T) {
 	}
 	node.does(t, &made, append(create, n.Hash)...)
 	require.Contains(t, hospital.does(t, nil, "hospital", "add-node", made.Node, "--show"), made.Fingerprints.Comet)
+	node.fails(t, 1, "has no gateway", "status")
 	node.fails(t, 2, "home of a storage node", "init", "--genesis", n.Genesis, "--hash", n.Hash)
 	hospital.fails(t, 2, "hospital's own server", "start", "--storage-only")
 
