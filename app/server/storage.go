@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"cosmossdk.io/log/v2"
@@ -57,7 +56,7 @@ func validatorOf(h home.Home) (comettypes.PrivValidator, error) {
 func (ch *chain) call(ctx context.Context, genesis *home.Genesis, logger log.Logger) {
 	var reminded time.Time // when the log said that it waits; zero while it does not
 	for pause := firstCall; ; {
-		err := ch.callMissing(genesis)
+		err := ch.callMissing(ctx, genesis)
 		if !sleep(ctx, steady) {
 			return
 		}
@@ -82,28 +81,32 @@ func (ch *chain) call(ctx context.Context, genesis *home.Genesis, logger log.Log
 }
 
 // callMissing calls the members' nodes to which there is no connection, and returns what went wrong. One that does not admit this node
-// answers first.
-func (ch *chain) callMissing(genesis *home.Genesis) error {
+// answers first. When ctx ends it does not wait for those that have not answered.
+func (ch *chain) callMissing(ctx context.Context, genesis *home.Genesis) error {
 	members, err := ch.members(genesis)
 	if err != nil {
 		return err
 	}
-	calls := ch.node.Switch()
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
-	for _, text := range addresses(members, string(ch.node.NodeInfo().ID())) {
-		group.Go(func() {
+	calls, others := ch.node.Switch(), addresses(members, string(ch.node.NodeInfo().ID()))
+	answers := make(chan error, len(others))
+	for _, text := range others {
+		go func() {
 			address, err := p2p.NewNetAddressString(text) // looks a name up
 			if err == nil && !calls.Peers().Has(address.ID) {
 				err = calls.DialPeerWithAddress(address)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
-		})
+			answers <- err
+		}()
 	}
-	group.Wait()
+	var errs []error
+	for range others {
+		select {
+		case err := <-answers:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	return errors.Join(errs...)
 }
 
