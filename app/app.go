@@ -204,11 +204,9 @@ func (app *App) initChain(ctx sdk.Context, req *abci.RequestInitChain) (*abci.Re
 	if err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	members, err := app.members(ctx)
-	if err != nil {
+	if err := app.admitFrom(ctx); err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	app.admit(members)
 	return res, nil
 }
 

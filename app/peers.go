@@ -6,15 +6,16 @@ import (
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/phrd/phrd/x/consortium"
 )
 
 // AdmitPeers names the members whose nodes may connect while the chain's own state does not say so yet: before the first block and
 // while a new node fetches a snapshot. They are those of the genesis.
-func (app *App) AdmitPeers(members []consortium.Member) {
+func (app *App) AdmitPeers(members []consortium.Member, nodes []consortium.StorageNode) {
 	if app.LastBlockHeight() == 0 {
-		app.admit(members)
+		app.admit(members, nodes)
 	}
 }
 
@@ -47,20 +48,53 @@ func (app *App) refreshPeers() {
 	if app.LastBlockHeight() == 0 {
 		return
 	}
-	members, err := app.Members()
+	ctx, err := app.latest()
+	if err == nil {
+		err = app.admitFrom(ctx)
+	}
 	if err != nil {
 		app.Logger().Error("read the list of peers", "err", err)
-		return
 	}
-	app.admit(members)
 }
 
-// admit takes the members that have not left as the list.
-func (app *App) admit(members []consortium.Member) {
-	ids := make(map[string]bool, len(members))
+// admitFrom takes the list of peers from a state.
+func (app *App) admitFrom(ctx sdk.Context) error {
+	members, err := app.members(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := app.Consortium.StorageNodes(ctx)
+	if err != nil {
+		return err
+	}
+	var nodes []consortium.StorageNode
+	for _, n := range all {
+		out, err := app.Storage.IsOut(ctx, n)
+		if err != nil {
+			return err
+		}
+		if !out {
+			nodes = append(nodes, n)
+		}
+	}
+	app.admit(members, nodes)
+	return nil
+}
+
+// admit takes the own servers of the members that have not left as the list, and of the storage nodes, which are not shut out, those
+// of active members: a suspended member's own server follows the chain, to be there when it is reinstated, and nothing else of its
+// does.
+func (app *App) admit(members []consortium.Member, nodes []consortium.StorageNode) {
+	ids, active := make(map[string]bool, len(nodes)), make(map[uint64]bool, len(members))
 	for _, m := range members {
+		active[m.Number] = m.IsActive()
 		if m.Status != consortium.MEMBER_STATUS_LEFT {
 			ids[m.CometId] = true
+		}
+	}
+	for _, n := range nodes {
+		if active[n.Member] {
+			ids[n.CometId] = true
 		}
 	}
 	app.peers.Store(&ids)

@@ -1,6 +1,22 @@
 package node
 
-import "github.com/phrd/phrd/lock"
+import (
+	"context"
+	"log/slog"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// ErrNotStorage says that an account belongs to no storage node yet.
+var ErrNotStorage = errNotStorage
+
+// Report has a reporter told of errors, one after another.
+func Report(ctx context.Context, log *slog.Logger, what string, errs ...error) {
+	r := reporter{log: log}
+	for _, err := range errs {
+		r.changed(ctx, what, err)
+	}
+}
 
 // The bounds of a filter's size in bytes.
 const (

@@ -55,6 +55,7 @@ type ledger struct {
 	catchingUp bool
 	members    []*consortiumv1.Member
 	nodes      []*consortiumv1.StorageNode
+	shutOut    []uint64 // storage nodes that may not connect
 	objects    map[string]*storagev1.PlacedObject
 	unlocks    []*accessv1.QueryUnlockResponse // newest first
 	mempool    [][]byte
@@ -526,6 +527,12 @@ func (s storageServer) Params(context.Context, *storagev1.QueryParamsRequest) (*
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
 	return &storagev1.QueryParamsResponse{Params: &storagev1.Params{HeartbeatInterval: s.l.interval, ChallengeInterval: s.l.proofs.interval}}, nil
+}
+
+func (s storageServer) Usage(context.Context, *storagev1.QueryUsageRequest) (*storagev1.QueryUsageResponse, error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	return &storagev1.QueryUsageResponse{ShutOut: slices.Clone(s.l.shutOut)}, nil
 }
 
 func (s storageServer) Assignments(_ context.Context, req *storagev1.QueryAssignmentsRequest) (*storagev1.QueryAssignmentsResponse, error) {

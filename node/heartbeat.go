@@ -60,14 +60,19 @@ func NewHeart(config HeartConfig) (*Heart, error) {
 func (h *Heart) Run(ctx context.Context) error {
 	report := reporter{log: h.config.Log}
 	for retry := firstPause; ctx.Err() == nil; {
+		var registered <-chan struct{} // may be by the next block
+		committed := h.config.Chain.Committed()
 		pause, err := h.look(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, errNotStorage):
+			registered, pause = committed, lastPause
+		case err != nil:
 			pause, retry = retry, min(2*retry, lastPause)
-		} else {
+		default:
 			retry = firstPause
 		}
 		report.changed(ctx, "no heartbeat can be sent", err)
-		sleep(ctx, nil, pause)
+		sleep(ctx, registered, pause)
 	}
 	return nil
 }

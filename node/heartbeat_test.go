@@ -71,6 +71,39 @@ func TestHeartBeatsAtTheStartAndInItsInterval(t *testing.T) {
 	}
 }
 
+// A node may run before it is registered.
+func TestHeartBeatsOnceItsNodeIsRegistered(t *testing.T) {
+	l := newLedger(t)
+	l.interval = 1
+	l.commitAlways()
+	asked := make(chan struct{}, 1)
+	l.set(func() {
+		l.broken = func(method string) error {
+			if method == "/phrd.consortium.v1.Query/StorageNodes" {
+				select {
+				case asked <- struct{}{}:
+				default:
+				}
+			}
+			return nil
+		}
+	})
+	key := newKey(t)
+	h, err := node.NewHeart(node.HeartConfig{Chain: l.client(t, key, nil), Disk: &disk{free: 1000}, Log: quiet(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, h.Run, nil)
+	for range 3 {
+		<-asked
+	}
+	if got := l.broadcasts(); got != 0 {
+		t.Errorf("%d transactions of a node that is not registered", got)
+	}
+	l.addNode(key.Address(), "peer", "/ip4/127.0.0.1/tcp/1")
+	eventually(t, "the first heartbeat", func() bool { return len(l.told()) > 0 })
+}
+
 // Room that changed by more than a twentieth is told at once, a smaller change with the next
 // heartbeat.
 func TestHeartTellsWhenTheRoomChanges(t *testing.T) {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -51,10 +52,14 @@ type reporter struct {
 
 // changed logs an error that is not the one before it, and that the trouble is over. What
 // fails because ctx has ended is no trouble, and what waits for the node itself, as at each
-// start, is no warning.
+// start and while it catches up, or for it to be registered, is no warning.
 func (r *reporter) changed(ctx context.Context, what string, err error) {
 	text := ""
-	if err != nil {
+	waits := errors.Is(err, ErrNotReady) || errors.Is(err, errNotStorage) || status.Code(err) == codes.Unavailable
+	switch {
+	case errors.Is(err, ErrNotReady):
+		text = ErrNotReady.Error() // the rest names each block
+	case err != nil:
 		text = err.Error()
 	}
 	if ctx.Err() != nil || text == r.last {
@@ -63,7 +68,7 @@ func (r *reporter) changed(ctx context.Context, what string, err error) {
 	switch r.last = text; {
 	case err == nil:
 		r.log.Info("no longer: " + what)
-	case status.Code(err) == codes.Unavailable:
+	case waits:
 		r.log.Info(what+" yet", "reason", err)
 	default:
 		r.log.Warn(what, "reason", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/lock"
 )
@@ -43,11 +44,13 @@ type PeersConfig struct {
 
 // Peers keeps the list of peers that the IPFS node admits, and the connections to them, in
 // step with the chain: the storage nodes of all active members, retired ones too as long as
-// they hold copies. A member that was suspended or left is shut out by the block that says
-// so.
+// the chain has something for them to do. A member that was suspended or left is shut out by
+// the block that says so. CometBFT's port goes by the same rule, but for a suspended member's
+// own server.
 type Peers struct {
 	config PeersConfig
 	query  consortiumv1.QueryClient
+	usage  storagev1.QueryClient
 
 	mu      sync.RWMutex
 	nodes   map[uint64]storageNode // by number
@@ -70,7 +73,7 @@ func NewPeers(config PeersConfig) (*Peers, error) {
 		config.Log = slog.Default()
 	}
 	return &Peers{
-		config: config, query: consortiumv1.NewQueryClient(config.Chain),
+		config: config, query: consortiumv1.NewQueryClient(config.Chain), usage: storagev1.NewQueryClient(config.Chain),
 		nodes: map[uint64]storageNode{}, keepers: map[peer.ID]context.CancelFunc{},
 	}, nil
 }
@@ -125,7 +128,8 @@ func equalNodes(a, b storageNode) bool {
 	return a.account == b.account && a.info.ID == b.info.ID && slices.EqualFunc(a.info.Addrs, b.info.Addrs, multiaddr.Multiaddr.Equal)
 }
 
-// read returns the storage nodes of active members by number.
+// read returns the storage nodes of active members by number, without those that are shut
+// out.
 func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 	active := map[uint64]bool{}
 	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
@@ -138,11 +142,15 @@ func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
+	usage, err := p.usage.Usage(ctx, &storagev1.QueryUsageRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("ask which storage nodes are shut out: %w", err)
+	}
 	nodes := map[uint64]storageNode{}
 	err = pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := p.query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Pagination: page})
 		for _, n := range got.GetStorageNodes() {
-			if !active[n.GetMember()] {
+			if !active[n.GetMember()] || slices.Contains(usage.GetShutOut(), n.GetNumber()) {
 				continue
 			}
 			info, err := addrInfo(n)

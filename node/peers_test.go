@@ -91,12 +91,17 @@ func TestPeersFollowTheChain(t *testing.T) {
 		setStatus(lake, consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE)
 		clinic.awaitPeers(heart, hill, lake)
 	}
-	// A retired node is a peer still: it has copies.
+	// A retired node is a peer still: it has copies. When it has nothing left to do it is none.
 	l.set(func() { l.nodes[hill.number-1].Retired = true })
 	l.commit()
 	if infos := clinic.peers.Of(hill.number); len(infos) != 1 {
 		t.Errorf("retired node is reached at %v", infos)
 	}
+	l.set(func() { l.shutOut = []uint64{hill.number} })
+	clinic.awaitPeers(heart, lake)
+	eventually(t, "node that is shut out can't connect", func() bool {
+		return errors.Is(hill.ipfs.Connect(t.Context(), clinic.ipfs.Info()), ipfs.ErrUnreachable)
+	})
 }
 
 func TestPeerThatCameBackElsewhereIsReachedAgain(t *testing.T) {
@@ -142,6 +147,27 @@ func TestListStaysWhenTheChainCannotBeRead(t *testing.T) {
 	if len(clinic.peers.All()) != 1 {
 		t.Errorf("list is %v", clinic.peers.All())
 	}
+}
+
+// Who is shut out has to be known before anybody is let in.
+func TestNobodyIsLetInWhileItIsNotKnownWhoIsShutOut(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, memory.New())
+	clinic.awaitPeers(heart)
+	l.set(func() {
+		l.nodes[heart.number-1].Address = "/ip4/127.0.0.1/tcp/1"
+		l.broken = func(method string) error {
+			if method == "/phrd.storage.v1.Query/Usage" {
+				return errors.New("no answer")
+			}
+			return nil
+		}
+	})
+	if err := clinic.peers.Refresh(t.Context()); err == nil {
+		t.Error("refreshed without an answer")
+	}
+	clinic.awaitPeers(heart)
 }
 
 func TestBlockIsReadFromWhoeverHasIt(t *testing.T) {

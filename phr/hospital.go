@@ -90,6 +90,30 @@ func (c *Client) StorageNodes(ctx context.Context, number uint64) ([]*consortium
 	}))
 }
 
+// AddSite adds a place to the admin's hospital, where copies don't fail together with those at another one, and returns its number.
+func (c *Client) AddSite(ctx context.Context, name, zone string) (uint64, error) {
+	msg := &consortiumv1.MsgAddSite{Admin: c.key.Address(), Name: name, TimeZone: zone}
+	answer := &consortiumv1.MsgAddSiteResponse{}
+	_, err := c.send(ctx, c.amino, gasBase, msg, answer)
+	return answer.Number, err
+}
+
+// RegisterStorageNode adds a further server that stores blobs to the admin's hospital, as its keys have signed in its node.json, and
+// returns its number. The message's admin is filled in.
+func (c *Client) RegisterStorageNode(ctx context.Context, node *consortiumv1.MsgRegisterStorageNode) (uint64, error) {
+	node.Admin = c.key.Address()
+	answer := &consortiumv1.MsgRegisterStorageNodeResponse{}
+	_, err := c.send(ctx, c.amino, gasBase, node, answer)
+	return answer.Number, err
+}
+
+// RetireStorageNode has the copies on a server of the admin's hospital kept elsewhere. When it has nothing left to do it is shut out.
+func (c *Client) RetireStorageNode(ctx context.Context, number uint64) error {
+	msg := &consortiumv1.MsgRetireStorageNode{Admin: c.key.Address(), Number: number}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRetireStorageNodeResponse{})
+	return err
+}
+
 // Staff are the accounts that a hospital registered, revoked ones included. The account is an admin, an officer or the
 // node of that hospital, or an auditor.
 func (c *Client) Staff(ctx context.Context, hospital uint64) ([]*consortiumv1.Staff, error) {

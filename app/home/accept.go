@@ -21,12 +21,9 @@ func (h Home) Accept(store *keys.Store, genesis, hash, share string) (*Genesis, 
 	fail := func(err error) (*Genesis, consortium.Member, error) {
 		return nil, consortium.Member{}, fmt.Errorf("accept genesis: %w", err)
 	}
-	g, err := ReadGenesis(genesis)
+	g, err := readAgreed(genesis, hash)
 	if err != nil {
 		return fail(err)
-	}
-	if got := HashText(g.Hash); !strings.EqualFold(got, hash) {
-		return fail(fmt.Errorf("%w: %s, agreed on %s", ErrWrongHash, got, hash))
 	}
 	member, err := h.self(g)
 	if err != nil {
@@ -50,6 +47,18 @@ func (h Home) Accept(store *keys.Store, genesis, hash, share string) (*Genesis, 
 		return fail(err)
 	}
 	return g, member, nil
+}
+
+// readAgreed reads a genesis that must have the agreed hash.
+func readAgreed(path, hash string) (*Genesis, error) {
+	g, err := ReadGenesis(path)
+	if err != nil {
+		return nil, err
+	}
+	if got := HashText(g.Hash); !strings.EqualFold(got, hash) {
+		return nil, fmt.Errorf("%w: %s, agreed on %s", ErrWrongHash, got, hash)
+	}
+	return g, nil
 }
 
 // self finds the member of the genesis that this home is, and checks that it says what this home declared.

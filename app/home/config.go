@@ -57,7 +57,7 @@ const (
 
 // Services is the section [phrd] of app.toml: what runs around the chain.
 type Services struct {
-	// GatewayListen is the host:port on which the gateway listens.
+	// GatewayListen is the host:port on which the gateway listens; empty on a further storage node, which has none.
 	GatewayListen string `mapstructure:"gateway_listen"`
 	// Libp2pListen is the multiaddr on which the blob node listens.
 	Libp2pListen string `mapstructure:"libp2p_listen"`
@@ -86,8 +86,10 @@ type Services struct {
 
 // Validate returns an error where a setting is missing or not of its form.
 func (s Services) Validate() error {
-	if _, _, err := net.SplitHostPort(s.GatewayListen); err != nil {
-		return fmt.Errorf("[phrd] gateway_listen: %w", err)
+	if s.GatewayListen != "" {
+		if _, _, err := net.SplitHostPort(s.GatewayListen); err != nil {
+			return fmt.Errorf("[phrd] gateway_listen: %w", err)
+		}
 	}
 	if s.Libp2pListen == "" {
 		return errors.New("[phrd] libp2p_listen is missing")
@@ -169,15 +171,15 @@ const servicesTemplate = `
 ###############################################################################
 
 [phrd]
-
+{{ if .Phrd.GatewayListen }}
 # Address on which the gateway listens, the only port for people and applications.
 gateway_listen = "{{ .Phrd.GatewayListen }}"
 
-# Multiaddr on which the blob node listens for the blob nodes of other hospitals.
-libp2p_listen = "{{ .Phrd.Libp2pListen }}"
-
 # Origins of pages on other hosts that may call the gateway, such as ["https://portal.hospital.example"].
 cors_origins = [{{ range .Phrd.CORSOrigins }}{{ printf "%q, " . }}{{ end }}]
+{{ end }}
+# Multiaddr on which the blob node listens for the blob nodes of other hospitals.
+libp2p_listen = "{{ .Phrd.Libp2pListen }}"
 
 # Bytes of blobs that this server stores at most.
 capacity = {{ .Phrd.Capacity }}
@@ -258,6 +260,9 @@ func (h Home) Config() (Config, error) {
 	}
 	if err := c.Services.Validate(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", h.AppConfig(), err)
+	}
+	if h.storage != (c.Services.GatewayListen == "") {
+		return Config{}, fmt.Errorf("%s: [phrd] gateway_listen: a hospital's server has a gateway, a further storage node has none", h.AppConfig())
 	}
 	return c, nil
 }

@@ -15,7 +15,6 @@ import (
 
 	cometconfig "github.com/cometbft/cometbft/config"
 	cometed25519 "github.com/cometbft/cometbft/crypto/ed25519"
-	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
 
 	"github.com/phrd/phrd/keys"
@@ -56,14 +55,21 @@ type Options struct {
 }
 
 func (o Options) validate() error {
-	if ip := net.ParseIP(o.Listen); ip == nil {
-		return fmt.Errorf("listen: %q is no IP address", o.Listen)
-	}
-	if o.PortOffset < 0 || o.PortOffset > 60000-PortComet {
-		return fmt.Errorf("port offset %d, 0 to %d", o.PortOffset, 60000-PortComet)
+	if err := checkPorts(o.Listen, o.PortOffset); err != nil {
+		return err
 	}
 	if _, err := time.LoadLocation(o.TimeZone); err != nil || o.TimeZone == "" || o.TimeZone == "Local" {
 		return fmt.Errorf("time zone: %q is no IANA name such as Europe/Vienna", o.TimeZone)
+	}
+	return nil
+}
+
+func checkPorts(listen string, offset int) error {
+	if ip := net.ParseIP(listen); ip == nil {
+		return fmt.Errorf("listen: %q is no IP address", listen)
+	}
+	if offset < 0 || offset > 60000-PortComet {
+		return fmt.Errorf("port offset %d, 0 to %d", offset, 60000-PortComet)
 	}
 	return nil
 }
@@ -195,20 +201,7 @@ func newKeys(h Home, store *keys.Store) (made madeKeys, err error) {
 	}
 	validator.Save()
 	made.consensus = ed25519.PrivateKey(consensus)
-	if _, made.comet, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		return made, err
-	}
-	node := p2p.NodeKey{PrivKey: cometed25519.PrivKey(made.comet)}
-	if err := node.SaveAs(h.NodeKey()); err != nil {
-		return made, err
-	}
-	if _, made.libp2p, err = ed25519.GenerateKey(rand.Reader); err != nil {
-		return made, err
-	}
-	if err := store.Put(keys.Libp2p, made.libp2p.Seed()); err != nil {
-		return made, err
-	}
-	if made.node, err = store.NewAccount(AccountNode); err != nil {
+	if made.comet, made.libp2p, made.node, err = newNodeKeys(h, store); err != nil {
 		return made, err
 	}
 	if made.admin, err = store.NewAccount(AccountAdmin); err != nil {

@@ -58,8 +58,20 @@ func encodeMember(s consortium.SignedDeclaration) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// maxMember is how many bytes a member.json has at most.
-const maxMember = 64 << 10
+// maxDeclaration is how many bytes a member.json or node.json has at most.
+const maxDeclaration = 64 << 10
+
+// readDeclaration reads a file that others sent; ErrDamaged where it is too large.
+func readDeclaration(path string) ([]byte, error) {
+	stat, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if stat.Size() > maxDeclaration {
+		return nil, fmt.Errorf("%s: %w: %d bytes, at most %d", path, ErrDamaged, stat.Size(), maxDeclaration)
+	}
+	return os.ReadFile(path)
+}
 
 // ReadMember reads a member.json and checks every signature in it. The error is ErrDamaged for what is none, else that of
 // consortium.SignedDeclaration.Open.
@@ -67,14 +79,7 @@ func ReadMember(path string) (consortium.SignedDeclaration, consortium.Declarati
 	fail := func(err error) (consortium.SignedDeclaration, consortium.Declaration, error) {
 		return consortium.SignedDeclaration{}, consortium.Declaration{}, fmt.Errorf("%s: %w", path, err)
 	}
-	stat, err := os.Stat(path)
-	if err != nil {
-		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
-	}
-	if stat.Size() > maxMember {
-		return fail(fmt.Errorf("%w: %d bytes, at most %d", ErrDamaged, stat.Size(), maxMember))
-	}
-	content, err := os.ReadFile(path)
+	content, err := readDeclaration(path)
 	if err != nil {
 		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
 	}

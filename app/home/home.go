@@ -1,4 +1,4 @@
-// Package home makes and reads the folder of one hospital's server.
+// Package home makes and reads the folder of one hospital's server, or of a further storage node of a hospital.
 //
 //	config/config.toml              CometBFT
 //	config/app.toml                 the chain's application, and the section [phrd] of what runs around it
@@ -13,6 +13,9 @@
 //	keys/                           all other secret keys, encrypted under the passphrase
 //	member.json                     what the hospital declares of itself, signed
 //	client.json                     the gateway that commands of this home talk to
+//
+// The home of a further storage node ([CreateNode]) has node.json in place of member.json, and neither a consensus key nor what belongs to
+// a gateway and the index.
 //
 // A network begins when hospitals have each made a home ([Create]), exchanged their member.json, made one genesis of them
 // ([Assemble]) and each accepted it ([Home.Accept]).
@@ -50,8 +53,11 @@ var (
 	ErrDamaged = errors.New("file is damaged")
 )
 
-// Home is the folder of a hospital's server.
-type Home struct{ dir string }
+// Home is the folder of a hospital's server or of a storage node.
+type Home struct {
+	dir     string
+	storage bool
+}
 
 // Open returns the home in folder dir. Errors are ErrNoHome, and ErrLoose where others may read a secret in it.
 func Open(dir string) (Home, error) {
@@ -67,12 +73,32 @@ func Open(dir string) (Home, error) {
 			return Home{}, fmt.Errorf("open home: %w", err)
 		}
 	}
+	if h.storage, err = h.isNode(); err != nil {
+		return Home{}, fmt.Errorf("open home: %w", err)
+	}
 	return h, h.checkSecrets()
+}
+
+// isNode tells by its declaration whether the home is that of a further storage node. A hospital's own server has a member.json
+// whatever lies beside it.
+func (h Home) isNode() (bool, error) {
+	for _, path := range []string{h.Member(), h.Node()} {
+		if _, err := os.Stat(path); err == nil {
+			return path == h.Node(), nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 // checkSecrets looks at the secret files that are not in the key store, which looks at its own.
 func (h Home) checkSecrets() error {
-	for _, path := range []string{h.NodeKey(), h.ConsensusKey(), h.GatewayKey()} {
+	secrets := []string{h.NodeKey(), h.ConsensusKey(), h.GatewayKey()}
+	if h.storage {
+		secrets = secrets[:1]
+	}
+	for _, path := range secrets {
 		stat, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s: %w: %s is missing", h.dir, ErrNoHome, path)
@@ -86,6 +112,9 @@ func (h Home) checkSecrets() error {
 	}
 	return nil
 }
+
+// StorageOnly tells whether the home is that of a further storage node.
+func (h Home) StorageOnly() bool { return h.storage }
 
 // Dir is the folder's absolute path.
 func (h Home) Dir() string { return h.dir }
@@ -134,6 +163,9 @@ func (h Home) GatewayKey() string { return h.config("gateway.key") }
 
 // Member is member.json.
 func (h Home) Member() string { return filepath.Join(h.dir, "member.json") }
+
+// Node is node.json of a further storage node.
+func (h Home) Node() string { return filepath.Join(h.dir, "node.json") }
 
 // Client is client.json.
 func (h Home) Client() string { return filepath.Join(h.dir, "client.json") }

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"cosmossdk.io/log/v2"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	cometjson "github.com/cometbft/cometbft/libs/json"
 	comet "github.com/cometbft/cometbft/node"
@@ -64,6 +63,8 @@ type chain struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	stopping atomic.Bool
+	// unadmitted says that this is a storage node, and that no hospital's node admits it.
+	unadmitted atomic.Bool
 	// end ends what runs in group.
 	end   context.CancelFunc
 	group sync.WaitGroup
@@ -82,20 +83,24 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 		return nil, err
 	}
 	ch.startHeight = ch.app.LastBlockHeight()
-	ch.app.AdmitPeers(genesis.Consortium.Members)
+	ch.unadmitted.Store(c.Home.StorageOnly())
+	ch.app.AdmitPeers(genesis.Consortium.Members, genesis.Consortium.StorageNodes)
 	if err := ch.startNode(ctx, c, files, genesis); err != nil {
 		return nil, err
 	}
 	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
 		return nil, err
 	}
-	ch.group.Go(func() { ch.watch(ctx, c.Logger) })
+	ch.group.Go(func() { ch.watch(ctx, c) })
 	if ch.quiet != nil {
 		ch.group.Go(func() {
 			if err := ch.quiet.watch(ctx, ch, c.Home, c.Logger); err != nil {
 				failed(err)
 			}
 		})
+	}
+	if c.Home.StorageOnly() {
+		ch.group.Go(func() { ch.call(ctx, genesis, c.Logger.With("module", "chain")) })
 	}
 	return ch, nil
 }
@@ -149,8 +154,10 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	if err != nil {
 		return err
 	}
-	peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
-	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping}}
+	if !c.Home.StorageOnly() {
+		peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
+	}
+	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping, unadmitted: &ch.unadmitted}}
 	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
 		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
 		func() (*comettypes.GenesisDoc, error) {
@@ -173,9 +180,9 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 
 // validator is the hospital's, which signs nothing yet where its home is fresh from a backup.
 func (ch *chain) validator(c Config) (comettypes.PrivValidator, error) {
-	validator, err := loadValidator(c.Home)
-	if err != nil {
-		return nil, err
+	validator, err := validatorOf(c.Home)
+	if err != nil || c.Home.StorageOnly() {
+		return validator, err
 	}
 	restored, err := c.Home.IsRestored()
 	if err != nil || !restored {
@@ -265,14 +272,19 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 
 // watch keeps CometBFT's connections in step with the members: it dials who is new and drops who has left. With the first block
 // the node is healthy.
-func (ch *chain) watch(ctx context.Context, logger log.Logger) {
+func (ch *chain) watch(ctx context.Context, c Config) {
 	self := string(ch.node.NodeInfo().ID())
 	known := ch.app.Peers()
 	for first := true; ; first = false {
 		rung := ch.bell.Rung()
 		if now := ch.app.Peers(); !maps.Equal(known, now) {
-			if err := ch.followPeers(self, now); err != nil {
-				logger.Error("follow the list of members", "err", err)
+			ch.dropPeers(now)
+			var err error
+			if !c.Home.StorageOnly() { // which calls by itself
+				err = ch.callPeers(self)
+			}
+			if err != nil {
+				c.Logger.Error("follow the list of members", "err", err)
 			} else {
 				known = now
 			}
@@ -288,7 +300,18 @@ func (ch *chain) watch(ctx context.Context, logger log.Logger) {
 	}
 }
 
-func (ch *chain) followPeers(self string, admitted map[string]bool) error {
+// dropPeers ends the connections to all who may not connect any more.
+func (ch *chain) dropPeers(admitted map[string]bool) {
+	// A copy: ForEach holds the lock of the set, which is also taken to remove a peer from it.
+	for _, p := range ch.node.Switch().Peers().Copy() {
+		if !admitted[string(p.ID())] {
+			ch.node.Switch().StopPeerGracefully(p)
+		}
+	}
+}
+
+// callPeers calls the other members.
+func (ch *chain) callPeers(self string) error {
 	members, err := ch.app.Members()
 	if err != nil {
 		return err
@@ -297,11 +320,6 @@ func (ch *chain) followPeers(self string, admitted map[string]bool) error {
 	if err := ch.node.Switch().AddPersistentPeers(peers); err != nil {
 		return err
 	}
-	ch.node.Switch().Peers().ForEach(func(p p2p.Peer) {
-		if !admitted[string(p.ID())] {
-			ch.node.Switch().StopPeerGracefully(p)
-		}
-	})
 	return ch.node.Switch().DialPeersAsync(peers)
 }
 

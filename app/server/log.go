@@ -73,25 +73,27 @@ func (h slogHandler) WithGroup(name string) slog.Handler {
 	return slogHandler{to: h.to, prefix: h.prefix + name + "."}
 }
 
-// harmless are what CometBFT calls errors when it is told to stop.
+// harmless are what CometBFT calls errors when it is told to stop, or when nobody admits the node.
 var harmless = []string{
 	"Error stopping pool", "Stopped accept routine, as transport is closed", "Error serving server", "Stopping peer for error", "Error dialing peer",
+	"Error starting peer",
 }
 
-// stoppable is the chain's logger. While the server stops, it tells of what is harmless then as of other details.
+// stoppable is the chain's logger. While the server stops, or nobody admits it yet, it tells of what is harmless then as of other
+// details.
 type stoppable struct {
 	log.Logger
-	stopping *atomic.Bool
+	stopping, unadmitted *atomic.Bool
 }
 
 // With adds names and values to what is told.
 func (l stoppable) With(pairs ...any) log.Logger {
-	return stoppable{Logger: l.Logger.With(pairs...), stopping: l.stopping}
+	return stoppable{Logger: l.Logger.With(pairs...), stopping: l.stopping, unadmitted: l.unadmitted}
 }
 
 // Error tells of an error.
 func (l stoppable) Error(message string, pairs ...any) {
-	if l.stopping.Load() && slices.Contains(harmless, message) {
+	if (l.stopping.Load() || l.unadmitted.Load()) && slices.Contains(harmless, message) {
 		l.Debug(message, pairs...)
 		return
 	}

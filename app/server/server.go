@@ -1,5 +1,6 @@
 // Package server runs one hospital's server: the chain's node, and around it everything that reads the chain and stands for the
-// hospital: the blob store and its network, the workers that copy blobs and give shares, the index of the log, and the gateway.
+// hospital: the blob store and its network, the workers that copy blobs and give shares, the index of the log, and the gateway. From the
+// home of a further storage node it runs the chain's node, the blob store and the workers that keep blobs.
 package server
 
 import (
@@ -73,7 +74,8 @@ func New(c Config) (*Server, error) {
 	return &Server{config: c, failed: make(chan struct{})}, nil
 }
 
-// Start starts everything and returns when the gateway listens; the chain may still wait for other hospitals. Errors are
+// Start starts everything and returns when the gateway listens; the chain may still wait for other hospitals, or, on a further storage
+// node, for the hospital to register it. Errors are
 // home.ErrNoGenesis, ErrRunning, ErrPortInUse, and those of the parts; then nothing is left running.
 func (s *Server) Start(ctx context.Context) (err error) {
 	files, err := s.config.Home.Config()
@@ -180,6 +182,9 @@ func checkPorts(ctx context.Context, files home.Config) error {
 		{"app.toml [phrd] gateway_listen", files.Services.GatewayListen},
 	} {
 		address := p.address
+		if address == "" { // a storage node has no gateway
+			continue
+		}
 		if strings.HasPrefix(address, "/") {
 			parsed, err := multiaddr.NewMultiaddr(address)
 			if err != nil {

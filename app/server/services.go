@@ -49,8 +49,10 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.startIndex(running, c, ch); err != nil {
-		return nil, err
+	if !c.Home.StorageOnly() {
+		if err := s.startIndex(running, c, ch); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.openBlobs(c, files, logger); err != nil {
 		return nil, err
@@ -98,10 +100,6 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
-	holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
-	if err != nil {
-		return nil, err
-	}
 	// What was erased is deleted before anything is fetched or found missing.
 	opened := func(run func(context.Context) error) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -114,11 +112,17 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		}
 	}
 	workers := map[string]func(context.Context) error{
-		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "release": holder.Run,
-		"cache": s.cache.Run, "replicate": opened(replicator.Run),
+		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "cache": s.cache.Run, "replicate": opened(replicator.Run),
 	}
 	if mirror != nil {
 		workers["mirror"] = opened(mirror.Run)
+	}
+	if !c.Home.StorageOnly() {
+		holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
+		if err != nil {
+			return nil, err
+		}
+		workers["release"] = holder.Run
 	}
 	for name, worker := range workers {
 		s.workers.Go(func() {
@@ -127,8 +131,10 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 			}
 		})
 	}
-	if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
-		return nil, err
+	if !c.Home.StorageOnly() {
+		if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
+			return nil, err
+		}
 	}
 	collector, err := s.startCollector(running, files, client, mirror, logger, failed)
 	if err != nil {
@@ -152,8 +158,11 @@ func (s *services) startCollector(running context.Context, files home.Config, cl
 		return nil, nil
 	}
 	config := node.CollectorConfig{
-		Chain: client, Store: s.blobs, Uploads: s.gateway, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
+		Chain: client, Store: s.blobs, Grace: time.Duration(files.Services.CollectAfter) * time.Hour,
 		Log: logger.With("module", "collect"),
+	}
+	if s.gateway != nil {
+		config.Uploads = s.gateway
 	}
 	if mirror != nil {
 		config.Mirror = mirror

@@ -70,6 +70,9 @@ func backUp(o userOptions, to string, recipients []string) (made madeBackup, err
 	if err != nil {
 		return made, err
 	}
+	if h.StorageOnly() {
+		return made, usage("a storage node needs no backup: retire it (phrd hospital retire-node) and make another one")
+	}
 	sealed, err := backupRecipients(o, recipients)
 	if err != nil {
 		return made, err

@@ -15,7 +15,8 @@ import (
 
 func hospitalCommand() *cobra.Command {
 	return group("hospital", "the hospitals of the network, and what they vote on",
-		hospitalListCommand(), hospitalShowCommand(), hospitalProposalsCommand(), hospitalProposeCommand(), hospitalVoteCommand(), hospitalWithdrawCommand())
+		hospitalListCommand(), hospitalShowCommand(), hospitalProposalsCommand(), hospitalProposeCommand(), hospitalVoteCommand(), hospitalWithdrawCommand(),
+		hospitalAddSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
 }
 
 func hospitalListCommand() *cobra.Command {

@@ -17,23 +17,28 @@ type initFlags struct {
 	home.Options
 	capacity                 string
 	genesis, hash, shareFile string
+	storageOnly              bool
 }
 
 func initCommand() *cobra.Command {
 	var f initFlags
 	cmd := &cobra.Command{
-		Use: "init", Short: "make a hospital's home, or accept the network's first state",
+		Use: "init", Short: "make a hospital's home or a storage node's, or accept the network's first state",
 		Long: "Make the home of a hospital's server: all its keys, its configuration, and member.json, which tells the other hospitals\n" +
 			"of it and is signed by every key.\n\n" +
 			"When all hospitals have exchanged their member.json and `phrd network assemble` was run, accept the genesis it made:\n" +
-			"compare its hash with the other hospitals by another way than you got the file, such as the telephone.",
+			"compare its hash with the other hospitals by another way than you got the file, such as the telephone.\n\n" +
+			"With --storage-only: make the home of a further server or workstation of a hospital that only stores blobs, and node.json, which\n" +
+			"an admin of the hospital registers with `phrd hospital add-node`. It needs the network's genesis and its hash.",
 		Example: "  phrd init --hospital \"General Hospital\" --site Vienna --time-zone Europe/Vienna --host phrd.hospital.example\n" +
-			"  phrd init --genesis genesis.json --hash 5f1c… --share share-1.json",
+			"  phrd init --genesis genesis.json --hash 5f1c… --share share-1.json\n" +
+			"  phrd init --storage-only --genesis genesis.json --hash 5f1c… --hospital \"General Hospital\" --site 2 --host store.hospital.example",
 		Args: exactArgs(),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.Hospital, "hospital", "", "name of the hospital")
-	flags.StringVar(&f.Site, "site", "", "name of its first site, such as the city")
+	flags.StringVar(&f.Hospital, "hospital", "", "name of the hospital; with --storage-only also its number")
+	flags.StringVar(&f.Site, "site", "", "name of its first site, such as the city; with --storage-only the number of the site")
+	flags.BoolVar(&f.storageOnly, "storage-only", false, "make the home of a further server that only stores blobs")
 	flags.StringVar(&f.TimeZone, "time-zone", "", "IANA time zone of the site, such as Europe/Vienna")
 	flags.StringVar(&f.Host, "host", "", "name or address at which others reach this server (default: that of --listen)")
 	flags.StringVar(&f.Listen, "listen", "0.0.0.0", "address to listen on")
@@ -47,6 +52,9 @@ func initCommand() *cobra.Command {
 		o, err := homeOptionsOf(cmd)
 		if err != nil {
 			return err
+		}
+		if f.storageOnly {
+			return makeNodeHome(o, f, newOutput(cmd))
 		}
 		if f.genesis != "" {
 			return acceptGenesis(o, f, newOutput(cmd))
@@ -98,16 +106,24 @@ func (f initFlags) options() (home.Options, error) {
 			return o, usage("%s is missing", flag)
 		}
 	}
-	if o.Host == "" {
-		ip := net.ParseIP(o.Listen)
-		if ip == nil || ip.IsUnspecified() {
-			return o, usage("--host is missing: at which name or address do the other hospitals reach this server?")
-		}
-		o.Host = o.Listen
-	}
 	var err error
+	if o.Host, err = f.host(); err != nil {
+		return o, err
+	}
 	o.Capacity, err = parseBytes(f.capacity)
 	return o, err
+}
+
+// host is where others reach the server.
+func (f initFlags) host() (string, error) {
+	if f.Host != "" {
+		return f.Host, nil
+	}
+	ip := net.ParseIP(f.Listen)
+	if ip == nil || ip.IsUnspecified() {
+		return "", usage("--host is missing: at which name or address do the other hospitals reach this server?")
+	}
+	return f.Listen, nil
 }
 
 func makeHome(u userOptions, f initFlags, out *output) error {
@@ -145,12 +161,15 @@ func acceptGenesis(u userOptions, f initFlags, out *output) error {
 	if f.Hospital != "" {
 		return usage("--genesis is for a home that is made already; leave --hospital out")
 	}
-	if len(f.hash) != 64 {
-		return usage("--hash is missing or not 64 hex digits: on which hash did the hospitals agree?")
+	if err := f.checkHash(); err != nil {
+		return err
 	}
 	h, err := home.Open(u.Home)
 	if err != nil {
 		return err
+	}
+	if h.StorageOnly() {
+		return usage("%s is the home of a storage node, which was made with its genesis", h.Dir())
 	}
 	store, err := openKeys(u)
 	if err != nil {
@@ -171,6 +190,13 @@ func acceptGenesis(u userOptions, f initFlags, out *output) error {
 		return err
 	}
 	out.note("Next: `phrd start`.")
+	return nil
+}
+
+func (f initFlags) checkHash() error {
+	if len(f.hash) != 64 {
+		return usage("--hash is missing or not 64 hex digits: on which hash did the hospitals agree?")
+	}
 	return nil
 }
 

@@ -157,7 +157,7 @@ func attestationText(n *storagev1.NodeErasure) string {
 	a := n.GetAttestation()
 	switch {
 	case a == nil && n.GetLeft():
-		return "left the network and has not attested"
+		return "has left the network, or was retired, and has not attested"
 	case a == nil:
 		return "has not attested yet"
 	case a.GetBackupDays() == 0:

@@ -597,8 +597,9 @@ func TestHelp(t *testing.T) {
 		t.Skip("PHRD_BINARY does not name the program; make e2e does")
 	}
 	for _, line := range []string{
-		"object export", "object import", "hospital list", "hospital show", "hospital proposals", "hospital propose suspend", "hospital propose reinstate", "hospital propose admin", "hospital vote",
-		"hospital withdraw", "staff add", "staff list", "staff revoke", "patient invite", "patient join", "patient show", "record store", "record list",
+		"object export", "object import",
+		"hospital list", "hospital show", "hospital proposals", "hospital propose suspend", "hospital propose reinstate", "hospital propose admin", "hospital vote",
+		"hospital withdraw", "hospital add-site", "hospital add-node", "hospital nodes", "hospital retire-node", "staff add", "staff list", "staff revoke", "patient invite", "patient join", "patient show", "record store", "record list",
 		"record show", "record history", "record open", "unlock propose", "unlock list", "unlock show", "unlock endorse", "unlock approve", "unlock deny",
 		"unlock withdraw", "audit log", "audit show", "audit head",
 	} {

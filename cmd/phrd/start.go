@@ -19,10 +19,12 @@ import (
 const stopTime = 30 * time.Second
 
 func startCommand() *cobra.Command {
-	var signAtOnce bool
+	var signAtOnce, storageOnly bool
 	cmd := &cobra.Command{
-		Use: "start", Short: "run the hospital's server",
-		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway.\n\n" +
+		Use: "start", Short: "run the hospital's server, or a further storage node",
+		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway. From a home\n" +
+			"that `phrd init --storage-only` made: run a node of the chain and the blob store. It may be started before it is registered, and\n" +
+			"waits.\n\n" +
 			"It writes its log to standard error, as JSON under --json, and stops at the first signal.",
 		Example: "  phrd start --home /var/lib/phrd --passphrase-file /etc/phrd/passphrase", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,18 +32,25 @@ func startCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return startServer(cmd.Context(), o, signAtOnce, newOutput(cmd))
+			return startServer(cmd.Context(), o, startOptions{storageOnly: storageOnly, signAtOnce: signAtOnce}, newOutput(cmd))
 		},
 	}
+	cmd.Flags().BoolVar(&storageOnly, "storage-only", false, "start only if the home is that of a further storage node")
 	cmd.Flags().BoolVar(&signAtOnce, "sign-at-once", false, "let a restored validator sign without watching first: only where the network stands still without it, and no other server has its key")
 	return cmd
 }
 
-// startServer runs a hospital's server until ctx ends or a part of it fails.
-func startServer(ctx context.Context, o userOptions, signAtOnce bool, out *output) error {
+// startOptions are the flags of `phrd start`.
+type startOptions struct{ storageOnly, signAtOnce bool }
+
+// startServer runs a hospital's server, or a storage node, until ctx ends or a part of it fails.
+func startServer(ctx context.Context, o userOptions, start startOptions, out *output) error {
 	h, err := home.Open(o.Home)
 	if err != nil {
 		return err
+	}
+	if start.storageOnly && !h.StorageOnly() {
+		return usage("--storage-only: %s is the home of a hospital's own server; `phrd init --storage-only` makes that of a storage node", h.Dir())
 	}
 	files, err := h.Config()
 	if err != nil {
@@ -59,7 +68,7 @@ func startServer(ctx context.Context, o userOptions, signAtOnce bool, out *outpu
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("turn core dumps off: %w", err)
 	}
-	s, err := server.New(server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version, SignAtOnce: signAtOnce})
+	s, err := server.New(server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version, SignAtOnce: start.signAtOnce})
 	if err != nil {
 		return err
 	}
@@ -67,7 +76,11 @@ func startServer(ctx context.Context, o userOptions, signAtOnce bool, out *outpu
 		return err
 	}
 	logger = logger.With(log.ModuleKey, "phrd")
-	logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
+	if h.StorageOnly() {
+		logger.Info("storage node is up", "home", h.Dir(), "blobs", files.Services.Libp2pListen)
+	} else {
+		logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
+	}
 	select {
 	case <-ctx.Done():
 		logger.Info("stopping")

@@ -200,6 +200,9 @@ func readClientFile(home string) (clientFile, error) {
 	path := filepath.Join(home, "client.json")
 	encoded, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(home, "node.json")); err == nil {
+			return f, fmt.Errorf("home %q is a storage node's, which has no gateway: ask at the hospital, `phrd hospital nodes`", home)
+		}
 		return f, fmt.Errorf("home %q knows no gateway: client.json is missing", home)
 	}
 	if err != nil {

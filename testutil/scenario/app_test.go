@@ -126,6 +126,62 @@ func TestOnlyMembersMayConnect(t *testing.T) {
 	}
 }
 
+// Further storage nodes of active members may connect, and of a suspended member only its own server may, which follows the chain.
+func TestStorageNodesMayConnect(t *testing.T) {
+	_, network := newNetwork(t, 4)
+	codec, _, err := app.DefaultGenesis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		AppState map[string]json.RawMessage `json:"app_state"`
+	}
+	if err := json.Unmarshal(network.Genesis, &file); err != nil {
+		t.Fatal(err)
+	}
+	state := network.Consortium
+	machine := func(member uint64, retired bool) consortium.StorageNode {
+		number := uint64(len(state.StorageNodes)) + 1
+		key := func(purpose byte) []byte { return bytes.Repeat([]byte{byte(number), purpose}, 16) }
+		n := consortium.StorageNode{
+			Number: number, Member: member, Site: 1, Account: sdk.AccAddress(key(1)[:20]).String(), PeerId: consortium.PeerID(key(2)),
+			CometId: consortium.CometID(key(3)), Address: "/ip4/192.0.2.1/tcp/4001", Capacity: 1 << 30, Retired: retired,
+		}
+		state.StorageNodes = append(state.StorageNodes, n)
+		return n
+	}
+	active, retired, suspended, left := machine(1, false), machine(1, true), machine(2, false), machine(3, false)
+	state.Members[1].Status, state.Members[2].Status = consortium.MEMBER_STATUS_SUSPENDED, consortium.MEMBER_STATUS_LEFT
+	if file.AppState[consortium.ModuleName], err = codec.MarshalJSON(state); err != nil {
+		t.Fatal(err)
+	}
+	genesis, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChain(t, genesis, 2)
+	// Before the first block, and after it.
+	for range 2 {
+		for _, test := range []struct {
+			name, id string
+			want     bool
+		}{
+			{"a member's own server", state.Members[0].CometId, true},
+			{"a suspended member's own server", state.Members[1].CometId, true},
+			{"the own server of a member that left", state.Members[2].CometId, false},
+			{"an active member's storage node", active.CometId, true},
+			{"a retired storage node with nothing to do", retired.CometId, false},
+			{"a suspended member's storage node", suspended.CometId, false},
+			{"a storage node of a member that left", left.CometId, false},
+		} {
+			if got := c.app.FilterPeerByID(test.id).Code == 0; got != test.want {
+				t.Errorf("height %d: %s may connect: %t", c.height, test.name, got)
+			}
+		}
+		c.block()
+	}
+}
+
 // What a module can't start from is refused with the module's own error, before anything is written.
 func TestBrokenGenesisIsRefused(t *testing.T) {
 	_, network := newNetwork(t, 1)

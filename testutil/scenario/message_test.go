@@ -309,9 +309,7 @@ func (s *messageStory) hospital() {
 
 	peer, machine := scenario.NewPeer(t), net.Stranger()
 	node := &consortiumv1.MsgRegisterStorageNodeResponse{}
-	if err := admin.Send(&consortiumv1.MsgRegisterStorageNode{
-		Admin: admin.Address(), Site: site.GetNumber(), Account: machine.Address(), PeerId: peer.ID(), Address: "/ip4/127.0.0.1/tcp/4999", Capacity: 1 << 30,
-	}, node); err != nil {
+	if err := admin.Send(clinic.Registration(site.GetNumber(), peer, machine), node); err != nil {
 		t.Fatal(err)
 	}
 	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeRegistered), number(node.GetNumber())))

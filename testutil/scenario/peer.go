@@ -68,16 +68,6 @@ func peerID(key ed25519.PrivateKey) (peer.ID, error) {
 	return ipfs.PeerIDOf(public)
 }
 
-// ID is the libp2p peer id.
-func (p Peer) ID() string {
-	p.t.Helper()
-	id, err := peerID(p.libp2p)
-	if err != nil {
-		p.t.Fatalf("a peer's id: %v", err)
-	}
-	return id.String()
-}
-
 // FetchFrom fetches the ciphertext of a version from a hospital's blob node.
 func (p Peer) FetchFrom(h *Hospital, v Version) error {
 	p.t.Helper()

@@ -206,7 +206,7 @@ func TestFoundMember(t *testing.T) {
 	require.Equal(t, consortium.Site{Member: 7, Number: 1, Name: "Main site", TimeZone: "Europe/Vienna"}, f.Site)
 	require.Equal(t, consortium.StorageNode{
 		Number: 9, Member: 7, Site: 1, Account: f.Member.NodeAccount, PeerId: consortium.PeerID(d.Libp2PKey),
-		Address: d.Libp2PAddress, Capacity: d.Capacity,
+		Address: d.Libp2PAddress, Capacity: d.Capacity, CometId: f.Member.CometId,
 	}, f.Node)
 	require.Equal(t, consortium.Staff{Address: consortium.AccountOf(d.AdminKey).String(), Hospital: 7, Role: consortium.ROLE_ADMIN, Since: since}, f.Admin)
 }

@@ -33,7 +33,7 @@ func (d *Declaration) Found(number, node uint64, since int64) Founding {
 		Site: Site{Member: number, Number: 1, Name: d.Site, TimeZone: d.TimeZone},
 		Node: StorageNode{
 			Number: node, Member: number, Site: 1, Account: account,
-			PeerId: PeerID(d.Libp2PKey), Address: d.Libp2PAddress, Capacity: d.Capacity,
+			PeerId: PeerID(d.Libp2PKey), Address: d.Libp2PAddress, Capacity: d.Capacity, CometId: CometID(d.CometKey),
 		},
 		Admin: Staff{Address: AccountOf(d.AdminKey).String(), Hospital: number, Role: ROLE_ADMIN, Since: since},
 	}

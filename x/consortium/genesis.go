@@ -122,7 +122,7 @@ func (g genesisCheck) member(m *Member) error {
 		return err
 	}
 	for _, c := range []struct{ what, key string }{
-		{"consensus key", string(m.ConsensusKey)}, {"comet id", m.CometId}, {"vault key", string(m.VaultKey)},
+		{"consensus key", string(m.ConsensusKey)}, {"vault key", string(m.VaultKey)},
 	} {
 		if err := once(g.keys, c.what, c.key); err != nil {
 			return err
@@ -168,11 +168,16 @@ func (g genesisCheck) node(number uint64, n StorageNode) error {
 	}
 	if own, first := n.Account == m.NodeAccount, g.nodes[n.Member] == 0; own != first {
 		return ErrInvalidGenesis.Wrap("a member's own server, and no other, is its first")
+	} else if own && n.CometId != m.CometId {
+		return ErrInvalidGenesis.Wrap("comet id is not its member's")
 	}
 	if g.nodes[n.Member]++; g.nodes[n.Member] > MaxStorageNodes {
 		return ErrTooMany.Wrapf("want at most %d", MaxStorageNodes)
 	}
 	if err := g.account(n.Account); err != nil {
+		return err
+	}
+	if err := once(g.keys, "comet id", n.CometId); err != nil {
 		return err
 	}
 	return once(g.keys, "peer id", n.PeerId)

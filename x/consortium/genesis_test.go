@@ -2,6 +2,7 @@ package consortium_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -18,7 +19,7 @@ func lived(t *testing.T) *consortium.GenesisState {
 	g.Sites = append(g.Sites, consortium.Site{Member: 1, Number: 2, Name: "Annex", TimeZone: "UTC"})
 	g.StorageNodes = append(g.StorageNodes, consortium.StorageNode{
 		Number: 3, Member: 1, Site: 2, Account: account(3), PeerId: consortium.PeerID(slices.Repeat([]byte{3}, 32)),
-		Address: "/ip4/192.0.2.3/tcp/4001", Capacity: 1 << 30,
+		Address: "/ip4/192.0.2.3/tcp/4001", Capacity: 1 << 30, CometId: consortium.CometID(slices.Repeat([]byte{3}, 32)),
 	})
 	g.Staff = append(g.Staff, consortium.Staff{Address: account(4), Hospital: 2, Role: consortium.ROLE_CLERK, Since: since})
 	g.Invitations = []consortium.Invitation{
@@ -57,7 +58,9 @@ func TestGenesisInvariants(t *testing.T) {
 		{"two members of one name", func(g *consortium.GenesisState) { g.Members[1].Name = "CLINIC A" }},
 		{"a member without a name", func(g *consortium.GenesisState) { g.Members[1].Name = "" }},
 		{"two members with one validator", func(g *consortium.GenesisState) { g.Members[1].ConsensusKey = g.Members[0].ConsensusKey }},
-		{"two members with one comet id", func(g *consortium.GenesisState) { g.Members[1].CometId = g.Members[0].CometId }},
+		{"two members with one comet id", func(g *consortium.GenesisState) {
+			g.Members[1].CometId, g.StorageNodes[1].CometId = g.Members[0].CometId, g.Members[0].CometId
+		}},
 		{"a comet id in capitals", func(g *consortium.GenesisState) { g.Members[1].CometId = "ABCDEF" + g.Members[1].CometId[6:] }},
 		{"two members with one vault key", func(g *consortium.GenesisState) { g.Members[1].VaultKey = g.Members[0].VaultKey }},
 		{"a vault without an epoch", func(g *consortium.GenesisState) { g.Members[1].VaultEpoch = 0 }},
@@ -78,6 +81,14 @@ func TestGenesisInvariants(t *testing.T) {
 		{"a node at no site", func(g *consortium.GenesisState) { g.StorageNodes[2].Site = 3 }},
 		{"a node at site 0", func(g *consortium.GenesisState) { g.StorageNodes[2].Site = 0 }},
 		{"two nodes with one peer id", func(g *consortium.GenesisState) { g.StorageNodes[2].PeerId = g.StorageNodes[0].PeerId }},
+		{"two nodes with one comet id", func(g *consortium.GenesisState) { g.StorageNodes[2].CometId = g.StorageNodes[1].CometId }},
+		{"a node without a comet id", func(g *consortium.GenesisState) { g.StorageNodes[2].CometId = "" }},
+		{"a node with a comet id in capitals", func(g *consortium.GenesisState) {
+			g.StorageNodes[2].CometId = strings.ToUpper(g.StorageNodes[2].CometId)
+		}},
+		{"a server with a comet id that is not its member's", func(g *consortium.GenesisState) {
+			g.StorageNodes[1].CometId = consortium.CometID(slices.Repeat([]byte{4}, 32))
+		}},
 		{"a further node with the server's account", func(g *consortium.GenesisState) { g.StorageNodes[2].Account = g.Members[0].NodeAccount }},
 		{"a first node with another account", func(g *consortium.GenesisState) {
 			g.StorageNodes[0].Account, g.StorageNodes[2].Account = g.StorageNodes[2].Account, g.StorageNodes[0].Account

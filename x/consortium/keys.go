@@ -37,6 +37,7 @@ var (
 	BucketsPrefix              = collections.NewPrefix(19)
 	ValidatorsPrefix           = collections.NewPrefix(20)
 	ChangedPrefix              = collections.NewPrefix(21)
+	NodesByCometPrefix         = collections.NewPrefix(22)
 )
 
 // Account is the consortium's account, whose signature is a vote. It is a hash of

@@ -48,6 +48,9 @@ func (n *StorageNode) Validate() error {
 	if _, err := ParsePeerID(n.PeerId); err != nil {
 		return err
 	}
+	if err := checkCometID(n.CometId); err != nil {
+		return err
+	}
 	if err := CheckMultiaddr(n.Address); err != nil {
 		return err
 	}

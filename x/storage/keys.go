@@ -37,4 +37,5 @@ var (
 	AttestationsPrefix    = collections.NewPrefix(23)
 
 	CrowdedPrefix = collections.NewPrefix(24)
+	OwedPrefix    = collections.NewPrefix(25)
 )

@@ -57,6 +57,8 @@ type Keeper struct {
 	nodesByAccount collections.Map[[]byte, uint64]
 	// nodesByPeer: ed25519 key in the peer id -> storage node's number
 	nodesByPeer collections.Map[[]byte, uint64]
+	// nodesByComet: CometBFT id as text -> storage node's number
+	nodesByComet collections.Map[string, uint64]
 	// staff: account -> staff
 	staff collections.Map[[]byte, consortium.Staff]
 	// staffByMember: (member's number, account)
@@ -114,6 +116,7 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 		nodesByMember:      collections.NewKeySet(sb, consortium.NodesByMemberPrefix, "nodes_by_member", numbers),
 		nodesByAccount:     collections.NewMap(sb, consortium.NodesByAccountPrefix, "nodes_by_account", collections.BytesKey, collections.Uint64Value),
 		nodesByPeer:        collections.NewMap(sb, consortium.NodesByPeerPrefix, "nodes_by_peer", collections.BytesKey, collections.Uint64Value),
+		nodesByComet:       collections.NewMap(sb, consortium.NodesByCometPrefix, "nodes_by_comet", collections.StringKey, collections.Uint64Value),
 		staff:              collections.NewMap(sb, consortium.StaffPrefix, "staff", collections.BytesKey, codec.CollValue[consortium.Staff](cdc)),
 		staffByMember:      collections.NewKeySet(sb, consortium.StaffByMemberPrefix, "staff_by_member", people),
 		admins:             collections.NewKeySet(sb, consortium.AdminsPrefix, "admins", people),

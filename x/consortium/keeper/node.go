@@ -124,6 +124,9 @@ func (k *Keeper) addNode(ctx context.Context, n consortium.StorageNode) error {
 	if err := k.nodesByPeer.Set(ctx, peer, n.Number); err != nil {
 		return err
 	}
+	if err := k.nodesByComet.Set(ctx, n.CometId, n.Number); err != nil {
+		return err
+	}
 	k.openAuth(ctx, account)
 	return nil
 }
@@ -154,6 +157,12 @@ func (k *Keeper) checkNewNode(ctx context.Context, n consortium.StorageNode) err
 	if taken {
 		return consortium.ErrKnownKey.Wrapf("peer id %q", n.PeerId)
 	}
+	if taken, err = k.nodesByComet.Has(ctx, n.CometId); err != nil {
+		return err
+	}
+	if taken {
+		return consortium.ErrKnownKey.Wrapf("comet id %q", n.CometId)
+	}
 	count, err := countPrefix(ctx, k.nodesByMember, n.Member)
 	if err != nil {
 		return err
@@ -165,16 +174,26 @@ func (k *Keeper) checkNewNode(ctx context.Context, n consortium.StorageNode) err
 }
 
 // RegisterStorageNode adds a storage node to the signer's member and creates its
-// account.
+// account. Each of the node's keys has signed that it is to be this member's; no key
+// and no account is ever registered twice, that of a retired node neither.
 func (s msgServer) RegisterStorageNode(ctx context.Context, msg *consortium.MsgRegisterStorageNode) (*consortium.MsgRegisterStorageNodeResponse, error) {
 	signer, entry, err := s.authorise(ctx, msg.Admin, consortium.ROLE_ADMIN)
 	if err != nil {
 		return nil, err
 	}
-	n := consortium.StorageNode{
-		Member: signer.Hospital, Site: msg.Site, Account: msg.Account, PeerId: msg.PeerId, Address: msg.Address, Capacity: msg.Capacity,
+	network, err := s.NetworkID(ctx)
+	if err != nil {
+		return nil, err
 	}
+	declaration, err := msg.Declaration(network, signer.Hospital)
+	if err != nil {
+		return nil, err
+	}
+	n := declaration.StorageNode()
 	if err := s.checkNewNode(ctx, n); err != nil {
+		return nil, err
+	}
+	if err := declaration.Verify(); err != nil {
 		return nil, err
 	}
 	last, err := lastNumber(ctx, s.nodes)

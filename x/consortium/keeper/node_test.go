@@ -2,20 +2,60 @@ package keeper_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"testing"
 
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 	"github.com/stretchr/testify/require"
 
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// newNode is a storage node that the member has not.
-func (f *fixture) newNode(member int) *consortium.MsgRegisterStorageNode {
-	return &consortium.MsgRegisterStorageNode{
-		Admin: f.admins[member-1], Site: 1, Account: f.address(), PeerId: consortium.PeerID(f.bytes(32)),
+// machine is what signs for a storage node.
+type machine struct {
+	comet, libp2p ed25519.PrivateKey
+	node          *secp256k1.PrivKey
+}
+
+func (f *fixture) machine() machine {
+	return machine{
+		comet: ed25519.NewKeyFromSeed(f.bytes(32)), libp2p: ed25519.NewKeyFromSeed(f.bytes(32)),
+		node: secp256k1.GenPrivKeyFromSecret(f.bytes(32)),
+	}
+}
+
+// declares is the machine's registration at the first site of a member of a network.
+func (m machine) declares(t *testing.T, network lock.Network, member uint64) *consortium.MsgRegisterStorageNode {
+	t.Helper()
+	d := consortium.NodeDeclaration{
+		NetworkId: network[:], Member: member, Site: 1, CometKey: public(m.comet), Libp2PKey: public(m.libp2p), NodeKey: m.node.PubKey().Bytes(),
 		Address: "/ip4/192.0.2.9/tcp/4001", Capacity: 1 << 30,
 	}
+	signature, err := m.node.Sign(d.Digest())
+	require.NoError(t, err)
+	n := d.StorageNode()
+	return &consortium.MsgRegisterStorageNode{
+		Site: d.Site, Account: n.Account, PeerId: n.PeerId, Address: d.Address, Capacity: d.Capacity, CometKey: d.CometKey, NodeKey: d.NodeKey,
+		CometSignature: ed25519.Sign(m.comet, d.Digest()), Libp2PSignature: ed25519.Sign(m.libp2p, d.Digest()), NodeSignature: signature,
+	}
+}
+
+// newNode is the registration of a storage node that the member has not.
+func (f *fixture) newNode(member int) *consortium.MsgRegisterStorageNode {
+	f.t.Helper()
+	return f.register(f.machine(), member)
+}
+
+// register is the registration of a machine at a member.
+func (f *fixture) register(m machine, member int) *consortium.MsgRegisterStorageNode {
+	f.t.Helper()
+	network, err := f.keeper.NetworkID(f.ctx)
+	require.NoError(f.t, err)
+	msg := m.declares(f.t, network, uint64(member))
+	msg.Admin = f.admins[member-1]
+	return msg
 }
 
 // storageNode registers a storage node at the member.
@@ -51,6 +91,7 @@ func TestStorageNodes(t *testing.T) {
 	require.Contains(t, f.accounts.known, msg.Account)
 	want := consortium.StorageNode{
 		Number: 4, Member: 2, Site: 1, Account: msg.Account, PeerId: msg.PeerId, Address: msg.Address, Capacity: msg.Capacity,
+		CometId: consortium.CometID(msg.CometKey),
 	}
 	n, err := f.keeper.StorageNodeByAccount(f.ctx, msg.Account)
 	require.NoError(t, err)
@@ -100,7 +141,27 @@ func TestStorageNodes(t *testing.T) {
 
 func TestRegisterStorageNodeErrors(t *testing.T) {
 	f := newFixture(t, 3)
-	clerk, patient, other := f.staff(2, consortium.ROLE_CLERK), f.patient(1), f.storageNode(1)
+	clerk := f.staff(2, consortium.ROLE_CLERK)
+	other, retired := f.machine(), f.machine()
+	for _, m := range []machine{other, retired} {
+		_, err := f.msg.RegisterStorageNode(f.ctx, f.register(m, 1))
+		require.NoError(t, err)
+	}
+	_, err := f.msg.RetireStorageNode(f.ctx, &consortium.MsgRetireStorageNode{Admin: f.admins[0], Number: 5})
+	require.NoError(t, err)
+	// with is a registration by a machine that has some keys of others.
+	with := func(change func(*machine)) func(*consortium.MsgRegisterStorageNode) {
+		return func(msg *consortium.MsgRegisterStorageNode) {
+			m := f.machine()
+			change(&m)
+			*msg = *f.register(m, 2)
+		}
+	}
+	staff := f.machine()
+	_, err = f.msg.RegisterStaff(f.ctx, &consortium.MsgRegisterStaff{
+		Admin: f.admins[2], Address: consortium.AccountOf(staff.node.PubKey().Bytes()).String(), Role: consortium.ROLE_CLERK,
+	})
+	require.NoError(t, err)
 	for _, c := range []struct {
 		name   string
 		change func(*consortium.MsgRegisterStorageNode)
@@ -109,15 +170,33 @@ func TestRegisterStorageNodeErrors(t *testing.T) {
 		{"a stranger", func(m *consortium.MsgRegisterStorageNode) { m.Admin = stranger }, consortium.ErrUnknownAccount},
 		{"a clerk", func(m *consortium.MsgRegisterStorageNode) { m.Admin = clerk }, consortium.ErrUnauthorized},
 		{"no such site", func(m *consortium.MsgRegisterStorageNode) { m.Site = 2 }, consortium.ErrUnknownSite},
-		{"no account", func(m *consortium.MsgRegisterStorageNode) { m.Account = "" }, consortium.ErrInvalidAddress},
-		{"the consortium's account", func(m *consortium.MsgRegisterStorageNode) { m.Account = f.keeper.Authority() }, consortium.ErrInvalidAddress},
-		{"an admin's account", func(m *consortium.MsgRegisterStorageNode) { m.Account = f.admins[1] }, consortium.ErrKnownAccount},
-		{"a patient's account", func(m *consortium.MsgRegisterStorageNode) { m.Account = patient }, consortium.ErrKnownAccount},
-		{"another node's account", func(m *consortium.MsgRegisterStorageNode) { m.Account = other.Account }, consortium.ErrKnownAccount},
-		{"another node's peer id", func(m *consortium.MsgRegisterStorageNode) { m.PeerId = other.PeerId }, consortium.ErrKnownKey},
+		{"no account", func(m *consortium.MsgRegisterStorageNode) { m.Account = "" }, consortium.ErrInvalidDeclaration},
+		{"an account of another key", func(m *consortium.MsgRegisterStorageNode) { m.Account = f.address() }, consortium.ErrInvalidDeclaration},
+		{"the account of staff", with(func(m *machine) { m.node = staff.node }), consortium.ErrKnownAccount},
+		{"another node's account", with(func(m *machine) { m.node = other.node }), consortium.ErrKnownAccount},
+		{"another node's peer id", with(func(m *machine) { m.libp2p = other.libp2p }), consortium.ErrKnownKey},
+		{"another node's comet id", with(func(m *machine) { m.comet = other.comet }), consortium.ErrKnownKey},
+		{"a retired node's comet id", with(func(m *machine) { m.comet = retired.comet }), consortium.ErrKnownKey},
+		{"one key for two purposes", with(func(m *machine) { m.comet = m.libp2p }), consortium.ErrInvalidDeclaration},
+		{"no comet key", func(m *consortium.MsgRegisterStorageNode) { m.CometKey = nil }, consortium.ErrInvalidDeclaration},
+		{"no node key", func(m *consortium.MsgRegisterStorageNode) { m.NodeKey = nil }, consortium.ErrInvalidDeclaration},
+		{"no signature of the comet key", func(m *consortium.MsgRegisterStorageNode) { m.CometSignature = nil }, consortium.ErrBadSignature},
+		{"no signature of the libp2p key", func(m *consortium.MsgRegisterStorageNode) { m.Libp2PSignature = nil }, consortium.ErrBadSignature},
+		{"no signature of the node key", func(m *consortium.MsgRegisterStorageNode) { m.NodeSignature = nil }, consortium.ErrBadSignature},
+		{"a changed signature", func(m *consortium.MsgRegisterStorageNode) { m.CometSignature[7] ^= 1 }, consortium.ErrBadSignature},
+		{"another address than it signed", func(m *consortium.MsgRegisterStorageNode) { m.Address = "/ip4/192.0.2.66/tcp/4001" }, consortium.ErrBadSignature},
+		{"another capacity than it signed", func(m *consortium.MsgRegisterStorageNode) { m.Capacity++ }, consortium.ErrBadSignature},
+		{"another member's node", func(m *consortium.MsgRegisterStorageNode) {
+			*m = *f.register(f.machine(), 3)
+			m.Admin = f.admins[1]
+		}, consortium.ErrBadSignature},
+		{"another network's node", func(m *consortium.MsgRegisterStorageNode) {
+			*m = *f.machine().declares(t, lock.Network{1}, 2)
+			m.Admin = f.admins[1]
+		}, consortium.ErrBadSignature},
 		{"no peer id", func(m *consortium.MsgRegisterStorageNode) { m.PeerId = "" }, consortium.ErrInvalidKey},
-		{"no address", func(m *consortium.MsgRegisterStorageNode) { m.Address = "" }, consortium.ErrInvalidEndpoint},
-		{"no capacity", func(m *consortium.MsgRegisterStorageNode) { m.Capacity = 0 }, consortium.ErrInvalidCapacity},
+		{"no address", func(m *consortium.MsgRegisterStorageNode) { m.Address = "" }, consortium.ErrInvalidDeclaration},
+		{"no capacity", func(m *consortium.MsgRegisterStorageNode) { m.Capacity = 0 }, consortium.ErrInvalidDeclaration},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			msg, entries, accounts := f.newNode(2), len(f.log.entries), len(f.accounts.known)
@@ -131,7 +210,7 @@ func TestRegisterStorageNodeErrors(t *testing.T) {
 	for range consortium.MaxStorageNodes - 1 {
 		f.storageNode(2)
 	}
-	_, err := f.msg.RegisterStorageNode(f.ctx, f.newNode(2))
+	_, err = f.msg.RegisterStorageNode(f.ctx, f.newNode(2))
 	require.ErrorIs(t, err, consortium.ErrTooMany)
 	f.storageNode(3)
 }

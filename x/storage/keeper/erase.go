@@ -33,28 +33,63 @@ func (k *Keeper) Erase(ctx context.Context, cids []string) ([]uint64, error) {
 			return nil, err
 		}
 	}
+	for _, node := range nodes {
+		if err := k.owe(ctx, node, uint64(len(cids))); err != nil {
+			return nil, err
+		}
+	}
 	return numbers, nil
 }
 
+// owes is how many erasures a node is to attest and has not.
+func (k *Keeper) owes(ctx context.Context, node uint64) (uint64, error) {
+	owed, err := k.owed.Get(ctx, node)
+	if errors.Is(err, collections.ErrNotFound) {
+		return 0, nil
+	}
+	return owed, err
+}
+
+// owe asks so many more attestations of a node.
+func (k *Keeper) owe(ctx context.Context, node, more uint64) error {
+	owed, err := k.owes(ctx, node)
+	if err != nil || more == 0 {
+		return err
+	}
+	return k.owed.Set(ctx, node, owed+more)
+}
+
+// addAttestation writes an attestation that the node owed.
+func (k *Keeper) addAttestation(ctx context.Context, number uint64, a storage.Attestation) error {
+	if err := k.attestations.Set(ctx, collections.Join(number, a.Node), a); err != nil {
+		return err
+	}
+	owed, err := k.owed.Get(ctx, a.Node)
+	if err != nil {
+		return err
+	}
+	if owed == 1 {
+		return k.owed.Remove(ctx, a.Node)
+	}
+	return k.owed.Set(ctx, a.Node, owed-1)
+}
+
 // attesters are the nodes that may have what was ever stored, by number: all that were
-// ever heard of, save those of members that have left. Copies move, and uploads and
-// backups leave bytes behind, so that it is not enough to ask those that are to hold one.
+// ever heard of, save those of members that have left and those that are shut out. Copies
+// move, and uploads and backups leave bytes behind, so that it is not enough to ask those
+// that are to hold one.
 func (k *Keeper) attesters(ctx context.Context) ([]uint64, error) {
 	all, err := k.consortium.StorageNodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	left := map[uint64]bool{}
 	var nodes []uint64
 	for _, n := range all {
-		hasLeft, known := left[n.Member]
-		if !known {
-			if hasLeft, err = k.hasLeft(ctx, n.Member); err != nil {
-				return nil, err
-			}
-			left[n.Member] = hasLeft
+		left, err := k.hasLeft(ctx, n)
+		if err != nil {
+			return nil, err
 		}
-		if hasLeft {
+		if left {
 			continue
 		}
 		pulse, err := k.pulse(ctx, n.Number)
@@ -68,10 +103,14 @@ func (k *Keeper) attesters(ctx context.Context) ([]uint64, error) {
 	return nodes, nil
 }
 
-// hasLeft says whether a member has left the network.
-func (k *Keeper) hasLeft(ctx context.Context, member uint64) (bool, error) {
-	m, err := k.consortium.Member(ctx, member)
-	return m.Status == consortium.MEMBER_STATUS_LEFT, err
+// hasLeft says whether a node will never be heard of again: its member has left the
+// network, or it is shut out.
+func (k *Keeper) hasLeft(ctx context.Context, n consortium.StorageNode) (bool, error) {
+	m, err := k.consortium.Member(ctx, n.Member)
+	if err != nil || m.Status == consortium.MEMBER_STATUS_LEFT {
+		return true, err
+	}
+	return k.IsOut(ctx, n)
 }
 
 // erase gives one object up.
@@ -172,7 +211,7 @@ func (k *Keeper) NodeErasures(ctx context.Context, number uint64) ([]storage.Nod
 			return nil, err
 		}
 		list[i] = storage.NodeErasure{Node: node, Member: n.Member}
-		if list[i].Left, err = k.hasLeft(ctx, n.Member); err != nil {
+		if list[i].Left, err = k.hasLeft(ctx, n); err != nil {
 			return nil, err
 		}
 		if len(attestations) > 0 && attestations[0].Node == node {
@@ -254,12 +293,11 @@ func (k *Keeper) attest(ctx context.Context, number uint64, a storage.Attestatio
 	if !e.Asks(a.Node) {
 		return storage.ReasonNotAsked, nil
 	}
-	key := collections.Join(number, a.Node)
-	known, err := k.attestations.Has(ctx, key)
+	known, err := k.attestations.Has(ctx, collections.Join(number, a.Node))
 	if err != nil || known {
 		return "", err
 	}
-	if err := k.attestations.Set(ctx, key, a); err != nil {
+	if err := k.addAttestation(ctx, number, a); err != nil {
 		return "", err
 	}
 	entry.Outcome, entry.Count = audit.OUTCOME_OK, uint64(a.BackupDays)
@@ -334,8 +372,13 @@ func (k *Keeper) initErasures(ctx context.Context, g *storage.GenesisState) erro
 		if err := k.addErasure(ctx, a.Erasure); err != nil {
 			return err
 		}
+		for _, node := range a.Erasure.Nodes {
+			if err := k.owe(ctx, node, 1); err != nil {
+				return err
+			}
+		}
 		for _, attestation := range a.Attestations {
-			if err := k.attestations.Set(ctx, collections.Join(a.Erasure.Number, attestation.Node), attestation); err != nil {
+			if err := k.addAttestation(ctx, a.Erasure.Number, attestation); err != nil {
 				return err
 			}
 		}

@@ -45,8 +45,16 @@ func (k *Keeper) readNodes(ctx context.Context, into *storage.QueryHealthRespons
 		if err != nil {
 			return err
 		}
+		status := pulse.Status(now, params)
+		out, err := k.IsOut(ctx, n)
+		if err != nil {
+			return err
+		}
+		if out {
+			status = storage.NODE_STATUS_RETIRED
+		}
 		into.Nodes = append(into.Nodes, storage.NodeHealth{
-			Node: n.Number, Member: n.Member, Site: n.Site, Status: pulse.Status(now, params), Since: pulse.Since,
+			Node: n.Number, Member: n.Member, Site: n.Site, Status: status, Since: pulse.Since,
 			BeatAt: pulse.BeatAt, Silent: pulse.Silence(now), Capacity: n.Capacity, Free: pulse.Free, Usage: usage, Strikes: strikes,
 		})
 		into.Copies += usage.Objects

@@ -80,6 +80,8 @@ type Keeper struct {
 	erased collections.Map[[]byte, uint64]
 	// attestations: (number of the erasure, node) -> attestation
 	attestations collections.Map[attestationKey, storage.Attestation]
+	// owed: node -> how many erasures it is to attest and has not
+	owed collections.Map[uint64, uint64]
 }
 
 // New opens the module's state in the store.
@@ -120,6 +122,7 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 		erased:          collections.NewMap(sb, storage.ErasedPrefix, "erased", collections.BytesKey, collections.Uint64Value),
 		attestations: collections.NewMap(sb, storage.AttestationsPrefix, "attestations",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), codec.CollValue[storage.Attestation](cdc)),
+		owed: collections.NewMap(sb, storage.OwedPrefix, "owed", collections.Uint64Key, collections.Uint64Value),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -27,6 +27,31 @@ func (k *Keeper) pulse(ctx context.Context, node uint64) (storage.Pulse, error) 
 	return p, err
 }
 
+// IsOut says whether a node is shut out of the network: it was retired, nothing is placed
+// on it any more, and it has attested each erasure that it was asked to attest, or was
+// lost. Nothing is placed on it nor asked of it again, so that it stays so; only one that
+// was lost and beats again is let in, to attest. A member's own server never is shut out,
+// for it does more than store.
+func (k *Keeper) IsOut(ctx context.Context, n consortium.StorageNode) (bool, error) {
+	if !n.Retired {
+		return false, nil
+	}
+	own, err := k.consortium.MemberNode(ctx, n.Member)
+	if err != nil || own.Number == n.Number {
+		return false, err
+	}
+	usage, err := k.usageOf(ctx, n.Number)
+	if err != nil || usage.Objects > 0 {
+		return false, err
+	}
+	owed, err := k.owes(ctx, n.Number)
+	if err != nil || owed == 0 {
+		return err == nil, err
+	}
+	pulse, err := k.pulse(ctx, n.Number)
+	return pulse.Lost, err
+}
+
 // now is what the network's clock shows in this block, and the rules by which it goes.
 func (k *Keeper) now(ctx context.Context) (int64, storage.Params, error) {
 	params, err := k.Params(ctx)
@@ -146,13 +171,21 @@ func (k *Keeper) loseSilent(ctx context.Context) error {
 	return nil
 }
 
-// lose declares a node lost. What it held is looked through block by block.
+// lose declares a node lost. What it held is looked through block by block. One that is
+// shut out is silent because of that, and nobody is to look for it.
 func (k *Keeper) lose(ctx context.Context, node uint64) error {
 	p, err := k.pulses.Get(ctx, node)
 	if err != nil {
 		return err
 	}
 	if err := k.beats.Remove(ctx, collections.Join(p.Running, node)); err != nil {
+		return err
+	}
+	n, err := k.consortium.StorageNode(ctx, node)
+	if err != nil {
+		return err
+	}
+	if out, err := k.IsOut(ctx, n); err != nil || out {
 		return err
 	}
 	p.Lost, p.Since = true, blockTime(ctx)

@@ -101,7 +101,7 @@ func (q queryServer) Holdings(ctx context.Context, req *storage.QueryHoldingsReq
 	return res, nil
 }
 
-// Usage lists what is placed on each node.
+// Usage lists what is placed on each node, and which nodes are shut out.
 func (q queryServer) Usage(ctx context.Context, _ *storage.QueryUsageRequest) (*storage.QueryUsageResponse, error) {
 	res := &storage.QueryUsageResponse{}
 	err := q.k.usage.Walk(ctx, nil, func(_ uint64, u storage.NodeUsage) (bool, error) {
@@ -110,6 +110,19 @@ func (q queryServer) Usage(ctx context.Context, _ *storage.QueryUsageRequest) (*
 	})
 	if err != nil {
 		return nil, asStatus(err)
+	}
+	nodes, err := q.k.consortium.StorageNodes(ctx)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	for _, n := range nodes {
+		out, err := q.k.IsOut(ctx, n)
+		if err != nil {
+			return nil, asStatus(err)
+		}
+		if out {
+			res.ShutOut = append(res.ShutOut, n.Number)
+		}
 	}
 	return res, nil
 }

@@ -283,10 +283,105 @@ func TestRetiredNodeIsDrained(t *testing.T) {
 	require.NotContains(t, f.on(cid), retired)
 	require.Zero(t, f.usage(retired).Objects)
 	require.Empty(t, f.told(audit.KindNodeLost))
-	// It beats on, and gets nothing for it.
+	// It beats on, and gets nothing for it. A member's own server does more than store.
 	f.beat(retired)
 	f.place()
 	require.Zero(t, f.usage(retired).Objects)
+	require.Equal(t, storage.NODE_STATUS_DRAINING, f.status(retired))
+	require.Empty(t, f.shutOut())
+}
+
+// shutOut are the nodes that may not connect.
+func (f *fixture) shutOut() []uint64 {
+	f.t.Helper()
+	res, err := f.query.Usage(f.ctx, &storage.QueryUsageRequest{})
+	require.NoError(f.t, err)
+	return res.ShutOut
+}
+
+// retire retires a node.
+func (f *fixture) retire(node uint64) {
+	f.t.Helper()
+	f.people.nodes[node-1].Retired = true
+	require.NoError(f.t, f.keeper.NodesChanged(f.ctx, f.people.nodes[node-1].Member))
+}
+
+// A further node that was retired is shut out as soon as there is nothing left for it to
+// do: neither a copy is placed on it, nor has it to attest what was erased.
+func TestRetiredNodeIsShutOut(t *testing.T) {
+	f := newFixture(t)
+	node := f.node(2, 2, consortium.ROLE_STORAGE)
+	f.beat(node)
+	var cids []string
+	for len(cids) < 2 {
+		if cid, on := f.place(); slices.Contains(on, node) {
+			f.confirm(f.of(node), cid)
+			cids = append(cids, cid)
+		}
+	}
+	require.Empty(t, f.shutOut())
+	f.retire(node)
+	require.Equal(t, storage.NODE_STATUS_DRAINING, f.status(node))
+	require.Empty(t, f.shutOut(), "it holds copies")
+
+	// The last copies go because they are erased: it is asked to delete them first.
+	_, err := f.keeper.Erase(f.ctx, cids)
+	require.NoError(t, err)
+	for range 20 { // whatever else it was to hold moves on
+		f.end(5)
+		for _, n := range f.people.nodes {
+			for _, cid := range f.assignments(n.Number, 100) {
+				f.confirm(f.of(n.Number), cid)
+			}
+		}
+	}
+	require.Zero(t, f.usage(node).Objects)
+	require.Empty(t, f.shutOut(), "it has to attest")
+	require.Equal(t, []string{""}, f.attest(f.of(node), 0, 1))
+	require.Empty(t, f.shutOut(), "it has to attest")
+	require.Equal(t, []string{"", ""}, f.attest(f.of(node), 0, 1, 2))
+	require.Equal(t, []uint64{node}, f.shutOut())
+	require.Equal(t, storage.NODE_STATUS_RETIRED, f.status(node))
+
+	// It is not missed, and not asked again.
+	f.run(2*lost, f.but(node)...)
+	require.Empty(t, f.told(audit.KindNodeLost))
+	cid, _ := f.place()
+	_, err = f.keeper.Erase(f.ctx, []string{cid})
+	require.NoError(t, err)
+	list, err := f.keeper.NodeErasures(f.ctx, 3)
+	require.NoError(t, err)
+	require.Len(t, list, 4)
+	require.Equal(t, []uint64{node}, f.shutOut())
+}
+
+// A retired node that is lost will attest nothing, and is not waited for. One that was
+// never heard of has nothing.
+func TestRetiredNodeThatIsLostIsShutOut(t *testing.T) {
+	f := newFixture(t)
+	node, never := f.node(2, 2, consortium.ROLE_STORAGE), uint64(6)
+	f.beat(node)
+	f.people.nodes = append(f.people.nodes, consortium.StorageNode{
+		Number: never, Member: 1, Site: 2, Account: f.account(consortium.ROLE_STORAGE, 1), Capacity: tib, Retired: true,
+	})
+	require.NoError(t, f.keeper.NodesChanged(f.ctx, 1))
+	require.Equal(t, []uint64{never}, f.shutOut())
+	cid, _ := f.place()
+	_, err := f.keeper.Erase(f.ctx, []string{cid})
+	require.NoError(t, err)
+	f.retire(node)
+	require.Equal(t, []uint64{never}, f.shutOut())
+	f.run(2*lost, f.but(node, never)...)
+	require.Len(t, f.told(audit.KindNodeLost), 1)
+	require.Equal(t, []uint64{node, never}, f.shutOut())
+	list, err := f.keeper.NodeErasures(f.ctx, 1)
+	require.NoError(t, err)
+	require.True(t, list[4].Left)
+	// It comes back after all, and is let in to attest.
+	f.beat(node)
+	require.Equal(t, []uint64{never}, f.shutOut())
+	require.Equal(t, []string{""}, f.attest(f.of(node), 0, 1))
+	require.Equal(t, []uint64{node, never}, f.shutOut())
 }
 
 // A suspended member may not write: its nodes are drained and not missed. When it is

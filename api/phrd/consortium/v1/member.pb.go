@@ -420,6 +420,143 @@ func (x *SignedDeclaration) GetAdminSignature() []byte {
 	return nil
 }
 
+// NodeDeclaration is node.json: what a further storage node says about itself before its member's admin registers it, signed by every key in
+// it. The signatures are over H("phrd/v1/storage-node", network id, member, site, comet key, libp2p key, node key, address, capacity).
+type NodeDeclaration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// network_id is the id of the network, 32 bytes.
+	NetworkId []byte `protobuf:"bytes,1,opt,name=network_id,json=networkId,proto3" json:"network_id,omitempty"`
+	// member is the number of the member whose node it is.
+	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	// site is the number of the site within the member at which it stands.
+	Site uint64 `protobuf:"varint,3,opt,name=site,proto3" json:"site,omitempty"`
+	// comet_key is the CometBFT node's ed25519 public key, 32 bytes; the node id follows from it.
+	CometKey []byte `protobuf:"bytes,4,opt,name=comet_key,json=cometKey,proto3" json:"comet_key,omitempty"`
+	// libp2p_key is the blob node's ed25519 public key, 32 bytes; the peer id follows from it.
+	Libp2PKey []byte `protobuf:"bytes,5,opt,name=libp2p_key,json=libp2pKey,proto3" json:"libp2p_key,omitempty"`
+	// node_key is the node account's compressed secp256k1 public key, 33 bytes.
+	NodeKey []byte `protobuf:"bytes,6,opt,name=node_key,json=nodeKey,proto3" json:"node_key,omitempty"`
+	// address is the blob node's multiaddr, without the peer id.
+	Address string `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
+	// capacity in bytes.
+	Capacity uint64 `protobuf:"varint,8,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// comet_signature by comet_key, ed25519, 64 bytes.
+	CometSignature []byte `protobuf:"bytes,9,opt,name=comet_signature,json=cometSignature,proto3" json:"comet_signature,omitempty"`
+	// libp2p_signature by libp2p_key, ed25519, 64 bytes.
+	Libp2PSignature []byte `protobuf:"bytes,10,opt,name=libp2p_signature,json=libp2pSignature,proto3" json:"libp2p_signature,omitempty"`
+	// node_signature by node_key, secp256k1 r‖s with low s, 64 bytes.
+	NodeSignature []byte `protobuf:"bytes,11,opt,name=node_signature,json=nodeSignature,proto3" json:"node_signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeDeclaration) Reset() {
+	*x = NodeDeclaration{}
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeDeclaration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeDeclaration) ProtoMessage() {}
+
+func (x *NodeDeclaration) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeDeclaration.ProtoReflect.Descriptor instead.
+func (*NodeDeclaration) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NodeDeclaration) GetNetworkId() []byte {
+	if x != nil {
+		return x.NetworkId
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *NodeDeclaration) GetSite() uint64 {
+	if x != nil {
+		return x.Site
+	}
+	return 0
+}
+
+func (x *NodeDeclaration) GetCometKey() []byte {
+	if x != nil {
+		return x.CometKey
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetLibp2PKey() []byte {
+	if x != nil {
+		return x.Libp2PKey
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetNodeKey() []byte {
+	if x != nil {
+		return x.NodeKey
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *NodeDeclaration) GetCapacity() uint64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *NodeDeclaration) GetCometSignature() []byte {
+	if x != nil {
+		return x.CometSignature
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetLibp2PSignature() []byte {
+	if x != nil {
+		return x.Libp2PSignature
+	}
+	return nil
+}
+
+func (x *NodeDeclaration) GetNodeSignature() []byte {
+	if x != nil {
+		return x.NodeSignature
+	}
+	return nil
+}
+
 // Member is an institution that takes part: one validator, one storage node and one vote.
 type Member struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -453,7 +590,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[2]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +602,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[2]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +615,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{2}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Member) GetNumber() uint64 {
@@ -582,7 +719,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[3]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +731,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[3]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +744,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{3}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Site) GetMember() uint64 {
@@ -656,14 +793,16 @@ type StorageNode struct {
 	// capacity in bytes.
 	Capacity uint64 `protobuf:"varint,7,opt,name=capacity,proto3" json:"capacity,omitempty"`
 	// retired nodes get no new placements.
-	Retired       bool `protobuf:"varint,8,opt,name=retired,proto3" json:"retired,omitempty"`
+	Retired bool `protobuf:"varint,8,opt,name=retired,proto3" json:"retired,omitempty"`
+	// comet_id is the CometBFT node id, 40 lower-case hex digits; of a member's own server it is its member's.
+	CometId       string `protobuf:"bytes,9,opt,name=comet_id,json=cometId,proto3" json:"comet_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StorageNode) Reset() {
 	*x = StorageNode{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +814,7 @@ func (x *StorageNode) String() string {
 func (*StorageNode) ProtoMessage() {}
 
 func (x *StorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +827,7 @@ func (x *StorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageNode.ProtoReflect.Descriptor instead.
 func (*StorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{4}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StorageNode) GetNumber() uint64 {
@@ -747,6 +886,13 @@ func (x *StorageNode) GetRetired() bool {
 	return false
 }
 
+func (x *StorageNode) GetCometId() string {
+	if x != nil {
+		return x.CometId
+	}
+	return ""
+}
+
 // Staff is an account that a member's admin registered with a role. No name is kept.
 type Staff struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -766,7 +912,7 @@ type Staff struct {
 
 func (x *Staff) Reset() {
 	*x = Staff{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +924,7 @@ func (x *Staff) String() string {
 func (*Staff) ProtoMessage() {}
 
 func (x *Staff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +937,7 @@ func (x *Staff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staff.ProtoReflect.Descriptor instead.
 func (*Staff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{5}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Staff) GetAddress() string {
@@ -848,7 +994,7 @@ type Principal struct {
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1006,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1019,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{6}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Principal) GetAddress() string {
@@ -932,7 +1078,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1090,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1103,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{7}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -1032,7 +1178,22 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x0fcomet_signature\x18\x03 \x01(\fR\x0ecometSignature\x12)\n" +
 	"\x10libp2p_signature\x18\x04 \x01(\fR\x0flibp2pSignature\x12%\n" +
 	"\x0enode_signature\x18\x05 \x01(\fR\rnodeSignature\x12'\n" +
-	"\x0fadmin_signature\x18\x06 \x01(\fR\x0eadminSignature\"\xb6\x03\n" +
+	"\x0fadmin_signature\x18\x06 \x01(\fR\x0eadminSignature\"\xe4\x02\n" +
+	"\x0fNodeDeclaration\x12\x1d\n" +
+	"\n" +
+	"network_id\x18\x01 \x01(\fR\tnetworkId\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\x04R\x06member\x12\x12\n" +
+	"\x04site\x18\x03 \x01(\x04R\x04site\x12\x1b\n" +
+	"\tcomet_key\x18\x04 \x01(\fR\bcometKey\x12\x1d\n" +
+	"\n" +
+	"libp2p_key\x18\x05 \x01(\fR\tlibp2pKey\x12\x19\n" +
+	"\bnode_key\x18\x06 \x01(\fR\anodeKey\x12\x18\n" +
+	"\aaddress\x18\a \x01(\tR\aaddress\x12\x1a\n" +
+	"\bcapacity\x18\b \x01(\x04R\bcapacity\x12'\n" +
+	"\x0fcomet_signature\x18\t \x01(\fR\x0ecometSignature\x12)\n" +
+	"\x10libp2p_signature\x18\n" +
+	" \x01(\fR\x0flibp2pSignature\x12%\n" +
+	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xb6\x03\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
@@ -1053,7 +1214,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
-	"\ttime_zone\x18\x04 \x01(\tR\btimeZone\"\xee\x01\n" +
+	"\ttime_zone\x18\x04 \x01(\tR\btimeZone\"\x89\x02\n" +
 	"\vStorageNode\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member\x12\x12\n" +
@@ -1062,7 +1223,8 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\apeer_id\x18\x05 \x01(\tR\x06peerId\x12\x18\n" +
 	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x1a\n" +
 	"\bcapacity\x18\a \x01(\x04R\bcapacity\x12\x18\n" +
-	"\aretired\x18\b \x01(\bR\aretired\"\xb5\x01\n" +
+	"\aretired\x18\b \x01(\bR\aretired\x12\x19\n" +
+	"\bcomet_id\x18\t \x01(\tR\acometId\"\xb5\x01\n" +
 	"\x05Staff\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12,\n" +
@@ -1115,18 +1277,19 @@ func file_phrd_consortium_v1_member_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_consortium_v1_member_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_phrd_consortium_v1_member_proto_goTypes = []any{
 	(Role)(0),                 // 0: phrd.consortium.v1.Role
 	(MemberStatus)(0),         // 1: phrd.consortium.v1.MemberStatus
 	(*Declaration)(nil),       // 2: phrd.consortium.v1.Declaration
 	(*SignedDeclaration)(nil), // 3: phrd.consortium.v1.SignedDeclaration
-	(*Member)(nil),            // 4: phrd.consortium.v1.Member
-	(*Site)(nil),              // 5: phrd.consortium.v1.Site
-	(*StorageNode)(nil),       // 6: phrd.consortium.v1.StorageNode
-	(*Staff)(nil),             // 7: phrd.consortium.v1.Staff
-	(*Principal)(nil),         // 8: phrd.consortium.v1.Principal
-	(*Invitation)(nil),        // 9: phrd.consortium.v1.Invitation
+	(*NodeDeclaration)(nil),   // 4: phrd.consortium.v1.NodeDeclaration
+	(*Member)(nil),            // 5: phrd.consortium.v1.Member
+	(*Site)(nil),              // 6: phrd.consortium.v1.Site
+	(*StorageNode)(nil),       // 7: phrd.consortium.v1.StorageNode
+	(*Staff)(nil),             // 8: phrd.consortium.v1.Staff
+	(*Principal)(nil),         // 9: phrd.consortium.v1.Principal
+	(*Invitation)(nil),        // 10: phrd.consortium.v1.Invitation
 }
 var file_phrd_consortium_v1_member_proto_depIdxs = []int32{
 	1, // 0: phrd.consortium.v1.Member.status:type_name -> phrd.consortium.v1.MemberStatus
@@ -1151,7 +1314,7 @@ func file_phrd_consortium_v1_member_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_member_proto_rawDesc), len(file_phrd_consortium_v1_member_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -936,21 +936,32 @@ func (x *MsgAddSiteResponse) GetNumber() uint64 {
 	return 0
 }
 
-// MsgRegisterStorageNode adds a storage node.
+// MsgRegisterStorageNode adds a storage node. Beside what the admin reads and compares it carries the keys behind that and their signatures,
+// those of the node's NodeDeclaration.
 type MsgRegisterStorageNode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// admin of the member.
 	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
 	// site of the member.
 	Site uint64 `protobuf:"varint,2,opt,name=site,proto3" json:"site,omitempty"`
-	// account of the node; it must not be a principal yet.
+	// account of the node, that of node_key; it must not be a principal yet.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
 	// peer_id is the libp2p peer id, base58btc text.
 	PeerId string `protobuf:"bytes,4,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
 	// address is the node's multiaddr without the peer id.
 	Address string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
 	// capacity in bytes.
-	Capacity      uint64 `protobuf:"varint,6,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	Capacity uint64 `protobuf:"varint,6,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// comet_key is the CometBFT node's ed25519 public key, 32 bytes.
+	CometKey []byte `protobuf:"bytes,7,opt,name=comet_key,json=cometKey,proto3" json:"comet_key,omitempty"`
+	// node_key is the node account's compressed secp256k1 public key, 33 bytes.
+	NodeKey []byte `protobuf:"bytes,8,opt,name=node_key,json=nodeKey,proto3" json:"node_key,omitempty"`
+	// comet_signature by comet_key, ed25519, 64 bytes.
+	CometSignature []byte `protobuf:"bytes,9,opt,name=comet_signature,json=cometSignature,proto3" json:"comet_signature,omitempty"`
+	// libp2p_signature by the key in peer_id, ed25519, 64 bytes.
+	Libp2PSignature []byte `protobuf:"bytes,10,opt,name=libp2p_signature,json=libp2pSignature,proto3" json:"libp2p_signature,omitempty"`
+	// node_signature by node_key, secp256k1 r‖s with low s, 64 bytes.
+	NodeSignature []byte `protobuf:"bytes,11,opt,name=node_signature,json=nodeSignature,proto3" json:"node_signature,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1025,6 +1036,41 @@ func (x *MsgRegisterStorageNode) GetCapacity() uint64 {
 		return x.Capacity
 	}
 	return 0
+}
+
+func (x *MsgRegisterStorageNode) GetCometKey() []byte {
+	if x != nil {
+		return x.CometKey
+	}
+	return nil
+}
+
+func (x *MsgRegisterStorageNode) GetNodeKey() []byte {
+	if x != nil {
+		return x.NodeKey
+	}
+	return nil
+}
+
+func (x *MsgRegisterStorageNode) GetCometSignature() []byte {
+	if x != nil {
+		return x.CometSignature
+	}
+	return nil
+}
+
+func (x *MsgRegisterStorageNode) GetLibp2PSignature() []byte {
+	if x != nil {
+		return x.Libp2PSignature
+	}
+	return nil
+}
+
+func (x *MsgRegisterStorageNode) GetNodeSignature() []byte {
+	if x != nil {
+		return x.NodeSignature
+	}
+	return nil
 }
 
 // MsgRegisterStorageNodeResponse names the node.
@@ -1739,14 +1785,20 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
 	"\ttime_zone\x18\x03 \x01(\tR\btimeZone:\x1e\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x0fphrd/MsgAddSite\",\n" +
 	"\x12MsgAddSiteResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"\x8b\x02\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"\xbe\x03\n" +
 	"\x16MsgRegisterStorageNode\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x122\n" +
 	"\aaccount\x18\x03 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x17\n" +
 	"\apeer_id\x18\x04 \x01(\tR\x06peerId\x12\x18\n" +
 	"\aaddress\x18\x05 \x01(\tR\aaddress\x12\x1a\n" +
-	"\bcapacity\x18\x06 \x01(\x04R\bcapacity:*\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x1bphrd/MsgRegisterStorageNode\"8\n" +
+	"\bcapacity\x18\x06 \x01(\x04R\bcapacity\x12\x1b\n" +
+	"\tcomet_key\x18\a \x01(\fR\bcometKey\x12\x19\n" +
+	"\bnode_key\x18\b \x01(\fR\anodeKey\x12'\n" +
+	"\x0fcomet_signature\x18\t \x01(\fR\x0ecometSignature\x12)\n" +
+	"\x10libp2p_signature\x18\n" +
+	" \x01(\fR\x0flibp2pSignature\x12%\n" +
+	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature:*\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x1bphrd/MsgRegisterStorageNode\"8\n" +
 	"\x1eMsgRegisterStorageNodeResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"\x88\x01\n" +
 	"\x14MsgRetireStorageNode\x12.\n" +

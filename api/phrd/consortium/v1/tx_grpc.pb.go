@@ -61,9 +61,9 @@ type MsgClient interface {
 	UpdateMember(ctx context.Context, in *MsgUpdateMember, opts ...grpc.CallOption) (*MsgUpdateMemberResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
-	// RegisterStorageNode adds a storage node and its account. Signer: an admin.
+	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error)
-	// RetireStorageNode stops new placements on a node. Signer: an admin of its member.
+	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(ctx context.Context, in *MsgRetireStorageNode, opts ...grpc.CallOption) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
 	RegisterStaff(ctx context.Context, in *MsgRegisterStaff, opts ...grpc.CallOption) (*MsgRegisterStaffResponse, error)
@@ -269,9 +269,9 @@ type MsgServer interface {
 	UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
-	// RegisterStorageNode adds a storage node and its account. Signer: an admin.
+	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error)
-	// RetireStorageNode stops new placements on a node. Signer: an admin of its member.
+	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(context.Context, *MsgRetireStorageNode) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
 	RegisterStaff(context.Context, *MsgRegisterStaff) (*MsgRegisterStaffResponse, error)

@@ -33,7 +33,7 @@ type Erasure struct {
 	Attached []string `protobuf:"bytes,3,rep,name=attached,proto3" json:"attached,omitempty"`
 	// at is the block time, unix seconds.
 	At int64 `protobuf:"varint,4,opt,name=at,proto3" json:"at,omitempty"`
-	// nodes that may have had a copy, and are to attest, by number: all that were ever heard of, of members that had not left.
+	// nodes that may have had a copy, and are to attest, by number: all that were ever heard of, of members that had not left, save retired ones that were shut out.
 	Nodes         []uint64 `protobuf:"varint,5,rep,packed,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -230,7 +230,7 @@ type NodeErasure struct {
 	Node uint64 `protobuf:"varint,1,opt,name=node,proto3" json:"node,omitempty"`
 	// member whose node it is.
 	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
-	// left says that the member has left the network since.
+	// left says that the member has left the network since, or that the node was retired and is shut out.
 	Left bool `protobuf:"varint,3,opt,name=left,proto3" json:"left,omitempty"`
 	// attestation of the node; none where it has not attested.
 	Attestation   *Attestation `protobuf:"bytes,4,opt,name=attestation,proto3" json:"attestation,omitempty"`

@@ -95,6 +95,9 @@ const (
 	NodeStatus_NODE_STATUS_LOST NodeStatus = 4
 	// NODE_STATUS_DRAINING nodes are retired, or their member is suspended or leaves; their copies stay until others have taken over.
 	NodeStatus_NODE_STATUS_DRAINING NodeStatus = 5
+	// NODE_STATUS_RETIRED nodes were retired and have nothing left to do: nothing is placed on them, and they have attested what they were to
+	// attest or were lost. They are shut out of the network. A member's own server never is.
+	NodeStatus_NODE_STATUS_RETIRED NodeStatus = 6
 )
 
 // Enum value maps for NodeStatus.
@@ -106,6 +109,7 @@ var (
 		3: "NODE_STATUS_SUSPECT",
 		4: "NODE_STATUS_LOST",
 		5: "NODE_STATUS_DRAINING",
+		6: "NODE_STATUS_RETIRED",
 	}
 	NodeStatus_value = map[string]int32{
 		"NODE_STATUS_UNSPECIFIED": 0,
@@ -114,6 +118,7 @@ var (
 		"NODE_STATUS_SUSPECT":     3,
 		"NODE_STATUS_LOST":        4,
 		"NODE_STATUS_DRAINING":    5,
+		"NODE_STATUS_RETIRED":     6,
 	}
 )
 
@@ -888,7 +893,7 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\x17COPY_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14COPY_STATUS_ASSIGNED\x10\x01\x12\x14\n" +
 	"\x10COPY_STATUS_HELD\x10\x02\x12\x14\n" +
-	"\x10COPY_STATUS_LOST\x10\x03\x1a\x04\x88\xa3\x1e\x00*\xa4\x01\n" +
+	"\x10COPY_STATUS_LOST\x10\x03\x1a\x04\x88\xa3\x1e\x00*\xbd\x01\n" +
 	"\n" +
 	"NodeStatus\x12\x1b\n" +
 	"\x17NODE_STATUS_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -896,7 +901,8 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\x11NODE_STATUS_ALIVE\x10\x02\x12\x17\n" +
 	"\x13NODE_STATUS_SUSPECT\x10\x03\x12\x14\n" +
 	"\x10NODE_STATUS_LOST\x10\x04\x12\x18\n" +
-	"\x14NODE_STATUS_DRAINING\x10\x05\x1a\x04\x88\xa3\x1e\x00*\xa1\x01\n" +
+	"\x14NODE_STATUS_DRAINING\x10\x05\x12\x17\n" +
+	"\x13NODE_STATUS_RETIRED\x10\x06\x1a\x04\x88\xa3\x1e\x00*\xa1\x01\n" +
 	"\bStanding\x12\x18\n" +
 	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTANDING_WHOLE\x10\x01\x12\x14\n" +

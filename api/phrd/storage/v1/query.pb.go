@@ -659,7 +659,9 @@ func (x *MemberUsage) GetObjects() uint64 {
 type QueryUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// nodes by number.
-	Nodes         []*NodeUsage `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Nodes []*NodeUsage `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// shut_out are the numbers of the nodes that may not connect any more: retired ones that have nothing left to do.
+	ShutOut       []uint64 `protobuf:"varint,2,rep,packed,name=shut_out,json=shutOut,proto3" json:"shut_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -697,6 +699,13 @@ func (*QueryUsageResponse) Descriptor() ([]byte, []int) {
 func (x *QueryUsageResponse) GetNodes() []*NodeUsage {
 	if x != nil {
 		return x.Nodes
+	}
+	return nil
+}
+
+func (x *QueryUsageResponse) GetShutOut() []uint64 {
+	if x != nil {
+		return x.ShutOut
 	}
 	return nil
 }
@@ -1315,9 +1324,10 @@ const file_phrd_storage_v1_query_proto_rawDesc = "" +
 	"\vMemberUsage\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x18\n" +
-	"\aobjects\x18\x03 \x01(\x04R\aobjects\"L\n" +
+	"\aobjects\x18\x03 \x01(\x04R\aobjects\"g\n" +
 	"\x12QueryUsageResponse\x126\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05nodes\"\x14\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x1a.phrd.storage.v1.NodeUsageB\x04\xc8\xde\x1f\x00R\x05nodes\x12\x19\n" +
+	"\bshut_out\x18\x02 \x03(\x04R\ashutOut\"\x14\n" +
 	"\x12QueryHealthRequest\"\xca\x02\n" +
 	"\n" +
 	"NodeHealth\x12\x12\n" +

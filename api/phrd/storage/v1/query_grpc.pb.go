@@ -43,7 +43,7 @@ type QueryClient interface {
 	Assignments(ctx context.Context, in *QueryAssignmentsRequest, opts ...grpc.CallOption) (*QueryAssignmentsResponse, error)
 	// Holdings lists the objects that a node holds, in the order of their CIDs. Callers: nodes.
 	Holdings(ctx context.Context, in *QueryHoldingsRequest, opts ...grpc.CallOption) (*QueryHoldingsResponse, error)
-	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
+	// Usage lists how many bytes are placed on each node, and which nodes are shut out. Callers: staff and nodes.
 	Usage(ctx context.Context, in *QueryUsageRequest, opts ...grpc.CallOption) (*QueryUsageResponse, error)
 	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
 	Health(ctx context.Context, in *QueryHealthRequest, opts ...grpc.CallOption) (*QueryHealthResponse, error)
@@ -155,7 +155,7 @@ type QueryServer interface {
 	Assignments(context.Context, *QueryAssignmentsRequest) (*QueryAssignmentsResponse, error)
 	// Holdings lists the objects that a node holds, in the order of their CIDs. Callers: nodes.
 	Holdings(context.Context, *QueryHoldingsRequest) (*QueryHoldingsResponse, error)
-	// Usage lists how many bytes are placed on each node. Callers: staff and nodes.
+	// Usage lists how many bytes are placed on each node, and which nodes are shut out. Callers: staff and nodes.
 	Usage(context.Context, *QueryUsageRequest) (*QueryUsageResponse, error)
 	// Health tells how safe the network's objects are, and where each node stands. Callers: staff and nodes.
 	Health(context.Context, *QueryHealthRequest) (*QueryHealthResponse, error)
