@@ -262,10 +262,12 @@ func TestLeavesOfALaterVersionStay(t *testing.T) {
 	s.put(envelopeBlock)
 	next := scan{Object: changed, envelope: envelope, padded: size + 6000}
 	alone := slices.DeleteFunc(first.all(), func(c lock.CID) bool { return c == leaf })
-	version := &recordsv1.Version{Version: 2, Object: next.cid(), SharesWith: 1}
+	header := &recordsv1.Header{Patient: "alice"}
+	version := &recordsv1.Version{Record: first.cid(), Version: 2, Object: next.cid(), SharesWith: 1, Header: header}
+	earlier := &recordsv1.Version{Record: first.cid(), Version: 1, Object: first.cid(), Tombstone: &recordsv1.Tombstone{Erasure: 1}, Header: header}
 	l.set(func() {
 		l.erased.patient = "alice"
-		l.erased.versions = []*recordsv1.Version{{Version: 1, Object: first.cid(), Tombstone: &recordsv1.Tombstone{Erasure: 1}}, version}
+		l.erased.versions = []*recordsv1.Version{earlier, version}
 	})
 	s.start()
 	l.erase(first.placed(at))
