@@ -103,11 +103,15 @@ func (s erasedRecords) VersionOf(_ context.Context, req *recordsv1.QueryVersionO
 	}}, nil
 }
 
-// Versions answers the same for every record.
+// Versions answers the same for every record that is not in the archive.
 func (s erasedRecords) Versions(_ context.Context, req *recordsv1.QueryVersionsRequest) (*recordsv1.QueryVersionsResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	rows, next := pageOf(s.l.erased.versions, req.GetPagination())
+	versions, archived := s.l.archive.versions[req.GetRecord()]
+	if !archived {
+		versions = s.l.erased.versions
+	}
+	rows, next := pageOf(versions, req.GetPagination())
 	return &recordsv1.QueryVersionsResponse{Versions: rows, Pagination: next}, nil
 }
 

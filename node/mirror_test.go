@@ -83,13 +83,6 @@ func (s erasedRecords) Records(_ context.Context, req *recordsv1.QueryRecordsReq
 	return &recordsv1.QueryRecordsResponse{Records: rows, Pagination: next}, nil
 }
 
-func (s erasedRecords) Versions(_ context.Context, req *recordsv1.QueryVersionsRequest) (*recordsv1.QueryVersionsResponse, error) {
-	s.l.mu.Lock()
-	defer s.l.mu.Unlock()
-	rows, next := pageOf(s.l.archive.versions[req.GetRecord()], req.GetPagination())
-	return &recordsv1.QueryVersionsResponse{Versions: rows, Pagination: next}, nil
-}
-
 func (s erasedRecords) Record(_ context.Context, req *recordsv1.QueryRecordRequest) (*recordsv1.QueryRecordResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
