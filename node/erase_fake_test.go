@@ -16,7 +16,6 @@ import (
 
 // erased is what a ledger knows of erasures.
 type erased struct {
-	versions []*recordsv1.Version // of the record of each erased version
 	list     []*storagev1.Erasure
 	attested map[uint64][]uint64 // nodes by erasure
 	days     []uint32            // that attestations named
@@ -103,15 +102,10 @@ func (s erasedRecords) VersionOf(_ context.Context, req *recordsv1.QueryVersionO
 	}}, nil
 }
 
-// Versions answers the same for every record that is not in the archive.
 func (s erasedRecords) Versions(_ context.Context, req *recordsv1.QueryVersionsRequest) (*recordsv1.QueryVersionsResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	versions, archived := s.l.archive.versions[req.GetRecord()]
-	if !archived {
-		versions = s.l.erased.versions
-	}
-	rows, next := pageOf(versions, req.GetPagination())
+	rows, next := pageOf(s.l.archive.versions[req.GetRecord()], req.GetPagination())
 	return &recordsv1.QueryVersionsResponse{Versions: rows, Pagination: next}, nil
 }
 

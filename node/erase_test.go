@@ -267,7 +267,7 @@ func TestLeavesOfALaterVersionStay(t *testing.T) {
 	earlier := &recordsv1.Version{Record: first.cid(), Version: 1, Object: first.cid(), Tombstone: &recordsv1.Tombstone{Erasure: 1}, Header: header}
 	l.set(func() {
 		l.erased.patient = "alice"
-		l.erased.versions = []*recordsv1.Version{earlier, version}
+		l.archive.versions = map[string][]*recordsv1.Version{first.cid(): {earlier, version}}
 	})
 	s.start()
 	l.erase(first.placed(at))
