@@ -229,7 +229,7 @@ func (g *Gateway) fetchAll(ctx context.Context, cids []lock.CID, take func(lock.
 // that reads block by block.
 func (g *Gateway) readOn(tree *knownTree, place int) {
 	from, to := tree.follow(place)
-	if from == to || !g.config.Cache.Keeps() || !g.spare.TryAcquire(int64(to-from)) {
+	if from == to || g.work.Err() != nil || !g.config.Cache.Keeps() || !g.spare.TryAcquire(int64(to-from)) {
 		return
 	}
 	g.workers.Go(func() {
