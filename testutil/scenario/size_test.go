@@ -1,4 +1,4 @@
-package home_test
+package scenario_test
 
 import (
 	"errors"
