@@ -298,7 +298,7 @@ func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, fi
 	tell, done := o.progress()
 	defer done()
 	all, errs := make([]*storeResult, len(files)), make([]error, len(files))
-	opened := make([]int, 0, len(files)) // places of those that could be opened
+	opened, next := make([]int, len(files)), 0 // places of those that could be opened, in order
 	sum := newSum(tell, files)
 	each := func(yield func(phr.NewVersion) bool) {
 		for i, file := range files {
@@ -309,7 +309,8 @@ func storeMany(ctx context.Context, c *phr.Client, o *output, s storeOptions, fi
 				errs[i] = err
 				continue
 			}
-			opened = append(opened, i)
+			opened[next] = i // StoreAll tells of it later, maybe from another goroutine
+			next++
 			goOn := yield(v)
 			if err := f.Close(); err != nil && errs[i] == nil {
 				errs[i] = err
