@@ -135,6 +135,12 @@ func (c *cast) propose(t *testing.T, refs ...string) string {
 	t.Helper()
 	var u unlockID
 	c.doctor.does(t, &u, append([]string{"unlock", "propose", "--for", "1h"}, refs...)...)
+	// A patient has few unlocks open at once, and all tests ask alice. One that has ended meanwhile is refused, which is as good.
+	t.Cleanup(func() {
+		if err := c.doctor.command(context.WithoutCancel(t.Context()), "unlock", "close", u.Unlock).Run(); err != nil {
+			t.Logf("close unlock: %v", err)
+		}
+	})
 	return u.Unlock
 }
 

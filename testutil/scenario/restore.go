@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -98,11 +99,19 @@ func (h *Hospital) BackupWithKeyOf(other *Hospital, into Safe) []byte {
 	return backup
 }
 
-// HoldsAgain waits until the hospital's disk holds a block.
+// HoldsAgain waits until a block is in the hospital's block store, while the hospital runs.
 func (h *Hospital) HoldsAgain(block []byte) {
 	h.t.Helper()
-	for deadline := time.Now().Add(StepTime); !h.Holds(block); time.Sleep(pollTime) {
-		if time.Now().After(deadline) {
+	found := false
+	for deadline := time.Now().Add(StepTime); !found; time.Sleep(pollTime) {
+		err := h.places(block, func(string, int64) error {
+			found = true
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // files come and go meanwhile
+			h.t.Fatalf("read the disk of %s: %v", h.name, err)
+		}
+		if !found && time.Now().After(deadline) {
 			h.t.Fatalf("%s does not hold the block again", h.name)
 		}
 	}
