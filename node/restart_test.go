@@ -15,12 +15,15 @@ import (
 	"testing"
 	"time"
 
+	cmtservice "cosmossdk.io/api/cosmos/base/tendermint/v1beta1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/ipfs"
+	"github.com/phrd/phrd/blob/memory"
 	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/node"
@@ -235,4 +238,32 @@ type receivingBatch struct {
 func (b receivingBatch) PutTrusted(c lock.CID, block []byte) error {
 	b.store.puts.Add(1)
 	return b.Batch.PutTrusted(c, block)
+}
+
+// A server that was restored, or lost its disk, reads the chain from its beginning. What it held is not in the states it passes through on the
+// way, so it looks for what it holds once it has one that is newer than its start.
+func TestWhatIsHeldIsCheckedInANewState(t *testing.T) {
+	l := newLedger(t)
+	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, memory.New())
+	s := newScan(t, clinic.store, 1, 5<<20)
+	l.commitAt(time.Now().Add(-10 * time.Second))
+	var asked atomic.Int64
+	l.set(func() {
+		l.broken = func(method string) error {
+			switch method {
+			case cmtservice.Service_GetLatestBlock_FullMethodName, storagev1.Query_Holdings_FullMethodName:
+				asked.Add(1)
+			}
+			return nil
+		}
+	})
+	r := heart.replicator(nil)
+	run(t, r.Run, nil)
+	eventually(t, "the start of the check", func() bool { return asked.Load() > 0 })
+
+	l.place(s.placed(clinic), heart.number)
+	l.set(func() { l.objects[s.cid()].Copies[0].Status = held })
+	l.commitAlways()
+	eventually(t, "the lost copy is reported", func() bool { return r.ScrubStats().Lost == 1 })
+	eventually(t, "the lost copy is held again", func() bool { return r.ScrubStats().Healed == 1 })
 }
