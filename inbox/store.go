@@ -308,7 +308,7 @@ func (b *Inbox) register(ctx context.Context, jobs []*job) error {
 	}
 	_, err := b.config.Archive.Commit(ctx, versions...)
 	var refused *phr.Refused
-	if errors.As(err, &refused) && len(jobs) > 1 {
+	if errors.As(err, &refused) && len(jobs) > 1 && !errors.Is(err, phr.ErrBusy) {
 		half := len(jobs) / 2
 		if err := b.register(ctx, jobs[:half]); err != nil {
 			return err

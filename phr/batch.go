@@ -9,7 +9,6 @@ import (
 	"iter"
 	"runtime"
 	"sync"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -28,10 +27,6 @@ const (
 	readBlocks = 512
 	// commitsAtOnce is how many transactions wait for their blocks at the same time.
 	commitsAtOnce = 4
-	// busyTime is how long a transaction is tried again that came too soon after others of the account.
-	busyTime = 5 * time.Minute
-	// reasonBusy is why.
-	reasonBusy = "consortium/3"
 )
 
 // StoreAll stores many files, as [Client.Store] does one: those of at most one leaf, a mebibyte, travel together, with one upload,
@@ -159,9 +154,9 @@ func (c *Client) commitEach(ctx context.Context, files []uploaded, tell func(int
 	for i, f := range files {
 		list[i] = f.file
 	}
-	err := c.commitPatiently(ctx, list)
+	_, err := c.Commit(ctx, list...)
 	var refused *Refused
-	if errors.As(err, &refused) && len(files) > 1 && refused.Reason != reasonBusy {
+	if errors.As(err, &refused) && len(files) > 1 && !errors.Is(err, ErrBusy) {
 		c.commitEach(ctx, files[:len(files)/2], tell)
 		c.commitEach(ctx, files[len(files)/2:], tell)
 		return
@@ -171,20 +166,6 @@ func (c *Client) commitEach(ctx context.Context, files []uploaded, tell func(int
 			tell(f.place, nil, err)
 		} else {
 			tell(f.place, &f.file.Stored, nil)
-		}
-	}
-}
-
-// commitPatiently is Commit that waits where the account sends more than it may in a minute.
-func (c *Client) commitPatiently(ctx context.Context, list []*Uploaded) error {
-	for begin := time.Now(); ; {
-		_, err := c.Commit(ctx, list...)
-		var refused *Refused
-		if !errors.As(err, &refused) || refused.Reason != reasonBusy || time.Since(begin) > busyTime {
-			return err
-		}
-		if err := sleep(ctx, time.Second); err != nil {
-			return err
 		}
 	}
 }

@@ -197,3 +197,22 @@ func TestUploadAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, small(3), c.reads(f))
 }
+
+// An account that sends more than it may is waited for, and no file is at fault for it.
+func TestBusyAccount(t *testing.T) {
+	c := newCast(t)
+	c.busy = 1
+	o := c.storeAll(each(4, func(i int) phr.NewVersion { return c.scan(small(i)) }))
+	require.Empty(t, o.errs)
+	require.Len(t, o.stored, 4)
+	require.Len(t, c.stores, 1, "in one message")
+
+	c.clerk.SetPatience(0)
+	c.busy = 100
+	o = c.storeAll(each(4, func(i int) phr.NewVersion { return c.scan(small(i)) }))
+	require.Len(t, o.errs, 4)
+	for _, err := range o.errs {
+		require.ErrorIs(t, err, phr.ErrBusy)
+	}
+	require.Equal(t, 99, c.busy, "it is no use to try each half")
+}

@@ -110,7 +110,7 @@ type Client struct {
 	waiting  int        // transactions that were handed in and whose fate is not known yet
 
 	segment  int           // bytes of an upload in one request
-	patience time.Duration // of uploads that do not move on
+	patience time.Duration // with uploads that do not move on, and with a chain that lets the account send no more for now
 }
 
 var _ grpc.ClientConnInterface = (*Client)(nil)
@@ -280,6 +280,13 @@ func (c *Client) doorAt(gateway string) *door {
 		}
 	}
 	return nil
+}
+
+// configured is the door that the client was made with.
+func (c *Client) configured() *door {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.doors[0]
 }
 
 // order returns the doors in the order in which they are tried, from the one that answered last.

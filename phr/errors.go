@@ -36,6 +36,8 @@ var (
 	ErrReadBack = errors.New("stored version does not read back")
 	// ErrPrevious says that leaves of the version that was given as the previous one may not be used again.
 	ErrPrevious = errors.New("not an earlier version whose leaves may be used again")
+	// ErrBusy says that the account has sent more than it may for a while.
+	ErrBusy = errors.New("too much at once for this account")
 	// ErrNotCopied says that fewer copies than wanted were there in time.
 	ErrNotCopied = errors.New("not enough copies yet")
 	// ErrNotApproved says that an unlock waits for signatures.

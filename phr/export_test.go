@@ -2,7 +2,7 @@ package phr
 
 import "time"
 
-// SetPatience shortens how long an upload goes on trying.
+// SetPatience shortens how long an upload, or an account that sends too much, goes on trying.
 func (c *Client) SetPatience(d time.Duration) { c.patience = d }
 
 // SetSegment says how many bytes of an upload are in one request.

@@ -33,7 +33,7 @@ func (c *Client) ExportObject(ctx context.Context, object lock.CID, w io.Writer)
 	if err != nil {
 		return MovedObject{}, err
 	}
-	home := c.doors[0]
+	home := c.configured()
 	header := http.Header{"Accept": {carType}}
 	resp, err := home.request(ctx, http.MethodGet, "/objects/"+object.String()+"?attached=true", header, nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func (c *Client) ExportObject(ctx context.Context, object lock.CID, w io.Writer)
 // chain must know the object; what the hospital is to hold of it is confirmed without the network
 // then. Only administrators may.
 func (c *Client) ImportObject(ctx context.Context, size int64, open func() io.Reader) (MovedObject, error) {
-	home := c.doors[0]
+	home := c.configured()
 	header := http.Header{"Content-Type": {carType}}
 	resp, err := home.request(ctx, http.MethodPost, "/objects", header, func() io.Reader { return sized{open(), size} })
 	if err != nil {

@@ -62,7 +62,7 @@ func (p *packed) reuse(ctx context.Context, up *upload, previous *seal.Manifest)
 	if err != nil || !known {
 		return err
 	}
-	check := newLeafCheck(ctx, up, previous)
+	check := newLeafCheck(up, previous)
 	p.draft.Previous, p.draft.Holds = previous, check.isWhole
 	return nil
 }
@@ -90,7 +90,6 @@ func (u *upload) giveLeaves(ctx context.Context, ref Ref) (bool, error) {
 // leafCheck tells which leaves of an earlier version the hospital has whole on its disk. It asks about a group of neighbours when
 // it is asked about the first of them.
 type leafCheck struct {
-	ctx    context.Context //nolint:containedctx // seal asks without one, while it runs under this
 	up     *upload
 	place  map[lock.CID]int
 	groups []leafGroup
@@ -102,9 +101,9 @@ type leafGroup struct {
 	whole  map[lock.CID]bool
 }
 
-func newLeafCheck(ctx context.Context, up *upload, m *seal.Manifest) *leafCheck {
+func newLeafCheck(up *upload, m *seal.Manifest) *leafCheck {
 	l := &leafCheck{
-		ctx: ctx, up: up, place: make(map[lock.CID]int, len(m.Entries)),
+		up: up, place: make(map[lock.CID]int, len(m.Entries)),
 		groups: make([]leafGroup, (len(m.Entries)+checkedAtOnce-1)/checkedAtOnce),
 	}
 	for i := range m.Entries {
@@ -115,13 +114,13 @@ func newLeafCheck(ctx context.Context, up *upload, m *seal.Manifest) *leafCheck 
 }
 
 // isWhole is [seal.Draft].Holds. What the gateway does not vouch for, and what it can't be asked, is sent.
-func (l *leafCheck) isWhole(c lock.CID) bool {
+func (l *leafCheck) isWhole(ctx context.Context, c lock.CID) bool {
 	place, known := l.place[c]
 	if !known {
 		return false
 	}
 	g := &l.groups[place]
-	g.once.Do(func() { g.whole = l.up.check(l.ctx, g.leaves) })
+	g.once.Do(func() { g.whole = l.up.check(ctx, g.leaves) })
 	return g.whole[c]
 }
 

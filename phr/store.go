@@ -21,6 +21,8 @@ const (
 	MaxBatch = 100
 	// messageBytes is how long a message that stores versions may be: a transaction has at most 64 KiB.
 	messageBytes = 63 << 10
+	// reasonBusy is why the chain refuses a transaction that comes too soon after others of the account.
+	reasonBusy = "consortium/3"
 )
 
 // Stage names a part of a longer work, for who shows its progress.
@@ -209,7 +211,8 @@ func (p *packed) uploaded() *Uploaded {
 	}
 }
 
-// Commit registers versions that were uploaded, at most [MaxBatch], and no more than fit into a transaction: all or none.
+// Commit registers versions that were uploaded, at most [MaxBatch], and no more than fit into a transaction: all or none. Where the
+// account sends more than it may, it waits; the error is ErrBusy, which wraps a *Refused, where that takes too long.
 func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, error) {
 	if len(versions) < 1 || len(versions) > MaxBatch {
 		return Receipt{}, fmt.Errorf("%d versions, want 1 to %d", len(versions), MaxBatch)
@@ -219,7 +222,19 @@ func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, er
 		msg.Versions = append(msg.Versions, v.message)
 	}
 	gas := gasBase + gasStored*uint64(len(versions))
-	return c.send(ctx, c.direct, min(gas, maxGas), msg, &recordsv1.MsgStoreVersionsResponse{})
+	for begin := time.Now(); ; {
+		receipt, err := c.send(ctx, c.direct, min(gas, maxGas), msg, &recordsv1.MsgStoreVersionsResponse{})
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Reason != reasonBusy {
+			return receipt, err
+		}
+		if time.Since(begin) > c.patience {
+			return Receipt{}, fmt.Errorf("%w: %w", ErrBusy, err)
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return Receipt{}, err
+		}
+	}
 }
 
 func seconds(t time.Time) uint64 {

@@ -48,7 +48,7 @@ type Draft struct {
 	Previous *Manifest
 	// Holds, when set, is asked before a leaf of Previous is used again, by several
 	// goroutines at once. Where it answers false the chunk is sealed anew.
-	Holds func(lock.CID) bool
+	Holds func(context.Context, lock.CID) bool
 
 	// Workers is how many chunks are sealed at a time; 0 means one for each processor.
 	// Sealing holds at most 2×Workers+3 chunks of 1 MiB in memory, with Previous Workers more.
@@ -260,9 +260,9 @@ func (s *sealing) read(r io.Reader, i uint64) (*chunk, error) {
 
 // seal computes a chunk's id and seals it in its own memory, or finds it in the
 // previous version.
-func (s *sealing) seal(_ context.Context, c *chunk) (*chunk, error) {
+func (s *sealing) seal(ctx context.Context, c *chunk) (*chunk, error) {
 	c.entry.ID = newChunkID(&s.out.Contents.IDKey).of(c.plain)
-	if leaf := s.earlier.take(c.entry.ID); leaf != nil {
+	if leaf := s.earlier.take(ctx, c.entry.ID); leaf != nil {
 		same, err := isSealed(leaf, c.plain)
 		if err != nil {
 			return nil, err
@@ -283,13 +283,13 @@ func (s *sealing) seal(_ context.Context, c *chunk) (*chunk, error) {
 // earlier finds leaves of a previous version by their chunk id. The id covers the whole
 // plaintext of a leaf, so that equal ids mean leaves of equal length.
 type earlier struct {
-	holds func(lock.CID) bool
+	holds func(context.Context, lock.CID) bool
 
 	mu     sync.Mutex
 	leaves map[[32]byte][]*Entry // several hold the same: the padding alone fills many
 }
 
-func newEarlier(m *Manifest, holds func(lock.CID) bool) *earlier {
+func newEarlier(m *Manifest, holds func(context.Context, lock.CID) bool) *earlier {
 	e := &earlier{holds: holds, leaves: make(map[[32]byte][]*Entry, len(m.Entries))}
 	for i := range m.Entries {
 		id := m.Entries[i].ID
@@ -300,7 +300,7 @@ func newEarlier(m *Manifest, holds func(lock.CID) bool) *earlier {
 
 // take returns a leaf with an id that may be used again, or nil. A leaf is given once: no
 // object names a CID twice.
-func (e *earlier) take(id [32]byte) *Entry {
+func (e *earlier) take(ctx context.Context, id [32]byte) *Entry {
 	if e == nil {
 		return nil
 	}
@@ -314,7 +314,7 @@ func (e *earlier) take(id [32]byte) *Entry {
 		leaf := leaves[0]
 		e.leaves[id] = leaves[1:]
 		e.mu.Unlock()
-		if e.holds == nil || e.holds(leaf.CID) {
+		if e.holds == nil || e.holds(ctx, leaf.CID) {
 			return leaf
 		}
 	}
@@ -335,7 +335,11 @@ func isSealed(leaf *Entry, plain []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return rawCID(sealed) == leaf.CID, nil
+	same := rawCID(sealed) == leaf.CID
+	if !same {
+		clear(sealed) // a second message under that key must be nowhere
+	}
+	return same, nil
 }
 
 // manifest seals the manifest, and indexes over it while it fills more than one leaf,

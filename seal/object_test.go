@@ -302,7 +302,7 @@ func TestANewVersionTakesOverItsUnchangedChunks(t *testing.T) {
 
 	t.Run("not those that the store lost", func(t *testing.T) {
 		lost := first.Contents.Entries[3].CID
-		draft := seal.Draft{Size: uint64(len(changed)), Previous: first.Contents, Holds: func(c lock.CID) bool { return c != lost }}
+		draft := seal.Draft{Size: uint64(len(changed)), Previous: first.Contents, Holds: func(_ context.Context, c lock.CID) bool { return c != lost }}
 		third, err := seal.Seal(t.Context(), blocks, bytes.NewReader(changed), draft)
 		require.NoError(t, err)
 		require.Len(t, third.Reused, 18)

@@ -142,7 +142,7 @@ func sealNext(ctx context.Context, store *pack.Store, path string, previous *sea
 	}), f, seal.Draft{
 		Name: "bench", MediaType: "application/octet-stream", Size: uint64(info.Size()), Previous: previous.Contents,
 		// As a gateway does when it is asked: the disk itself is read, and what it gives is hashed.
-		Holds: func(c lock.CID) bool { _, err := store.Cold().Get(ctx, c); return err == nil },
+		Holds: func(ctx context.Context, c lock.CID) bool { _, err := store.Cold().Get(ctx, c); return err == nil },
 	})
 	if err == nil {
 		err = batch.Sync(ctx)
