@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,7 @@ func (m madeBackup) rows() [][]string {
 
 func backupCommand() *cobra.Command {
 	var to string
+	var force bool
 	var recipients []string
 	cmd := &cobra.Command{
 		Use: "backup", Short: "write one encrypted file from which the hospital's server can be restored",
@@ -47,7 +49,7 @@ func backupCommand() *cobra.Command {
 			if to == "" {
 				return usage("--out is missing: into which file?")
 			}
-			made, err := backUp(o, to, recipients)
+			made, err := backUp(o, to, force, recipients)
 			if err != nil {
 				return err
 			}
@@ -59,13 +61,14 @@ func backupCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&to, "out", "o", "", "file to write, which must not be there")
+	cmd.Flags().StringVarP(&to, "out", "o", "", "file to write")
+	cmd.Flags().BoolVar(&force, "force", false, "replace the file where there is one")
 	cmd.Flags().StringArrayVar(&recipients, "recipient", nil, "public age key that the backup is encrypted to, instead of the passphrase; may be repeated")
 	return cmd
 }
 
-// backUp writes a backup of a home into a new file, which is there whole or not at all.
-func backUp(o userOptions, to string, recipients []string) (made madeBackup, err error) {
+// backUp writes a backup of a home into a file, which is there whole or not at all.
+func backUp(o userOptions, to string, force bool, recipients []string) (made madeBackup, err error) {
 	h, err := home.Open(o.Home)
 	if err != nil {
 		return made, err
@@ -77,32 +80,18 @@ func backUp(o userOptions, to string, recipients []string) (made madeBackup, err
 	if err != nil {
 		return made, err
 	}
-	if _, err := os.Lstat(to); err == nil {
-		return made, fmt.Errorf("%s: %w", to, home.ErrExists)
+	if err := writeWhole(to, force, time.Time{}, func(w io.Writer) (err error) {
+		made.Backup, err = h.Backup(w, time.Now(), sealed...)
+		return err
+	}); err != nil {
+		return made, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(to), ".partial-*") // created 0600
+	stat, err := os.Stat(to)
 	if err != nil {
 		return made, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	made.File = to
-	made.Backup, err = h.Backup(f, time.Now(), sealed...)
-	if err != nil {
-		return made, errors.Join(err, f.Close())
-	}
-	stat, err := f.Stat()
-	if err != nil {
-		return made, errors.Join(err, f.Close())
-	}
-	made.Size = stat.Size()
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return made, err
-	}
-	return made, os.Rename(f.Name(), to)
+	made.File, made.Size = to, stat.Size()
+	return made, nil
 }
 
 // backupRecipients are whom a backup is encrypted to: the passphrase of the home, unless there are others.

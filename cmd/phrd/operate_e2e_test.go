@@ -308,7 +308,8 @@ func TestBackupOfAHome(t *testing.T) {
 	p.does(t, &made, "backup", "--out", file)
 	require.Equal(t, "Hospital", made.Hospital)
 	require.Positive(t, made.Size)
-	p.fails(t, 1, "exists already", "backup", "--out", file)
+	p.fails(t, 1, "already exists", "backup", "--out", file)
+	p.does(t, nil, "backup", "--out", file, "--force")
 	p.fails(t, 1, "exists already", "restore", file)
 	p.fails(t, 2, "which backup", "restore")
 

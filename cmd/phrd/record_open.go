@@ -115,7 +115,7 @@ func writeWhole(path string, force bool, modified time.Time, write func(io.Write
 	if err := checkTarget(path, force); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".phrd-open-*") // made 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".phrd-partial-*") // made 0600
 	if err != nil {
 		return err
 	}
