@@ -40,10 +40,10 @@ func (c Candidate) HasRoom(size uint64) bool {
 // (Schindelhauer and Schomaker 2005): members that have no copy yet first, then
 // further sites.
 //
-// Each node draws a number u in (0, 1] from the hash of the key, which is the object's own
-// CID or that of one beside which it shall lie, and its own number, and those with the smallest -log2(u)/capacity win. That is the first of
-// independent exponential clocks, so a node, and a domain, wins in proportion to
-// its capacity, whoever else takes part.
+// Each node draws a number u in (0, 1] from the hash of the key and its own number, and
+// those with the smallest -log2(u)/capacity win. The key is the object's own CID, or that
+// of one beside which it shall lie. That is the first of independent exponential clocks,
+// so a node, and a domain, wins in proportion to its capacity, whoever else takes part.
 func Choose(key lock.CID, candidates []Candidate, size uint64, target uint32, origin uint64) []uint64 {
 	return choose(key, candidates, nil, size, target, origin)
 }
