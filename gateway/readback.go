@@ -74,7 +74,7 @@ func (g *Gateway) serveUploadRead(w http.ResponseWriter, r *http.Request, c call
 		return err
 	}
 	defer end()
-	w.Header().Set("Content-Type", "application/vnd.ipld.car")
+	w.Header().Set("Content-Type", carType)
 	w.Header().Set("Cache-Control", "no-store")
 	rc := http.NewResponseController(w)
 	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {

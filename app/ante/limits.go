@@ -11,7 +11,7 @@ import (
 const (
 	// MaxMessages in one transaction.
 	MaxMessages = 100
-	// MaxGas that a transaction may ask for: a hundred versions need two thirds of it, and a block
+	// MaxGas that a transaction may ask for: a hundred versions need half of it, and a block
 	// takes ten of them.
 	MaxGas = 20_000_000
 	// MaxBytes of an encoded transaction; blobs never ride in transactions.

@@ -56,15 +56,15 @@ func (h Home) backedUp() []struct {
 	}
 }
 
-// keyFile is the path of a key that may be in a backup. A round key never is: it receives one share, and must not be there to receive it
-// again. Neither is the key of an unlock's session, which ends with the unlock.
-var (
-	keyFile   = regexp.MustCompile(`^keys/([a-z0-9][a-z0-9._-]{0,79}/){0,3}[a-z0-9][a-z0-9._-]{0,79}\.age$`)
-	shortKeys = []string{"keys/" + keys.RoundPrefix, "keys/" + keys.SessionPrefix}
-)
+// keyFile is the path of a key in a backup.
+var keyFile = regexp.MustCompile(`^keys/([a-z0-9][a-z0-9._-]{0,79}/){0,3}[a-z0-9][a-z0-9._-]{0,79}\.age$`)
+
+// transientKeys are the folders of keys that are never in a backup: a round key receives one share, and must not be there to receive it
+// again, and the key of an unlock's session ends with the unlock.
+var transientKeys = []string{"keys/" + keys.RoundPrefix, "keys/" + keys.SessionPrefix}
 
 func isKeyFile(name string) bool {
-	for _, prefix := range shortKeys {
+	for _, prefix := range transientKeys {
 		if strings.HasPrefix(name, prefix) {
 			return false
 		}

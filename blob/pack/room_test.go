@@ -21,8 +21,11 @@ func TestRoomIsMade(t *testing.T) {
 	if err == nil {
 		err = errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, ballast), f.Close())
 	}
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("this file system reserves no room")
+	}
 	if err != nil {
-		t.Skipf("no room for the test: %v", err)
+		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	free, err := openWith(t, filepath.Join(dir, "probe"), pack.Options{Reserve: -1}).Free()

@@ -102,8 +102,9 @@ func (h *Hospital) BackupWithKeyOf(other *Hospital, into Safe) []byte {
 // HoldsAgain waits until a block is in the hospital's block store, while the hospital runs.
 func (h *Hospital) HoldsAgain(block []byte) {
 	h.t.Helper()
-	found := false
-	for deadline := time.Now().Add(StepTime); !found; time.Sleep(pollTime) {
+	ctx, cancel := step(h.t)
+	defer cancel()
+	for found := false; ; {
 		err := h.places(block, func(string, int64) error {
 			found = true
 			return nil
@@ -111,7 +112,12 @@ func (h *Hospital) HoldsAgain(block []byte) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // files come and go meanwhile
 			h.t.Fatalf("read the disk of %s: %v", h.name, err)
 		}
-		if !found && time.Now().After(deadline) {
+		if found {
+			return
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
 			h.t.Fatalf("%s does not hold the block again", h.name)
 		}
 	}
