@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -80,7 +81,7 @@ var harmless = []string{
 }
 
 // stoppable is the chain's logger. While the server stops, or nobody admits it yet, it tells of what is harmless then as of other
-// details.
+// details, and always so of votes that a restored validator does not give yet.
 type stoppable struct {
 	log.Logger
 	stopping, unadmitted *atomic.Bool
@@ -93,9 +94,15 @@ func (l stoppable) With(pairs ...any) log.Logger {
 
 // Error tells of an error.
 func (l stoppable) Error(message string, pairs ...any) {
-	if (l.stopping.Load() || l.unadmitted.Load()) && slices.Contains(harmless, message) {
+	if (l.stopping.Load() || l.unadmitted.Load()) && slices.Contains(harmless, message) || slices.ContainsFunc(pairs, isQuiet) {
 		l.Debug(message, pairs...)
 		return
 	}
 	l.Logger.Error(message, pairs...)
+}
+
+// isQuiet tells whether something that is logged is the error of a validator that does not sign yet.
+func isQuiet(logged any) bool {
+	err, ok := logged.(error)
+	return ok && errors.Is(err, errQuiet)
 }
