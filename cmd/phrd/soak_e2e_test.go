@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -140,7 +141,6 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 	t.Logf("%d MiB: store %d MiB, open %d MiB, servers %v KiB", large/mib, b.store>>10, b.open>>10, b.servers)
 	require.LessOrEqual(t, 100*b.store, moreMemory*a.store, "storing needs more memory for the large file")
 	require.LessOrEqual(t, 100*b.open, moreMemory*a.open, "opening needs more memory for the large file")
-	for i := range b.servers {
-		require.LessOrEqual(t, 100*b.servers[i], moreMemory*a.servers[i], "hospital %d needs more memory for the large file", i+1)
-	}
+	// Which hospitals hold a copy is another matter for each file, so the neediest ones are compared.
+	require.LessOrEqual(t, 100*slices.Max(b.servers), moreMemory*slices.Max(a.servers), "the hospitals need more memory for the large file")
 }
