@@ -154,46 +154,55 @@ func (m *Mirror) Run(ctx context.Context) error {
 	var lookAt time.Time
 	retry := firstRetry
 	return loop(ctx, m.config.Chain, func(ctx context.Context) (time.Duration, error) {
-		var more bool
-		var err error
-		begun := time.Now()
-		if begun.Before(lookAt) {
-			more, err = m.follow(ctx)
-		} else if more, err = m.look(ctx); err == nil {
-			lookAt = time.Now().Add(max(m.config.Every, mirrorRest*time.Since(begun)))
+		isLook := !time.Now().Before(lookAt)
+		do := m.follow
+		if isLook {
+			do = m.look
 		}
+		end, err := do(ctx)
 		if errors.Is(err, blob.ErrFailed) || errors.Is(err, blob.ErrClosed) {
 			return 0, fmt.Errorf("mirror: %w", err)
 		}
 		report.changed(ctx, "what is to be mirrored can't be read", err)
-		if err != nil {
-			lookAt = time.Now().Add(retry)
-			retry = min(2*retry, lastRetry)
-		} else {
-			retry = firstRetry
-		}
-		if more {
+		pause := max(retry, mirrorRest*end.walk)
+		switch isTrouble := err != nil || end.failed; {
+		case isTrouble && isLook:
+			lookAt, retry = time.Now().Add(pause), min(2*retry, lastRetry)
+		case isTrouble && time.Until(lookAt) > pause:
+			lookAt = time.Now().Add(pause)
+		case end.more:
 			lookAt = time.Now()
+		case isLook:
+			lookAt, retry = time.Now().Add(max(m.config.Every, mirrorRest*end.walk)), firstRetry
 		}
 		return max(time.Until(lookAt), time.Millisecond), nil
 	})
 }
 
+// mirroring is what one look at everything, or at the log, ended with.
+type mirroring struct {
+	more   bool          // there is more than it remembered
+	failed bool          // something could not be fetched
+	walk   time.Duration // that it took to see what is there
+}
+
 // look walks through all that is to be mirrored, counts what is here, and then fetches what is
-// missing. It tells whether there is more to fetch than it remembered.
-func (m *Mirror) look(ctx context.Context) (more bool, err error) {
+// missing.
+func (m *Mirror) look(ctx context.Context) (end mirroring, err error) {
 	if _, err := m.config.Chain.Ready(ctx); err != nil {
-		return false, err
+		return end, err
 	}
 	if _, err := m.self.number(ctx); err != nil {
-		return false, err
+		return end, err
 	}
 	if err := m.begin(ctx); err != nil {
-		return false, err
+		return end, err
 	}
+	begun := time.Now()
 	var held, bytes uint64
 	var missing []string
 	first := m.Stats().Looks == 0
+	more := false
 	err = m.each(ctx, func(o object, cid string) error {
 		here, err := m.isHere(ctx, o)
 		switch {
@@ -211,8 +220,9 @@ func (m *Mirror) look(ctx context.Context) (more bool, err error) {
 		}
 		return nil
 	})
+	end.walk = time.Since(begun)
 	if err != nil {
-		return false, err
+		return end, err
 	}
 	m.mu.Lock()
 	m.stats.Objects, m.stats.Bytes, m.stats.Missing, m.stats.Full = held, bytes, uint64(len(missing)), false
@@ -221,16 +231,17 @@ func (m *Mirror) look(ctx context.Context) (more bool, err error) {
 	if len(missing) > 0 {
 		m.config.Log.Info("objects are to be mirrored", "missing", len(missing), "held", held, "bytes", bytes, "of", m.config.Size)
 	}
-	fetched, err := m.fetchAll(ctx, missing)
+	fetched, failed, err := m.fetchAll(ctx, missing)
+	end.failed, end.more = failed, more && fetched > 0
 	if err != nil {
-		return false, err
+		return end, err
 	}
 	m.count(func(s *MirrorStats) { s.Looks++ })
 	if fetched > 0 {
 		s := m.Stats()
 		m.config.Log.Info("objects were mirrored", "fetched", fetched, "missing", s.Missing, "held", s.Objects, "bytes", s.Bytes, "of", s.Size)
 	}
-	return more && fetched > 0, nil
+	return end, nil
 }
 
 // begin notes up to where the log is, so that what is stored during a look is found behind it.
@@ -245,13 +256,13 @@ func (m *Mirror) begin(ctx context.Context) error {
 
 // follow fetches what was stored since the last time, as the log tells it. It asks for a look
 // where that is a lot.
-func (m *Mirror) follow(ctx context.Context) (more bool, err error) {
+func (m *Mirror) follow(ctx context.Context) (end mirroring, err error) {
 	page, err := m.log.Entries(ctx, &auditv1.QueryEntriesRequest{Kind: storedKind, Limit: pageSize})
 	if status.Code(err) == codes.Unavailable {
-		return false, nil // the index is being built; the next look finds all
+		return end, nil // the index is being built; the next look finds all
 	}
 	if err != nil {
-		return false, fmt.Errorf("ask what was stored: %w", err)
+		return end, fmt.Errorf("ask what was stored: %w", err)
 	}
 	var fresh []*auditv1.Entry
 	for _, e := range page.GetEntries() {
@@ -260,11 +271,11 @@ func (m *Mirror) follow(ctx context.Context) (more bool, err error) {
 		}
 	}
 	if len(fresh) == 0 {
-		return false, nil
+		return end, nil
 	}
 	m.seen = fresh[0].GetSequence() // newest first
 	if len(fresh) == len(page.GetEntries()) && page.GetNext() != 0 {
-		return true, nil
+		return mirroring{more: true}, nil
 	}
 	var missing []string
 	for _, e := range slices.Backward(fresh) {
@@ -277,38 +288,39 @@ func (m *Mirror) follow(ctx context.Context) (more bool, err error) {
 				return nil
 			})
 			if err != nil {
-				return false, err
+				return end, err
 			}
 		}
 	}
 	m.count(func(s *MirrorStats) { s.Missing += uint64(len(missing)) })
-	_, err = m.fetchAll(ctx, missing)
-	return false, err
+	_, end.failed, err = m.fetchAll(ctx, missing)
+	return end, err
 }
 
-// fetchAll fetches objects, one after another, as long as there is room, and returns how many
-// came.
-func (m *Mirror) fetchAll(ctx context.Context, cids []string) (fetched int, err error) {
+// fetchAll fetches objects, one after another, as long as there is room. It returns how many
+// came, and whether another one did not although there was room.
+func (m *Mirror) fetchAll(ctx context.Context, cids []string) (fetched int, failed bool, err error) {
 	for _, cid := range cids {
 		err := m.fetch(ctx, cid)
 		switch {
 		case ctx.Err() != nil:
-			return fetched, ctx.Err()
+			return fetched, failed, ctx.Err()
 		case err == nil:
 			fetched++
 		case errors.Is(err, errNoRoom), errors.Is(err, errNotWanted):
 		case errors.Is(err, blob.ErrFailed), errors.Is(err, blob.ErrClosed):
-			return fetched, err
+			return fetched, failed, err
 		case errors.Is(err, blob.ErrFull):
 			m.count(func(s *MirrorStats) { s.Full, s.Failed = true, s.Failed+1 })
 			m.config.Log.Warn("the disk is full, nothing more is mirrored for now", "object", cid)
-			return fetched, nil
+			return fetched, failed, nil
 		default:
+			failed = true
 			m.count(func(s *MirrorStats) { s.Failed++ })
 			m.config.Log.Warn("an object can't be mirrored now", "object", cid, "reason", err)
 		}
 	}
-	return fetched, nil
+	return fetched, failed, nil
 }
 
 var (

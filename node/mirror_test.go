@@ -418,6 +418,27 @@ func TestMirrorGoesOn(t *testing.T) {
 	}
 }
 
+// What nobody within reach has is tried again soon, and not only with the next look.
+func TestMirrorTriesAgainSoon(t *testing.T) {
+	s := newMirrorSite(t)
+	picture := s.scan(1 << 20)
+	s.l.file("a", imaging, picture, 1)
+	copier := &flakyCopier{Copier: s.near.ipfs, fails: 2, err: errors.New("nobody is there")}
+	m := s.mirror(func(c *node.MirrorConfig) { c.Copier, c.Every = copier, 24*time.Hour })
+	run(t, m.Run, nil)
+	s.comes(picture)
+	later := s.scan(1 << 20)
+	copier.mu.Lock()
+	copier.fails = 1
+	copier.mu.Unlock()
+	s.l.file("b", imaging, later, 1) // the log tells of it
+	s.l.commit()
+	s.comes(later)
+	if stats := m.Stats(); stats.Failed != 3 || stats.Fetched != 2 {
+		t.Errorf("%+v", stats)
+	}
+}
+
 func TestMirrorNeedsItsParts(t *testing.T) {
 	s := newMirrorSite(t)
 	for _, change := range []func(*node.MirrorConfig){
