@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,6 +44,8 @@ func TestMain(m *testing.M) {
 // child runs a job on a store. It prints a line before and after each promise that the
 // store makes, straight to the pipe.
 func child(job, dir string) int {
+	// Calls to the system are counted by thread; see TestKilledAtEachCall.
+	runtime.LockOSThread()
 	at := &clock{}
 	s, err := pack.Open(dir, pack.Options{Reserve: -1, Now: at.now})
 	if err != nil {
@@ -74,6 +77,8 @@ func child(job, dir string) int {
 		err = writeOne(s)
 	case "full":
 		err = writeUntilFull(s)
+	case "steps":
+		err = steps(s, at)
 	default:
 		err = fmt.Errorf("no job %q", job)
 	}
@@ -260,36 +265,29 @@ func killAndReadBack(t *testing.T, job string, rounds int) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	for round := range rounds {
 		dir := t.TempDir()
-		acked, erasing, erased := runAndKill(t, job, dir, 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond)
-		if round%3 == 2 {
-			if err := os.RemoveAll(dir + "/index"); err != nil {
-				t.Fatal(err)
+		cmd := command(t, job, dir)
+		lines, delay := 1+random.IntN(25), time.Duration(random.IntN(3000))*time.Microsecond
+		said := listen(t, cmd, func(line int) {
+			if line == lines {
+				time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
 			}
+		})
+		if cmd.ProcessState.ExitCode() != -1 {
+			t.Fatalf("child ended by itself: %v", cmd.ProcessState)
 		}
-		s := openWith(t, dir, pack.Options{Report: func(d pack.Damage) {
-			if !strings.Contains(d.Reason, "torn end") {
-				t.Errorf("round %d: %s", round, d)
-			}
-		}})
-		for n := 0; n <= acked; n++ {
-			switch b := written(n); {
-			case erased[n]:
-				mustLack(t, s, b)
-			case erasing[n]:
-				// Cut in the middle: both are right.
-			default:
-				mustHold(t, s, b)
-			}
-		}
-		closeStore(t, s)
+		readBack(t, dir, said, round%3 == 2)
 	}
 }
 
-// runAndKill lets a child work until it has acknowledged some lines and a moment has
-// passed, and returns the last block acknowledged and the blocks being and been erased.
-func runAndKill(t *testing.T, job, dir string, lines int, delay time.Duration) (acked int, erasing, erased map[int]bool) {
+// promises are what a child said of the blocks that written makes.
+type promises struct {
+	acked           int // the last one that is stored, -1 for none
+	erasing, erased map[int]bool
+}
+
+// listen runs a child until its end and returns what it said. heard, unless nil, is told the number of each line as it comes.
+func listen(t *testing.T, cmd *exec.Cmd, heard func(line int)) promises {
 	t.Helper()
-	cmd := command(t, job, dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -297,9 +295,9 @@ func runAndKill(t *testing.T, job, dir string, lines int, delay time.Duration) (
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	acked, erasing, erased = -1, map[int]bool{}, map[int]bool{}
+	said := promises{acked: -1, erasing: map[int]bool{}, erased: map[int]bool{}}
 	scanner := bufio.NewScanner(out)
-	for seen := 0; scanner.Scan(); seen++ {
+	for line := 0; scanner.Scan(); line++ {
 		word, number, _ := strings.Cut(scanner.Text(), " ")
 		n, err := strconv.Atoi(number)
 		switch {
@@ -307,18 +305,44 @@ func runAndKill(t *testing.T, job, dir string, lines int, delay time.Duration) (
 		case err != nil:
 			t.Fatalf("child said %q", scanner.Text())
 		case word == "acked":
-			acked = n
+			said.acked = n
 		case word == "erasing":
-			erasing[n] = true
+			said.erasing[n] = true
 		case word == "erased":
-			erased[n] = true
+			said.erased[n] = true
 		}
-		if seen == lines {
-			time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
+		if heard != nil {
+			heard(line)
 		}
 	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != -1 {
-		t.Fatalf("child ended by itself: %v", err)
+	if err := cmd.Wait(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
 	}
-	return acked, erasing, erased
+	return said
+}
+
+// readBack opens what a killed child left, without its index where told, and holds the child to its promises.
+func readBack(t *testing.T, dir string, said promises, withoutIndex bool) {
+	t.Helper()
+	if withoutIndex {
+		if err := os.RemoveAll(dir + "/index"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openWith(t, dir, pack.Options{Report: func(d pack.Damage) {
+		if !strings.Contains(d.Reason, "torn end") {
+			t.Errorf("after %+v: %s", said, d)
+		}
+	}})
+	for n := 0; n <= said.acked; n++ {
+		switch b := written(n); {
+		case said.erased[n]:
+			mustLack(t, s, b)
+		case said.erasing[n]:
+			// Cut in the middle: both are right.
+		default:
+			mustHold(t, s, b)
+		}
+	}
+	closeStore(t, s)
 }
