@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,10 @@ type MirrorConfig struct {
 	// Every is the time between two looks at everything; DefaultMirrorEvery if 0. The pause is
 	// longer where a look takes long. What is stored meanwhile is seen at once in the log.
 	Every time.Duration
+	// ScrubRate is how many bytes a second are read back to check what is held; DefaultScrubRate if 0.
+	ScrubRate int
+	// ScrubEvery is the time between two such checks; DefaultScrubEvery if 0. The first one is at the start.
+	ScrubEvery time.Duration
 	// Log is told how far it is; slog.Default() if nil.
 	Log *slog.Logger
 }
@@ -101,6 +106,8 @@ type MirrorStats struct {
 	Looks uint64
 	// Fetched objects, and tries that failed.
 	Fetched, Failed uint64
+	// Checked objects were read back whole, Damaged ones of them were not as they were stored.
+	Checked, Damaged uint64
 }
 
 // NewMirror returns a Mirror that has not begun.
@@ -111,12 +118,9 @@ func NewMirror(config MirrorConfig) (*Mirror, error) {
 	if len(config.Classes) == 0 || config.Size == 0 {
 		return nil, errors.New("mirror needs classes and a size")
 	}
-	if config.Rate == 0 {
-		config.Rate = DefaultMirrorRate
-	}
-	if config.Every == 0 {
-		config.Every = DefaultMirrorEvery
-	}
+	config.Rate = cmp.Or(config.Rate, DefaultMirrorRate)
+	config.Every = cmp.Or(config.Every, DefaultMirrorEvery)
+	config.ScrubRate, config.ScrubEvery = cmp.Or(config.ScrubRate, DefaultScrubRate), cmp.Or(config.ScrubEvery, DefaultScrubEvery)
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
@@ -147,9 +151,14 @@ func (m *Mirror) count(f func(*MirrorStats)) {
 	f(&m.stats)
 }
 
-// Run mirrors until ctx ends; then it returns nil. It returns an error when the store has
-// failed ([blob.ErrFailed], [blob.ErrClosed]).
+// Run mirrors, and checks what it mirrored, until ctx ends; then it returns nil. It returns an error when the store has failed
+// ([blob.ErrFailed], [blob.ErrClosed]).
 func (m *Mirror) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var scrub sync.WaitGroup
+	scrub.Go(func() { m.scrubAgain(ctx) })
+	defer scrub.Wait()
+	defer cancel()
 	report := reporter{log: m.config.Log}
 	var lookAt time.Time
 	retry := firstRetry

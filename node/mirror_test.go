@@ -456,3 +456,47 @@ func TestMirrorNeedsItsParts(t *testing.T) {
 		}
 	}
 }
+
+// What a mirror holds is read back too; what is rotten or gone is fetched again, without a word to the chain.
+func TestMirrorIsChecked(t *testing.T) {
+	s := newMirrorSite(t)
+	dir := t.TempDir()
+	s.near = newHospital(t, s.l, openPack(t, dir))
+	rotten, gone, sound, away := s.scan(5<<20), s.scan(5<<20), s.scan(5<<20), s.scan(1<<20)
+	for _, x := range []scan{rotten, gone, sound} {
+		s.l.file("a", imaging, x, 1)
+	}
+	m := s.mirror(func(c *node.MirrorConfig) { c.ScrubRate = 1 << 30 })
+	stop := run(t, m.Run, nil)
+	for _, x := range []scan{rotten, gone, sound} {
+		s.comes(x)
+	}
+	stop()
+	flipOnDisk(t, dir, s.near.store, rotten.CIDs[1], rotten.Blocks[rotten.CIDs[1]])
+	if err := s.near.store.Erase(t.Context(), gone.CIDs[2:3], nil); err != nil {
+		t.Fatal(err)
+	}
+	s.l.file("a", imaging, away, 1) // never fetched, so it can't be damaged
+	before := m.Stats()
+	s.l.set(func() { s.l.batches = nil })
+	if err := m.Scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := m.Stats(); after.Checked != before.Checked+2 || after.Damaged != 1 {
+		t.Errorf("checked %d objects, %d damaged; want 2, 1", after.Checked-before.Checked, after.Damaged)
+	}
+	again := s.mirror(func(c *node.MirrorConfig) { c.ScrubRate, c.ScrubEvery = 1<<30, time.Millisecond })
+	run(t, again.Run, nil)
+	for _, x := range []scan{rotten, gone, sound, away} {
+		s.comes(x)
+	}
+	eventually(t, "all are found sound", func() bool { return again.Stats().Checked >= 8 })
+	if stats := again.Stats(); stats.Damaged != 0 || stats.Failed != 0 {
+		t.Errorf("%+v", stats)
+	}
+	s.l.set(func() {
+		if len(s.l.batches) != 0 {
+			t.Errorf("%d messages were sent", len(s.l.batches))
+		}
+	})
+}

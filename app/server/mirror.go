@@ -34,6 +34,7 @@ var (
 	mirrorFullMetric    = metric("mirror_full", "Whether something that is to be mirrored does not fit: 1.")
 	mirrorLooksMetric   = metric("mirror_looks_total", "Times that all that is to be mirrored was looked through since the start.")
 	mirrorFetchesMetric = metric("mirror_fetches_total", "Objects that the mirror fetched since the start, and tries that failed.", "end")
+	mirrorChecksMetric  = metric("mirror_checks_total", "Objects of the mirror that were read back since the start, by what was found.", "found")
 )
 
 // mirrored measures a mirror; it is a [prometheus.Collector].
@@ -42,7 +43,7 @@ type mirrored struct{ mirror *node.Mirror }
 // Describe implements prometheus.Collector.
 func (mirrored) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		mirrorObjectsMetric, mirrorHeldMetric, mirrorSizeMetric, mirrorFullMetric, mirrorLooksMetric, mirrorFetchesMetric,
+		mirrorObjectsMetric, mirrorHeldMetric, mirrorSizeMetric, mirrorFullMetric, mirrorLooksMetric, mirrorFetchesMetric, mirrorChecksMetric,
 	} {
 		to <- d
 	}
@@ -66,4 +67,6 @@ func (m mirrored) Collect(to chan<- prometheus.Metric) {
 	send(mirrorLooksMetric, prometheus.CounterValue, s.Looks)
 	send(mirrorFetchesMetric, prometheus.CounterValue, s.Fetched, "done")
 	send(mirrorFetchesMetric, prometheus.CounterValue, s.Failed, "failed")
+	send(mirrorChecksMetric, prometheus.CounterValue, s.Checked-s.Damaged, "sound")
+	send(mirrorChecksMetric, prometheus.CounterValue, s.Damaged, "damaged")
 }
