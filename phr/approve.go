@@ -65,7 +65,7 @@ type Review struct {
 // Errors are ErrDisagree, ErrProposal, ErrBlock, ErrUnreachable where no two hospitals answer, ErrNotApproved where
 // endorsements are missing, and ErrEnded.
 func (c *Client) Review(ctx context.Context, unlock string) (*Review, error) {
-	first, err := c.Unlock(ctx, unlock)
+	first, err := c.arrived(ctx, unlock)
 	if err != nil {
 		return nil, err
 	}

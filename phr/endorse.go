@@ -9,6 +9,9 @@ import (
 // Endorse supports an unlock of records in the custody of the officer's hospital. What is shown of it was checked
 // against its id first. The error is *Refused where the signature does not count.
 func (c *Client) Endorse(ctx context.Context, unlock string) (Receipt, error) {
+	if _, err := c.arrived(ctx, unlock); err != nil {
+		return Receipt{}, err
+	}
 	if _, err := c.checkUnlock(ctx, c, unlock); err != nil {
 		return Receipt{}, err
 	}

@@ -40,7 +40,7 @@ type accessServer struct {
 // Unlock implements accessv1.QueryServer.
 func (s *accessServer) Unlock(_ context.Context, r *accessv1.QueryUnlockRequest) (*accessv1.QueryUnlockResponse, error) {
 	u := s.net.unlock(r.Id)
-	if u == nil {
+	if u == nil || s.net.late.Add(-1) >= 0 {
 		return nil, status.Error(codes.NotFound, "unlock")
 	}
 	return &accessv1.QueryUnlockResponse{Unlock: u, Status: s.net.status(u)}, nil

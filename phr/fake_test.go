@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,6 +76,7 @@ type network struct {
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
+	late    atomic.Int32                     // how many questions for an unlock come before the node knows it
 }
 
 // gate is the gateway of one hospital.

@@ -729,6 +729,24 @@ func TestDeniedAndExpired(t *testing.T) {
 	require.ErrorIs(t, err, phr.ErrNotApproved)
 }
 
+// A node that is a block behind does not know yet what was proposed at another hospital. Who signs it waits; what nobody proposed is not
+// found in bounded time.
+func TestUnlockArrivesLate(t *testing.T) {
+	c := newCast(t)
+	unlock := c.propose(c.store(content(100)).Ref)
+	c.late.Store(2)
+	_, err := c.officer.Endorse(t.Context(), unlock)
+	require.NoError(t, err)
+	c.late.Store(2)
+	_, err = c.alice.Review(t.Context(), unlock)
+	require.NoError(t, err)
+
+	for _, id := range []string{strings.Repeat("ab", 32), "no id"} {
+		_, err = c.officer.Endorse(t.Context(), id)
+		require.ErrorIs(t, err, phr.ErrNotFound)
+	}
+}
+
 func TestRefusedByTheChain(t *testing.T) {
 	c := newCast(t)
 	stored := c.store(content(100))

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 	"google.golang.org/grpc"
@@ -16,6 +18,9 @@ import (
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/wallet"
 )
+
+// arriveTime is how long an unlock that is to be signed is awaited where it is not known. The hospitals' nodes are a block or two apart.
+const arriveTime = 5 * time.Second
 
 // Unlock is a proposal to open versions, with its approvals, and where it stands.
 type Unlock struct {
@@ -48,6 +53,23 @@ func (c *Client) Unlock(ctx context.Context, id string) (Unlock, error) { return
 func unlockAt(ctx context.Context, conn grpc.ClientConnInterface, id string) (Unlock, error) {
 	answer, err := accessv1.NewQueryClient(conn).Unlock(ctx, &accessv1.QueryUnlockRequest{Id: id})
 	return Unlock{answer.GetUnlock(), answer.GetStatus()}, err
+}
+
+// arrived reads an unlock that may have been proposed elsewhere a moment ago. A gateway whose node is a block behind does not know it yet,
+// so what is not found is asked for again until arriveTime has passed.
+func (c *Client) arrived(ctx context.Context, id string) (Unlock, error) {
+	if _, err := parseUnlockID(id); err != nil {
+		return Unlock{}, err
+	}
+	for until := time.Now().Add(arriveTime); ; {
+		u, err := c.Unlock(ctx, id)
+		if !errors.Is(err, ErrNotFound) || time.Now().After(until) {
+			return u, err
+		}
+		if err := sleep(ctx, pollLast); err != nil {
+			return u, err
+		}
+	}
 }
 
 // UnlockFilter says whose unlocks are wanted: exactly one of Patient, Requester and Custodian.
