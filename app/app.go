@@ -67,6 +67,8 @@ type App struct {
 	refusing atomic.Bool
 	// awake is true after the first block since the start: before it the SDK has no time for queries.
 	awake atomic.Bool
+	// unfit is told that the next block is for another program.
+	unfit func(error)
 }
 
 // encoding is how the application's types are written.
@@ -85,6 +87,9 @@ type Config struct {
 	Home string
 	// Committed is called after each block; it must not wait. It may be nil.
 	Committed func()
+	// Unfit is called when a block is to be made for which this is not the program, with [ErrUpgradeDue], [ErrUpgradeEarly] or
+	// [ErrOutdated]. The block then waits for the end of the process. If it is nil the block fails.
+	Unfit func(error)
 	// Options are further settings of the base application.
 	Options []func(*baseapp.BaseApp)
 }
@@ -120,7 +125,8 @@ func newEncoding() (encoding, error) {
 }
 
 // New makes the application and loads its latest state. The error is for a programming mistake, such as a message without a rule
-// in the role table, or for a database that can't be read.
+// in the role table, for a database that can't be read, or for a state of which this is not the program: [ErrUpgradeDue],
+// [ErrUpgradeEarly], [ErrOutdated].
 func New(c Config) (*App, error) {
 	app, err := newApp(c)
 	if err != nil {
@@ -128,6 +134,12 @@ func New(c Config) (*App, error) {
 	}
 	if err := app.LoadLatestVersion(); err != nil {
 		return nil, fmt.Errorf("application: load state: %w", err)
+	}
+	if err := app.checkNextBlock(); err != nil {
+		return nil, err
+	}
+	if err := app.forgetPlan(c.Home); err != nil {
+		return nil, fmt.Errorf("application: %w", err)
 	}
 	app.refreshPeers()
 	return app, nil
@@ -142,7 +154,7 @@ func newApp(c Config) (*App, error) {
 	base.SetVersion(version.Version)
 	base.SetInterfaceRegistry(e.registry)
 	base.SetTxEncoder(e.txConfig.TxEncoder())
-	app := &App{BaseApp: base, encoding: e, stores: storetypes.NewKVStoreKeys(storeKeys...)}
+	app := &App{BaseApp: base, encoding: e, stores: storetypes.NewKVStoreKeys(storeKeys...), unfit: c.Unfit}
 	base.SetStreamingManager(storetypes.StreamingManager{ABCIListeners: []storetypes.ABCIListener{listener{app: app, committed: c.Committed}}})
 
 	if err := app.makeKeepers(c); err != nil {
@@ -162,12 +174,15 @@ func newApp(c Config) (*App, error) {
 	app.MountKVStores(app.stores)
 	app.SetInitChainer(app.initChain)
 	app.SetPreBlocker(func(ctx sdk.Context, _ *abci.RequestFinalizeBlock) (*sdk.ResponsePreBlock, error) {
-		return app.modules.PreBlock(ctx)
+		return app.preBlock(ctx)
 	})
 	app.SetBeginBlocker(app.modules.BeginBlock)
 	app.SetEndBlocker(app.modules.EndBlock)
 	app.SetAnteHandler(checks)
 	app.SetIDPeerFilter(app.filterPeer)
+	if err := app.registerUpgrades(c.Home); err != nil {
+		return nil, err
+	}
 	return app, checkAnnotations()
 }
 

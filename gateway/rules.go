@@ -9,6 +9,7 @@ import (
 	bankv1 "cosmossdk.io/api/cosmos/bank/v1beta1"
 	cmtservice "cosmossdk.io/api/cosmos/base/tendermint/v1beta1"
 	txv1 "cosmossdk.io/api/cosmos/tx/v1beta1"
+	upgradev1 "cosmossdk.io/api/cosmos/upgrade/v1beta1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -96,6 +97,9 @@ func scopeTable() map[string]rule {
 		cmtservice.Service_GetLatestBlock_FullMethodName: everybody,
 		cmtservice.Service_GetNodeInfo_FullMethodName:    everybody,
 		cmtservice.Service_GetSyncing_FullMethodName:     everybody,
+
+		// Whether the members planned another program.
+		upgradev1.Query_CurrentPlan_FullMethodName: everybody,
 	}
 }
 

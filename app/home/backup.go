@@ -294,5 +294,5 @@ func (h Home) SetInService() error {
 	if err := os.Remove(h.restored()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("put home in service: %w", err)
 	}
-	return syncFolder(h.Data())
+	return SyncFolder(h.Data())
 }

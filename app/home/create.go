@@ -128,7 +128,7 @@ func appear(dir string, fill func(Home) error) (Home, error) {
 	if err != nil {
 		return Home{}, errors.Join(err, os.RemoveAll(made))
 	}
-	return Home{dir: dir}, syncFolder(filepath.Dir(dir))
+	return Home{dir: dir}, SyncFolder(filepath.Dir(dir))
 }
 
 // fill writes everything into the folder of a new home.

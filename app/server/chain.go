@@ -65,6 +65,9 @@ type chain struct {
 	stopping atomic.Bool
 	// unadmitted says that this is a storage node, and that no hospital's node admits it.
 	unadmitted atomic.Bool
+	// unfit says that a block waits for another program. CometBFT can't be stopped then, nor its databases closed; the end of the process
+	// does both, and what was committed stays.
+	unfit atomic.Bool
 	// end ends what runs in group.
 	end   context.CancelFunc
 	group sync.WaitGroup
@@ -79,7 +82,10 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 			err = errors.Join(err, ch.stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring); err != nil {
+	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring, func(err error) {
+		ch.unfit.Store(true)
+		failed(err)
+	}); err != nil {
 		return nil, err
 	}
 	ch.startHeight = ch.app.LastBlockHeight()
@@ -106,7 +112,7 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 }
 
 // openApp opens the application's state.
-func openApp(c Config, files home.Config, chainID string, committed func()) (*app.App, error) {
+func openApp(c Config, files home.Config, chainID string, committed func(), unfit func(error)) (*app.App, error) {
 	pruning, err := sdkserver.GetPruningOptionsFromFlags(files.Options)
 	if err != nil {
 		return nil, fmt.Errorf("pruning: %w", err)
@@ -120,7 +126,7 @@ func openApp(c Config, files home.Config, chainID string, committed func()) (*ap
 		return nil, errors.Join(fmt.Errorf("open snapshots: %w", err), db.Close())
 	}
 	a, err := app.New(app.Config{
-		Logger: c.Logger, DB: db, Home: c.Home.Dir(), Committed: committed,
+		Logger: c.Logger, DB: db, Home: c.Home.Dir(), Committed: committed, Unfit: unfit,
 		Options: []func(*baseapp.BaseApp){
 			baseapp.SetChainID(chainID),
 			baseapp.SetPruning(pruning),
@@ -338,6 +344,9 @@ func (ch *chain) stop(ctx context.Context) error {
 		stopGRPC(ctx, ch.grpc)
 	}
 	ch.group.Wait()
+	if ch.unfit.Load() {
+		return errors.Join(errs...)
+	}
 	if ch.node != nil && ch.node.IsRunning() {
 		ch.app.RefusePeers()
 		errs = append(errs, ch.node.Stop())

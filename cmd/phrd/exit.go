@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/server"
 	"github.com/phrd/phrd/inbox"
@@ -20,6 +21,7 @@ const (
 	exitUsage   = 2 // the command line is wrong
 	exitNotYet  = 3 // not possible now: signatures, shares, copies or gateways are missing
 	exitRefused = 4 // refused: by the chain, by a gateway, or because it was denied, withdrawn or has expired
+	exitUpgrade = 5 // this is not the program for the next block; whoever starts it again gets the same
 )
 
 // errEndangered says that objects have fewer copies than make them safe.
@@ -50,6 +52,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &wrong):
 		return exitUsage
+	case errors.Is(err, app.ErrUpgradeDue), errors.Is(err, app.ErrUpgradeEarly), errors.Is(err, app.ErrOutdated):
+		return exitUpgrade
 	case errors.As(err, &refused), errors.Is(err, phr.ErrEnded), errors.Is(err, phr.ErrForbidden):
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
@@ -97,6 +101,10 @@ func hint(err error) string {
 		{server.ErrPortInUse, "another program listens there, or another home with the same ports; change the setting, or make homes with --port-offset"},
 		{server.ErrTwin, "stop the other server for good, then start this one again"},
 		{home.ErrBackup, "`phrd backup` makes one; was it cut off on its way here?"},
+		{app.ErrUpgradeDue, "`phrd upgrade install FILE` puts the program in place that the members voted for; then start the server again"},
+		{app.ErrUpgradeEarly, "run the program of before until the network comes to that height; `phrd upgrade install` kept it beside this one, as phrd.previous"},
+		{app.ErrOutdated, "install the program that the other hospitals run"},
+		{errNoPlan, "without an upgrade by vote, say with --sha256 which program it shall be"},
 		{server.ErrRunning, "stop the other process first"},
 		{errNoNetwork, "is --home right? `phrd network create` makes a network on this machine"},
 	} {

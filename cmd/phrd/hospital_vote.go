@@ -89,6 +89,10 @@ type proposed struct {
 	Proposal uint64 `json:"proposal"`
 }
 
+func (p proposed) rows() [][]string {
+	return [][]string{{fmt.Sprintf("proposal %d is open; admins vote with `phrd hospital vote %d yes`", p.Proposal, p.Proposal)}}
+}
+
 func hospitalProposeCommand() *cobra.Command {
 	type propose func(ctx context.Context, u *user, hospital uint64, args []string) (uint64, error)
 	command := func(use, short, example string, args cobra.PositionalArgs, run propose) *cobra.Command {
@@ -102,7 +106,7 @@ func hospitalProposeCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return o.print(proposed{number}, nil, [][]string{{fmt.Sprintf("proposal %d is open; admins vote with `phrd hospital vote %d yes`", number, number)}})
+				return o.print(proposed{number}, nil, proposed{number}.rows())
 			})
 		}}
 		userFlags(cmd)
@@ -124,6 +128,7 @@ func hospitalProposeCommand() *cobra.Command {
 				}
 				return u.client.ProposeAdmin(ctx, hospital, args[0])
 			}),
+		proposeUpgradeCommand(), proposeNoUpgradeCommand(),
 	)
 }
 

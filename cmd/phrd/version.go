@@ -2,9 +2,12 @@ package main
 
 import (
 	"runtime"
+	"strings"
 
 	"github.com/cosmos/cosmos-sdk/version"
 	"github.com/spf13/cobra"
+
+	"github.com/phrd/phrd/app"
 )
 
 // programVersion is which program this is.
@@ -12,10 +15,12 @@ type programVersion struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit"`
 	Go      string `json:"go"`
+	// Upgrades are the names of those that the program can make.
+	Upgrades []string `json:"upgrades"`
 }
 
 func thisVersion() programVersion {
-	v := programVersion{Version: version.Version, Commit: version.Commit, Go: runtime.Version()}
+	v := programVersion{Version: version.Version, Commit: version.Commit, Go: runtime.Version(), Upgrades: app.Upgrades()}
 	if v.Version == "" {
 		v.Version = "unknown"
 	}
@@ -27,7 +32,7 @@ func versionCommand() *cobra.Command {
 		Use: "version", Short: "which program this is", Example: "  phrd version --json", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := thisVersion()
-			return newOutput(cmd).print(v, nil, [][]string{{"phrd", v.Version}, {"commit", orDash(v.Commit)}, {"go", v.Go}})
+			return newOutput(cmd).print(v, nil, [][]string{{"phrd", v.Version}, {"commit", orDash(v.Commit)}, {"go", v.Go}, {"upgrades", orDash(strings.Join(v.Upgrades, ", "))}})
 		},
 	}
 }

@@ -1,12 +1,15 @@
 package consortium
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	consensus "github.com/cosmos/cosmos-sdk/x/consensus/types"
+	upgrade "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 )
 
 const (
@@ -14,6 +17,8 @@ const (
 	MaxMessages = 4
 	// MaxProposalSize bounds the bytes of a proposal's messages together.
 	MaxProposalSize = 16 << 10
+	// MaxBinaries is how many programs the plan of an upgrade names at most.
+	MaxBinaries = 8
 
 	minBlockBytes    = 256 << 10
 	limitBlockBytes  = 16 << 20
@@ -30,6 +35,8 @@ const (
 // proposable is the closed list of what a vote carries out.
 var proposable = []string{
 	"/cosmos.consensus.v1.MsgUpdateParams",
+	"/cosmos.upgrade.v1beta1.MsgCancelUpgrade",
+	"/cosmos.upgrade.v1beta1.MsgSoftwareUpgrade",
 	"/phrd.access.v1.MsgUpdateParams",
 	"/phrd.consortium.v1.MsgReinstateMember",
 	"/phrd.consortium.v1.MsgReplaceAdmin",
@@ -45,7 +52,8 @@ func Proposable() []string { return slices.Clone(proposable) }
 
 // CheckProposable answers ErrNotProposable unless the message is on the closed list
 // and, where it changes the parameters of consensus, hands over no authority and
-// stays in bounds within which the network goes on. Who signs the message is for
+// stays in bounds within which the network goes on, and where it plans an upgrade,
+// names it and its programs as people can read them. Who signs the message is for
 // the caller to check.
 func CheckProposable(msg sdk.Msg) error {
 	url := sdk.MsgTypeURL(msg)
@@ -55,6 +63,8 @@ func CheckProposable(msg sdk.Msg) error {
 	switch m := msg.(type) {
 	case *consensus.MsgUpdateParams:
 		return checkConsensus(m)
+	case *upgrade.MsgSoftwareUpgrade:
+		return checkUpgrade(m)
 	case *MsgUpdateParams:
 		return m.Params.Validate()
 	default:
@@ -89,6 +99,38 @@ func checkConsensus(m *consensus.MsgUpdateParams) error {
 	} {
 		if c.got < c.least || c.got > c.most {
 			return ErrNotProposable.Wrapf("%s: got %d, want %d to %d", c.name, c.got, c.least, c.most)
+		}
+	}
+	return nil
+}
+
+var (
+	upgradeName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,31}$`)
+	upgradeBinary = regexp.MustCompile(`^[a-z0-9]{1,16}/[a-z0-9]{1,16}=[0-9a-f]{64}$`)
+)
+
+// checkUpgrade bounds the plan of an upgrade. Its info names the programs for it, each as operating system, processor and SHA-256, such as
+// linux/amd64=5f1c…, with commas between.
+func checkUpgrade(m *upgrade.MsgSoftwareUpgrade) error {
+	if !upgradeName.MatchString(m.Plan.Name) {
+		return ErrNotProposable.Wrapf("name %.40q: want 1 to 32 of [a-z0-9.-]", m.Plan.Name)
+	}
+	if m.Plan.Height < 1 {
+		return ErrNotProposable.Wrapf("height %d", m.Plan.Height)
+	}
+	if !m.Plan.Time.IsZero() || m.Plan.UpgradedClientState != nil { //nolint:staticcheck // to refuse them
+		return ErrNotProposable.Wrap("a plan has a height and nothing else")
+	}
+	if m.Plan.Info == "" {
+		return nil
+	}
+	binaries := strings.Split(m.Plan.Info, ",")
+	if len(binaries) > MaxBinaries {
+		return ErrNotProposable.Wrapf("got %d programs, want at most %d", len(binaries), MaxBinaries)
+	}
+	for _, binary := range binaries {
+		if !upgradeBinary.MatchString(binary) {
+			return ErrNotProposable.Wrapf("program %.120q: want system/processor=SHA-256", binary)
 		}
 	}
 	return nil

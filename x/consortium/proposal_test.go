@@ -1,6 +1,7 @@
 package consortium_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	consensus "github.com/cosmos/cosmos-sdk/x/consensus/types"
+	upgrade "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/x/consortium"
@@ -58,12 +60,45 @@ func TestConsensusParamsInBounds(t *testing.T) {
 	}
 }
 
+func softwareUpgrade() *upgrade.MsgSoftwareUpgrade {
+	return &upgrade.MsgSoftwareUpgrade{Authority: consortium.Account().String(), Plan: upgrade.Plan{Name: "v1.2.0", Height: 100}}
+}
+
+func TestUpgradesInBounds(t *testing.T) {
+	binary := "linux/amd64=" + strings.Repeat("0f", 32)
+	for _, c := range []struct {
+		name   string
+		change func(*upgrade.Plan)
+		err    error
+	}{
+		{"a name and a height", func(*upgrade.Plan) {}, nil},
+		{"a program", func(p *upgrade.Plan) { p.Info = binary }, nil},
+		{"two programs", func(p *upgrade.Plan) { p.Info = binary + ",linux/arm64=" + strings.Repeat("ab", 32) }, nil},
+		{"no name", func(p *upgrade.Plan) { p.Name = "" }, consortium.ErrNotProposable},
+		{"a name that is none", func(p *upgrade.Plan) { p.Name = "../v1" }, consortium.ErrNotProposable},
+		{"a long name", func(p *upgrade.Plan) { p.Name = strings.Repeat("v", 33) }, consortium.ErrNotProposable},
+		{"no height", func(p *upgrade.Plan) { p.Height = 0 }, consortium.ErrNotProposable},
+		{"a time", func(p *upgrade.Plan) { p.Time = time.Unix(1, 0) }, consortium.ErrNotProposable},                            //nolint:staticcheck // it is refused
+		{"a client's state", func(p *upgrade.Plan) { p.UpgradedClientState = &codectypes.Any{} }, consortium.ErrNotProposable}, //nolint:staticcheck // it is refused
+		{"free text", func(p *upgrade.Plan) { p.Info = "https://example.org" }, consortium.ErrNotProposable},
+		{"a short hash", func(p *upgrade.Plan) { p.Info = binary[:len(binary)-1] }, consortium.ErrNotProposable},
+		{"many programs", func(p *upgrade.Plan) { p.Info = strings.Repeat(binary+",", 8) + binary }, consortium.ErrNotProposable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := softwareUpgrade()
+			c.change(&m.Plan)
+			require.ErrorIs(t, consortium.CheckProposable(m), c.err)
+		})
+	}
+}
+
 func TestClosedList(t *testing.T) {
 	authority := consortium.Account().String()
 	for _, msg := range []sdk.Msg{
 		&consortium.MsgSuspendMember{Authority: authority, Member: 1}, &consortium.MsgReinstateMember{Authority: authority, Member: 1},
 		&consortium.MsgReplaceAdmin{Authority: authority, Member: 1},
 		&consortium.MsgUpdateParams{Authority: authority, Params: consortium.DefaultParams()}, consensusParams(),
+		softwareUpgrade(), &upgrade.MsgCancelUpgrade{Authority: authority},
 	} {
 		require.NoError(t, consortium.CheckProposable(msg))
 		require.Contains(t, consortium.Proposable(), sdk.MsgTypeURL(msg))
