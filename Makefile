@@ -42,6 +42,7 @@ test: setup ## run everything that CI runs and print the time of each part
 setup: ## install and build what the tests need
 	@scripts/setup
 	@$(MAKE) tools
+	@scripts/release-binary
 
 .PHONY: lint
 lint: tools ## part of test: linters, protobuf, layers, generated and copied files
@@ -74,7 +75,7 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd go test -count=1 $(TESTFLAGS) $$packages
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 $(TESTFLAGS) $$packages
 
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk

@@ -35,7 +35,9 @@ type change struct {
 
 // upgrades are those that this program can make, oldest first. What a module changes of its own state it registers as a migration of its
 // consensus version; all of them run with the upgrade.
-var upgrades = []change{}
+var upgrades = []change{
+	{name: "v0.2.0"}, // hospitals join and leave
+}
 
 // Upgrades names the upgrades that this program can make, oldest first.
 func Upgrades() []string {
@@ -70,7 +72,9 @@ func (app *App) registerUpgrades(home string) error {
 	return nil
 }
 
-func planPath(home string) string { return filepath.Join(home, "data", upgradetypes.UpgradeInfoFilename) }
+func planPath(home string) string {
+	return filepath.Join(home, "data", upgradetypes.UpgradeInfoFilename)
+}
 
 // forgetPlan removes the note of an upgrade that was made.
 func (app *App) forgetPlan(home string) error {

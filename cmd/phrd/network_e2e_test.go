@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,8 +49,9 @@ func TestMain(m *testing.M) {
 
 // localNet is a network of hospitals on this machine.
 type localNet struct {
-	dir    string
-	offset int // of the ports
+	dir     string
+	offset  int    // of the ports
+	program string // that runs it
 }
 
 // startNet gives the network of the tests, which is made at the first call.
@@ -58,12 +60,12 @@ func startNet(t *testing.T) *localNet {
 	if program == "" {
 		t.Skip("PHRD_BINARY does not name the program; make e2e does")
 	}
-	shared.once.Do(func() { shared.net, shared.err = newLocalNet() })
+	shared.once.Do(func() { shared.net, shared.err = newLocalNet(program) })
 	require.NoError(t, shared.err)
 	return shared.net
 }
 
-func newLocalNet() (*localNet, error) {
+func newLocalNet(program string) (*localNet, error) {
 	dir, err := os.MkdirTemp("", "phrd-e2e-")
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func newLocalNet() (*localNet, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &localNet{dir: dir, offset: offset}
+	n := &localNet{dir: dir, offset: offset, program: program}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	for _, args := range [][]string{
@@ -110,7 +112,7 @@ func isFree(offset int) bool {
 }
 
 func (n *localNet) stop() error {
-	out, err := exec.Command(program, "network", "stop", "--home", n.dir).CombinedOutput()
+	out, err := exec.Command(n.program, "network", "stop", "--home", n.dir).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("phrd network stop: %w\n%s", err, out)
 	}
@@ -120,7 +122,7 @@ func (n *localNet) stop() error {
 // hospital is the home of a hospital.
 func (n *localNet) hospital(number int) person {
 	name := fmt.Sprintf("hospital-%d", number)
-	return person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name)}
+	return person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name), program: n.program}
 }
 
 // turn starts or stops hospitals.
@@ -130,7 +132,7 @@ func (n *localNet) turn(t *testing.T, what string, numbers ...int) {
 	for _, number := range numbers {
 		args = append(args, fmt.Sprintf("hospital-%d", number))
 	}
-	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), n.program, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
@@ -138,6 +140,7 @@ func (n *localNet) turn(t *testing.T, what string, numbers ...int) {
 type person struct {
 	home, passphrase string
 	account          string // in the key store; empty for the default
+	program          string // that the person uses; empty for the one under test
 }
 
 func (p person) as(account string) person {
@@ -151,7 +154,7 @@ func (p person) command(ctx context.Context, args ...string) *exec.Cmd {
 	if p.account != "" {
 		args = append(args, "--from", p.account)
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(p.program, program), args...)
 	cmd.Env = append(os.Environ(), "PHRD_PASSPHRASE_FILE="+p.passphrase)
 	return cmd
 }

@@ -82,7 +82,7 @@ func newCast(t *testing.T) *cast {
 // machine is a home on a person's own machine, with an empty key store.
 func (n *localNet) machine(t *testing.T, name string) person {
 	t.Helper()
-	p := person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name)}
+	p := person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name), program: n.program}
 	require.NoError(t, os.WriteFile(p.passphrase, []byte("correct horse battery staple\n"), 0o600))
 	require.NoError(t, os.Mkdir(p.home, 0o700))
 	// A test has no time for a slow hash.

@@ -1,0 +1,138 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// release is the program of the last release; make e2e builds it and names it.
+var release = os.Getenv("PHRD_RELEASE")
+
+// upgradeBlocks is how many blocks lie between the proposal of an upgrade and the upgrade, so that the votes are in.
+const upgradeBlocks = 30
+
+// heightOf is the newest block of a hospital's node.
+func heightOf(t *testing.T, p person) int64 {
+	t.Helper()
+	var s struct{ Height int64 }
+	p.does(t, &s, "status")
+	return s.Height
+}
+
+// await waits until something is so.
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	require.Eventually(t, done, 3*time.Minute, 200*time.Millisecond, what)
+}
+
+// newNetOf is a network of its own that another program runs.
+func newNetOf(t *testing.T, program string) *localNet {
+	t.Helper()
+	n, err := newLocalNet(program)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := n.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// copyOf copies a program, so that it can be replaced.
+func copyOf(t *testing.T, program string) string {
+	t.Helper()
+	content, err := os.ReadFile(program)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "phrd")
+	require.NoError(t, os.WriteFile(path, content, 0o700)) //nolint:gosec // a program
+	return path
+}
+
+// A network of the last release becomes one of this program: the hospitals vote for a height, the servers end before it, each hospital
+// installs the program that was voted for, and what was stored is there. Who starts the wrong program learns so.
+func TestUpgrade(t *testing.T) {
+	if program == "" || release == "" {
+		t.Skip("PHRD_BINARY and PHRD_RELEASE do not name the programs; make e2e does")
+	}
+	before := copyOf(t, release)
+	n := newNetOf(t, before)
+	one, four := n.hospital(1), n.hospital(4)
+	one.does(t, nil, "staff", "add", "desk", "--role", "clerk")
+	path, _ := file(t, "letter.txt", 3000)
+	var stored []storedFile
+	one.as("desk").does(t, &stored, "record", "store", path, "--wait", "copies")
+	one.fails(t, 1, "no upgrade is due", "upgrade", "install", program, "--target", before)
+
+	// What is voted for is this very file.
+	var v struct{ Upgrades []string }
+	newer := person{home: one.home, passphrase: one.passphrase, program: program}
+	newer.does(t, &v, "version")
+	require.NotEmpty(t, v.Upgrades)
+	name := v.Upgrades[len(v.Upgrades)-1]
+	height := heightOf(t, one) + upgradeBlocks
+	var p struct{ Proposal uint64 }
+	one.does(t, &p, "hospital", "propose", "upgrade", name, strconv.FormatInt(height, 10), "--binary", program)
+	for number := 1; number <= 3; number++ { // more than two thirds of four
+		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
+	}
+	await(t, "the upgrade is planned", func() bool {
+		var planned struct {
+			Name  string
+			Knows bool
+		}
+		one.does(t, &planned, "upgrade", "status")
+		return planned.Name == name && !planned.Knows
+	})
+	// The new program is not for the blocks before.
+	n.turn(t, "stop", 4)
+	early := person{home: four.home, passphrase: four.passphrase, program: program}
+	early.fails(t, 5, "not due yet", "start")
+	n.turn(t, "start", 4)
+
+	// Blocks come by themselves, every few seconds; transactions bring them sooner.
+	ended := func(number int) bool {
+		return exec.Command(before, "status", "--home", n.hospital(number).home).Run() != nil
+	}
+	await(t, "the servers end before the upgrade", func() bool {
+		if !ended(1) && !ended(2) && !ended(3) && !ended(4) {
+			one.as("desk").runs(t, "patient", "invite", "--for", "1h")
+		}
+		return ended(1) && ended(2) && ended(3) && ended(4)
+	})
+	for number := 1; number <= hospitals; number++ {
+		n.hospital(number).fails(t, 5, "an upgrade is due", "start")
+	}
+	// No other file takes its place.
+	one.fails(t, 1, "not the program that was agreed on", "upgrade", "install", release, "--target", before)
+	one.fails(t, 1, "not the program that was agreed on", "upgrade", "install", path, "--target", before)
+	var done struct{ Upgrade, Previous string }
+	one.does(t, &done, "upgrade", "install", program, "--target", before)
+	require.Equal(t, name, done.Upgrade)
+	laggard := person{home: four.home, passphrase: four.passphrase, program: done.Previous}
+	laggard.fails(t, 5, "an upgrade is due", "start")
+
+	// Three of four make the block.
+	n.turn(t, "start", 1, 2, 3)
+	await(t, "blocks behind the upgrade", func() bool { return heightOf(t, one) > height })
+	laggard.fails(t, 5, "an upgrade is due", "start")
+	n.turn(t, "start", 4)
+	await(t, "the last hospital is there", func() bool { return heightOf(t, four) > height })
+	four.does(t, nil, "staff", "add", "desk", "--role", "clerk")
+	var again []storedFile
+	four.as("desk").does(t, &again, "record", "store", path, "--wait", "copies")
+	require.EqualValues(t, stored[0].Copies.Target, again[0].Copies.Held)
+	var shown json.RawMessage
+	four.as("desk").does(t, &shown, "record", "show", again[0].Record)
+	one.as("desk").does(t, &shown, "record", "show", stored[0].Record)
+	// The program of before does not go on where the network is now.
+	n.turn(t, "stop", 4)
+	laggard.fails(t, 5, "older than the network", "start")
+}
