@@ -42,6 +42,8 @@ type Config struct {
 	Store blob.Store
 	// Fetcher gets blocks from other hospitals; nil serves only what the store holds.
 	Fetcher Fetcher
+	// Reacher calls the servers of members; nil serves no /reach.
+	Reacher Reacher
 	// Cache keeps what the Fetcher got of versions; nil keeps nothing.
 	Cache *cache.Cache
 	// Ready are further things that /readyz asks; each returns why the hospital's server is
@@ -88,6 +90,8 @@ type Limits struct {
 	Logins Rate
 	// Openings of accounts from one address, 20 an hour.
 	Openings Rate
+	// Reaches of one hospital's own servers, 30 an hour.
+	Reaches Rate
 	// AccountRequests of one account, 200 a second.
 	AccountRequests Rate
 	// AccountRefusals of one account: reads that were refused and reported, 30 a minute.
@@ -144,6 +148,7 @@ func defaults() Limits {
 		Requests:              Rate{Burst: 500, Count: 100, Per: time.Second},
 		Logins:                Rate{Burst: 300, Count: 300, Per: time.Minute},
 		Openings:              Rate{Burst: 20, Count: 20, Per: time.Hour},
+		Reaches:               Rate{Burst: 10, Count: 30, Per: time.Hour},
 		AccountRequests:       Rate{Burst: 1000, Count: 200, Per: time.Second},
 		AccountRefusals:       Rate{Burst: 30, Count: 30, Per: time.Minute},
 		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
@@ -203,7 +208,7 @@ func (c Config) Validate() error {
 }
 
 func (l Limits) validate() error {
-	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
+	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.Reaches, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
 		if r != (Rate{}) && (r.Burst < 1 || r.Count < 1 || r.Per < 1) {
 			return fmt.Errorf("rate of %d at once and %d in %s: every part must be above 0", r.Burst, r.Count, r.Per)
 		}
@@ -262,6 +267,7 @@ func (c Config) complete() Config {
 	orRate(&l.Requests, d.Requests)
 	orRate(&l.Logins, d.Logins)
 	orRate(&l.Openings, d.Openings)
+	orRate(&l.Reaches, d.Reaches)
 	orRate(&l.AccountRequests, d.AccountRequests)
 	orRate(&l.AccountRefusals, d.AccountRefusals)
 	orRate(&l.AccountBlocks, d.AccountBlocks)

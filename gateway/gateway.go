@@ -65,7 +65,7 @@ type Gateway struct {
 	uploads     *uploads
 	reports     *reports
 
-	requests, logins, openings                      *buckets
+	requests, logins, openings, reaches             *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
 	transfers                                       *slots
 
@@ -89,6 +89,7 @@ func New(config Config) (*Gateway, error) {
 	g := &Gateway{
 		config: config, sessions: newSessions(l, now), done: make(chan struct{}),
 		requests: newBuckets(l.Requests, now), logins: newBuckets(l.Logins, now), openings: newBuckets(l.Openings, now),
+		reaches:         newBuckets(l.Reaches, now),
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
 		spare: semaphore.NewWeighted(allSpareLeaves),
@@ -183,6 +184,9 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("GET /records/{record}/versions/{version}/blocks/{cid}", g.loggedIn(g.serveVersionBlock))
 	mux.Handle("GET /objects/{cid}", g.loggedIn(g.serveGetObject))
 	mux.Handle("POST /objects", g.loggedIn(g.servePostObject))
+	if g.config.Reacher != nil {
+		mux.Handle("POST /reach", g.loggedIn(g.serveReach))
+	}
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.comet != nil {

@@ -71,6 +71,15 @@ func fingerprintOf(certificate *x509.Certificate) []byte {
 // Fingerprint is the SHA-256 of the public key (SPKI) of the gateway's certificate, as clients pin it. The error is ErrDamaged
 // where the file is no certificate.
 func (h Home) Fingerprint() ([]byte, error) {
+	certificate, err := h.Certificate()
+	if err != nil {
+		return nil, err
+	}
+	return fingerprintOf(certificate), nil
+}
+
+// Certificate is the gateway's, the first one in its file. The error is ErrDamaged where the file is no certificate.
+func (h Home) Certificate() (*x509.Certificate, error) {
 	content, err := os.ReadFile(h.GatewayCertificate())
 	if err != nil {
 		return nil, fmt.Errorf("gateway certificate: %w", err)
@@ -83,5 +92,5 @@ func (h Home) Fingerprint() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", h.GatewayCertificate(), ErrDamaged, err)
 	}
-	return fingerprintOf(certificate), nil
+	return certificate, nil
 }

@@ -91,7 +91,7 @@ func backUp(o userOptions, to string, force bool, recipients []string) (made mad
 		return made, err
 	}
 	made.File, made.Size = to, stat.Size()
-	return made, nil
+	return made, h.NoteBackup(made.Made)
 }
 
 // backupRecipients are whom a backup is encrypted to: the passphrase of the home, unless there are others.
