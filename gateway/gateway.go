@@ -68,6 +68,7 @@ type Gateway struct {
 	requests, logins, openings, reaches             *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
 	transfers                                       *slots
+	measures                                        measures
 
 	listener net.Listener
 	work     context.Context // ends when the gateway stops; set before it serves
@@ -92,7 +93,7 @@ func New(config Config) (*Gateway, error) {
 		reaches:         newBuckets(l.Reaches, now),
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
-		spare: semaphore.NewWeighted(allSpareLeaves),
+		spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
 	}
 	var err error
 	if g.scope, err = newScope(config.Chain, scopeTable(), l.QueryTime, config.Log); err != nil {

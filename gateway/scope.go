@@ -119,13 +119,13 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 	defer cancel()
 	err = s.node.Invoke(at, method, request, response, opts...)
 	if r.public || r.sees == nil {
-		return s.shown(method, err)
+		return s.shown(ctx, method, err)
 	}
 	if status.Code(err) == codes.NotFound {
 		return errUnknown
 	}
 	if err != nil {
-		return s.shown(method, err)
+		return s.shown(ctx, method, err)
 	}
 	seen, err := r.sees(plain(at), s, c, request, response)
 	if err == nil && !seen {
@@ -134,7 +134,7 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 	if err != nil {
 		proto.Reset(response)
 	}
-	return s.shown(method, err)
+	return s.shown(ctx, method, err)
 }
 
 // NewStream implements grpc.ClientConnInterface. No query is a stream.
@@ -144,7 +144,7 @@ func (s *scope) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.Cal
 
 // shown is what a caller may see of an error: what the node says about the request, and
 // nothing about the node.
-func (s *scope) shown(method string, err error) error {
+func (s *scope) shown(ctx context.Context, method string, err error) error {
 	switch code := status.Code(err); code {
 	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented,
 		codes.FailedPrecondition, codes.OutOfRange, codes.AlreadyExists, codes.ResourceExhausted, codes.Aborted:
@@ -152,7 +152,7 @@ func (s *scope) shown(method string, err error) error {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return status.Error(codes.Unavailable, "the node does not answer now: "+status.Convert(err).Message())
 	default:
-		s.log.Error("query failed", "method", method, "error", err)
+		s.log.Error("query failed", "request", requestOf(ctx), "method", method, "error", err)
 		return status.Error(codes.Internal, "the node failed")
 	}
 }

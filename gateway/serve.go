@@ -55,9 +55,9 @@ func (g *Gateway) run(w http.ResponseWriter, r *http.Request, h handler) {
 	case f.cause == nil || r.Context().Err() != nil:
 	case f.status == http.StatusServiceUnavailable:
 		// A node that is not ready says so at /readyz, and clients ask again and again.
-		g.config.Log.Debug("request can't be answered now", "method", r.Method, "route", r.Pattern, "error", f)
+		g.config.Log.Debug("request can't be answered now", "request", requestOf(r.Context()), "method", r.Method, "route", r.Pattern, "error", f)
 	case f.status >= http.StatusInternalServerError:
-		g.config.Log.Error("request failed", "method", r.Method, "route", r.Pattern, "error", f)
+		g.config.Log.Error("request failed", "request", requestOf(r.Context()), "method", r.Method, "route", r.Pattern, "error", f)
 	}
 	if t.begun {
 		// Half an answer must not look like a whole one.
@@ -89,10 +89,22 @@ func (t *trackedWriter) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
-// ServeHTTP does what comes before every route: headers, time limits, CORS, sizes, rates and
-// the login.
+// ServeHTTP names a request and counts it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isRPC := r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+	route := routeRPC
+	if !isRPC {
+		_, pattern := g.routes.Handler(r)
+		route = routeLabel(pattern)
+	}
+	w, r, done := g.measure(w, named(w, r), route)
+	defer done()
+	g.serve(w, r, isRPC)
+}
+
+// serve does what comes before every route: headers, time limits, CORS, sizes, rates and the
+// login.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, isRPC bool) {
 	if isRPC {
 		// The gRPC server logs in by itself, so that it answers in its own way.
 		if wait := g.countAnonymous(r); wait > 0 {

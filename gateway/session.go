@@ -157,6 +157,19 @@ func (s *sessions) makeRoom(address string, now time.Time) {
 	}
 }
 
+// count is how many logins have not ended.
+func (s *sessions) count() int {
+	now, n := s.now(), 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.by {
+		if now.Before(x.end()) {
+			n++
+		}
+	}
+	return n
+}
+
 // use returns the account behind a token and counts the session as used now.
 func (s *sessions) use(token string) (address string, ok bool) {
 	key, now := sha256.Sum256([]byte(token)), s.now()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
@@ -56,6 +57,7 @@ type Eraser struct {
 
 	read bool // whether position was read
 	position
+	deletedUpTo, attestedUpTo atomic.Uint64 // position, for who looks
 }
 
 // position is how far a folder of blocks has come.
@@ -470,7 +472,8 @@ func (e *Eraser) readPosition(ctx context.Context) error {
 			p = position{}
 		}
 	}
-	e.position, e.read = p, true
+	e.set(p)
+	e.read = true
 	return nil
 }
 
@@ -510,6 +513,12 @@ func (e *Eraser) move(p position) error {
 	if err := errors.Join(folder.Sync(), folder.Close()); err != nil {
 		return err
 	}
-	e.position = p
+	e.set(p)
 	return nil
+}
+
+func (e *Eraser) set(p position) {
+	e.position = p
+	e.deletedUpTo.Store(p.erased)
+	e.attestedUpTo.Store(p.attested)
 }

@@ -491,6 +491,17 @@ func (s consortiumServer) Members(_ context.Context, req *consortiumv1.QueryMemb
 	return &consortiumv1.QueryMembersResponse{Members: rows, Pagination: next}, nil
 }
 
+func (s consortiumServer) Member(_ context.Context, req *consortiumv1.QueryMemberRequest) (*consortiumv1.QueryMemberResponse, error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	for _, m := range s.l.members {
+		if m.GetNumber() == req.GetNumber() {
+			return &consortiumv1.QueryMemberResponse{Member: proto.CloneOf(m)}, nil
+		}
+	}
+	return nil, status.Error(codes.NotFound, "no such member")
+}
+
 func (s consortiumServer) StorageNodes(_ context.Context, req *consortiumv1.QueryStorageNodesRequest) (*consortiumv1.QueryStorageNodesResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()

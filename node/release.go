@@ -87,6 +87,7 @@ type Holder struct {
 
 	mu    sync.Mutex
 	tasks map[string]*task // releases that wait for this holder, by unlock
+	stats ShareStats
 }
 
 // task is what a Holder knows of a release that waits for its share.
@@ -321,6 +322,7 @@ func (h *Holder) fail(ctx context.Context, unlock string, err error) time.Time {
 		return time.Time{}
 	}
 	t.tries++
+	h.stats.Failed++
 	t.next = h.config.Now().Add(min(firstRetry<<min(t.tries-1, 10), lastShareRetry))
 	if ctx.Err() == nil {
 		h.config.Log.Warn("share is not given", "unlock", unlock, "tries", t.tries, "reason", err)
@@ -383,6 +385,9 @@ func (h *Holder) settle(ctx context.Context, share *custodyv1.Share, result *cus
 	case "", reasonRepeatedShare, reasonReleaseClosed:
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		if reason == "" {
+			h.stats.Given++
+		}
 		if t := h.tasks[share.GetUnlock()]; t != nil {
 			t.sending, t.given = false, share.GetShareEpoch()
 		}

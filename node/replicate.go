@@ -114,6 +114,7 @@ type Replicator struct {
 	taken    map[string]bool  // objects at work or waiting for their confirmation, by CID
 	finished map[string]bool  // objects that were confirmed since the plan was made
 	retries  map[string]retry // objects that failed
+	queued   QueueStats       // of the plan
 	idle     chan struct{}    // tells that there is room for more work
 }
 
@@ -260,12 +261,28 @@ func (r *Replicator) makePlan(ctx context.Context, node uint64) error {
 	}
 	slices.SortStableFunc(plan, func(a, b *storagev1.PlacedObject) int { return cmp.Compare(spare(a), spare(b)) })
 	r.plan, r.planned = plan, time.Now()
+	r.count(plan, node)
 	assigned := make(map[string]bool, len(plan))
 	for _, o := range plan {
 		assigned[o.GetObject().GetCid()] = true
 	}
 	r.forget(assigned)
 	return nil
+}
+
+// count notes what a plan holds.
+func (r *Replicator) count(plan []*storagev1.PlacedObject, node uint64) {
+	var queued QueueStats
+	for _, o := range plan {
+		if isRepair(o, node) {
+			queued.Repairs++
+		} else {
+			queued.Copies++
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queued = queued
 }
 
 // spare is how many copies of an object are held beyond its minimum.

@@ -17,45 +17,45 @@ const enoughAdmins = 2
 
 // running: the server answers on loopback.
 func (f *facts) running() Result {
-	if f.server == nil {
-		return fail("`phrd start`; its log says why it does not run", "the server on this machine does not answer: %v", f.serverErr)
+	if f.Server == nil {
+		return fail("`phrd start`; its log says why it does not run", "the server on this machine does not answer: %v", f.ServerErr)
 	}
-	if f.server.own == nil {
+	if f.Server.Own == nil {
 		return fail("a hospital is admitted by vote, a storage node with `phrd hospital add-node`", "the server runs, and the network does not know it")
 	}
-	return ok("the server of %s runs", f.server.own.GetName())
+	return ok("the server of %s runs", f.Server.Own.GetName())
 }
 
 // chainMoves: blocks come.
 func (f *facts) chainMoves() Result {
-	s := f.server
+	s := f.Server
 	if s == nil {
 		return f.stopped()
 	}
-	age := f.now.Sub(s.blockTime).Round(time.Second)
+	age := f.At.Sub(s.BlockTime).Round(time.Second)
 	switch {
-	case s.catchingUp:
-		return warn("wait; it takes a while in an old network", "catching up, at block %d", s.height)
+	case s.CatchingUp:
+		return warn("wait; it takes a while in an old network", "catching up, at block %d", s.Height)
 	case age > node.MaxHeadAge:
-		return fail("see peers and reach: more than two thirds of the hospitals must run and reach each other", "the last block, %d, is %s old", s.height, age)
+		return fail("see peers and reach: more than two thirds of the hospitals must run and reach each other", "the last block, %d, is %s old", s.Height, age)
 	}
-	return ok("block %d, %s old", s.height, max(age, 0))
+	return ok("block %d, %s old", s.Height, max(age, 0))
 }
 
 // connected: CometBFT's node has a connection to every other hospital.
 func (f *facts) connected() Result {
 	const remedy = "is the hospital up, and does the firewall let 26656 through both ways?"
-	if f.server == nil {
+	if f.Server == nil {
 		return f.stopped()
 	}
 	var missing []string
 	others := 0
-	for _, m := range f.server.members {
+	for _, m := range f.Server.Members {
 		if m.GetStatus() != consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE || f.isOwnServer(m) {
 			continue
 		}
 		others++
-		if !f.server.peers[m.GetCometId()] {
+		if !f.Server.Peers[m.GetCometId()] {
 			missing = append(missing, m.GetName())
 		}
 	}
@@ -72,17 +72,17 @@ func (f *facts) connected() Result {
 
 // isOwnServer tells whether a member's server is the one that is examined.
 func (f *facts) isOwnServer(m *consortiumv1.Member) bool {
-	return f.server.own == m && !f.Home.StorageOnly()
+	return f.Server.Own == m && !f.Home.StorageOnly()
 }
 
 // addresses: those that stand on the chain are those of the configuration.
 func (f *facts) addresses() Result {
 	const remedy = "where a router or proxy translates ports this is as it should be, else correct the configuration or have the entry changed: `phrd hospital update`"
-	s := f.server
+	s := f.Server
 	if s == nil {
 		return f.stopped()
 	}
-	if s.own == nil || s.node == nil {
+	if s.Own == nil || s.Node == nil {
 		return unknown("", "nothing stands on the chain about this server")
 	}
 	var wrong []string
@@ -91,13 +91,13 @@ func (f *facts) addresses() Result {
 			wrong = append(wrong, what+": port "+listen+" here, "+chain+" on the chain")
 		}
 	}
-	differ("libp2p_listen", lastPart(f.files.Services.Libp2pListen, "/"), lastPart(s.node.GetAddress(), "/"))
+	differ("libp2p_listen", lastPart(f.Files.Services.Libp2pListen, "/"), lastPart(s.Node.GetAddress(), "/"))
 	if !f.Home.StorageOnly() {
-		if told := f.files.Comet.P2P.ExternalAddress; told != "" && told != s.own.GetCometAddress() {
-			wrong = append(wrong, "external_address: "+told+" here, "+s.own.GetCometAddress()+" on the chain")
+		if told := f.Files.Comet.P2P.ExternalAddress; told != "" && told != s.Own.GetCometAddress() {
+			wrong = append(wrong, "external_address: "+told+" here, "+s.Own.GetCometAddress()+" on the chain")
 		}
-		differ("[p2p] laddr", lastPart(f.files.Comet.P2P.ListenAddress, ":"), lastPart(s.own.GetCometAddress(), ":"))
-		differ("gateway_listen", lastPart(f.files.Services.GatewayListen, ":"), gatewayPort(s.own.GetGatewayUrl()))
+		differ("[p2p] laddr", lastPart(f.Files.Comet.P2P.ListenAddress, ":"), lastPart(s.Own.GetCometAddress(), ":"))
+		differ("gateway_listen", lastPart(f.Files.Services.GatewayListen, ":"), gatewayPort(s.Own.GetGatewayUrl()))
 	}
 	if len(wrong) > 0 {
 		return warn(remedy, "%s", strings.Join(wrong, "; "))
@@ -118,11 +118,11 @@ func gatewayPort(url string) string {
 // admins: more than one person can act for the hospital.
 func (f *facts) admins() Result {
 	const remedy = "`phrd staff add deputy --role admin`, with the key on another machine"
-	if f.server == nil {
+	if f.Server == nil {
 		return f.stopped()
 	}
 	n := 0
-	for _, s := range f.server.staff {
+	for _, s := range f.Server.Staff {
 		if s.GetRole() == consortiumv1.Role_ROLE_ADMIN && !s.GetRevoked() {
 			n++
 		}
@@ -138,18 +138,18 @@ func (f *facts) admins() Result {
 
 // share: the hospital can give its share of each of the network's keys.
 func (f *facts) share() Result {
-	if f.server == nil {
+	if f.Server == nil {
 		return f.stopped()
 	}
-	if f.server.own == nil {
+	if f.Server.Own == nil {
 		return unknown("", "the network does not know this hospital")
 	}
 	if f.Keys == nil {
 		return unknown("name the passphrase: --passphrase-file", "without the passphrase no share can be read")
 	}
 	held := 0
-	for _, k := range f.server.keys {
-		i := slices.IndexFunc(f.server.holders[k], func(h *holder) bool { return h.GetIndex() == f.server.own.GetNumber() })
+	for _, k := range f.Server.Keys {
+		i := slices.IndexFunc(f.Server.Holders[k], func(h *holder) bool { return h.GetIndex() == f.Server.Own.GetNumber() })
 		if i < 0 {
 			continue
 		}
@@ -158,7 +158,7 @@ func (f *facts) share() Result {
 			return fail("restore the newest backup; without one the others make the shares anew, which leaves this hospital out until then",
 				"the share of key %s, generation %d, epoch %d is missing: %v", k.GetKind(), k.GetGeneration(), k.GetShareEpoch(), err)
 		}
-		if !bytes.Equal(share.Scalar.Public().Bytes(), f.server.holders[k][i].GetPublicShare()) {
+		if !bytes.Equal(share.Scalar.Public().Bytes(), f.Server.Holders[k][i].GetPublicShare()) {
 			return fail("restore the newest backup", "the share of key %s, generation %d, epoch %d is not the one that the chain expects",
 				k.GetKind(), k.GetGeneration(), k.GetShareEpoch())
 		}

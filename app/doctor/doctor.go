@@ -126,5 +126,5 @@ func unknown(remedy, format string, args ...any) Result {
 
 // stopped is the result of checks that need the running server.
 func (f *facts) stopped() Result {
-	return unknown("start the server, and run this again", "the server on this machine does not answer: %v", f.serverErr)
+	return unknown("start the server, and run this again", "the server on this machine does not answer: %v", f.ServerErr)
 }

@@ -22,16 +22,16 @@ const expiresSoon = 30 * 24 * time.Hour
 func (f *facts) reachable() Result {
 	const remedy = "open the port in the firewall and the router for the other hospitals, and compare the address with the one of this server"
 	switch {
-	case f.server == nil:
+	case f.Server == nil:
 		return f.stopped()
 	case len(f.doors()) == 0:
 		return ok("there is no other hospital that could call")
 	case f.Reach == nil:
 		return unknown("run this with the keys of an admin: --passphrase-file, --from", "other hospitals call only for an admin")
-	case f.reachErr != nil:
-		return unknown("", "no hospital could be asked to call: %v", f.reachErr)
+	case f.ReachErr != nil:
+		return unknown("", "no hospital could be asked to call: %v", f.ReachErr)
 	}
-	asked, wrong, errs := judgeReach(f.reach)
+	asked, wrong, errs := judgeReach(f.Reaches)
 	switch {
 	case asked == 0:
 		return unknown("run this again when another hospital answers", "no hospital called: %v", errors.Join(errs...))
@@ -68,17 +68,17 @@ func (f *facts) certificate() Result {
 		return fail("replace it, or restore it from the backup", "%v", err)
 	}
 	fingerprint := sha256.Sum256(c.RawSubjectPublicKeyInfo)
-	if f.server != nil && f.server.own != nil && !bytes.Equal(fingerprint[:], f.server.own.GetGatewayFingerprint()) {
+	if f.Server != nil && f.Server.Own != nil && !bytes.Equal(fingerprint[:], f.Server.Own.GetGatewayFingerprint()) {
 		return fail("put the old key back, or tell the network of the new one: `phrd hospital update`; until then nobody of the other hospitals connects",
-			"its key is %s, the others expect %s", fingerprintText(fingerprint[:]), fingerprintText(f.server.own.GetGatewayFingerprint()))
+			"its key is %s, the others expect %s", fingerprintText(fingerprint[:]), fingerprintText(f.Server.Own.GetGatewayFingerprint()))
 	}
 	until := c.NotAfter.UTC().Format(time.DateOnly)
 	switch {
-	case f.now.After(c.NotAfter):
+	case f.At.After(c.NotAfter):
 		return fail("replace it, with the same key where you can: then nothing else changes", "it ended on %s", until)
-	case c.NotAfter.Sub(f.now) < expiresSoon:
+	case c.NotAfter.Sub(f.At) < expiresSoon:
 		return warn("replace it, with the same key where you can: then nothing else changes", "it ends on %s", until)
-	case f.server == nil:
+	case f.Server == nil:
 		return ok("valid until %s; whether the others expect its key was not checked", until)
 	}
 	return ok("valid until %s, and its key is the one that the others expect", until)
@@ -87,7 +87,7 @@ func (f *facts) certificate() Result {
 // versions: all hospitals run the same program.
 func (f *facts) versions() Result {
 	answered, away := f.answered()
-	if len(f.others) == 0 {
+	if len(f.Others) == 0 {
 		return ok("this is %s; there is no other hospital to compare with", f.Version)
 	}
 	if len(answered) == 0 {
@@ -95,8 +95,8 @@ func (f *facts) versions() Result {
 	}
 	var differ []string
 	for _, o := range answered {
-		if o.told.Version != f.Version {
-			differ = append(differ, fmt.Sprintf("%s runs %s", o.name, o.told.Version))
+		if o.Told.Version != f.Version {
+			differ = append(differ, fmt.Sprintf("%s runs %s", o.Name, o.Told.Version))
 		}
 	}
 	if len(differ) > 0 {

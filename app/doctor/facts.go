@@ -19,7 +19,6 @@ import (
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
-	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/node"
 	"github.com/phrd/phrd/phr"
@@ -32,73 +31,69 @@ const (
 	maxAnswer = 16 << 20
 	// pageSize is how many rows a query returns at most.
 	pageSize = 200
-	// maxReach is how many hospitals are asked whether they reach this one.
-	maxReach = 3
 )
 
 // facts are what was gathered.
 type facts struct {
 	Doctor
-	now time.Time
-	// files are the configuration, or filesErr says why there is none.
-	files    home.Config
-	filesErr error
-	// genesis is nil where the home belongs to no network.
-	genesis *home.Genesis
-	// server is nil where serverErr says why it does not answer.
-	server    *serverFacts
-	serverErr error
-	// others are the gateways of the other hospitals.
-	others []otherFacts
-	// reach is what other hospitals found.
-	reach    []phr.Reach
-	reachErr error
+	At time.Time
+	// Files are the configuration, or FilesErr says why there is none.
+	Files    home.Config
+	FilesErr error
+	// Genesis is nil where the home belongs to no network.
+	Genesis *home.Genesis
+	// Server is nil where ServerErr says why it does not answer.
+	Server    *serverFacts
+	ServerErr error
+	// Others are the gateways of the other hospitals.
+	Others []otherFacts
+	// Reaches is what other hospitals found.
+	Reaches  []phr.Reach
+	ReachErr error
 }
 
 // serverFacts are what the running server tells on loopback.
 type serverFacts struct {
-	height     int64
-	blockTime  time.Time
-	catchingUp bool
-	members    []*consortiumv1.Member
-	nodes      []*consortiumv1.StorageNode
-	// node is this machine's storage node, nil before it is registered, and own the member whose it is.
-	node *consortiumv1.StorageNode
-	own  *consortiumv1.Member
-	// staff of the own hospital.
-	staff []*consortiumv1.Staff
-	// keys are the network's, and holders those of each.
-	keys    []*custodyv1.Key
-	holders map[*custodyv1.Key][]*custodyv1.Holder
-	// placed is how many bytes of blobs the network has placed here.
-	placed uint64
-	// peers are the ids of CometBFT's peers.
-	peers map[string]bool
-	// metrics are the server's single values by name.
-	metrics map[string]float64
+	Height     int64
+	BlockTime  time.Time
+	CatchingUp bool
+	Members    []*consortiumv1.Member
+	Nodes      []*consortiumv1.StorageNode
+	// Node is this machine's storage node, nil before it is registered, and Own the member whose it is.
+	Node *consortiumv1.StorageNode
+	Own  *consortiumv1.Member
+	// Staff of the own hospital.
+	Staff []*consortiumv1.Staff
+	// Keys are the network's, and Holders those of each.
+	Keys    []*custodyv1.Key
+	Holders map[*custodyv1.Key][]*custodyv1.Holder
+	// Peers are the ids of CometBFT's peers.
+	Peers map[string]bool
+	// Metrics are the server's single values by name.
+	Metrics map[string]float64
 }
 
 // otherFacts are what the gateway of another hospital tells.
 type otherFacts struct {
-	name string
-	told node.Told
-	err  error
+	Name string
+	Told node.Told
+	Err  error
 }
 
 // gather asks everybody. Nothing of it fails: what is not had is left out.
 func (d Doctor) gather(ctx context.Context) *facts {
-	f := &facts{Doctor: d, now: d.Now()}
-	if f.files, f.filesErr = d.Home.Config(); f.filesErr != nil {
-		f.serverErr = errors.New("its configuration can't be read")
+	f := &facts{Doctor: d, At: d.Now()}
+	if f.Files, f.FilesErr = d.Home.Config(); f.FilesErr != nil {
+		f.ServerErr = errors.New("its configuration can't be read")
 		return f
 	}
 	if genesis, err := home.ReadGenesis(d.Home.Genesis()); err == nil {
-		f.genesis = genesis
+		f.Genesis = genesis
 	}
-	f.server, f.serverErr = d.askServer(ctx, f.files)
-	f.others = f.askOthers(ctx)
-	if d.Reach != nil && f.server != nil && f.server.own != nil {
-		f.reach, f.reachErr = d.Reach(ctx, f.server.own.GetNumber())
+	f.Server, f.ServerErr = d.askServer(ctx, f.Files)
+	f.Others = f.askOthers(ctx)
+	if d.Reach != nil && f.Server != nil && f.Server.Own != nil {
+		f.Reaches, f.ReachErr = d.Reach(ctx, f.Server.Own.GetNumber())
 	}
 	return f
 }
@@ -120,18 +115,15 @@ func (d Doctor) askServer(ctx context.Context, files home.Config) (*serverFacts,
 	if err := s.askConsortium(ctx, conn, id); err != nil {
 		return nil, err
 	}
-	if s.own != nil {
+	if s.Own != nil {
 		if err := s.askCustody(ctx, conn); err != nil {
-			return nil, err
-		}
-		if err := s.askStorage(ctx, conn); err != nil {
 			return nil, err
 		}
 	}
 	if err := s.askPeers(ctx, "http://"+strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://")); err != nil {
 		return nil, err
 	}
-	s.metrics, err = askMetrics(ctx, "http://"+strings.TrimPrefix(files.App.API.Address, "tcp://"))
+	s.Metrics, err = askMetrics(ctx, "http://"+strings.TrimPrefix(files.App.API.Address, "tcp://"))
 	return s, err
 }
 
@@ -151,7 +143,7 @@ func (s *serverFacts) askBlocks(ctx context.Context, conn grpc.ClientConnInterfa
 		return "", err
 	}
 	header := latest.GetSdkBlock().GetHeader()
-	s.height, s.blockTime, s.catchingUp = header.GetHeight(), header.GetTime().AsTime(), syncing.GetSyncing()
+	s.Height, s.BlockTime, s.CatchingUp = header.GetHeight(), header.GetTime().AsTime(), syncing.GetSyncing()
 	return info.GetDefaultNodeInfo().GetDefaultNodeId(), nil
 }
 
@@ -160,7 +152,7 @@ func (s *serverFacts) askConsortium(ctx context.Context, conn grpc.ClientConnInt
 	query := consortiumv1.NewQueryClient(conn)
 	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
-		s.members = append(s.members, got.GetMembers()...)
+		s.Members = append(s.Members, got.GetMembers()...)
 		return got.GetPagination(), err
 	})
 	if err != nil {
@@ -168,28 +160,28 @@ func (s *serverFacts) askConsortium(ctx context.Context, conn grpc.ClientConnInt
 	}
 	err = pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Pagination: page})
-		s.nodes = append(s.nodes, got.GetStorageNodes()...)
+		s.Nodes = append(s.Nodes, got.GetStorageNodes()...)
 		return got.GetPagination(), err
 	})
 	if err != nil {
 		return err
 	}
-	for _, n := range s.nodes {
+	for _, n := range s.Nodes {
 		if n.GetCometId() == cometID {
-			s.node = n
+			s.Node = n
 		}
 	}
-	for _, m := range s.members {
-		if m.GetCometId() == cometID || s.node != nil && m.GetNumber() == s.node.GetMember() {
-			s.own = m
+	for _, m := range s.Members {
+		if m.GetCometId() == cometID || s.Node != nil && m.GetNumber() == s.Node.GetMember() {
+			s.Own = m
 		}
 	}
-	if s.own == nil {
+	if s.Own == nil {
 		return nil
 	}
 	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
-		got, err := query.Staff(ctx, &consortiumv1.QueryStaffRequest{Hospital: s.own.GetNumber(), Pagination: page})
-		s.staff = append(s.staff, got.GetStaff()...)
+		got, err := query.Staff(ctx, &consortiumv1.QueryStaffRequest{Hospital: s.Own.GetNumber(), Pagination: page})
+		s.Staff = append(s.Staff, got.GetStaff()...)
 		return got.GetPagination(), err
 	})
 }
@@ -201,27 +193,13 @@ func (s *serverFacts) askCustody(ctx context.Context, conn grpc.ClientConnInterf
 	if err != nil {
 		return err
 	}
-	s.keys, s.holders = got.GetKeys(), map[*custodyv1.Key][]*custodyv1.Holder{}
-	for _, k := range s.keys {
+	s.Keys, s.Holders = got.GetKeys(), map[*custodyv1.Key][]*custodyv1.Holder{}
+	for _, k := range s.Keys {
 		got, err := query.Holders(ctx, &custodyv1.QueryHoldersRequest{Kind: k.GetKind(), Generation: k.GetGeneration(), ShareEpoch: k.GetShareEpoch()})
 		if err != nil {
 			return err
 		}
-		s.holders[k] = got.GetHolders()
-	}
-	return nil
-}
-
-// askStorage asks what the network has placed here.
-func (s *serverFacts) askStorage(ctx context.Context, conn grpc.ClientConnInterface) error {
-	usage, err := storagev1.NewQueryClient(conn).Usage(ctx, &storagev1.QueryUsageRequest{})
-	if err != nil {
-		return err
-	}
-	for _, u := range usage.GetNodes() {
-		if s.node != nil && u.GetNode() == s.node.GetNumber() {
-			s.placed = u.GetBytes()
-		}
+		s.Holders[k] = got.GetHolders()
 	}
 	return nil
 }
@@ -244,9 +222,9 @@ func (s *serverFacts) askPeers(ctx context.Context, rpc string) error {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("net_info: %w", err)
 	}
-	s.peers = map[string]bool{}
+	s.Peers = map[string]bool{}
 	for _, p := range answer.Result.Peers {
-		s.peers[p.NodeInfo.ID] = true
+		s.Peers[p.NodeInfo.ID] = true
 	}
 	return nil
 }
@@ -276,19 +254,19 @@ type door struct {
 // doors lists the gateways of the other members that have not left: as the server knows them, or else as they were in the genesis.
 func (f *facts) doors() []door {
 	var all []door
-	if f.server != nil {
-		for _, m := range f.server.members {
-			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && m != f.server.own {
+	if f.Server != nil {
+		for _, m := range f.Server.Members {
+			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && m != f.Server.Own {
 				all = append(all, door{m.GetName(), m.GetGatewayUrl(), m.GetGatewayFingerprint()})
 			}
 		}
 		return all
 	}
-	if f.genesis == nil {
+	if f.Genesis == nil {
 		return nil
 	}
 	_, own, err := home.ReadMember(f.Home.Member())
-	for _, m := range f.genesis.Consortium.Members {
+	for _, m := range f.Genesis.Consortium.Members {
 		if err != nil || m.GatewayUrl != own.GatewayUrl {
 			all = append(all, door{m.Name, m.GatewayUrl, m.GatewayFingerprint})
 		}
@@ -303,8 +281,8 @@ func (f *facts) askOthers(ctx context.Context) []otherFacts {
 	var group sync.WaitGroup
 	for i, d := range doors {
 		group.Go(func() {
-			all[i].name = d.name
-			all[i].told, all[i].err = node.AskGateway(ctx, d.url, d.fingerprint)
+			all[i].Name = d.name
+			all[i].Told, all[i].Err = node.AskGateway(ctx, d.url, d.fingerprint)
 		})
 	}
 	group.Wait()
@@ -313,11 +291,11 @@ func (f *facts) askOthers(ctx context.Context) []otherFacts {
 
 // answered are the hospitals that answered, and away the names of the others.
 func (f *facts) answered() (answered []otherFacts, away []string) {
-	for _, o := range f.others {
-		if o.err == nil {
+	for _, o := range f.Others {
+		if o.Err == nil {
 			answered = append(answered, o)
 		} else {
-			away = append(away, o.name)
+			away = append(away, o.Name)
 		}
 	}
 	return answered, away

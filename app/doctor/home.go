@@ -54,21 +54,21 @@ func (f *facts) permissions() Result {
 
 // configuration: the files can be read and fit.
 func (f *facts) configuration() Result {
-	if f.filesErr != nil {
-		return fail("correct the file; docs/operate.md names the settings", "%v", f.filesErr)
+	if f.FilesErr != nil {
+		return fail("correct the file; docs/operate.md names the settings", "%v", f.FilesErr)
 	}
 	return ok("%s and %s can be read", f.Home.CometConfig(), f.Home.AppConfig())
 }
 
 // network: the home belongs to one.
 func (f *facts) network() Result {
-	if f.genesis == nil {
+	if f.Genesis == nil {
 		if _, err := os.Stat(f.Home.Genesis()); err == nil {
 			return fail("restore the file from the backup, or get it from the /genesis of another hospital", "%s is damaged", f.Home.Genesis())
 		}
 		return fail("`phrd init --genesis` accepts the first state of a network", "the home belongs to no network yet")
 	}
-	return ok("%s, id %s", f.genesis.ChainID, fingerprintText(f.genesis.ID[:]))
+	return ok("%s, id %s", f.Genesis.ChainID, fingerprintText(f.Genesis.ID[:]))
 }
 
 // backup: there is one, and it holds what the home has now.
@@ -85,9 +85,9 @@ func (f *facts) backup() Result {
 	if err != nil {
 		return warn(remedy, "%v", err)
 	}
-	age := f.now.Sub(made)
+	age := f.At.Sub(made)
 	switch {
-	case at.After(made) && f.now.Sub(at) > unsaved:
+	case at.After(made) && f.At.Sub(at) > unsaved:
 		return warn(remedy, "%s changed after the last backup, of %s", changed, made.Format(time.DateTime))
 	case age > oldBackup:
 		return warn(remedy, "the last backup is of %s", made.Format(time.DateTime))

@@ -31,11 +31,11 @@ func (f *facts) clock() Result {
 	var offsets []time.Duration
 	answered, _ := f.answered()
 	for _, o := range answered {
-		offsets = append(offsets, o.told.Ahead)
+		offsets = append(offsets, o.Told.Ahead)
 	}
 	if len(offsets) == 0 {
-		if f.server != nil && f.server.blockTime.Sub(f.now) > clockWarns {
-			return fail(remedy, "the clock is behind the chain by %s", f.server.blockTime.Sub(f.now).Round(time.Second))
+		if f.Server != nil && f.Server.BlockTime.Sub(f.At) > clockWarns {
+			return fail(remedy, "the clock is behind the chain by %s", f.Server.BlockTime.Sub(f.At).Round(time.Second))
 		}
 		return unknown("run this again when another hospital answers", "no other hospital's gateway tells its time")
 	}
@@ -57,7 +57,7 @@ func (f *facts) clock() Result {
 
 // disk: there is room for what was promised. The cache gives way, so that its bytes count as free.
 func (f *facts) disk() Result {
-	if f.filesErr != nil {
+	if f.FilesErr != nil {
 		return unknown("", "the configuration does not say how much is promised")
 	}
 	free, err := freeBytes(f.Home.Blobs())
@@ -76,11 +76,11 @@ func (f *facts) disk() Result {
 	if err != nil {
 		return fail("check the disk", "%v", err)
 	}
-	mirror, err := f.files.Services.MirrorBytes()
+	mirror, err := f.Files.Services.MirrorBytes()
 	if err != nil {
 		return fail("correct mirror_size in app.toml", "%v", err)
 	}
-	return judgeDisk(room{free: free, data: data, held: held, cached: cached, promised: f.files.Services.Capacity + mirror})
+	return judgeDisk(room{free: free, data: data, held: held, cached: cached, promised: f.Files.Services.Capacity + mirror})
 }
 
 // room is what there is on the disk, in bytes.
@@ -140,8 +140,8 @@ func (f *facts) openFiles() Result {
 	const remedy = "LimitNOFILE=65536 in the service's unit, or `ulimit -n` before `phrd start`"
 	var limit uint64
 	whose := "the server"
-	if f.server != nil && f.server.metrics["process_max_fds"] > 0 {
-		limit = uint64(f.server.metrics["process_max_fds"])
+	if f.Server != nil && f.Server.Metrics["process_max_fds"] > 0 {
+		limit = uint64(f.Server.Metrics["process_max_fds"])
 	} else {
 		var own unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {

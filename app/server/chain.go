@@ -260,6 +260,9 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 		return fmt.Errorf("gRPC: %w", err)
 	}
 	ch.metrics = prometheus.NewRegistry()
+	if err := registerProcess(ch.metrics); err != nil {
+		return err
+	}
 	if !files.App.API.Enable {
 		return nil
 	}

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
@@ -145,4 +147,16 @@ func (u *upkeep) Collect(to chan<- prometheus.Metric) {
 // handleMetrics serves a registry in the text format of Prometheus.
 func handleMetrics(registry *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+}
+
+// registerProcess measures the process: memory, CPU, open files, goroutines, and the program that it runs.
+func registerProcess(registry *prometheus.Registry) error {
+	for _, c := range []prometheus.Collector{
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector(),
+	} {
+		if err := registry.Register(c); err != nil {
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	return nil
 }

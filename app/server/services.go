@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -100,6 +101,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
+	clock := node.NewClock(client, logger.With("module", "clock"))
 	// What was erased is deleted before anything is fetched or found missing.
 	opened := func(run func(context.Context) error) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -112,13 +114,14 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		}
 	}
 	workers := map[string]func(context.Context) error{
-		"peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "cache": s.cache.Run, "replicate": opened(replicator.Run),
+		"clock": clock.Run, "peers": peers.Run, "erase": eraser.Run, "heartbeat": heart.Run, "prove": prover.Run, "cache": s.cache.Run, "replicate": opened(replicator.Run),
 	}
 	if mirror != nil {
 		workers["mirror"] = opened(mirror.Run)
 	}
+	var holder *node.Holder
 	if !c.Home.StorageOnly() {
-		holder, err := node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
+		holder, err = node.NewHolder(node.HolderConfig{Chain: client, Shares: c.Keys, Log: logger.With("module", "release")})
 		if err != nil {
 			return nil, err
 		}
@@ -140,6 +143,9 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.measure(ch, c, &beside{home: c.Home, peers: peers, replicator: replicator, eraser: eraser, holder: holder, clock: clock}); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}), ch.metrics.Register(cached{s.cache})); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -149,6 +155,18 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		}
 	}
 	return s, nil
+}
+
+// measure registers what is measured of the chain, of what runs beside it, and of the gateway.
+func (s *services) measure(ch *chain, c Config, b *beside) error {
+	err := errors.Join(ch.metrics.Register(&chained{chain: ch, version: c.Version}), ch.metrics.Register(b))
+	if s.gateway != nil {
+		err = errors.Join(err, ch.metrics.Register(s.gateway))
+	}
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
 }
 
 // startCollector starts to remove what nobody names, unless it is not to; then the collector is nil. It comes after the gateway,
@@ -232,7 +250,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: store, Fetcher: peers, Cache: s.cache, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: store, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Services.GatewayListen)), Cache: s.cache, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -248,6 +266,13 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		}
 	}()
 	return nil
+}
+
+// isLocal tells whether an address to listen on is one that only this machine reaches, as in a network on one machine.
+func isLocal(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 // stop stops what was started, from the door inwards.

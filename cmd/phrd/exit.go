@@ -88,6 +88,7 @@ func hint(err error) string {
 		{errNotSafe, "the queue says why: `phrd watch DIR --list`"},
 		{inbox.ErrInUse, "`phrd watch` runs already for this folder and this home"},
 		{inbox.ErrPatients, "each line is \"local id,patient number\"; the number is the one that `phrd patient show` prints"},
+		{errUnwell, "each line that fails says what to do"},
 		{errEndangered, "repair goes on by itself; bring back the nodes that `phrd storage status` shows as suspect or lost"},
 		{seal.ErrSize, "the file changed while it was read; nothing was stored"},
 		{keys.ErrLoose, "only you may read it: chmod 600, and 700 for folders"},
