@@ -61,8 +61,22 @@ func (c *certificate) load(seen [2]fileState) error {
 	if err != nil {
 		return fmt.Errorf("certificate: %w", err)
 	}
+	if c.current != nil {
+		c.log.Info("the certificate was read anew", "key", keyText(&pair), "until", pair.Leaf.NotAfter.UTC())
+	}
 	c.current = &pair
 	return nil
+}
+
+// reload is load now, whether the files changed or not.
+func (c *certificate) reload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen, err := c.look()
+	if err != nil {
+		return fmt.Errorf("certificate: %w", err)
+	}
+	return c.load(seen)
 }
 
 // get is for tls.Config. It goes on with the old certificate while the files do not fit.
@@ -89,6 +103,10 @@ func (c *certificate) fingerprint() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return keyText(pair), nil
+}
+
+func keyText(pair *tls.Certificate) string {
 	sum := sha256.Sum256(pair.Leaf.RawSubjectPublicKeyInfo)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }

@@ -250,7 +250,7 @@ func urlValue(method, name, text string) (any, error) {
 
 // serveSocket serves calls over a WebSocket, one after another. Subscriptions are not served.
 func (c *comet) serveSocket(w http.ResponseWriter, r *http.Request) error {
-	from := addressKey(r.RemoteAddr)
+	from := c.g.from(r)
 	// The upgrade needs the connection itself, and answers errors by itself.
 	conn, err := c.socket.Upgrade(unwrapped(w), r, nil)
 	if err != nil {

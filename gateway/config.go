@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -19,6 +20,11 @@ import (
 type Config struct {
 	// Listen is the host:port to listen on; port 0 takes any, see [Gateway.Addr].
 	Listen string
+	// PlainListen is the host:port, on loopback, on which a proxy on this machine is served over
+	// HTTP without TLS; empty serves nobody so.
+	PlainListen string
+	// Proxies are the trusted ones: what they say of the address of a client counts for limits.
+	Proxies []netip.Prefix
 	// Host is the host:port that people sign when they log in. Empty takes it from the
 	// gateway URL that stands on the chain for this hospital.
 	Host string
@@ -186,6 +192,14 @@ func (c Config) Validate() error {
 	need(c.CertificateFile != "" && c.KeyFile != "", "no certificate")
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("listen: %w", err))
+	}
+	if c.PlainListen != "" {
+		if err := CheckPlain(c.PlainListen); err != nil {
+			errs = append(errs, err)
+		}
+		if len(c.Proxies) == 0 {
+			errs = append(errs, errNoProxy)
+		}
 	}
 	if c.Host != "" {
 		need(lock.CheckASCII(c.Host) == nil && hostOf("https://"+c.Host) == c.Host, "host is not host:port")

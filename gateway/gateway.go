@@ -52,6 +52,7 @@ type Gateway struct {
 	rpc         *grpc.Server
 	routes      *http.ServeMux
 	server      *http.Server
+	plain       *http.Server // for a proxy; nil where there is none
 	comet       *comet
 
 	homes       homes
@@ -71,6 +72,7 @@ type Gateway struct {
 	measures                                        measures
 
 	listener net.Listener
+	proxied  net.Listener    // of plain
 	work     context.Context // ends when the gateway stops; set before it serves
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
@@ -112,6 +114,9 @@ func New(config Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g.server = g.newServer()
+	if config.PlainListen != "" {
+		g.plain = g.newPlainServer()
+	}
 	if err := g.openFolder(); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -152,6 +157,16 @@ func (g *Gateway) newServer() *http.Server {
 			WriteByteTimeout:              l.Stall,
 		},
 	}
+}
+
+// newPlainServer is newServer without TLS, for HTTP/1.1 and HTTP/2.
+func (g *Gateway) newPlainServer() *http.Server {
+	s := g.newServer()
+	s.TLSConfig = nil
+	s.Protocols = &http.Protocols{}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
 }
 
 func (g *Gateway) newRoutes() (*http.ServeMux, error) {
@@ -207,11 +222,26 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	g.listener = limitedListener{Listener: listener, slots: newSlots(g.config.Limits.ConnectionsPerAddress, g.config.Limits.Connections)}
+	connections := newSlots(g.config.Limits.ConnectionsPerAddress, g.config.Limits.Connections)
+	if g.plain != nil {
+		plain, err := lc.Listen(ctx, "tcp", g.config.PlainListen)
+		if err != nil {
+			return errors.Join(fmt.Errorf("gateway: %w", err), listener.Close())
+		}
+		g.proxied = limitedListener{Listener: plain, slots: connections, isProxy: g.config.isProxy}
+	}
+	g.listener = limitedListener{Listener: listener, slots: connections, isProxy: g.config.isProxy}
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.work, g.cancel = work, cancel
 	g.workers.Go(func() { g.reports.run(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
+	if g.plain != nil {
+		g.workers.Go(func() {
+			if err := g.plain.Serve(g.proxied); !errors.Is(err, http.ErrServerClosed) {
+				g.config.Log.Error("plain HTTP for the proxy ended", "error", err)
+			}
+		})
+	}
 	go func() {
 		defer close(g.done)
 		if err := g.server.ServeTLS(g.listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
@@ -228,6 +258,18 @@ func (g *Gateway) Addr() string {
 	}
 	return g.listener.Addr().String()
 }
+
+// PlainAddr is the address on which a started gateway serves a proxy; empty where it does not.
+func (g *Gateway) PlainAddr() string {
+	if g.proxied == nil {
+		return ""
+	}
+	return g.proxied.Addr().String()
+}
+
+// Reload reads the certificate anew, also where its files look unchanged. On an error the old
+// one stays.
+func (g *Gateway) Reload() error { return g.certificate.reload() }
 
 // Done is closed when a started gateway has ended serving.
 func (g *Gateway) Done() <-chan struct{} { return g.done }
@@ -250,6 +292,11 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	if g.listener != nil {
 		if err = g.server.Shutdown(ctx); err != nil {
 			err = errors.Join(err, g.server.Close())
+		}
+		if g.plain != nil {
+			if stopped := g.plain.Shutdown(ctx); stopped != nil {
+				err = errors.Join(err, stopped, g.plain.Close())
+			}
 		}
 		g.cancel()
 		g.workers.Wait()

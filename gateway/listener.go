@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -9,6 +10,8 @@ import (
 type limitedListener struct {
 	net.Listener
 	slots *slots
+	// isProxy tells whose connections are those of many.
+	isProxy func(netip.Addr) bool
 }
 
 // Accept implements net.Listener.
@@ -18,13 +21,21 @@ func (l limitedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		from := addressKey(conn.RemoteAddr().String())
+		from := l.key(conn.RemoteAddr().String())
 		if l.slots.take(from) {
 			return &limitedConn{Conn: conn, give: sync.OnceFunc(func() { l.slots.give(from) })}, nil
 		}
 		// Whatever Close says, the connection is of no more use.
 		_ = conn.Close()
 	}
+}
+
+// key is what connections are counted by: each of a proxy for itself.
+func (l limitedListener) key(remote string) string {
+	if at, err := netip.ParseAddrPort(remote); err == nil && l.isProxy(at.Addr().Unmap()) {
+		return remote
+	}
+	return addressKey(remote)
 }
 
 type limitedConn struct {

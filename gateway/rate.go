@@ -83,7 +83,10 @@ func addressKey(remote string) string {
 	if err != nil {
 		return remote
 	}
-	addr := at.Addr().Unmap()
+	return clientKey(at.Addr().Unmap())
+}
+
+func clientKey(addr netip.Addr) string {
 	if addr.Is4() {
 		return addr.String()
 	}

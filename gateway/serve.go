@@ -36,7 +36,7 @@ func (g *Gateway) loggedIn(h func(w http.ResponseWriter, r *http.Request, c call
 // limited serves as many requests of one address as a rate allows.
 func (g *Gateway) limited(b *buckets, h handler) http.Handler {
 	return g.open(func(w http.ResponseWriter, r *http.Request) error {
-		if wait := b.take(addressKey(r.RemoteAddr), 1); wait > 0 {
+		if wait := b.take(g.from(r), 1); wait > 0 {
 			return tooMany(wait)
 		}
 		return h(w, r)
@@ -155,7 +155,7 @@ func (g *Gateway) admit(r *http.Request) (caller, error) {
 	}
 	c, err := g.authenticate(r.Context(), r.Header.Get("Authorization"))
 	if err != nil && faultOf(err).status == http.StatusUnauthorized {
-		if wait := g.requests.take(addressKey(r.RemoteAddr), 1); wait > 0 {
+		if wait := g.requests.take(g.from(r), 1); wait > 0 {
 			return caller{}, tooMany(wait)
 		}
 	}
@@ -167,7 +167,7 @@ func (g *Gateway) countAnonymous(r *http.Request) (wait time.Duration) {
 	if r.Header.Get("Authorization") != "" {
 		return 0
 	}
-	return g.requests.take(addressKey(r.RemoteAddr), 1)
+	return g.requests.take(g.from(r), 1)
 }
 
 // setDeadlines bounds a request that neither uploads nor downloads much; these set their own

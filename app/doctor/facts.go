@@ -69,8 +69,8 @@ type serverFacts struct {
 	Holders map[*custodyv1.Key][]*custodyv1.Holder
 	// Peers are the ids of CometBFT's peers.
 	Peers map[string]bool
-	// Metrics are the server's single values by name.
-	Metrics map[string]float64
+	// Metrics are what the server measures.
+	Metrics Metrics
 }
 
 // otherFacts are what the gateway of another hospital tells.
@@ -123,7 +123,7 @@ func (d Doctor) askServer(ctx context.Context, files home.Config) (*serverFacts,
 	if err := s.askPeers(ctx, "http://"+strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://")); err != nil {
 		return nil, err
 	}
-	s.Metrics, err = askMetrics(ctx, "http://"+strings.TrimPrefix(files.App.API.Address, "tcp://"))
+	s.Metrics, err = AskMetrics(ctx, files)
 	return s, err
 }
 

@@ -6,23 +6,30 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"github.com/phrd/phrd/app/home"
 )
 
-// askMetrics reads the server's metrics: the values of those that have no labels.
-func askMetrics(ctx context.Context, rest string) (map[string]float64, error) {
-	body, err := get(ctx, rest+"/metrics")
+// Metrics are the values that a server measures, by the name of the series with its labels as Prometheus writes them:
+// phrd_objects{standing="endangered"}.
+type Metrics map[string]float64
+
+// AskMetrics reads the metrics of the server on this machine.
+func AskMetrics(ctx context.Context, files home.Config) (Metrics, error) {
+	body, err := get(ctx, "http://"+strings.TrimPrefix(files.App.API.Address, "tcp://")+"/metrics")
 	if err != nil {
 		return nil, err
 	}
-	values := map[string]float64{}
+	values := Metrics{}
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	for lines.Scan() {
-		name, text, found := strings.Cut(lines.Text(), " ")
-		if !found || strings.HasPrefix(name, "#") || strings.Contains(name, "{") {
+		line := lines.Text()
+		end := strings.LastIndexByte(line, ' ')
+		if end < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if value, err := strconv.ParseFloat(text, 64); err == nil {
-			values[name] = value
+		if value, err := strconv.ParseFloat(line[end+1:], 64); err == nil {
+			values[line[:end]] = value
 		}
 	}
 	return values, lines.Err()

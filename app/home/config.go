@@ -19,6 +19,7 @@ import (
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/blob/ipfs"
+	"github.com/phrd/phrd/gateway"
 )
 
 // Default ports. The first three listen for other hospitals and people, the others on loopback only.
@@ -62,6 +63,10 @@ const (
 type Services struct {
 	// GatewayListen is the host:port on which the gateway listens; empty on a further storage node, which has none.
 	GatewayListen string `mapstructure:"gateway_listen"`
+	// PlainListen is the host:port on loopback on which a proxy on this machine reaches the gateway without TLS; empty for none.
+	PlainListen string `mapstructure:"gateway_plain_listen"`
+	// TrustedProxies are the addresses and networks of proxies that say for whom they ask, such as "127.0.0.1".
+	TrustedProxies []string `mapstructure:"trusted_proxies"`
 	// Libp2pListen is the multiaddr on which the blob node listens.
 	Libp2pListen string `mapstructure:"libp2p_listen"`
 	// CORSOrigins are the origins of pages on other hosts that may call the gateway.
@@ -92,6 +97,17 @@ func (s Services) Validate() error {
 	if s.GatewayListen != "" {
 		if _, _, err := net.SplitHostPort(s.GatewayListen); err != nil {
 			return fmt.Errorf("[phrd] gateway_listen: %w", err)
+		}
+	}
+	if _, err := gateway.ParseProxies(s.TrustedProxies); err != nil {
+		return fmt.Errorf("[phrd] trusted_proxies: %w", err)
+	}
+	if s.PlainListen != "" {
+		if err := gateway.CheckPlain(s.PlainListen); err != nil {
+			return fmt.Errorf("[phrd] gateway_plain_listen: %w", err)
+		}
+		if len(s.TrustedProxies) == 0 {
+			return errors.New("[phrd] gateway_plain_listen is for a proxy, and trusted_proxies names none")
 		}
 	}
 	if s.Libp2pListen == "" {
@@ -180,6 +196,11 @@ gateway_listen = "{{ .Phrd.GatewayListen }}"
 
 # Origins of pages on other hosts that may call the gateway, such as ["https://portal.hospital.example"].
 cors_origins = [{{ range .Phrd.CORSOrigins }}{{ printf "%q, " . }}{{ end }}]
+
+# Proxies whose X-Forwarded-For says who asks, such as ["127.0.0.1"]; it counts for limits only. gateway_plain_listen is an address on
+# loopback on which a proxy on this machine is served without TLS, such as "127.0.0.1:8080".
+trusted_proxies = [{{ range .Phrd.TrustedProxies }}{{ printf "%q, " . }}{{ end }}]
+gateway_plain_listen = "{{ .Phrd.PlainListen }}"
 {{ end }}
 # Multiaddr on which the blob node listens for the blob nodes of other hospitals.
 libp2p_listen = "{{ .Phrd.Libp2pListen }}"

@@ -38,7 +38,9 @@ var (
 )
 
 // mirrored measures a mirror; it is a [prometheus.Collector].
-type mirrored struct{ mirror *node.Mirror }
+type mirrored struct {
+	mirror *node.Mirror // nil where nothing is mirrored
+}
 
 // Describe implements prometheus.Collector.
 func (mirrored) Describe(to chan<- *prometheus.Desc) {
@@ -51,7 +53,10 @@ func (mirrored) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m mirrored) Collect(to chan<- prometheus.Metric) {
-	s := m.mirror.Stats()
+	var s node.MirrorStats
+	if m.mirror != nil {
+		s = m.mirror.Stats()
+	}
 	send := func(d *prometheus.Desc, kind prometheus.ValueType, value uint64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, kind, float64(value), labels...)
 	}

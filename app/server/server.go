@@ -114,6 +114,14 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	return nil
 }
 
+// Reload reads anew what may change while a server runs: the certificate of its gateway. On an error all stays as it was.
+func (s *Server) Reload() error {
+	if s.services == nil || s.services.gateway == nil {
+		return nil
+	}
+	return s.services.gateway.Reload()
+}
+
 // Failed is closed when a part stopped by itself; Err then says why.
 func (s *Server) Failed() <-chan struct{} { return s.failed }
 
@@ -180,9 +188,10 @@ func checkPorts(ctx context.Context, files home.Config) error {
 		{"app.toml [api] address", strings.TrimPrefix(files.App.API.Address, "tcp://")},
 		{"app.toml [phrd] libp2p_listen", files.Services.Libp2pListen},
 		{"app.toml [phrd] gateway_listen", files.Services.GatewayListen},
+		{"app.toml [phrd] gateway_plain_listen", files.Services.PlainListen},
 	} {
 		address := p.address
-		if address == "" { // a storage node has no gateway
+		if address == "" { // a storage node has no gateway, and few have a proxy
 			continue
 		}
 		if strings.HasPrefix(address, "/") {

@@ -12,7 +12,6 @@ import (
 
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
-	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
@@ -149,10 +148,8 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	if err := errors.Join(ch.metrics.Register(&upkeep{replicator: replicator, collector: collector}), ch.metrics.Register(cached{s.cache})); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	if mirror != nil {
-		if err := ch.metrics.Register(mirrored{mirror}); err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
+	if err := ch.metrics.Register(mirrored{mirror}); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return s, nil
 }
@@ -244,13 +241,17 @@ func (s *services) startIndex(running context.Context, c Config, ch *chain) erro
 }
 
 // startGateway opens the door.
-func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, store blob.Store, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
+func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, guard *node.Guard, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
+	proxies, err := gateway.ParseProxies(files.Services.TrustedProxies)
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
-		Listen: files.Services.GatewayListen, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
+		Listen: files.Services.GatewayListen, PlainListen: files.Services.PlainListen, Proxies: proxies, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: store, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Services.GatewayListen)), Cache: s.cache, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Services.GatewayListen)), Cache: s.cache, Ready: s.ready(guard), Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -266,6 +267,33 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		}
 	}()
 	return nil
+}
+
+// leastRoom is the room on the disk without which the gateway is of no use: nothing that it must write down could be.
+const leastRoom = 64 << 20
+
+// ready are what the gateway's readiness asks beside the chain.
+func (s *services) ready(guard *node.Guard) []func(context.Context) error {
+	return []func(context.Context) error{
+		func(context.Context) error {
+			select {
+			case <-guard.Opened():
+				return nil
+			default:
+				return errors.New("what was erased meanwhile is deleted first")
+			}
+		},
+		func(context.Context) error {
+			free, err := s.blobs.Free()
+			if err != nil {
+				return errors.New("the disk of the blobs does not answer")
+			}
+			if free < leastRoom {
+				return errors.New("the disk of the blobs is full")
+			}
+			return nil
+		},
+	}
 }
 
 // isLocal tells whether an address to listen on is one that only this machine reaches, as in a network on one machine.

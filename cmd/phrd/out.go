@@ -56,6 +56,19 @@ func (o *output) print(value any, header []string, rows [][]string) error {
 	return w.Flush()
 }
 
+// redraw begins a page anew: in place on a terminal, else below the last one.
+func (o *output) redraw() error {
+	if o.json {
+		return nil
+	}
+	begin := "\n"
+	if f, ok := o.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		begin = "\x1b[H\x1b[2J"
+	}
+	_, err := io.WriteString(o.out, begin)
+	return err
+}
+
 // value writes one JSON value.
 func (o *output) value(value any) error {
 	encoder := json.NewEncoder(o.out)

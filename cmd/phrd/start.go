@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"cosmossdk.io/log/v2"
@@ -81,11 +84,7 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	} else {
 		logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
 	}
-	select {
-	case <-ctx.Done():
-		logger.Info("stopping")
-	case <-s.Failed():
-	}
+	awaitEnd(ctx, s, logger)
 	failed := s.Err()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -94,6 +93,28 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+// awaitEnd returns when ctx ends or a part of the server fails. Until then SIGHUP has the server read anew what may change.
+func awaitEnd(ctx context.Context, s *server.Server, logger log.Logger) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			logger.Info("stopping")
+			return
+		case <-s.Failed():
+			return
+		case <-hangup:
+			if err := s.Reload(); err != nil {
+				logger.Error("all stays as it was", "error", err)
+			} else {
+				logger.Info("what may change was read anew")
+			}
+		}
+	}
 }
 
 // newLogger writes the log of a server.

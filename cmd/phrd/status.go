@@ -24,6 +24,8 @@ import (
 const (
 	// statusTime is how long a gateway may take to answer.
 	statusTime = 10 * time.Second
+	// watchEvery is how often a page is shown again.
+	watchEvery = 2 * time.Second
 	// maxStatus bounds the answer.
 	maxStatus = 64 << 10
 )
@@ -47,10 +49,12 @@ type serverStatus struct {
 }
 
 func statusCommand() *cobra.Command {
-	return &cobra.Command{
+	var follow bool
+	cmd := &cobra.Command{
 		Use: "status", Short: "how the hospital's server stands",
-		Long:    "Ask the gateway in client.json how its server stands. Ends with exit code 3 where it is not up or not ready.",
-		Example: "  phrd status --home /var/lib/phrd --json", Args: exactArgs(),
+		Long: "Ask the gateway in client.json how its server stands, and on the server itself also what it measures. Ends with exit code 3 where\n" +
+			"it is not up or not ready. With --watch the page is shown again every two seconds, until ^C.",
+		Example: "  phrd status --home /var/lib/phrd --json\n  phrd status --watch", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			home, err := homeFlag(cmd)
 			if err != nil {
@@ -60,11 +64,14 @@ func statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if follow {
+				return watchStatus(cmd.Context(), home, file, newOutput(cmd))
+			}
 			s, err := askStatus(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			if err := newOutput(cmd).print(s, nil, s.rows()); err != nil {
+			if err := newOutput(cmd).print(s, nil, newStatusPage(cmd.Context(), home, s).rows()); err != nil {
 				return err
 			}
 			if !s.Ready {
@@ -72,6 +79,35 @@ func statusCommand() *cobra.Command {
 			}
 			return nil
 		},
+	}
+	cmd.Flags().BoolVarP(&follow, "watch", "w", false, "show it again every two seconds")
+	return cmd
+}
+
+// watchStatus shows how a server stands again and again until ctx ends: in place on a terminal, else page after page.
+func watchStatus(ctx context.Context, home string, file clientFile, out *output) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		s, err := askStatus(ctx, file)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			s.Reasons = []string{err.Error()}
+		}
+		page := newStatusPage(ctx, home, s)
+		if err := out.redraw(); err != nil {
+			return err
+		}
+		if err := out.print(s, nil, append([][]string{{"at", page.now.Format(time.DateTime)}}, page.rows()...)); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 
