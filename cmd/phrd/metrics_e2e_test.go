@@ -1,12 +1,17 @@
 package main_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,4 +81,74 @@ func TestMetrics(t *testing.T) {
 	// The chain goes on, and the validator signs.
 	signed := regexp.MustCompile(`(?m)^phrd_validator_signed_blocks_total ([1-9].*)$`)
 	eventually(t, time.Minute, "the validator signs", func() bool { return signed.MatchString(n.scrape(t)) })
+}
+
+// `phrd status` shows a page on the server's machine, what the gateway tells elsewhere, and always the same JSON.
+func TestStatusPage(t *testing.T) {
+	n := startNet(t)
+	p := n.hospital(1)
+	page := p.does(t, nil, "status")
+	for _, line := range []string{"ready", "height", "validator", "one of 4", "peers", "objects", "copies", "work here", "releases", "disk", "clock", "warnings", "version"} {
+		require.Contains(t, page, line)
+	}
+	var keys map[string]any
+	p.does(t, &keys, "status")
+	require.ElementsMatch(t, []string{
+		"gateway", "ready", "reasons", "hospital", "name", "chain_id", "network_id", "height", "block_time", "catching_up", "version",
+	}, slices.Collect(maps.Keys(keys)))
+
+	elsewhere := n.hire(t, 1, "status-clerk", "clerk")
+	page = elsewhere.does(t, nil, "status")
+	require.Contains(t, page, "ready")
+	require.NotContains(t, page, "validator")
+}
+
+// The page is shown again until the program is interrupted, without codes for a terminal where there is none.
+func TestWatchedStatus(t *testing.T) {
+	n := startNet(t)
+	cmd := n.hospital(1).command(t.Context(), "status", "--watch")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	pages := 0
+	var text strings.Builder
+	for lines := bufio.NewScanner(out); pages < 2 && lines.Scan(); {
+		text.WriteString(lines.Text() + "\n")
+		if strings.HasPrefix(lines.Text(), "warnings") {
+			pages++
+		}
+	}
+	require.Equal(t, 2, pages, text.String())
+	require.NotContains(t, text.String(), "\x1b")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, out)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait())
+}
+
+// A certificate that is no good does not take the place of the one that is shown, and SIGHUP does not end the server.
+func TestReloadedCertificate(t *testing.T) {
+	n := startNet(t)
+	p := n.hospital(3)
+	var all []struct {
+		Home, Log string
+		PID       int
+	}
+	person{home: n.dir}.does(t, &all, "network", "status")
+	said := func() string {
+		text, err := os.ReadFile(all[2].Log)
+		require.NoError(t, err)
+		return string(text)
+	}
+	path := filepath.Join(p.home, "config", "gateway.key")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte("no key"), 0o600))
+	require.NoError(t, syscall.Kill(all[2].PID, syscall.SIGHUP))
+	eventually(t, time.Minute, "the server says that it keeps the old one", func() bool { return strings.Contains(said(), "all stays as it was") })
+	p.does(t, nil, "status")
+	require.NoError(t, os.WriteFile(path, good, 0o600))
+	require.NoError(t, syscall.Kill(all[2].PID, syscall.SIGHUP))
+	eventually(t, time.Minute, "the server reads it", func() bool { return strings.Contains(said(), "what may change was read anew") })
+	p.does(t, nil, "status")
 }
