@@ -251,7 +251,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Services.GatewayListen)), Cache: s.cache, Ready: s.ready(guard), Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)), Cache: s.cache, Ready: s.ready(guard), Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -296,9 +296,9 @@ func (s *services) ready(guard *node.Guard) []func(context.Context) error {
 	}
 }
 
-// isLocal tells whether an address to listen on is one that only this machine reaches, as in a network on one machine.
+// isLocal tells whether CometBFT listens where only this machine reaches it, as in a network on one machine.
 func isLocal(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(listen, "tcp://"))
 	ip := net.ParseIP(host)
 	return err == nil && ip != nil && ip.IsLoopback()
 }

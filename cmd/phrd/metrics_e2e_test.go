@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // metricName is a name of ours, or of those that every Go program has, as it stands in rules and boards.
@@ -123,6 +125,33 @@ func TestWatchedStatus(t *testing.T) {
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	_, err = io.Copy(io.Discard, out)
 	require.NoError(t, err)
+	require.NoError(t, cmd.Wait())
+}
+
+// On a terminal the page is drawn in place.
+func TestWatchedStatusOnATerminal(t *testing.T) {
+	n := startNet(t)
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer master.Close()
+	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	require.NoError(t, err)
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	require.NoError(t, err)
+	cmd := n.hospital(1).command(t.Context(), "status", "--watch")
+	cmd.Stdout = terminal
+	require.NoError(t, cmd.Start())
+	require.NoError(t, terminal.Close())
+	const anew = "\x1b[H\x1b[2J"
+	var text []byte
+	for part := make([]byte, 4096); strings.Count(string(text), anew) < 2; {
+		n, err := master.Read(part)
+		require.NoError(t, err)
+		text = append(text, part[:n]...)
+	}
+	require.True(t, strings.HasPrefix(string(text), anew))
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	require.NoError(t, cmd.Wait())
 }
 

@@ -77,6 +77,14 @@ func TestFurtherStorageNode(t *testing.T) {
 	require.EqualValues(t, 2<<30, nodes[1].Capacity)
 	require.Contains(t, hospital.does(t, nil, "hospital", "nodes", "1"), made.Fingerprints.Peer)
 
+	// It is examined as a hospital's server is, without what it does not have.
+	found := node.examined(t, 0)
+	for _, check := range []string{"server", "chain", "peers", "addresses", "clock", "permissions"} {
+		require.Equal(t, "ok", found[check].Status, "%+v", found[check])
+	}
+	require.NotContains(t, found, "share")
+	require.NotContains(t, found, "certificate")
+
 	hospital.does(t, nil, "hospital", "retire-node", "2")
 	eventually(t, time.Minute, "the node is retired", func() bool {
 		nodes = nil
