@@ -3,6 +3,7 @@ package node_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -125,14 +126,61 @@ func TestReach(t *testing.T) {
 	gateway.Close()
 }
 
-func TestAskGateway(t *testing.T) {
+// newGateway is a gateway whose clock is off.
+func newGateway(t *testing.T, off time.Duration) *httptest.Server {
+	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)
+		at := time.Now().Add(off).UTC().Format(time.RFC3339Nano)
 		if _, err := w.Write([]byte(`{"chain_id":"phrd-1","height":7,"version":"v1","time":"` + at + `"}`)); err != nil {
 			t.Error(err)
 		}
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
+	return server
+}
+
+// The clock is compared with the median of the others, so that one that is wrong does not matter.
+func TestClock(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	var gateways []*httptest.Server
+	var own *hospital
+	for _, off := range []time.Duration{0, -2 * time.Minute, -2*time.Minute - time.Second, 24 * time.Hour} {
+		h, _ := newServer(t, l)
+		gateway := newGateway(t, off)
+		pin := sha256.Sum256(gateway.Certificate().RawSubjectPublicKeyInfo)
+		l.mu.Lock()
+		m := l.members[len(l.members)-1]
+		m.GatewayUrl, m.GatewayFingerprint = gateway.URL, pin[:]
+		l.mu.Unlock()
+		gateways = append(gateways, gateway)
+		if own == nil {
+			own = h
+		}
+	}
+	clock := node.NewClock(own.chain, slog.New(slog.DiscardHandler))
+	if _, known := clock.Ahead(); known {
+		t.Error("known before anybody was asked")
+	}
+	if err := clock.Compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ahead, known := clock.Ahead(); !known || (ahead-2*time.Minute).Abs() > 10*time.Second {
+		t.Errorf("ahead by %s, %t, want two minutes", ahead, known)
+	}
+	for _, gateway := range gateways {
+		gateway.Close()
+	}
+	if err := clock.Compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, known := clock.Ahead(); known {
+		t.Error("known although nobody answers any more")
+	}
+}
+
+func TestAskGateway(t *testing.T) {
+	server := newGateway(t, -time.Minute)
 	pin := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
 	told, err := node.AskGateway(t.Context(), server.URL, pin[:])
 	if err != nil || told.ChainID != "phrd-1" || told.Height != 7 || told.Version != "v1" {
