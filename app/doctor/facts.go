@@ -251,12 +251,13 @@ type door struct {
 	fingerprint []byte
 }
 
-// doors lists the gateways of the other members that have not left: as the server knows them, or else as they were in the genesis.
+// doors lists the gateways of the other active members, for a storage node also of its own: as the server knows them, or else as they
+// were in the genesis.
 func (f *facts) doors() []door {
 	var all []door
 	if f.Server != nil {
 		for _, m := range f.Server.Members {
-			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && m != f.Server.Own {
+			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && !f.isOwnServer(m) {
 				all = append(all, door{m.GetName(), m.GetGatewayUrl(), m.GetGatewayFingerprint()})
 			}
 		}
