@@ -147,7 +147,7 @@ func (f *facts) share() Result {
 	if f.Keys == nil {
 		return unknown("name the passphrase: --passphrase-file", "without the passphrase no share can be read")
 	}
-	held := 0
+	held := false
 	for _, k := range f.Server.Keys {
 		i := slices.IndexFunc(f.Server.Holders[k], func(h *holder) bool { return h.GetIndex() == f.Server.Own.GetNumber() })
 		if i < 0 {
@@ -162,10 +162,10 @@ func (f *facts) share() Result {
 			return fail("restore the newest backup", "the share of key %s, generation %d, epoch %d is not the one that the chain expects",
 				k.GetKind(), k.GetGeneration(), k.GetShareEpoch())
 		}
-		held++
+		held = true
 	}
-	if held == 0 {
+	if !held {
 		return warn("the next round of the network's keys gives the hospital one", "the hospital holds no share of the network's key")
 	}
-	return ok("%d shares are here and are those that the chain expects", held)
+	return ok("all shares are here, and are those that the chain expects")
 }

@@ -33,22 +33,22 @@ func (f *facts) reachable() Result {
 	}
 	asked, wrong, errs := judgeReach(f.Reaches)
 	switch {
-	case asked == 0:
+	case len(asked) == 0:
 		return unknown("run this again when another hospital answers", "no hospital called: %v", errors.Join(errs...))
 	case len(wrong) > 0:
 		return fail(remedy, "%s", strings.Join(wrong, "; "))
 	}
-	return ok("%d hospitals reach comet, libp2p and gateway", asked)
+	return ok("comet, libp2p and gateway are reached from %s", strings.Join(asked, ", "))
 }
 
-// judgeReach counts the hospitals that called, and tells what they did not find.
-func judgeReach(all []phr.Reach) (asked int, wrong []string, errs []error) {
+// judgeReach names the hospitals that called, and tells what they did not find.
+func judgeReach(all []phr.Reach) (asked, wrong []string, errs []error) {
 	for _, r := range all {
 		if r.Err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.From.Name, r.Err))
 			continue
 		}
-		asked++
+		asked = append(asked, r.From.Name)
 		for _, p := range r.Ports {
 			switch {
 			case !p.Answers:

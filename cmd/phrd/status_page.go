@@ -63,7 +63,7 @@ func (p statusPage) rows() [][]string {
 		[]string{"work here", fmt.Sprintf("copy %s, repair %s, try again %s, attest %s", p.count(`phrd_blob_queue_objects{work="copy"}`),
 			p.count(`phrd_blob_queue_objects{work="repair"}`), p.count(`phrd_blob_queue_objects{work="retry"}`), p.count(`phrd_blob_queue_objects{work="attest"}`))},
 		[]string{"releases", fmt.Sprintf("%s wait for our share, %s given", p.count("phrd_release_shares_waiting"), p.count("phrd_release_shares_given_total"))},
-		[]string{"gateway", fmt.Sprintf("%s logins, %s requests under way, %s uploads, %s reads not in the log yet", p.count("phrd_gateway_sessions"),
+		[]string{"requests", fmt.Sprintf("%s logins, %s requests under way, %s uploads, %s reads not in the log yet", p.count("phrd_gateway_sessions"),
 			p.count("phrd_gateway_requests_in_flight"), p.count("phrd_gateway_uploads"), p.count("phrd_gateway_journal_reports"))},
 		[]string{"disk", byteText(uint64(m["phrd_disk_free_bytes"])) + " free for blobs"},
 		[]string{"clock", p.clock()},

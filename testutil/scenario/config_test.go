@@ -30,6 +30,27 @@ func TestCacheSize(t *testing.T) {
 	}
 }
 
+func TestProxySettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		listen  string
+		proxies []string
+		want    string // what the error names; empty for none
+	}{
+		"nothing":             {"", nil, ""},
+		"TLS passed through":  {"", []string{"10.1.0.0/16", "2001:db8::1"}, ""},
+		"TLS ends there":      {"127.0.0.1:8080", []string{"127.0.0.1"}, ""},
+		"plain HTTP for all":  {"0.0.0.0:8080", []string{"127.0.0.1"}, "gateway_plain_listen"},
+		"nobody is trusted":   {"127.0.0.1:8080", nil, "trusted_proxies"},
+		"everybody":           {"", []string{"0.0.0.0/0"}, "trusted_proxies"},
+		"a proxy with a name": {"", []string{"proxy.hospital.example"}, "trusted_proxies"},
+	} {
+		err := services(func(s *home.Services) { s.PlainListen, s.TrustedProxies = c.listen, c.proxies }).Validate()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestMirrorSettings(t *testing.T) {
 	for _, c := range []struct {
 		mirror []string
