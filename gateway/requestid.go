@@ -22,7 +22,7 @@ type requestKey struct{}
 // that may be used.
 func named(w http.ResponseWriter, r *http.Request) *http.Request {
 	values := r.Header.Values(requestHeader)
-	name := ""
+	var name string
 	if len(values) == 1 && requestName.MatchString(values[0]) {
 		name = values[0]
 	} else {

@@ -52,8 +52,10 @@ func (c *Clock) Ahead() (ahead time.Duration, known bool) {
 func (c *Clock) Run(ctx context.Context) error {
 	for pause := firstClock; ; pause = clockEvery {
 		sleep(ctx, nil, pause)
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
 		}
 		if err := c.Compare(ctx); err != nil {
 			c.log.Debug("the clock can't be compared", "reason", err)

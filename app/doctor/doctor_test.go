@@ -124,112 +124,112 @@ func giveShare(t *testing.T, f *doctor.Facts) {
 // Every check finds a server well that is, and has something to say when it is not.
 func TestChecks(t *testing.T) {
 	bad := map[string]map[string]struct {
-		damage func(*testing.T, *doctor.Facts)
+		damage func(patient)
 		want   doctor.Status
 	}{
 		"permissions": {
-			"others read a key": {func(t *testing.T, f *doctor.Facts) {
-				chmod(t, filepath.Join(f.Home.Keys(), "account", "admin.age"), 0o644)
+			"others read a key": {func(f patient) {
+				f.chmod(filepath.Join(f.Home.Keys(), "account", "admin.age"), 0o644)
 			}, doctor.Fail},
-			"others enter the folder of keys":   {func(t *testing.T, f *doctor.Facts) { chmod(t, f.Home.Keys(), 0o755) }, doctor.Fail},
-			"the home was opened with an error": {func(_ *testing.T, f *doctor.Facts) { f.Loose = home.ErrLoose }, doctor.Fail},
+			"others enter the folder of keys":   {func(f patient) { f.chmod(f.Home.Keys(), 0o755) }, doctor.Fail},
+			"the home was opened with an error": {func(f patient) { f.Loose = home.ErrLoose }, doctor.Fail},
 		},
 		"configuration": {
-			"a file is damaged": {func(_ *testing.T, f *doctor.Facts) { f.FilesErr = errors.New("app.toml: line 3") }, doctor.Fail},
+			"a file is damaged": {func(f patient) { f.FilesErr = errors.New("app.toml: line 3") }, doctor.Fail},
 		},
 		"network": {
-			"none was accepted": {func(_ *testing.T, f *doctor.Facts) { f.Genesis = nil }, doctor.Fail},
+			"none was accepted": {func(f patient) { f.Genesis = nil }, doctor.Fail},
 		},
 		"server": {
 			"it does not run":              {stop, doctor.Fail},
-			"the network does not know it": {func(_ *testing.T, f *doctor.Facts) { f.Server.Own = nil }, doctor.Fail},
+			"the network does not know it": {func(f patient) { f.Server.Own = nil }, doctor.Fail},
 		},
 		"chain": {
-			"it stands still": {func(_ *testing.T, f *doctor.Facts) { f.Server.BlockTime = noon.Add(-time.Minute) }, doctor.Fail},
-			"catching up":     {func(_ *testing.T, f *doctor.Facts) { f.Server.CatchingUp = true }, doctor.Warn},
+			"it stands still": {func(f patient) { f.Server.BlockTime = noon.Add(-time.Minute) }, doctor.Fail},
+			"catching up":     {func(f patient) { f.Server.CatchingUp = true }, doctor.Warn},
 			"stopped":         {stop, doctor.Unknown},
 		},
 		"clock": {
-			"two minutes ahead":         {func(_ *testing.T, f *doctor.Facts) { shift(f, 2*time.Minute) }, doctor.Fail},
-			"two minutes behind":        {func(_ *testing.T, f *doctor.Facts) { shift(f, -2*time.Minute) }, doctor.Fail},
-			"ten seconds":               {func(_ *testing.T, f *doctor.Facts) { shift(f, 10*time.Second) }, doctor.Warn},
-			"nobody tells the time":     {func(_ *testing.T, f *doctor.Facts) { f.Others = nil }, doctor.Unknown},
-			"only the chain tells time": {func(_ *testing.T, f *doctor.Facts) { f.Others, f.Server.BlockTime = nil, noon.Add(time.Minute) }, doctor.Fail},
+			"two minutes ahead":         {func(f patient) { shift(f, 2*time.Minute) }, doctor.Fail},
+			"two minutes behind":        {func(f patient) { shift(f, -2*time.Minute) }, doctor.Fail},
+			"ten seconds":               {func(f patient) { shift(f, 10*time.Second) }, doctor.Warn},
+			"nobody tells the time":     {func(f patient) { f.Others = nil }, doctor.Unknown},
+			"only the chain tells time": {func(f patient) { f.Others, f.Server.BlockTime = nil, noon.Add(time.Minute) }, doctor.Fail},
 		},
 		"peers": {
-			"one is away":  {func(_ *testing.T, f *doctor.Facts) { delete(f.Server.Peers, "hill") }, doctor.Warn},
-			"all are away": {func(_ *testing.T, f *doctor.Facts) { clear(f.Server.Peers) }, doctor.Fail},
+			"one is away":  {func(f patient) { delete(f.Server.Peers, "hill") }, doctor.Warn},
+			"all are away": {func(f patient) { clear(f.Server.Peers) }, doctor.Fail},
 			"stopped":      {stop, doctor.Unknown},
 		},
 		"reach": {
-			"a port does not answer":  {func(_ *testing.T, f *doctor.Facts) { f.Reaches[1].Ports[1].Answers = false }, doctor.Fail},
-			"another server is there": {func(_ *testing.T, f *doctor.Facts) { f.Reaches[0].Ports[2].Known = false }, doctor.Fail},
-			"nobody is asked":         {func(_ *testing.T, f *doctor.Facts) { f.Doctor.Reach = nil }, doctor.Unknown},
-			"nobody calls": {func(_ *testing.T, f *doctor.Facts) {
+			"a port does not answer":  {func(f patient) { f.Reaches[1].Ports[1].Answers = false }, doctor.Fail},
+			"another server is there": {func(f patient) { f.Reaches[0].Ports[2].Known = false }, doctor.Fail},
+			"nobody is asked":         {func(f patient) { f.Doctor.Reach = nil }, doctor.Unknown},
+			"nobody calls": {func(f patient) {
 				f.Reaches = []phr.Reach{{Err: phr.ErrUnreachable}}
 			}, doctor.Unknown},
-			"no list of hospitals": {func(_ *testing.T, f *doctor.Facts) { f.ReachErr = phr.ErrUnreachable }, doctor.Unknown},
+			"no list of hospitals": {func(f patient) { f.ReachErr = phr.ErrUnreachable }, doctor.Unknown},
 		},
 		"addresses": {
-			"another gateway port":  {func(_ *testing.T, f *doctor.Facts) { f.Server.Own.GatewayUrl = "https://127.0.0.1" }, doctor.Warn},
-			"another chain address": {func(_ *testing.T, f *doctor.Facts) { f.Server.Own.CometAddress = "phrd.clinic.example:26656" }, doctor.Warn},
-			"another blob port":     {func(_ *testing.T, f *doctor.Facts) { f.Server.Node.Address = "/ip4/127.0.0.1/tcp/4002" }, doctor.Warn},
+			"another gateway port":  {func(f patient) { f.Server.Own.GatewayUrl = "https://127.0.0.1" }, doctor.Warn},
+			"another chain address": {func(f patient) { f.Server.Own.CometAddress = "phrd.clinic.example:26656" }, doctor.Warn},
+			"another blob port":     {func(f patient) { f.Server.Node.Address = "/ip4/127.0.0.1/tcp/4002" }, doctor.Warn},
 			"stopped":               {stop, doctor.Unknown},
 		},
 		"certificate": {
-			"it has ended":   {func(_ *testing.T, f *doctor.Facts) { f.At = time.Now().AddDate(11, 0, 0) }, doctor.Fail},
-			"it ends soon":   {func(_ *testing.T, f *doctor.Facts) { f.At = time.Now().AddDate(10, 0, -7) }, doctor.Warn},
-			"another key":    {func(_ *testing.T, f *doctor.Facts) { f.Server.Own.GatewayFingerprint = make([]byte, 32) }, doctor.Fail},
-			"no certificate": {func(t *testing.T, f *doctor.Facts) { remove(t, f.Home.GatewayCertificate()) }, doctor.Fail},
+			"it has ended":   {func(f patient) { f.At = time.Now().AddDate(11, 0, 0) }, doctor.Fail},
+			"it ends soon":   {func(f patient) { f.At = time.Now().AddDate(10, 0, -7) }, doctor.Warn},
+			"another key":    {func(f patient) { f.Server.Own.GatewayFingerprint = make([]byte, 32) }, doctor.Fail},
+			"no certificate": {func(f patient) { f.remove(f.Home.GatewayCertificate()) }, doctor.Fail},
 		},
 		"versions": {
-			"one is newer": {func(_ *testing.T, f *doctor.Facts) { f.Others[0].Told.Version = "v2" }, doctor.Warn},
-			"nobody answers": {func(_ *testing.T, f *doctor.Facts) {
+			"one is newer": {func(f patient) { f.Others[0].Told.Version = "v2" }, doctor.Warn},
+			"nobody answers": {func(f patient) {
 				f.Others[0].Err, f.Others[1].Err = node.ErrCertificate, node.ErrCertificate
 			}, doctor.Unknown},
 		},
 		"share": {
-			"it is missing": {func(t *testing.T, f *doctor.Facts) {
-				remove(t, filepath.Join(f.Home.Keys(), keys.ShareName(1, 1, 1)+".age"))
+			"it is missing": {func(f patient) {
+				f.remove(filepath.Join(f.Home.Keys(), keys.ShareName(1, 1, 1)+".age"))
 			}, doctor.Fail},
-			"it is another": {func(_ *testing.T, f *doctor.Facts) {
+			"it is another": {func(f patient) {
 				f.Server.Holders[f.Server.Keys[0]][0].PublicShare = make([]byte, 32)
 			}, doctor.Fail},
-			"nobody can read it":    {func(_ *testing.T, f *doctor.Facts) { f.Keys = nil }, doctor.Unknown},
-			"the hospital has none": {func(_ *testing.T, f *doctor.Facts) { clear(f.Server.Holders) }, doctor.Warn},
+			"nobody can read it":    {func(f patient) { f.Keys = nil }, doctor.Unknown},
+			"the hospital has none": {func(f patient) { clear(f.Server.Holders) }, doctor.Warn},
 			"stopped":               {stop, doctor.Unknown},
 		},
 		"admins": {
-			"only one":  {func(_ *testing.T, f *doctor.Facts) { f.Server.Staff = []*consortiumv1.Staff{admin(false), admin(true)} }, doctor.Warn},
-			"none left": {func(_ *testing.T, f *doctor.Facts) { f.Server.Staff = []*consortiumv1.Staff{admin(true)} }, doctor.Fail},
+			"only one":  {func(f patient) { f.Server.Staff = []*consortiumv1.Staff{admin(false), admin(true)} }, doctor.Warn},
+			"none left": {func(f patient) { f.Server.Staff = []*consortiumv1.Staff{admin(true)} }, doctor.Fail},
 			"stopped":   {stop, doctor.Unknown},
 		},
 		"backup": {
-			"there is none": {func(t *testing.T, f *doctor.Facts) { remove(t, filepath.Join(f.Home.Data(), "last-backup")) }, doctor.Warn},
-			"it is old":     {func(_ *testing.T, f *doctor.Facts) { f.At = noon.AddDate(0, 2, 0) }, doctor.Warn},
-			"keys are newer": {func(t *testing.T, f *doctor.Facts) {
+			"there is none": {func(f patient) { f.remove(filepath.Join(f.Home.Data(), "last-backup")) }, doctor.Warn},
+			"it is old":     {func(f patient) { f.At = noon.AddDate(0, 2, 0) }, doctor.Warn},
+			"keys are newer": {func(f patient) {
 				if _, err := f.Keys.NewAccount("deputy"); err != nil {
-					t.Fatal(err)
+					f.t.Fatal(err)
 				}
 				path := filepath.Join(f.Home.Keys(), "account", "deputy.age")
 				if err := os.Chtimes(path, noon, noon); err != nil {
-					t.Fatal(err)
+					f.t.Fatal(err)
 				}
 				f.At = noon.Add(25 * time.Hour)
 			}, doctor.Warn},
-			"the note is damaged": {func(t *testing.T, f *doctor.Facts) {
+			"the note is damaged": {func(f patient) {
 				if err := os.WriteFile(filepath.Join(f.Home.Data(), "last-backup"), []byte("yesterday"), 0o600); err != nil {
-					t.Fatal(err)
+					f.t.Fatal(err)
 				}
 			}, doctor.Warn},
 		},
 		"disk": {
-			"more is promised than there is": {func(_ *testing.T, f *doctor.Facts) { f.Files.Services.Capacity = 1 << 60 }, doctor.Warn},
-			"the folder is gone":             {func(t *testing.T, f *doctor.Facts) { remove(t, f.Home.Blobs()) }, doctor.Fail},
+			"more is promised than there is": {func(f patient) { f.Files.Services.Capacity = 1 << 60 }, doctor.Warn},
+			"the folder is gone":             {func(f patient) { f.remove(f.Home.Blobs()) }, doctor.Fail},
 		},
 		"open files": {
-			"few":     {func(_ *testing.T, f *doctor.Facts) { f.Server.Metrics["process_max_fds"] = 4096 }, doctor.Warn},
-			"too few": {func(_ *testing.T, f *doctor.Facts) { f.Server.Metrics["process_max_fds"] = 512 }, doctor.Fail},
+			"few":     {func(f patient) { f.Server.Metrics["process_max_fds"] = 4096 }, doctor.Warn},
+			"too few": {func(f patient) { f.Server.Metrics["process_max_fds"] = 512 }, doctor.Fail},
 		},
 		"core dumps": {},
 	}
@@ -245,7 +245,7 @@ func TestChecks(t *testing.T) {
 		}
 		for what, c := range cases {
 			f := newHospital(t)
-			c.damage(t, f)
+			c.damage(patient{f, t})
 			r := doctor.Look(name, f)
 			if r.Status != c.want || r.Finding == "" {
 				t.Errorf("%s, %s: %+v, want %s", name, what, r, c.want)
@@ -257,27 +257,33 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-func stop(_ *testing.T, f *doctor.Facts) {
+// patient is a server at which a test breaks something.
+type patient struct {
+	*doctor.Facts
+	t *testing.T
+}
+
+func stop(f patient) {
 	f.Server, f.ServerErr = nil, errors.New("connection refused")
 }
 
-func shift(f *doctor.Facts, by time.Duration) {
+func shift(f patient, by time.Duration) {
 	for i := range f.Others {
 		f.Others[i].Told.Ahead = by
 	}
 }
 
-func chmod(t *testing.T, path string, mode os.FileMode) {
-	t.Helper()
+func (f patient) chmod(path string, mode os.FileMode) {
+	f.t.Helper()
 	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 
-func remove(t *testing.T, path string) {
-	t.Helper()
+func (f patient) remove(path string) {
+	f.t.Helper()
 	if err := os.RemoveAll(path); err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 }
 

@@ -103,7 +103,7 @@ func freeBytes(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, fmt.Errorf("%s: %w", dir, err)
 	}
-	return s.Bavail * uint64(s.Bsize), nil //nolint:gosec,unconvert // a block size is no negative number
+	return s.Bavail * uint64(s.Bsize), nil
 }
 
 // folderBytes is what the files of a folder take; 0 for one that is not there.
@@ -118,7 +118,7 @@ func folderBytes(dir string) (uint64, error) {
 		}
 		var s unix.Stat_t
 		if err := unix.Lstat(path, &s); err == nil {
-			sum += uint64(s.Blocks) * 512 //nolint:gosec // no negative number
+			sum += uint64(s.Blocks) * 512
 		}
 		return nil
 	})
