@@ -251,7 +251,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)), Cache: s.cache, Ready: s.ready(guard), Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)), Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -267,33 +267,6 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		}
 	}()
 	return nil
-}
-
-// leastRoom is the room on the disk without which the gateway is of no use: nothing that it must write down could be.
-const leastRoom = 64 << 20
-
-// ready are what the gateway's readiness asks beside the chain.
-func (s *services) ready(guard *node.Guard) []func(context.Context) error {
-	return []func(context.Context) error{
-		func(context.Context) error {
-			select {
-			case <-guard.Opened():
-				return nil
-			default:
-				return errors.New("what was erased meanwhile is deleted first")
-			}
-		},
-		func(context.Context) error {
-			free, err := s.blobs.Free()
-			if err != nil {
-				return errors.New("the disk of the blobs does not answer")
-			}
-			if free < leastRoom {
-				return errors.New("the disk of the blobs is full")
-			}
-			return nil
-		},
-	}
 }
 
 // isLocal tells whether CometBFT listens where only this machine reaches it, as in a network on one machine.

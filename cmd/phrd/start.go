@@ -75,6 +75,9 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	} else {
 		logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
 	}
-	awaitEnd(ctx, s, logger)
+	awaitEnd(ctx, s, hangup, logger)
 	failed := s.Err()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -95,11 +98,8 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	return nil
 }
 
-// awaitEnd returns when ctx ends or a part of the server fails. Until then SIGHUP has the server read anew what may change.
-func awaitEnd(ctx context.Context, s *server.Server, logger log.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// awaitEnd returns when ctx ends or a part of the server fails. Until then a hangup has the server read anew what may change.
+func awaitEnd(ctx context.Context, s *server.Server, hangup <-chan os.Signal, logger log.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
