@@ -90,6 +90,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Custody.SetReleaseHooks(app.Access)
 	app.Storage.SetObjectHooks(app.Records)
 	app.Consortium.SetNodeHooks(app.Storage)
+	app.Consortium.SetMembershipHooks(app.Storage)
 	app.Records.SetErasureHooks(app.Access)
 	return nil
 }

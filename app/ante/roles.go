@@ -40,6 +40,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgSubmitProposal":      {admin},
 	"/phrd.consortium.v1.MsgVote":                people,
 	"/phrd.consortium.v1.MsgWithdrawProposal":    {admin},
+	"/phrd.consortium.v1.MsgAdmitMember":         nobody,
 	"/phrd.consortium.v1.MsgSuspendMember":       nobody,
 	"/phrd.consortium.v1.MsgReinstateMember":     nobody,
 	"/phrd.consortium.v1.MsgReplaceAdmin":        nobody,

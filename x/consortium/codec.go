@@ -10,7 +10,7 @@ import (
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSubmitProposal{}, &MsgVote{}, &MsgWithdrawProposal{},
-		&MsgSuspendMember{}, &MsgReinstateMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
+		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
 		&MsgUpdateMember{}, &MsgAddSite{}, &MsgRegisterStorageNode{}, &MsgRetireStorageNode{},
 		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)

@@ -132,6 +132,19 @@ func (d *Declaration) Validate() error {
 	return nil
 }
 
+// CheckDistinct answers ErrKnownName or ErrKnownKey where a member has the name or the
+// vault key that the declaration names. Of the other keys a member's state holds no
+// more than what follows from them.
+func (d *Declaration) CheckDistinct(m Member) error {
+	if foldName(m.Name) == foldName(d.Name) {
+		return ErrKnownName.Wrapf("%q is member %d", m.Name, m.Number)
+	}
+	if bytes.Equal(m.VaultKey, d.VaultKey) || bytes.Equal(m.VaultKey, d.RoundKey) {
+		return ErrKnownKey.Wrapf("vault key of member %d", m.Number)
+	}
+	return nil
+}
+
 // keys are the public keys that no other declaration may name.
 func (d *Declaration) keys() [][]byte {
 	return [][]byte{d.ConsensusKey, d.CometKey, d.Libp2PKey, d.NodeKey, d.AdminKey, d.VaultKey, d.RoundKey}

@@ -12,7 +12,7 @@ type Principals interface {
 // NodeHooks is what the module that places copies does when a member's nodes change.
 type NodeHooks interface {
 	// NodesChanged is called after a node of the member was registered or retired, and
-	// after the member was admitted, suspended or reinstated. It runs inside the
+	// after the member was suspended or reinstated. It runs inside the
 	// consortium's handler, never calls back into the consortium to write, and an error
 	// from it is a bug that undoes the whole message.
 	NodesChanged(ctx context.Context, member uint64) error

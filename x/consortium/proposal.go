@@ -38,6 +38,7 @@ var proposable = []string{
 	"/cosmos.upgrade.v1beta1.MsgCancelUpgrade",
 	"/cosmos.upgrade.v1beta1.MsgSoftwareUpgrade",
 	"/phrd.access.v1.MsgUpdateParams",
+	"/phrd.consortium.v1.MsgAdmitMember",
 	"/phrd.consortium.v1.MsgReinstateMember",
 	"/phrd.consortium.v1.MsgReplaceAdmin",
 	"/phrd.consortium.v1.MsgSuspendMember",
@@ -53,8 +54,9 @@ func Proposable() []string { return slices.Clone(proposable) }
 // CheckProposable answers ErrNotProposable unless the message is on the closed list
 // and, where it changes the parameters of consensus, hands over no authority and
 // stays in bounds within which the network goes on, and where it plans an upgrade,
-// names it and its programs as people can read them. Who signs the message is for
-// the caller to check.
+// names it and its programs as people can read them. Parameters and declarations in a
+// message must be valid; the errors are theirs. Who signs the message is for the
+// caller to check.
 func CheckProposable(msg sdk.Msg) error {
 	url := sdk.MsgTypeURL(msg)
 	if !slices.Contains(proposable, url) {
@@ -67,6 +69,9 @@ func CheckProposable(msg sdk.Msg) error {
 		return checkUpgrade(m)
 	case *MsgUpdateParams:
 		return m.Params.Validate()
+	case *MsgAdmitMember:
+		_, err := m.Hospital.Open()
+		return err
 	default:
 		return nil
 	}

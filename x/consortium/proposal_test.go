@@ -94,7 +94,9 @@ func TestUpgradesInBounds(t *testing.T) {
 
 func TestClosedList(t *testing.T) {
 	authority := consortium.Account().String()
+	clinic := declare(t, "clinic")
 	for _, msg := range []sdk.Msg{
+		&consortium.MsgAdmitMember{Authority: authority, Hospital: clinic.sign(t)},
 		&consortium.MsgSuspendMember{Authority: authority, Member: 1}, &consortium.MsgReinstateMember{Authority: authority, Member: 1},
 		&consortium.MsgReplaceAdmin{Authority: authority, Member: 1},
 		&consortium.MsgUpdateParams{Authority: authority, Params: consortium.DefaultParams()}, consensusParams(),
@@ -110,6 +112,10 @@ func TestClosedList(t *testing.T) {
 		require.ErrorIs(t, consortium.CheckProposable(msg), consortium.ErrNotProposable)
 	}
 	require.ErrorIs(t, consortium.CheckProposable(&consortium.MsgUpdateParams{Authority: authority}), consortium.ErrInvalidParams)
+	forged := clinic.sign(t)
+	forged.AdminSignature[0] ^= 1
+	require.ErrorIs(t, consortium.CheckProposable(&consortium.MsgAdmitMember{Authority: authority, Hospital: forged}), consortium.ErrBadSignature)
+	require.ErrorIs(t, consortium.CheckProposable(&consortium.MsgAdmitMember{Authority: authority}), consortium.ErrInvalidDeclaration)
 	list := consortium.Proposable()
 	list[0] = "/phrd.consortium.v1.MsgVote"
 	require.ErrorIs(t, consortium.CheckProposable(&consortium.MsgVote{}), consortium.ErrNotProposable)

@@ -252,6 +252,7 @@ type fakeRouter struct{ handlers map[string]handler }
 func (r *fakeRouter) Handler(msg sdk.Msg) handler { return r.handlers[sdk.MsgTypeURL(msg)] }
 
 func (r *fakeRouter) serve(s consortium.MsgServer) {
+	handle(r, s.AdmitMember)
 	handle(r, s.SuspendMember)
 	handle(r, s.ReinstateMember)
 	handle(r, s.ReplaceAdmin)

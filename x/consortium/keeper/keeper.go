@@ -38,6 +38,8 @@ type Keeper struct {
 	principals consortium.Principals
 	nodeHooks  consortium.NodeHooks
 
+	membershipHooks []consortium.MembershipHooks
+
 	schema collections.Schema
 	// params: the rules
 	params collections.Item[consortium.Params]
@@ -149,6 +151,10 @@ func (k *Keeper) SetPrincipals(p consortium.Principals) { k.principals = p }
 // SetNodeHooks names who is told of a member's nodes. It is called once, before the
 // first block.
 func (k *Keeper) SetNodeHooks(h consortium.NodeHooks) { k.nodeHooks = h }
+
+// SetMembershipHooks names who is told of members that come and go, in that order. It
+// is called once, before the first block.
+func (k *Keeper) SetMembershipHooks(h ...consortium.MembershipHooks) { k.membershipHooks = h }
 
 // Authority is the consortium's account, whose signature is a vote.
 func (k *Keeper) Authority() string { return consortium.Account().String() }

@@ -75,6 +75,8 @@ func TestVotedMessagesNeedTheConsortiumsAccount(t *testing.T) {
 	for _, signer := range []string{f.admins[0], f.nodes[0], stranger, ""} {
 		_, err := f.msg.SuspendMember(f.ctx, &consortium.MsgSuspendMember{Authority: signer, Member: 2})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
+		_, err = f.msg.AdmitMember(f.ctx, &consortium.MsgAdmitMember{Authority: signer, Hospital: f.declare("Hospital 5").sign()})
+		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.ReinstateMember(f.ctx, &consortium.MsgReinstateMember{Authority: signer, Member: 4})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.ReplaceAdmin(f.ctx, &consortium.MsgReplaceAdmin{Authority: signer, Member: 2, Admin: f.address()})

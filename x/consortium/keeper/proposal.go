@@ -120,6 +120,12 @@ func (s msgServer) SubmitProposal(ctx context.Context, msg *consortium.MsgSubmit
 		if err := s.checkSigner(m); err != nil {
 			return nil, err
 		}
+		if admit, ok := m.(*consortium.MsgAdmitMember); ok {
+			// What can't be carried out now is not worth a vote; what becomes of it until then is seen when it is carried out.
+			if _, err := s.founding(ctx, &admit.Hospital); err != nil {
+				return nil, err
+			}
+		}
 	}
 	open, err := countPrefix(ctx, s.openProposals, signer.Hospital)
 	if err != nil {

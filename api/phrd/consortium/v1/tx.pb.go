@@ -339,6 +339,107 @@ func (*MsgWithdrawProposalResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{5}
 }
 
+// MsgAdmitMember admits a hospital.
+type MsgAdmitMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// hospital is the member.json of the hospital: its name and every key in it must be new to the network, members that left included.
+	Hospital      *SignedDeclaration `protobuf:"bytes,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAdmitMember) Reset() {
+	*x = MsgAdmitMember{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAdmitMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAdmitMember) ProtoMessage() {}
+
+func (x *MsgAdmitMember) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAdmitMember.ProtoReflect.Descriptor instead.
+func (*MsgAdmitMember) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MsgAdmitMember) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgAdmitMember) GetHospital() *SignedDeclaration {
+	if x != nil {
+		return x.Hospital
+	}
+	return nil
+}
+
+// MsgAdmitMemberResponse names the member.
+type MsgAdmitMemberResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number of the member.
+	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAdmitMemberResponse) Reset() {
+	*x = MsgAdmitMemberResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAdmitMemberResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAdmitMemberResponse) ProtoMessage() {}
+
+func (x *MsgAdmitMemberResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAdmitMemberResponse.ProtoReflect.Descriptor instead.
+func (*MsgAdmitMemberResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MsgAdmitMemberResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // MsgSuspendMember suspends a member.
 type MsgSuspendMember struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -352,7 +453,7 @@ type MsgSuspendMember struct {
 
 func (x *MsgSuspendMember) Reset() {
 	*x = MsgSuspendMember{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +465,7 @@ func (x *MsgSuspendMember) String() string {
 func (*MsgSuspendMember) ProtoMessage() {}
 
 func (x *MsgSuspendMember) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +478,7 @@ func (x *MsgSuspendMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgSuspendMember.ProtoReflect.Descriptor instead.
 func (*MsgSuspendMember) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{6}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MsgSuspendMember) GetAuthority() string {
@@ -403,7 +504,7 @@ type MsgSuspendMemberResponse struct {
 
 func (x *MsgSuspendMemberResponse) Reset() {
 	*x = MsgSuspendMemberResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +516,7 @@ func (x *MsgSuspendMemberResponse) String() string {
 func (*MsgSuspendMemberResponse) ProtoMessage() {}
 
 func (x *MsgSuspendMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +529,7 @@ func (x *MsgSuspendMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgSuspendMemberResponse.ProtoReflect.Descriptor instead.
 func (*MsgSuspendMemberResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{7}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{9}
 }
 
 // MsgReinstateMember ends a suspension.
@@ -444,7 +545,7 @@ type MsgReinstateMember struct {
 
 func (x *MsgReinstateMember) Reset() {
 	*x = MsgReinstateMember{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +557,7 @@ func (x *MsgReinstateMember) String() string {
 func (*MsgReinstateMember) ProtoMessage() {}
 
 func (x *MsgReinstateMember) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +570,7 @@ func (x *MsgReinstateMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReinstateMember.ProtoReflect.Descriptor instead.
 func (*MsgReinstateMember) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{8}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MsgReinstateMember) GetAuthority() string {
@@ -495,7 +596,7 @@ type MsgReinstateMemberResponse struct {
 
 func (x *MsgReinstateMemberResponse) Reset() {
 	*x = MsgReinstateMemberResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[9]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +608,7 @@ func (x *MsgReinstateMemberResponse) String() string {
 func (*MsgReinstateMemberResponse) ProtoMessage() {}
 
 func (x *MsgReinstateMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[9]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +621,7 @@ func (x *MsgReinstateMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReinstateMemberResponse.ProtoReflect.Descriptor instead.
 func (*MsgReinstateMemberResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{9}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{11}
 }
 
 // MsgReplaceAdmin replaces a member's admins.
@@ -538,7 +639,7 @@ type MsgReplaceAdmin struct {
 
 func (x *MsgReplaceAdmin) Reset() {
 	*x = MsgReplaceAdmin{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[10]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +651,7 @@ func (x *MsgReplaceAdmin) String() string {
 func (*MsgReplaceAdmin) ProtoMessage() {}
 
 func (x *MsgReplaceAdmin) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[10]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +664,7 @@ func (x *MsgReplaceAdmin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceAdmin.ProtoReflect.Descriptor instead.
 func (*MsgReplaceAdmin) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{10}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MsgReplaceAdmin) GetAuthority() string {
@@ -596,7 +697,7 @@ type MsgReplaceAdminResponse struct {
 
 func (x *MsgReplaceAdminResponse) Reset() {
 	*x = MsgReplaceAdminResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[11]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +709,7 @@ func (x *MsgReplaceAdminResponse) String() string {
 func (*MsgReplaceAdminResponse) ProtoMessage() {}
 
 func (x *MsgReplaceAdminResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[11]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +722,7 @@ func (x *MsgReplaceAdminResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceAdminResponse.ProtoReflect.Descriptor instead.
 func (*MsgReplaceAdminResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{11}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{13}
 }
 
 // MsgUpdateParams changes the rules.
@@ -637,7 +738,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +750,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +763,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{12}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -688,7 +789,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +801,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +814,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{13}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{15}
 }
 
 // MsgUpdateMember changes a member's addresses.
@@ -733,7 +834,7 @@ type MsgUpdateMember struct {
 
 func (x *MsgUpdateMember) Reset() {
 	*x = MsgUpdateMember{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +846,7 @@ func (x *MsgUpdateMember) String() string {
 func (*MsgUpdateMember) ProtoMessage() {}
 
 func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +859,7 @@ func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMember.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMember) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{14}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MsgUpdateMember) GetAdmin() string {
@@ -798,7 +899,7 @@ type MsgUpdateMemberResponse struct {
 
 func (x *MsgUpdateMemberResponse) Reset() {
 	*x = MsgUpdateMemberResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +911,7 @@ func (x *MsgUpdateMemberResponse) String() string {
 func (*MsgUpdateMemberResponse) ProtoMessage() {}
 
 func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +924,7 @@ func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMemberResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMemberResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{15}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
 }
 
 // MsgAddSite adds a site.
@@ -841,7 +942,7 @@ type MsgAddSite struct {
 
 func (x *MsgAddSite) Reset() {
 	*x = MsgAddSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +954,7 @@ func (x *MsgAddSite) String() string {
 func (*MsgAddSite) ProtoMessage() {}
 
 func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +967,7 @@ func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSite.ProtoReflect.Descriptor instead.
 func (*MsgAddSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MsgAddSite) GetAdmin() string {
@@ -901,7 +1002,7 @@ type MsgAddSiteResponse struct {
 
 func (x *MsgAddSiteResponse) Reset() {
 	*x = MsgAddSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1014,7 @@ func (x *MsgAddSiteResponse) String() string {
 func (*MsgAddSiteResponse) ProtoMessage() {}
 
 func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1027,7 @@ func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgAddSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MsgAddSiteResponse) GetNumber() uint64 {
@@ -968,7 +1069,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1081,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1094,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -1084,7 +1185,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1096,7 +1197,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1210,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -1132,7 +1233,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1245,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1258,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -1183,7 +1284,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1296,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1309,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -1226,7 +1327,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1339,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1352,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -1284,7 +1385,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1397,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1410,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -1325,7 +1426,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1438,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1451,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -1376,7 +1477,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1489,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1502,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
 // MsgCreateInvitation invites a person.
@@ -1421,7 +1522,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1534,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1547,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -1486,7 +1587,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1599,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1612,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -1527,7 +1628,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1640,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1653,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -1578,7 +1679,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1691,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1704,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -1623,7 +1724,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1736,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1749,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -1692,7 +1793,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1805,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1818,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -1754,7 +1855,12 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x13MsgWithdrawProposal\x124\n" +
 	"\bproposer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bproposer\x12\x1a\n" +
 	"\bproposal\x18\x02 \x01(\x04R\bproposal:*\x82\xe7\xb0*\bproposer\x8a\xe7\xb0*\x18phrd/MsgWithdrawProposal\"\x1d\n" +
-	"\x1bMsgWithdrawProposalResponse\"\x8c\x01\n" +
+	"\x1bMsgWithdrawProposalResponse\"\xbe\x01\n" +
+	"\x0eMsgAdmitMember\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12L\n" +
+	"\bhospital\x18\x02 \x01(\v2%.phrd.consortium.v1.SignedDeclarationB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\bhospital:&\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x13phrd/MsgAdmitMember\"0\n" +
+	"\x16MsgAdmitMemberResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"\x8c\x01\n" +
 	"\x10MsgSuspendMember\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member:(\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x15phrd/MsgSuspendMember\"\x1a\n" +
@@ -1834,11 +1940,12 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xdc\f\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xbb\r\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
-	"\x10WithdrawProposal\x12'.phrd.consortium.v1.MsgWithdrawProposal\x1a/.phrd.consortium.v1.MsgWithdrawProposalResponse\x12c\n" +
+	"\x10WithdrawProposal\x12'.phrd.consortium.v1.MsgWithdrawProposal\x1a/.phrd.consortium.v1.MsgWithdrawProposalResponse\x12]\n" +
+	"\vAdmitMember\x12\".phrd.consortium.v1.MsgAdmitMember\x1a*.phrd.consortium.v1.MsgAdmitMemberResponse\x12c\n" +
 	"\rSuspendMember\x12$.phrd.consortium.v1.MsgSuspendMember\x1a,.phrd.consortium.v1.MsgSuspendMemberResponse\x12i\n" +
 	"\x0fReinstateMember\x12&.phrd.consortium.v1.MsgReinstateMember\x1a..phrd.consortium.v1.MsgReinstateMemberResponse\x12`\n" +
 	"\fReplaceAdmin\x12#.phrd.consortium.v1.MsgReplaceAdmin\x1a+.phrd.consortium.v1.MsgReplaceAdminResponse\x12`\n" +
@@ -1865,7 +1972,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
 	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
@@ -1873,81 +1980,87 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgVoteResponse)(nil),                // 3: phrd.consortium.v1.MsgVoteResponse
 	(*MsgWithdrawProposal)(nil),            // 4: phrd.consortium.v1.MsgWithdrawProposal
 	(*MsgWithdrawProposalResponse)(nil),    // 5: phrd.consortium.v1.MsgWithdrawProposalResponse
-	(*MsgSuspendMember)(nil),               // 6: phrd.consortium.v1.MsgSuspendMember
-	(*MsgSuspendMemberResponse)(nil),       // 7: phrd.consortium.v1.MsgSuspendMemberResponse
-	(*MsgReinstateMember)(nil),             // 8: phrd.consortium.v1.MsgReinstateMember
-	(*MsgReinstateMemberResponse)(nil),     // 9: phrd.consortium.v1.MsgReinstateMemberResponse
-	(*MsgReplaceAdmin)(nil),                // 10: phrd.consortium.v1.MsgReplaceAdmin
-	(*MsgReplaceAdminResponse)(nil),        // 11: phrd.consortium.v1.MsgReplaceAdminResponse
-	(*MsgUpdateParams)(nil),                // 12: phrd.consortium.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),        // 13: phrd.consortium.v1.MsgUpdateParamsResponse
-	(*MsgUpdateMember)(nil),                // 14: phrd.consortium.v1.MsgUpdateMember
-	(*MsgUpdateMemberResponse)(nil),        // 15: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgAddSite)(nil),                     // 16: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),             // 17: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgRegisterStorageNode)(nil),         // 18: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil), // 19: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),           // 20: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),   // 21: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),               // 22: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),       // 23: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                 // 24: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),         // 25: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgCreateInvitation)(nil),            // 26: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 27: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 28: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 29: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 30: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 31: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 32: google.protobuf.Any
-	(v1.Outcome)(0),                        // 33: phrd.audit.v1.Outcome
-	(*Params)(nil),                         // 34: phrd.consortium.v1.Params
-	(Role)(0),                              // 35: phrd.consortium.v1.Role
+	(*MsgAdmitMember)(nil),                 // 6: phrd.consortium.v1.MsgAdmitMember
+	(*MsgAdmitMemberResponse)(nil),         // 7: phrd.consortium.v1.MsgAdmitMemberResponse
+	(*MsgSuspendMember)(nil),               // 8: phrd.consortium.v1.MsgSuspendMember
+	(*MsgSuspendMemberResponse)(nil),       // 9: phrd.consortium.v1.MsgSuspendMemberResponse
+	(*MsgReinstateMember)(nil),             // 10: phrd.consortium.v1.MsgReinstateMember
+	(*MsgReinstateMemberResponse)(nil),     // 11: phrd.consortium.v1.MsgReinstateMemberResponse
+	(*MsgReplaceAdmin)(nil),                // 12: phrd.consortium.v1.MsgReplaceAdmin
+	(*MsgReplaceAdminResponse)(nil),        // 13: phrd.consortium.v1.MsgReplaceAdminResponse
+	(*MsgUpdateParams)(nil),                // 14: phrd.consortium.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),        // 15: phrd.consortium.v1.MsgUpdateParamsResponse
+	(*MsgUpdateMember)(nil),                // 16: phrd.consortium.v1.MsgUpdateMember
+	(*MsgUpdateMemberResponse)(nil),        // 17: phrd.consortium.v1.MsgUpdateMemberResponse
+	(*MsgAddSite)(nil),                     // 18: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),             // 19: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgRegisterStorageNode)(nil),         // 20: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil), // 21: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),           // 22: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),   // 23: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),               // 24: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),       // 25: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                 // 26: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),         // 27: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgCreateInvitation)(nil),            // 28: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),    // 29: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),            // 30: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),    // 31: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                 // 32: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),         // 33: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                      // 34: google.protobuf.Any
+	(v1.Outcome)(0),                        // 35: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),              // 36: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                         // 37: phrd.consortium.v1.Params
+	(Role)(0),                              // 38: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	32, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	33, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	34, // 2: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	35, // 3: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	35, // 4: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	33, // 5: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 6: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
-	2,  // 7: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
-	4,  // 8: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
-	6,  // 9: phrd.consortium.v1.Msg.SuspendMember:input_type -> phrd.consortium.v1.MsgSuspendMember
-	8,  // 10: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
-	10, // 11: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
-	12, // 12: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
-	14, // 13: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
-	16, // 14: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	18, // 15: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	20, // 16: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	22, // 17: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	24, // 18: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	26, // 19: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	28, // 20: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	30, // 21: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 22: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 23: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 24: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 25: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	9,  // 26: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	11, // 27: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	13, // 28: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	15, // 29: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	17, // 30: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	19, // 31: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	21, // 32: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	23, // 33: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	25, // 34: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	27, // 35: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	29, // 36: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	31, // 37: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	22, // [22:38] is the sub-list for method output_type
-	6,  // [6:22] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	34, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	35, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	36, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	37, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	38, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	38, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	35, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
+	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
+	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
+	6,  // 10: phrd.consortium.v1.Msg.AdmitMember:input_type -> phrd.consortium.v1.MsgAdmitMember
+	8,  // 11: phrd.consortium.v1.Msg.SuspendMember:input_type -> phrd.consortium.v1.MsgSuspendMember
+	10, // 12: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
+	12, // 13: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
+	14, // 14: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
+	16, // 15: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
+	18, // 16: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	20, // 17: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	22, // 18: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	24, // 19: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	26, // 20: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	28, // 21: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	30, // 22: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	32, // 23: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 24: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 25: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 26: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 27: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 28: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 29: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 30: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	15, // 31: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	17, // 32: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	19, // 33: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	21, // 34: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	23, // 35: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	25, // 36: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	27, // 37: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	29, // 38: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	31, // 39: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	33, // 40: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	24, // [24:41] is the sub-list for method output_type
+	7,  // [7:24] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_consortium_v1_tx_proto_init() }
@@ -1963,7 +2076,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	Msg_SubmitProposal_FullMethodName      = "/phrd.consortium.v1.Msg/SubmitProposal"
 	Msg_Vote_FullMethodName                = "/phrd.consortium.v1.Msg/Vote"
 	Msg_WithdrawProposal_FullMethodName    = "/phrd.consortium.v1.Msg/WithdrawProposal"
+	Msg_AdmitMember_FullMethodName         = "/phrd.consortium.v1.Msg/AdmitMember"
 	Msg_SuspendMember_FullMethodName       = "/phrd.consortium.v1.Msg/SuspendMember"
 	Msg_ReinstateMember_FullMethodName     = "/phrd.consortium.v1.Msg/ReinstateMember"
 	Msg_ReplaceAdmin_FullMethodName        = "/phrd.consortium.v1.Msg/ReplaceAdmin"
@@ -49,6 +50,8 @@ type MsgClient interface {
 	Vote(ctx context.Context, in *MsgVote, opts ...grpc.CallOption) (*MsgVoteResponse, error)
 	// WithdrawProposal takes an open proposal back. Signer: the admin who made it.
 	WithdrawProposal(ctx context.Context, in *MsgWithdrawProposal, opts ...grpc.CallOption) (*MsgWithdrawProposalResponse, error)
+	// AdmitMember makes a hospital a member, with its first site, its own server as a storage node and its first admin. Vote.
+	AdmitMember(ctx context.Context, in *MsgAdmitMember, opts ...grpc.CallOption) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(ctx context.Context, in *MsgSuspendMember, opts ...grpc.CallOption) (*MsgSuspendMemberResponse, error)
 	// ReinstateMember ends a suspension. Vote.
@@ -109,6 +112,16 @@ func (c *msgClient) WithdrawProposal(ctx context.Context, in *MsgWithdrawProposa
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgWithdrawProposalResponse)
 	err := c.cc.Invoke(ctx, Msg_WithdrawProposal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AdmitMember(ctx context.Context, in *MsgAdmitMember, opts ...grpc.CallOption) (*MsgAdmitMemberResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgAdmitMemberResponse)
+	err := c.cc.Invoke(ctx, Msg_AdmitMember_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -257,6 +270,8 @@ type MsgServer interface {
 	Vote(context.Context, *MsgVote) (*MsgVoteResponse, error)
 	// WithdrawProposal takes an open proposal back. Signer: the admin who made it.
 	WithdrawProposal(context.Context, *MsgWithdrawProposal) (*MsgWithdrawProposalResponse, error)
+	// AdmitMember makes a hospital a member, with its first site, its own server as a storage node and its first admin. Vote.
+	AdmitMember(context.Context, *MsgAdmitMember) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(context.Context, *MsgSuspendMember) (*MsgSuspendMemberResponse, error)
 	// ReinstateMember ends a suspension. Vote.
@@ -301,6 +316,9 @@ func (UnimplementedMsgServer) Vote(context.Context, *MsgVote) (*MsgVoteResponse,
 }
 func (UnimplementedMsgServer) WithdrawProposal(context.Context, *MsgWithdrawProposal) (*MsgWithdrawProposalResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawProposal not implemented")
+}
+func (UnimplementedMsgServer) AdmitMember(context.Context, *MsgAdmitMember) (*MsgAdmitMemberResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AdmitMember not implemented")
 }
 func (UnimplementedMsgServer) SuspendMember(context.Context, *MsgSuspendMember) (*MsgSuspendMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SuspendMember not implemented")
@@ -412,6 +430,24 @@ func _Msg_WithdrawProposal_Handler(srv interface{}, ctx context.Context, dec fun
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).WithdrawProposal(ctx, req.(*MsgWithdrawProposal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AdmitMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAdmitMember)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AdmitMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_AdmitMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AdmitMember(ctx, req.(*MsgAdmitMember))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -668,6 +704,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawProposal",
 			Handler:    _Msg_WithdrawProposal_Handler,
+		},
+		{
+			MethodName: "AdmitMember",
+			Handler:    _Msg_AdmitMember_Handler,
 		},
 		{
 			MethodName: "SuspendMember",
