@@ -167,6 +167,11 @@ func (c *Client) ProposeToMembers(ctx context.Context, messages ...proto.Message
 	return answer.Number, err
 }
 
+// ProposeAdmission asks the members to admit the hospital of a member.json.
+func (c *Client) ProposeAdmission(ctx context.Context, hospital *consortiumv1.SignedDeclaration) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgAdmitMember{Authority: Authority(), Hospital: hospital})
+}
+
 // ProposeSuspension asks the members to suspend a hospital.
 func (c *Client) ProposeSuspension(ctx context.Context, hospital uint64) (uint64, error) {
 	return c.ProposeToMembers(ctx, &consortiumv1.MsgSuspendMember{Authority: Authority(), Member: hospital})

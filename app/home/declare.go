@@ -41,12 +41,17 @@ func (s signers) sign(d consortium.Declaration) (consortium.SignedDeclaration, e
 	return signed, nil
 }
 
-// encodeMember is the text of member.json.
-func encodeMember(s consortium.SignedDeclaration) ([]byte, error) {
-	compact, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(&consortiumv1.SignedDeclaration{
+// Declared is a member.json as the SDK sends it.
+func Declared(s consortium.SignedDeclaration) *consortiumv1.SignedDeclaration {
+	return &consortiumv1.SignedDeclaration{
 		Declaration: s.Declaration, ConsensusSignature: s.ConsensusSignature, CometSignature: s.CometSignature,
 		Libp2PSignature: s.Libp2PSignature, NodeSignature: s.NodeSignature, AdminSignature: s.AdminSignature,
-	})
+	}
+}
+
+// encodeMember is the text of member.json.
+func encodeMember(s consortium.SignedDeclaration) ([]byte, error) {
+	compact, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(Declared(s))
 	if err != nil {
 		return nil, fmt.Errorf("encode member.json: %w", err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,8 @@ import (
 type proposalView struct {
 	Proposal json.RawMessage   `json:"proposal"`
 	Votes    []json.RawMessage `json:"votes"`
+	// Admits are the fingerprints of the hospitals that it would admit.
+	Admits []fingerprint `json:"admits,omitempty"`
 }
 
 func hospitalProposalsCommand() *cobra.Command {
@@ -66,11 +67,20 @@ func showProposal(ctx context.Context, u *user, o *output, text string) error {
 	if err != nil {
 		return err
 	}
+	admitted, err := candidates(p)
+	if err != nil {
+		return err
+	}
 	if o.json {
-		return o.value(proposalView{protoJSON(p), protosJSON(votes)})
+		return o.value(proposalView{protoJSON(p), protosJSON(votes), admitted})
 	}
 	if err := o.print(nil, proposalHeader, [][]string{proposalRow(p)}); err != nil {
 		return err
+	}
+	for _, hospital := range admitted {
+		if err := o.print(nil, nil, hospital.rows()); err != nil {
+			return err
+		}
 	}
 	for _, v := range votes {
 		word := "no"
@@ -112,7 +122,7 @@ func hospitalProposeCommand() *cobra.Command {
 		userFlags(cmd)
 		return cmd
 	}
-	return group("propose", "ask the hospitals to decide",
+	return group("propose", "ask the hospitals to decide", hospitalAdmitCommand(),
 		command("suspend NUMBER", "ask to take a hospital out of the validators and stop its writing", "  phrd hospital propose suspend 3", exactArgs("the hospital's number"),
 			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
 				return u.client.ProposeSuspension(ctx, hospital)

@@ -292,8 +292,8 @@ func (n *Network) HasWholeLog() {
 		n.t.Fatalf("what the chain did by itself: %v", err)
 	}
 	for _, kind := range []string{
-		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberSuspended,
-		audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
+		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberAdmitted,
+		audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
 	} {
 		if byChain[kind] != want[kind] {
 			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
@@ -345,6 +345,8 @@ func (n *Network) chainEntries(ctx context.Context, auditor Staff) (map[string]i
 // kindOfVote is the kind of entry that a message leaves which a vote carries out.
 func kindOfVote(m proto.Message) string {
 	switch m.(type) {
+	case *consortiumv1.MsgAdmitMember:
+		return audit.KindMemberAdmitted
 	case *consortiumv1.MsgSuspendMember:
 		return audit.KindMemberSuspended
 	case *consortiumv1.MsgReinstateMember:
