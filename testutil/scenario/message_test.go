@@ -104,6 +104,7 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.hospital()
 	s.votes()
 	s.erasures()
+	s.membership()
 
 	executed := net.Executed()
 	all := messages()
@@ -406,6 +407,15 @@ func (s *messageStory) votes() {
 		t.Fatalf("vote on a proposal that was taken back: %v", err)
 	}
 	net.Tells(because(target(entryOf(s.er.Admin(), "admin", audit.KindProposalVoted), number(taken)), consortium.ReasonClosed))
+}
+
+// membership changes last: no server of the fifth hospital ever runs.
+func (s *messageStory) membership() {
+	net := s.net
+	east := net.NewHospital("east")
+	admitted := s.decide(&consortiumv1.MsgAdmitMember{Authority: phr.Authority(), Hospital: east.Declared()})
+	net.Tells(byChain(audit.KindProposalExecuted, number(admitted)))
+	net.Tells(byChain(audit.KindMemberAdmitted, number(5)))
 }
 
 // decide has three of four hospitals accept a proposal, and one of them try to vote twice.
