@@ -91,6 +91,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Storage.SetObjectHooks(app.Records)
 	app.Consortium.SetNodeHooks(app.Storage)
 	app.Consortium.SetMembershipHooks(app.Storage)
+	app.Consortium.SetKeyholders(app.Custody)
 	app.Records.SetErasureHooks(app.Access)
 	return nil
 }

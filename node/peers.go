@@ -43,7 +43,7 @@ type PeersConfig struct {
 }
 
 // Peers keeps the list of peers that the IPFS node admits, and the connections to them, in
-// step with the chain: the storage nodes of all active members, retired ones too as long as
+// step with the chain: the storage nodes of all members that are active or leaving, retired ones too as long as
 // the chain has something for them to do. A member that was suspended or left is shut out by
 // the block that says so. CometBFT's port goes by the same rule, but for a suspended member's
 // own server.
@@ -135,7 +135,8 @@ func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := p.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
-			active[m.GetNumber()] = m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE
+			active[m.GetNumber()] = m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE ||
+				m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING
 		}
 		return got.GetPagination(), err
 	})

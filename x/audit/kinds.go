@@ -65,6 +65,8 @@ const (
 	KindSiteAdded = "site_added"
 	// KindStorageNodeRegistered says that a hospital got a further storage node.
 	KindStorageNodeRegistered = "storage_node_registered"
+	// KindStorageNodeUpdated says that a storage node's address or capacity changed; the target is its number.
+	KindStorageNodeUpdated = "storage_node_updated"
 	// KindStorageNodeRetired says that a storage node gets no new objects.
 	KindStorageNodeRetired = "storage_node_retired"
 
@@ -76,6 +78,12 @@ const (
 	KindMemberSuspended = "member_suspended"
 	// KindMemberReinstated says that a suspension ended.
 	KindMemberReinstated = "member_reinstated"
+	// KindMemberLeaving says that a member asked to leave; the count is the copies on its nodes, which others are to hold.
+	KindMemberLeaving = "member_leaving"
+	// KindMemberLeft says that a member that asked to leave has left: others hold what it held.
+	KindMemberLeft = "member_left"
+	// KindMemberRemoved says that a member was removed for good, whatever it held.
+	KindMemberRemoved = "member_removed"
 	// KindAdminReplaced says that a member's admins were replaced by a new one.
 	KindAdminReplaced = "admin_replaced"
 	// KindDoubleSignSeen says that evidence of a validator's double signing was met.
@@ -113,6 +121,7 @@ var kinds = map[string]bool{
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberSuspended: true, KindMemberReinstated: true,
+	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
 	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,

@@ -10,8 +10,8 @@ import (
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSubmitProposal{}, &MsgVote{}, &MsgWithdrawProposal{},
-		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
-		&MsgUpdateMember{}, &MsgAddSite{}, &MsgRegisterStorageNode{}, &MsgRetireStorageNode{},
+		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgRemoveMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
+		&MsgUpdateMember{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgRegisterStorageNode{}, &MsgUpdateStorageNode{}, &MsgRetireStorageNode{},
 		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

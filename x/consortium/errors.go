@@ -35,4 +35,5 @@ var (
 	ErrLastValidator      = errorsmod.Register(ModuleName, 28, "the last active member stays")
 	ErrLastAdmin          = errorsmod.Register(ModuleName, 29, "a member's last admin stays")
 	ErrTooMany            = errorsmod.Register(ModuleName, 30, "too many")
+	ErrTooFewHolders      = errorsmod.Register(ModuleName, 31, "too few members would hold a share of a network key")
 )

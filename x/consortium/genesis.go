@@ -207,7 +207,7 @@ func (g genesisCheck) complete(members []Member) error {
 	active := 0
 	for i := range members {
 		m := &members[i]
-		if m.Status == MEMBER_STATUS_ACTIVE {
+		if m.IsActive() {
 			active++
 		}
 		if g.nodes[m.Number] == 0 {

@@ -65,7 +65,7 @@ func TestGenesisInvariants(t *testing.T) {
 		{"two members with one vault key", func(g *consortium.GenesisState) { g.Members[1].VaultKey = g.Members[0].VaultKey }},
 		{"a vault without an epoch", func(g *consortium.GenesisState) { g.Members[1].VaultEpoch = 0 }},
 		{"a member without a status", func(g *consortium.GenesisState) { g.Members[1].Status = 0 }},
-		{"a status that there is not", func(g *consortium.GenesisState) { g.Members[1].Status = 4 }},
+		{"a status that there is not", func(g *consortium.GenesisState) { g.Members[1].Status = 5 }},
 		{"a member without a node account", func(g *consortium.GenesisState) { g.Members[1].NodeAccount = "" }},
 		{"nobody active", func(g *consortium.GenesisState) {
 			g.Members[0].Status, g.Members[1].Status = consortium.MEMBER_STATUS_SUSPENDED, consortium.MEMBER_STATUS_LEFT

@@ -27,8 +27,19 @@ type MembershipHooks interface {
 	// Admitted is called when a hospital has become a member.
 	Admitted(ctx context.Context, member uint64) error
 	// Leaving is called when a member has asked to leave: it still serves, and gets
-	// no new duties.
-	Leaving(ctx context.Context, member uint64) error
+	// no new copies. It answers how many copies others are to take over.
+	Leaving(ctx context.Context, member uint64) (copies uint64, err error)
 	// ReadyToLeave says whether a leaving member's duties have passed to others.
 	ReadyToLeave(ctx context.Context, member uint64) (bool, error)
+	// Left is called when a member has left or was removed: what its nodes still have
+	// is lost to the network.
+	Left(ctx context.Context, member uint64) error
+}
+
+// Keyholders is what the module that keeps the network's keys says before a member
+// goes for good.
+type Keyholders interface {
+	// CheckHolders answers ErrTooFewHolders where the members of which stays says yes
+	// hold too few shares of a key to release anything.
+	CheckHolders(ctx context.Context, stays func(member uint64) bool) error
 }

@@ -38,6 +38,7 @@ var (
 	ValidatorsPrefix           = collections.NewPrefix(20)
 	ChangedPrefix              = collections.NewPrefix(21)
 	NodesByCometPrefix         = collections.NewPrefix(22)
+	LeavingPrefix              = collections.NewPrefix(23)
 )
 
 // Account is the consortium's account, whose signature is a vote. It is a hash of

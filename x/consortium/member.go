@@ -22,14 +22,21 @@ func (m *Member) Validate() error {
 	if m.VaultEpoch == 0 {
 		return ErrInvalidKey.Wrap("vault_epoch counts from 1")
 	}
-	if m.Status < MEMBER_STATUS_ACTIVE || m.Status > MEMBER_STATUS_LEFT {
+	if m.Status < MEMBER_STATUS_ACTIVE || m.Status > MEMBER_STATUS_LEAVING {
 		return ErrWrongStatus.Wrapf("%d", m.Status)
 	}
 	return nil
 }
 
-// IsActive says whether the member validates, votes and writes.
-func (m *Member) IsActive() bool { return m.Status == MEMBER_STATUS_ACTIVE }
+// IsActive says whether the member validates, votes and writes. One that is leaving
+// does until it has left.
+func (m *Member) IsActive() bool {
+	return m.Status == MEMBER_STATUS_ACTIVE || m.Status == MEMBER_STATUS_LEAVING
+}
+
+// Stays says whether the member takes part and has not asked to leave, so that it may
+// be given copies.
+func (m *Member) Stays() bool { return m.Status == MEMBER_STATUS_ACTIVE }
 
 // Validate answers ErrInvalidName or ErrInvalidZone where a field is not allowed.
 func (s *Site) Validate() error {

@@ -40,6 +40,7 @@ var proposable = []string{
 	"/phrd.access.v1.MsgUpdateParams",
 	"/phrd.consortium.v1.MsgAdmitMember",
 	"/phrd.consortium.v1.MsgReinstateMember",
+	"/phrd.consortium.v1.MsgRemoveMember",
 	"/phrd.consortium.v1.MsgReplaceAdmin",
 	"/phrd.consortium.v1.MsgSuspendMember",
 	"/phrd.consortium.v1.MsgUpdateParams",

@@ -98,7 +98,7 @@ func TestClosedList(t *testing.T) {
 	for _, msg := range []sdk.Msg{
 		&consortium.MsgAdmitMember{Authority: authority, Hospital: clinic.sign(t)},
 		&consortium.MsgSuspendMember{Authority: authority, Member: 1}, &consortium.MsgReinstateMember{Authority: authority, Member: 1},
-		&consortium.MsgReplaceAdmin{Authority: authority, Member: 1},
+		&consortium.MsgRemoveMember{Authority: authority, Member: 1}, &consortium.MsgReplaceAdmin{Authority: authority, Member: 1},
 		&consortium.MsgUpdateParams{Authority: authority, Params: consortium.DefaultParams()}, consensusParams(),
 		softwareUpgrade(), &upgrade.MsgCancelUpgrade{Authority: authority},
 	} {
@@ -107,7 +107,7 @@ func TestClosedList(t *testing.T) {
 	}
 	for _, msg := range []sdk.Msg{
 		&consortium.MsgSubmitProposal{}, &consortium.MsgVote{}, &consortium.MsgRegisterStaff{}, &consortium.MsgOpenAccount{},
-		&consortium.MsgUpdateMember{}, &consortium.MsgCreateInvitation{},
+		&consortium.MsgUpdateMember{}, &consortium.MsgRequestLeave{}, &consortium.MsgUpdateStorageNode{}, &consortium.MsgCreateInvitation{},
 	} {
 		require.ErrorIs(t, consortium.CheckProposable(msg), consortium.ErrNotProposable)
 	}

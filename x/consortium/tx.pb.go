@@ -630,6 +630,98 @@ func (m *MsgReinstateMemberResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgReinstateMemberResponse proto.InternalMessageInfo
 
+// MsgRemoveMember removes a member for good.
+type MsgRemoveMember struct {
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// member to remove, which is suspended.
+	Member uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+}
+
+func (m *MsgRemoveMember) Reset()         { *m = MsgRemoveMember{} }
+func (m *MsgRemoveMember) String() string { return proto.CompactTextString(m) }
+func (*MsgRemoveMember) ProtoMessage()    {}
+func (*MsgRemoveMember) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{12}
+}
+func (m *MsgRemoveMember) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRemoveMember) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRemoveMember.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRemoveMember) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRemoveMember.Merge(m, src)
+}
+func (m *MsgRemoveMember) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRemoveMember) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRemoveMember.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRemoveMember proto.InternalMessageInfo
+
+func (m *MsgRemoveMember) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgRemoveMember) GetMember() uint64 {
+	if m != nil {
+		return m.Member
+	}
+	return 0
+}
+
+// MsgRemoveMemberResponse is empty.
+type MsgRemoveMemberResponse struct {
+}
+
+func (m *MsgRemoveMemberResponse) Reset()         { *m = MsgRemoveMemberResponse{} }
+func (m *MsgRemoveMemberResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRemoveMemberResponse) ProtoMessage()    {}
+func (*MsgRemoveMemberResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{13}
+}
+func (m *MsgRemoveMemberResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRemoveMemberResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRemoveMemberResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRemoveMemberResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRemoveMemberResponse.Merge(m, src)
+}
+func (m *MsgRemoveMemberResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRemoveMemberResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRemoveMemberResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRemoveMemberResponse proto.InternalMessageInfo
+
 // MsgReplaceAdmin replaces a member's admins.
 type MsgReplaceAdmin struct {
 	// authority is the consortium's account.
@@ -644,7 +736,7 @@ func (m *MsgReplaceAdmin) Reset()         { *m = MsgReplaceAdmin{} }
 func (m *MsgReplaceAdmin) String() string { return proto.CompactTextString(m) }
 func (*MsgReplaceAdmin) ProtoMessage()    {}
 func (*MsgReplaceAdmin) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{12}
+	return fileDescriptor_d7613dcdc44739a5, []int{14}
 }
 func (m *MsgReplaceAdmin) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -702,7 +794,7 @@ func (m *MsgReplaceAdminResponse) Reset()         { *m = MsgReplaceAdminResponse
 func (m *MsgReplaceAdminResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgReplaceAdminResponse) ProtoMessage()    {}
 func (*MsgReplaceAdminResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{13}
+	return fileDescriptor_d7613dcdc44739a5, []int{15}
 }
 func (m *MsgReplaceAdminResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -743,7 +835,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{14}
+	return fileDescriptor_d7613dcdc44739a5, []int{16}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -794,7 +886,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{15}
+	return fileDescriptor_d7613dcdc44739a5, []int{17}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -839,7 +931,7 @@ func (m *MsgUpdateMember) Reset()         { *m = MsgUpdateMember{} }
 func (m *MsgUpdateMember) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateMember) ProtoMessage()    {}
 func (*MsgUpdateMember) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{16}
+	return fileDescriptor_d7613dcdc44739a5, []int{18}
 }
 func (m *MsgUpdateMember) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -904,7 +996,7 @@ func (m *MsgUpdateMemberResponse) Reset()         { *m = MsgUpdateMemberResponse
 func (m *MsgUpdateMemberResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateMemberResponse) ProtoMessage()    {}
 func (*MsgUpdateMemberResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{17}
+	return fileDescriptor_d7613dcdc44739a5, []int{19}
 }
 func (m *MsgUpdateMemberResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -933,6 +1025,98 @@ func (m *MsgUpdateMemberResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgUpdateMemberResponse proto.InternalMessageInfo
 
+// MsgRequestLeave begins to take a member out of the network.
+type MsgRequestLeave struct {
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+}
+
+func (m *MsgRequestLeave) Reset()         { *m = MsgRequestLeave{} }
+func (m *MsgRequestLeave) String() string { return proto.CompactTextString(m) }
+func (*MsgRequestLeave) ProtoMessage()    {}
+func (*MsgRequestLeave) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{20}
+}
+func (m *MsgRequestLeave) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRequestLeave) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRequestLeave.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRequestLeave) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRequestLeave.Merge(m, src)
+}
+func (m *MsgRequestLeave) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRequestLeave) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRequestLeave.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRequestLeave proto.InternalMessageInfo
+
+func (m *MsgRequestLeave) GetAdmin() string {
+	if m != nil {
+		return m.Admin
+	}
+	return ""
+}
+
+// MsgRequestLeaveResponse says what is to be handed over.
+type MsgRequestLeaveResponse struct {
+	// copies that are placed on the member's nodes now.
+	Copies uint64 `protobuf:"varint,1,opt,name=copies,proto3" json:"copies,omitempty"`
+}
+
+func (m *MsgRequestLeaveResponse) Reset()         { *m = MsgRequestLeaveResponse{} }
+func (m *MsgRequestLeaveResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRequestLeaveResponse) ProtoMessage()    {}
+func (*MsgRequestLeaveResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{21}
+}
+func (m *MsgRequestLeaveResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRequestLeaveResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRequestLeaveResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRequestLeaveResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRequestLeaveResponse.Merge(m, src)
+}
+func (m *MsgRequestLeaveResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRequestLeaveResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRequestLeaveResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRequestLeaveResponse proto.InternalMessageInfo
+
+func (m *MsgRequestLeaveResponse) GetCopies() uint64 {
+	if m != nil {
+		return m.Copies
+	}
+	return 0
+}
+
 // MsgAddSite adds a site.
 type MsgAddSite struct {
 	// admin of the member.
@@ -947,7 +1131,7 @@ func (m *MsgAddSite) Reset()         { *m = MsgAddSite{} }
 func (m *MsgAddSite) String() string { return proto.CompactTextString(m) }
 func (*MsgAddSite) ProtoMessage()    {}
 func (*MsgAddSite) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{18}
+	return fileDescriptor_d7613dcdc44739a5, []int{22}
 }
 func (m *MsgAddSite) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1007,7 +1191,7 @@ func (m *MsgAddSiteResponse) Reset()         { *m = MsgAddSiteResponse{} }
 func (m *MsgAddSiteResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgAddSiteResponse) ProtoMessage()    {}
 func (*MsgAddSiteResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{19}
+	return fileDescriptor_d7613dcdc44739a5, []int{23}
 }
 func (m *MsgAddSiteResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1074,7 +1258,7 @@ func (m *MsgRegisterStorageNode) Reset()         { *m = MsgRegisterStorageNode{}
 func (m *MsgRegisterStorageNode) String() string { return proto.CompactTextString(m) }
 func (*MsgRegisterStorageNode) ProtoMessage()    {}
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{20}
+	return fileDescriptor_d7613dcdc44739a5, []int{24}
 }
 func (m *MsgRegisterStorageNode) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1190,7 +1374,7 @@ func (m *MsgRegisterStorageNodeResponse) Reset()         { *m = MsgRegisterStora
 func (m *MsgRegisterStorageNodeResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRegisterStorageNodeResponse) ProtoMessage()    {}
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{21}
+	return fileDescriptor_d7613dcdc44739a5, []int{25}
 }
 func (m *MsgRegisterStorageNodeResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1226,6 +1410,116 @@ func (m *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
 	return 0
 }
 
+// MsgUpdateStorageNode changes a node.
+type MsgUpdateStorageNode struct {
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// number of the node.
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// address is the node's multiaddr without the peer id; empty keeps it.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// capacity in bytes; 0 keeps it.
+	Capacity uint64 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+}
+
+func (m *MsgUpdateStorageNode) Reset()         { *m = MsgUpdateStorageNode{} }
+func (m *MsgUpdateStorageNode) String() string { return proto.CompactTextString(m) }
+func (*MsgUpdateStorageNode) ProtoMessage()    {}
+func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{26}
+}
+func (m *MsgUpdateStorageNode) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUpdateStorageNode) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUpdateStorageNode.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUpdateStorageNode) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUpdateStorageNode.Merge(m, src)
+}
+func (m *MsgUpdateStorageNode) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUpdateStorageNode) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUpdateStorageNode.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUpdateStorageNode proto.InternalMessageInfo
+
+func (m *MsgUpdateStorageNode) GetAdmin() string {
+	if m != nil {
+		return m.Admin
+	}
+	return ""
+}
+
+func (m *MsgUpdateStorageNode) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *MsgUpdateStorageNode) GetAddress() string {
+	if m != nil {
+		return m.Address
+	}
+	return ""
+}
+
+func (m *MsgUpdateStorageNode) GetCapacity() uint64 {
+	if m != nil {
+		return m.Capacity
+	}
+	return 0
+}
+
+// MsgUpdateStorageNodeResponse is empty.
+type MsgUpdateStorageNodeResponse struct {
+}
+
+func (m *MsgUpdateStorageNodeResponse) Reset()         { *m = MsgUpdateStorageNodeResponse{} }
+func (m *MsgUpdateStorageNodeResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUpdateStorageNodeResponse) ProtoMessage()    {}
+func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_d7613dcdc44739a5, []int{27}
+}
+func (m *MsgUpdateStorageNodeResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUpdateStorageNodeResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUpdateStorageNodeResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUpdateStorageNodeResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUpdateStorageNodeResponse.Merge(m, src)
+}
+func (m *MsgUpdateStorageNodeResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUpdateStorageNodeResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUpdateStorageNodeResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUpdateStorageNodeResponse proto.InternalMessageInfo
+
 // MsgRetireStorageNode retires a node.
 type MsgRetireStorageNode struct {
 	// admin of the member.
@@ -1238,7 +1532,7 @@ func (m *MsgRetireStorageNode) Reset()         { *m = MsgRetireStorageNode{} }
 func (m *MsgRetireStorageNode) String() string { return proto.CompactTextString(m) }
 func (*MsgRetireStorageNode) ProtoMessage()    {}
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{22}
+	return fileDescriptor_d7613dcdc44739a5, []int{28}
 }
 func (m *MsgRetireStorageNode) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1289,7 +1583,7 @@ func (m *MsgRetireStorageNodeResponse) Reset()         { *m = MsgRetireStorageNo
 func (m *MsgRetireStorageNodeResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRetireStorageNodeResponse) ProtoMessage()    {}
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{23}
+	return fileDescriptor_d7613dcdc44739a5, []int{29}
 }
 func (m *MsgRetireStorageNodeResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1332,7 +1626,7 @@ func (m *MsgRegisterStaff) Reset()         { *m = MsgRegisterStaff{} }
 func (m *MsgRegisterStaff) String() string { return proto.CompactTextString(m) }
 func (*MsgRegisterStaff) ProtoMessage()    {}
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{24}
+	return fileDescriptor_d7613dcdc44739a5, []int{30}
 }
 func (m *MsgRegisterStaff) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1390,7 +1684,7 @@ func (m *MsgRegisterStaffResponse) Reset()         { *m = MsgRegisterStaffRespon
 func (m *MsgRegisterStaffResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRegisterStaffResponse) ProtoMessage()    {}
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{25}
+	return fileDescriptor_d7613dcdc44739a5, []int{31}
 }
 func (m *MsgRegisterStaffResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1431,7 +1725,7 @@ func (m *MsgRevokeStaff) Reset()         { *m = MsgRevokeStaff{} }
 func (m *MsgRevokeStaff) String() string { return proto.CompactTextString(m) }
 func (*MsgRevokeStaff) ProtoMessage()    {}
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{26}
+	return fileDescriptor_d7613dcdc44739a5, []int{32}
 }
 func (m *MsgRevokeStaff) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1482,7 +1776,7 @@ func (m *MsgRevokeStaffResponse) Reset()         { *m = MsgRevokeStaffResponse{}
 func (m *MsgRevokeStaffResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRevokeStaffResponse) ProtoMessage()    {}
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{27}
+	return fileDescriptor_d7613dcdc44739a5, []int{33}
 }
 func (m *MsgRevokeStaffResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1527,7 +1821,7 @@ func (m *MsgCreateInvitation) Reset()         { *m = MsgCreateInvitation{} }
 func (m *MsgCreateInvitation) String() string { return proto.CompactTextString(m) }
 func (*MsgCreateInvitation) ProtoMessage()    {}
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{28}
+	return fileDescriptor_d7613dcdc44739a5, []int{34}
 }
 func (m *MsgCreateInvitation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1592,7 +1886,7 @@ func (m *MsgCreateInvitationResponse) Reset()         { *m = MsgCreateInvitation
 func (m *MsgCreateInvitationResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgCreateInvitationResponse) ProtoMessage()    {}
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{29}
+	return fileDescriptor_d7613dcdc44739a5, []int{35}
 }
 func (m *MsgCreateInvitationResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1633,7 +1927,7 @@ func (m *MsgRevokeInvitation) Reset()         { *m = MsgRevokeInvitation{} }
 func (m *MsgRevokeInvitation) String() string { return proto.CompactTextString(m) }
 func (*MsgRevokeInvitation) ProtoMessage()    {}
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{30}
+	return fileDescriptor_d7613dcdc44739a5, []int{36}
 }
 func (m *MsgRevokeInvitation) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1684,7 +1978,7 @@ func (m *MsgRevokeInvitationResponse) Reset()         { *m = MsgRevokeInvitation
 func (m *MsgRevokeInvitationResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRevokeInvitationResponse) ProtoMessage()    {}
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{31}
+	return fileDescriptor_d7613dcdc44739a5, []int{37}
 }
 func (m *MsgRevokeInvitationResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1729,7 +2023,7 @@ func (m *MsgOpenAccount) Reset()         { *m = MsgOpenAccount{} }
 func (m *MsgOpenAccount) String() string { return proto.CompactTextString(m) }
 func (*MsgOpenAccount) ProtoMessage()    {}
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{32}
+	return fileDescriptor_d7613dcdc44739a5, []int{38}
 }
 func (m *MsgOpenAccount) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1798,7 +2092,7 @@ func (m *MsgOpenAccountResponse) Reset()         { *m = MsgOpenAccountResponse{}
 func (m *MsgOpenAccountResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgOpenAccountResponse) ProtoMessage()    {}
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_d7613dcdc44739a5, []int{33}
+	return fileDescriptor_d7613dcdc44739a5, []int{39}
 }
 func (m *MsgOpenAccountResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1854,16 +2148,22 @@ func init() {
 	proto.RegisterType((*MsgSuspendMemberResponse)(nil), "phrd.consortium.v1.MsgSuspendMemberResponse")
 	proto.RegisterType((*MsgReinstateMember)(nil), "phrd.consortium.v1.MsgReinstateMember")
 	proto.RegisterType((*MsgReinstateMemberResponse)(nil), "phrd.consortium.v1.MsgReinstateMemberResponse")
+	proto.RegisterType((*MsgRemoveMember)(nil), "phrd.consortium.v1.MsgRemoveMember")
+	proto.RegisterType((*MsgRemoveMemberResponse)(nil), "phrd.consortium.v1.MsgRemoveMemberResponse")
 	proto.RegisterType((*MsgReplaceAdmin)(nil), "phrd.consortium.v1.MsgReplaceAdmin")
 	proto.RegisterType((*MsgReplaceAdminResponse)(nil), "phrd.consortium.v1.MsgReplaceAdminResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.consortium.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.consortium.v1.MsgUpdateParamsResponse")
 	proto.RegisterType((*MsgUpdateMember)(nil), "phrd.consortium.v1.MsgUpdateMember")
 	proto.RegisterType((*MsgUpdateMemberResponse)(nil), "phrd.consortium.v1.MsgUpdateMemberResponse")
+	proto.RegisterType((*MsgRequestLeave)(nil), "phrd.consortium.v1.MsgRequestLeave")
+	proto.RegisterType((*MsgRequestLeaveResponse)(nil), "phrd.consortium.v1.MsgRequestLeaveResponse")
 	proto.RegisterType((*MsgAddSite)(nil), "phrd.consortium.v1.MsgAddSite")
 	proto.RegisterType((*MsgAddSiteResponse)(nil), "phrd.consortium.v1.MsgAddSiteResponse")
 	proto.RegisterType((*MsgRegisterStorageNode)(nil), "phrd.consortium.v1.MsgRegisterStorageNode")
 	proto.RegisterType((*MsgRegisterStorageNodeResponse)(nil), "phrd.consortium.v1.MsgRegisterStorageNodeResponse")
+	proto.RegisterType((*MsgUpdateStorageNode)(nil), "phrd.consortium.v1.MsgUpdateStorageNode")
+	proto.RegisterType((*MsgUpdateStorageNodeResponse)(nil), "phrd.consortium.v1.MsgUpdateStorageNodeResponse")
 	proto.RegisterType((*MsgRetireStorageNode)(nil), "phrd.consortium.v1.MsgRetireStorageNode")
 	proto.RegisterType((*MsgRetireStorageNodeResponse)(nil), "phrd.consortium.v1.MsgRetireStorageNodeResponse")
 	proto.RegisterType((*MsgRegisterStaff)(nil), "phrd.consortium.v1.MsgRegisterStaff")
@@ -1881,110 +2181,118 @@ func init() {
 func init() { proto.RegisterFile("phrd/consortium/v1/tx.proto", fileDescriptor_d7613dcdc44739a5) }
 
 var fileDescriptor_d7613dcdc44739a5 = []byte{
-	// 1641 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x58, 0xcd, 0x6f, 0xdb, 0x46,
-	0x16, 0x37, 0x6d, 0xc7, 0x92, 0x9e, 0x3f, 0x43, 0x3b, 0xb6, 0x4c, 0x27, 0x8a, 0x43, 0x27, 0xb1,
-	0xa3, 0x38, 0x92, 0xa3, 0x2c, 0x16, 0x0b, 0x2d, 0xf6, 0xe0, 0xec, 0x62, 0xb1, 0xc1, 0x56, 0x4d,
-	0x4a, 0x23, 0x2d, 0x90, 0xa2, 0x70, 0xc7, 0xd2, 0x88, 0x26, 0x22, 0x72, 0x08, 0x72, 0xe4, 0xc4,
-	0x3d, 0x15, 0x3d, 0x14, 0x45, 0xd0, 0x02, 0x01, 0x7a, 0xe9, 0x3f, 0x50, 0xa0, 0xc7, 0x1c, 0x7a,
-	0x6a, 0x8b, 0x9c, 0x83, 0x9e, 0x82, 0xf6, 0xd2, 0x4b, 0x8b, 0x22, 0x39, 0xe4, 0xdf, 0x28, 0xe6,
-	0x83, 0x1f, 0x22, 0x45, 0x49, 0xf9, 0x68, 0x2f, 0x02, 0xe7, 0xbd, 0xdf, 0xcc, 0xfb, 0xfd, 0x66,
-	0xe6, 0xbd, 0x99, 0x11, 0xac, 0xb9, 0x87, 0x5e, 0xab, 0xda, 0x24, 0x8e, 0x4f, 0x3c, 0x6a, 0x75,
-	0xed, 0xea, 0xd1, 0xd5, 0x2a, 0xbd, 0x5f, 0x71, 0x3d, 0x42, 0x89, 0xaa, 0x32, 0x67, 0x25, 0x72,
-	0x56, 0x8e, 0xae, 0x6a, 0x27, 0x91, 0x6d, 0x39, 0xa4, 0xca, 0x7f, 0x05, 0x4c, 0x5b, 0x69, 0x12,
-	0xdf, 0x26, 0x7e, 0xd5, 0xf6, 0x4d, 0xd6, 0xdd, 0xf6, 0x4d, 0xe9, 0x58, 0x15, 0x8e, 0x7d, 0xde,
-	0xaa, 0x8a, 0x86, 0x74, 0x2d, 0x99, 0xc4, 0x24, 0xc2, 0xce, 0xbe, 0x82, 0x0e, 0x26, 0x21, 0x66,
-	0x07, 0x57, 0x79, 0xeb, 0xa0, 0xdb, 0xae, 0x22, 0xe7, 0x38, 0x70, 0x71, 0xa2, 0xa8, 0xdb, 0xb2,
-	0x28, 0x0b, 0x82, 0x1d, 0xea, 0x05, 0xae, 0xb3, 0x7d, 0x34, 0xd8, 0xd8, 0x3e, 0xc0, 0xde, 0x00,
-	0x80, 0x8b, 0x3c, 0x64, 0x4b, 0x36, 0xfa, 0xd7, 0x0a, 0x9c, 0x6c, 0xf8, 0xe6, 0x5e, 0xf7, 0xc0,
-	0xb6, 0xe8, 0x2d, 0x8f, 0xb8, 0xc4, 0x47, 0x1d, 0xf5, 0x6f, 0x90, 0x77, 0xf9, 0x37, 0xf6, 0x8a,
-	0xca, 0xba, 0xb2, 0x55, 0xb8, 0x5e, 0xfc, 0xe9, 0xdb, 0x2b, 0x4b, 0x52, 0xc7, 0x6e, 0xab, 0xe5,
-	0x61, 0xdf, 0xdf, 0xa3, 0x9e, 0xe5, 0x98, 0x46, 0x88, 0x54, 0x77, 0x20, 0x6f, 0x63, 0xdf, 0x47,
-	0x26, 0xf6, 0x8b, 0xe3, 0xeb, 0x13, 0x5b, 0xd3, 0xb5, 0xa5, 0x8a, 0x90, 0x55, 0x09, 0x64, 0x55,
-	0x76, 0x9d, 0x63, 0x23, 0x44, 0xd5, 0xb7, 0x3e, 0x79, 0xf1, 0xa8, 0x1c, 0x0e, 0xf0, 0xe0, 0xc5,
-	0xa3, 0xf2, 0x32, 0x27, 0x9c, 0x62, 0xa4, 0x5f, 0x83, 0xd5, 0x94, 0xd1, 0xc0, 0xbe, 0x4b, 0x1c,
-	0x1f, 0xab, 0xcb, 0x30, 0xe5, 0x74, 0x99, 0x6a, 0x4e, 0x76, 0xd2, 0x90, 0x2d, 0xfd, 0x81, 0x02,
-	0xb9, 0x86, 0x6f, 0xbe, 0x4b, 0x28, 0x56, 0x2b, 0x70, 0xe2, 0x88, 0xd0, 0x11, 0xf4, 0x08, 0x98,
-	0xaa, 0x05, 0x53, 0x80, 0x3a, 0xc5, 0x71, 0x3e, 0x6a, 0xd8, 0x66, 0xf1, 0x50, 0xb3, 0x89, 0x5d,
-	0x5a, 0x9c, 0x58, 0x57, 0xb6, 0xf2, 0x86, 0x6c, 0xd5, 0xd7, 0x98, 0x1c, 0xd1, 0x9f, 0x69, 0x99,
-	0x09, 0xb4, 0x30, 0x02, 0xfa, 0xfb, 0x30, 0x2f, 0x3f, 0x43, 0xde, 0x3b, 0x90, 0x23, 0x5d, 0xda,
-	0x24, 0x36, 0xe6, 0xac, 0xe6, 0x6a, 0xcb, 0x15, 0xbe, 0xef, 0xf8, 0x5a, 0x57, 0x8e, 0xae, 0x56,
-	0x6e, 0x0a, 0xaf, 0x11, 0xc0, 0x58, 0x64, 0x0f, 0x23, 0x9f, 0x38, 0x9c, 0x53, 0xc1, 0x90, 0x2d,
-	0xfd, 0x4b, 0x05, 0x16, 0x1b, 0xbe, 0xf9, 0x9e, 0x45, 0x0f, 0x5b, 0x1e, 0xba, 0xf7, 0x9a, 0x0b,
-	0x39, 0x40, 0x7b, 0xbd, 0x9c, 0x5a, 0xb2, 0x62, 0x20, 0x33, 0x19, 0x5d, 0x3f, 0x03, 0x6b, 0x7d,
-	0xcc, 0x81, 0x7c, 0xfd, 0xb1, 0x02, 0x73, 0x0d, 0xdf, 0xdc, 0x6d, 0xd9, 0x16, 0x6d, 0xf0, 0x5d,
-	0xab, 0xfe, 0x1d, 0x0a, 0xa8, 0x4b, 0x0f, 0x89, 0x67, 0xd1, 0xe3, 0xa1, 0x84, 0x23, 0xa8, 0xfa,
-	0x16, 0xe4, 0x0f, 0x89, 0xef, 0x5a, 0x54, 0x32, 0x9e, 0xae, 0x5d, 0xa8, 0xa4, 0x53, 0xb8, 0xb2,
-	0x67, 0x99, 0x0e, 0x6e, 0xfd, 0x07, 0x37, 0x3b, 0xc8, 0x43, 0xd4, 0x22, 0xce, 0xf5, 0xc2, 0x93,
-	0xdf, 0xce, 0x8e, 0x7d, 0xf3, 0xe2, 0x51, 0x59, 0x31, 0xc2, 0x11, 0xea, 0x17, 0x99, 0xc6, 0x68,
-	0x74, 0x26, 0x72, 0x31, 0x10, 0x19, 0x63, 0xab, 0xef, 0xc0, 0x72, 0xaf, 0x65, 0xe8, 0x8e, 0xfc,
-	0x5c, 0x81, 0x05, 0xbe, 0x8f, 0x7d, 0x17, 0x3b, 0xad, 0xd7, 0x14, 0xbd, 0x0c, 0x53, 0x22, 0xd9,
-	0xe5, 0x22, 0xc9, 0x96, 0xc8, 0xaa, 0x5e, 0xfa, 0xa7, 0xa2, 0xb4, 0x8a, 0x45, 0xd6, 0x35, 0x28,
-	0x26, 0x6d, 0xe1, 0xea, 0x3c, 0x54, 0x40, 0x6d, 0xf8, 0xa6, 0x81, 0x2d, 0xc7, 0xa7, 0x88, 0xe2,
-	0x3f, 0x89, 0x6c, 0x39, 0x4d, 0x76, 0x25, 0x20, 0x9b, 0x88, 0xad, 0x9f, 0x06, 0x2d, 0x6d, 0x0d,
-	0x09, 0x7f, 0xa7, 0xf0, 0x0c, 0x33, 0xb0, 0xdb, 0x41, 0x4d, 0xcc, 0x56, 0xc5, 0x79, 0xd3, 0x6c,
-	0x59, 0x15, 0x41, 0x6c, 0x60, 0x9e, 0xf8, 0x03, 0xab, 0x08, 0x87, 0xd5, 0x37, 0xd3, 0xea, 0x96,
-	0x22, 0x75, 0x11, 0x51, 0x7d, 0x15, 0x56, 0x12, 0xa6, 0x50, 0xd7, 0x0f, 0x42, 0xd7, 0x6d, 0xb7,
-	0x85, 0x28, 0xbe, 0xc5, 0x8b, 0xf7, 0x2b, 0xeb, 0xfa, 0x17, 0x4c, 0x89, 0xf2, 0x2f, 0xb3, 0x44,
-	0xeb, 0x97, 0x25, 0x22, 0x46, 0x3c, 0x35, 0x64, 0xa7, 0x7a, 0x2d, 0x2d, 0x27, 0x75, 0xc2, 0x24,
-	0xa8, 0x4a, 0x65, 0x71, 0x53, 0xa8, 0xec, 0xd7, 0xb8, 0xb2, 0x46, 0x62, 0x86, 0x95, 0x91, 0x66,
-	0x58, 0xdd, 0x80, 0x59, 0x56, 0x19, 0xe9, 0x3e, 0x12, 0x5e, 0x59, 0x18, 0x67, 0xb8, 0x51, 0xf6,
-	0x50, 0xcf, 0xc2, 0xb4, 0x89, 0x28, 0xbe, 0x87, 0x8e, 0xf7, 0xbb, 0x5e, 0x47, 0x2c, 0x9e, 0x01,
-	0xd2, 0x74, 0xdb, 0xeb, 0xa8, 0x55, 0x58, 0x0c, 0x00, 0x6d, 0xcb, 0x31, 0xb1, 0xe7, 0x7a, 0x96,
-	0x43, 0x8b, 0x93, 0xeb, 0xca, 0xd6, 0x8c, 0xa1, 0x4a, 0xd7, 0x7f, 0x23, 0x4f, 0x7d, 0x83, 0x97,
-	0x7a, 0x4e, 0xa1, 0x67, 0x51, 0xe3, 0x5a, 0x7a, 0xa4, 0x27, 0x36, 0xeb, 0x17, 0x0a, 0x00, 0xaf,
-	0x1d, 0xad, 0x3d, 0x4b, 0x9c, 0x4e, 0x2f, 0xa5, 0x5a, 0x85, 0x49, 0x07, 0xd9, 0x58, 0x8a, 0xe5,
-	0xdf, 0xea, 0x1a, 0x14, 0xa8, 0x65, 0xe3, 0xfd, 0x8f, 0x88, 0x83, 0xa5, 0xc4, 0x3c, 0x33, 0xdc,
-	0x21, 0x0e, 0xae, 0x97, 0x7a, 0xf9, 0xce, 0x47, 0xe5, 0x8c, 0x13, 0xd0, 0xb7, 0x79, 0xb2, 0xcb,
-	0xd6, 0xd0, 0x32, 0xf6, 0x78, 0x82, 0x57, 0x3e, 0x03, 0x9b, 0x96, 0x4f, 0xb1, 0xb7, 0x47, 0x89,
-	0x87, 0x4c, 0xfc, 0x36, 0x69, 0xbd, 0x92, 0x12, 0xdf, 0xa2, 0x58, 0xe6, 0x19, 0xff, 0x56, 0x6b,
-	0x90, 0x43, 0xcd, 0x26, 0xe9, 0x3a, 0x74, 0x68, 0x9e, 0x05, 0x40, 0x75, 0x05, 0x72, 0x2e, 0xc6,
-	0xde, 0xbe, 0xd5, 0xe2, 0xab, 0x56, 0x30, 0xa6, 0x58, 0xf3, 0x46, 0x4b, 0x2d, 0x42, 0x2e, 0xd8,
-	0x1a, 0x27, 0xb8, 0x23, 0x68, 0xb2, 0x63, 0xae, 0x89, 0x5c, 0xd4, 0x64, 0x39, 0x34, 0x25, 0x8e,
-	0xb9, 0xa0, 0xcd, 0x26, 0x53, 0x6c, 0xab, 0xbb, 0xf8, 0xb8, 0x98, 0xe3, 0xdb, 0x20, 0xcf, 0x0d,
-	0xff, 0xc7, 0xc7, 0xea, 0x2a, 0xe4, 0x1d, 0xd2, 0xc2, 0xdc, 0x97, 0xe7, 0xbe, 0x1c, 0x6b, 0x33,
-	0xd7, 0x26, 0xcc, 0x8b, 0x7e, 0xbe, 0x65, 0x3a, 0x88, 0x76, 0x3d, 0x5c, 0x2c, 0x70, 0xc4, 0x1c,
-	0x37, 0xef, 0x05, 0x56, 0xf5, 0x12, 0x2c, 0x74, 0xac, 0x03, 0xb7, 0xe6, 0xc6, 0x90, 0xc0, 0x91,
-	0xf3, 0xc2, 0x1e, 0x41, 0x2f, 0xc0, 0x1c, 0x0f, 0x17, 0x01, 0xa7, 0x39, 0x70, 0x96, 0x59, 0x43,
-	0x98, 0xa8, 0xa4, 0xd1, 0x12, 0xaf, 0x45, 0x75, 0x26, 0xb5, 0x4a, 0xfa, 0x3f, 0xa0, 0xd4, 0xdf,
-	0x33, 0x74, 0xe9, 0x3f, 0x53, 0x60, 0x89, 0x77, 0xa5, 0x96, 0x87, 0x5f, 0x67, 0xe1, 0xa3, 0x00,
-	0xe3, 0xf1, 0x00, 0xe2, 0xf4, 0x8a, 0x64, 0xac, 0x46, 0x32, 0x12, 0x11, 0xf5, 0x12, 0x9c, 0xee,
-	0x67, 0x0f, 0x73, 0xec, 0x47, 0x71, 0xd8, 0x46, 0x2a, 0x51, 0xbb, 0xfd, 0xd2, 0x34, 0x6b, 0xd1,
-	0xf6, 0x19, 0x1f, 0xba, 0x17, 0xe5, 0xc6, 0xda, 0x86, 0x49, 0x8f, 0x74, 0x44, 0x12, 0xce, 0xd5,
-	0x8a, 0xfd, 0x6a, 0xac, 0x41, 0x3a, 0xd8, 0xe0, 0xa8, 0xfa, 0xf9, 0x5e, 0xc1, 0xa7, 0xd2, 0xeb,
-	0x86, 0xda, 0x6d, 0x79, 0x54, 0xf7, 0xd8, 0x42, 0xa1, 0x5f, 0x89, 0x8b, 0x94, 0x81, 0x8f, 0xc8,
-	0x5d, 0xfc, 0x97, 0xc9, 0xac, 0xeb, 0xbd, 0xc4, 0x17, 0x23, 0xe2, 0x21, 0x0f, 0xbd, 0x28, 0x0b,
-	0x45, 0x68, 0x09, 0x49, 0xff, 0x2c, 0xae, 0xac, 0xff, 0xf6, 0x30, 0xa2, 0xf8, 0x86, 0x73, 0x64,
-	0x51, 0x7e, 0x23, 0x63, 0x4c, 0x2c, 0xd6, 0x1a, 0xe1, 0xc6, 0x1a, 0x00, 0xd5, 0x05, 0x98, 0x60,
-	0xb9, 0x38, 0xce, 0xd3, 0x82, 0x7d, 0xbe, 0xdc, 0x12, 0xa8, 0x67, 0x00, 0xf0, 0x7d, 0xd7, 0xf2,
-	0xb0, 0xbf, 0x8f, 0x44, 0xd5, 0x9f, 0x30, 0x0a, 0xd2, 0xb2, 0x4b, 0xeb, 0x97, 0x98, 0xd0, 0x20,
-	0x58, 0xcf, 0x95, 0x37, 0xc9, 0x5e, 0x5e, 0x79, 0x93, 0xe6, 0x50, 0xf4, 0xa7, 0x42, 0xb4, 0x98,
-	0x8f, 0x37, 0x2d, 0x7a, 0x00, 0xcf, 0x64, 0x40, 0xc9, 0x33, 0x69, 0x8e, 0x2f, 0x0e, 0xdb, 0x51,
-	0x37, 0x5d, 0xec, 0xec, 0xca, 0x02, 0xbb, 0x0d, 0x93, 0xac, 0xde, 0x0c, 0xe5, 0xc7, 0x51, 0x6a,
-	0x09, 0xc0, 0x0a, 0x87, 0x95, 0x1c, 0x63, 0x96, 0xf8, 0x7e, 0x9b, 0x18, 0x35, 0xad, 0x4e, 0x43,
-	0x21, 0x2a, 0x81, 0xe2, 0x68, 0x8e, 0x0c, 0xf5, 0x73, 0x4c, 0x3c, 0x0f, 0xde, 0xb3, 0x19, 0x63,
-	0x12, 0xf4, 0x03, 0xbe, 0x19, 0x63, 0x96, 0x37, 0xff, 0x12, 0xab, 0x7d, 0x3f, 0x0b, 0x13, 0x0d,
-	0xdf, 0x54, 0xdb, 0x30, 0x97, 0x78, 0x54, 0xf7, 0x7d, 0x91, 0xa4, 0x1e, 0xb5, 0xda, 0x95, 0x91,
-	0x60, 0x21, 0xf3, 0xff, 0xc1, 0x24, 0x7f, 0xdf, 0xae, 0x65, 0x74, 0x63, 0x4e, 0x6d, 0x63, 0x80,
-	0x33, 0x1c, 0xa9, 0x03, 0x0b, 0xa9, 0xf7, 0xe3, 0x66, 0x46, 0xc7, 0x24, 0x50, 0xab, 0x8e, 0x08,
-	0x0c, 0xa3, 0x7d, 0x00, 0xd3, 0xf1, 0x87, 0x9f, 0x9e, 0xd1, 0x3f, 0x86, 0xd1, 0xca, 0xc3, 0x31,
-	0xe1, 0xf0, 0x4d, 0x98, 0xed, 0x7d, 0x64, 0x9d, 0xcf, 0x9c, 0xd6, 0x18, 0x4a, 0xdb, 0x1e, 0x05,
-	0x15, 0x06, 0xb1, 0x60, 0x3e, 0xf9, 0x3c, 0xba, 0x98, 0x31, 0x40, 0x02, 0xa7, 0x55, 0x46, 0xc3,
-	0x85, 0xa1, 0x3e, 0x84, 0x99, 0x9e, 0x87, 0xcd, 0x46, 0x66, 0xff, 0x08, 0xa4, 0x5d, 0x1e, 0x01,
-	0x14, 0x8f, 0xd0, 0xf3, 0xc4, 0xc8, 0x8a, 0x10, 0x07, 0x65, 0x46, 0xe8, 0x77, 0xdd, 0x8f, 0x22,
-	0xc8, 0xb9, 0x1a, 0x1c, 0x41, 0x4e, 0xd4, 0xe5, 0x11, 0x40, 0x61, 0x84, 0x77, 0x20, 0x17, 0xdc,
-	0xa8, 0x4b, 0x99, 0x9b, 0x85, 0xfb, 0xb5, 0x8b, 0x83, 0xfd, 0xe1, 0x90, 0x5d, 0x58, 0xec, 0x77,
-	0xcd, 0x2d, 0x67, 0x4e, 0x6d, 0x0a, 0xab, 0xd5, 0x46, 0xc7, 0x86, 0x61, 0x09, 0x9c, 0x4c, 0x5f,
-	0xb1, 0xb6, 0x32, 0x07, 0x4a, 0x20, 0xb5, 0x9d, 0x51, 0x91, 0xf1, 0x84, 0xe9, 0xbd, 0x28, 0x9d,
-	0x1f, 0xca, 0x1a, 0xb5, 0xdb, 0x99, 0x09, 0xd3, 0xf7, 0xa2, 0xc2, 0x92, 0x3e, 0x7e, 0x49, 0xd1,
-	0x33, 0x3b, 0x87, 0x18, 0xad, 0x3c, 0x1c, 0x13, 0xaf, 0x60, 0xa9, 0xeb, 0x44, 0x56, 0x05, 0x4b,
-	0x02, 0x33, 0x2b, 0x58, 0xd6, 0x59, 0xce, 0xa2, 0xa5, 0xce, 0xf1, 0xcd, 0x81, 0x6c, 0x47, 0x88,
-	0x96, 0x75, 0x22, 0xb3, 0xa9, 0x8b, 0x9f, 0xc6, 0x59, 0x53, 0x17, 0xc3, 0x64, 0x4e, 0x5d, 0x9f,
-	0x03, 0x50, 0x3b, 0xf1, 0x31, 0x7b, 0xe8, 0x5f, 0xff, 0xe7, 0x93, 0x67, 0x25, 0xe5, 0xe9, 0xb3,
-	0x92, 0xf2, 0xfb, 0xb3, 0x92, 0xf2, 0xf0, 0x79, 0x69, 0xec, 0xe9, 0xf3, 0xd2, 0xd8, 0x2f, 0xcf,
-	0x4b, 0x63, 0x77, 0xce, 0x99, 0x16, 0x3d, 0xec, 0x1e, 0x54, 0x9a, 0xc4, 0xae, 0xf2, 0xb3, 0x95,
-	0xff, 0xdc, 0x8f, 0xbd, 0xfc, 0x0f, 0xa6, 0xf8, 0xbf, 0xbc, 0xd7, 0xfe, 0x08, 0x00, 0x00, 0xff,
-	0xff, 0xbb, 0x34, 0xda, 0x78, 0x5a, 0x17, 0x00, 0x00,
+	// 1766 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x59, 0xcf, 0x6f, 0xdb, 0xc8,
+	0x15, 0x36, 0x2d, 0xc7, 0x92, 0xc6, 0x8e, 0xed, 0xd0, 0x8e, 0x2d, 0xd3, 0x89, 0xe2, 0xd0, 0x49,
+	0xec, 0xa8, 0x8e, 0x64, 0x2b, 0x45, 0x51, 0xa8, 0xe8, 0xc1, 0x69, 0x51, 0x34, 0x68, 0xd4, 0xa4,
+	0x34, 0xd2, 0x02, 0x29, 0x0a, 0x77, 0x2c, 0x8d, 0x68, 0x22, 0x22, 0x87, 0x25, 0x47, 0x4a, 0xdc,
+	0x53, 0xd1, 0x43, 0x51, 0x04, 0x2d, 0x10, 0x60, 0x2f, 0xfb, 0x0f, 0x2c, 0xb0, 0x47, 0x1f, 0xf6,
+	0xb4, 0x58, 0xe4, 0x1c, 0xec, 0x29, 0xd8, 0xbd, 0xec, 0x65, 0x17, 0x8b, 0xe4, 0xe0, 0xeb, 0xfe,
+	0x09, 0x8b, 0x19, 0x0e, 0x87, 0x43, 0x52, 0x94, 0xe4, 0xfc, 0xd8, 0x8b, 0xa1, 0x79, 0xef, 0x9b,
+	0x79, 0xdf, 0x37, 0x3f, 0xde, 0xbc, 0xa1, 0xc1, 0x9a, 0x7b, 0xe4, 0xb5, 0x6b, 0x2d, 0xec, 0xf8,
+	0xd8, 0x23, 0x56, 0xcf, 0xae, 0xf5, 0x77, 0x6b, 0xe4, 0x69, 0xd5, 0xf5, 0x30, 0xc1, 0xaa, 0x4a,
+	0x9d, 0xd5, 0xc8, 0x59, 0xed, 0xef, 0x6a, 0x17, 0xa0, 0x6d, 0x39, 0xb8, 0xc6, 0xfe, 0x06, 0x30,
+	0x6d, 0xa5, 0x85, 0x7d, 0x1b, 0xfb, 0x35, 0xdb, 0x37, 0x69, 0x77, 0xdb, 0x37, 0xb9, 0x63, 0x35,
+	0x70, 0x1c, 0xb0, 0x56, 0x2d, 0x68, 0x70, 0xd7, 0x92, 0x89, 0x4d, 0x1c, 0xd8, 0xe9, 0xaf, 0xb0,
+	0x83, 0x89, 0xb1, 0xd9, 0x45, 0x35, 0xd6, 0x3a, 0xec, 0x75, 0x6a, 0xd0, 0x39, 0x0e, 0x5d, 0x8c,
+	0x28, 0xec, 0xb5, 0x2d, 0x42, 0x83, 0x20, 0x87, 0x78, 0xa1, 0xeb, 0xca, 0x00, 0x0d, 0x36, 0xb2,
+	0x0f, 0x91, 0x37, 0x04, 0xe0, 0x42, 0x0f, 0xda, 0x9c, 0x8d, 0xfe, 0x89, 0x02, 0x2e, 0x34, 0x7d,
+	0x73, 0xbf, 0x77, 0x68, 0x5b, 0xe4, 0x81, 0x87, 0x5d, 0xec, 0xc3, 0xae, 0xfa, 0x73, 0x50, 0x70,
+	0xd9, 0x6f, 0xe4, 0x95, 0x94, 0x75, 0x65, 0xab, 0x78, 0xa7, 0xf4, 0xd5, 0x67, 0xb7, 0x96, 0xb8,
+	0x8e, 0xbd, 0x76, 0xdb, 0x43, 0xbe, 0xbf, 0x4f, 0x3c, 0xcb, 0x31, 0x0d, 0x81, 0x54, 0x77, 0x40,
+	0xc1, 0x46, 0xbe, 0x0f, 0x4d, 0xe4, 0x97, 0x26, 0xd7, 0x73, 0x5b, 0x33, 0xf5, 0xa5, 0x6a, 0x20,
+	0xab, 0x1a, 0xca, 0xaa, 0xee, 0x39, 0xc7, 0x86, 0x40, 0x35, 0xb6, 0xfe, 0x7d, 0x7a, 0x52, 0x11,
+	0x03, 0x3c, 0x3b, 0x3d, 0xa9, 0x2c, 0x33, 0xc2, 0x29, 0x46, 0xfa, 0x6d, 0xb0, 0x9a, 0x32, 0x1a,
+	0xc8, 0x77, 0xb1, 0xe3, 0x23, 0x75, 0x19, 0x4c, 0x3b, 0x3d, 0xaa, 0x9a, 0x91, 0x9d, 0x32, 0x78,
+	0x4b, 0x7f, 0xa6, 0x80, 0x7c, 0xd3, 0x37, 0xff, 0x8c, 0x09, 0x52, 0xab, 0xe0, 0x5c, 0x1f, 0x93,
+	0x31, 0xf4, 0x04, 0x30, 0x55, 0x0b, 0xa7, 0x00, 0x76, 0x4b, 0x93, 0x6c, 0x54, 0xd1, 0xa6, 0xf1,
+	0x60, 0xab, 0x85, 0x5c, 0x52, 0xca, 0xad, 0x2b, 0x5b, 0x05, 0x83, 0xb7, 0x1a, 0x6b, 0x54, 0x4e,
+	0xd0, 0x9f, 0x6a, 0x99, 0x0d, 0xb5, 0x50, 0x02, 0xfa, 0x5f, 0xc1, 0x3c, 0xff, 0x29, 0x78, 0xef,
+	0x80, 0x3c, 0xee, 0x91, 0x16, 0xb6, 0x11, 0x63, 0x35, 0x57, 0x5f, 0xae, 0xb2, 0x7d, 0xc7, 0xd6,
+	0xba, 0xda, 0xdf, 0xad, 0xde, 0x0f, 0xbc, 0x46, 0x08, 0xa3, 0x91, 0x3d, 0x04, 0x7d, 0xec, 0x30,
+	0x4e, 0x45, 0x83, 0xb7, 0xf4, 0x8f, 0x14, 0xb0, 0xd8, 0xf4, 0xcd, 0xbf, 0x58, 0xe4, 0xa8, 0xed,
+	0xc1, 0x27, 0xef, 0xb8, 0x90, 0x43, 0xb4, 0x37, 0x2a, 0xa9, 0x25, 0x2b, 0x85, 0x32, 0x93, 0xd1,
+	0xf5, 0xcb, 0x60, 0x6d, 0x80, 0x39, 0x94, 0xaf, 0xbf, 0x50, 0xc0, 0x5c, 0xd3, 0x37, 0xf7, 0xda,
+	0xb6, 0x45, 0x9a, 0x6c, 0xd7, 0xaa, 0xbf, 0x00, 0x45, 0xd8, 0x23, 0x47, 0xd8, 0xb3, 0xc8, 0xf1,
+	0x48, 0xc2, 0x11, 0x54, 0xbd, 0x07, 0x0a, 0x47, 0xd8, 0x77, 0x2d, 0xc2, 0x19, 0xcf, 0xd4, 0xaf,
+	0x57, 0xd3, 0x47, 0xb8, 0xba, 0x6f, 0x99, 0x0e, 0x6a, 0xff, 0x16, 0xb5, 0xba, 0xd0, 0x83, 0xc4,
+	0xc2, 0xce, 0x9d, 0xe2, 0xcb, 0xef, 0xae, 0x4c, 0x7c, 0x7a, 0x7a, 0x52, 0x51, 0x0c, 0x31, 0x42,
+	0xe3, 0x06, 0xd5, 0x18, 0x8d, 0x4e, 0x45, 0x2e, 0x86, 0x22, 0x25, 0xb6, 0xfa, 0x0e, 0x58, 0x8e,
+	0x5b, 0x46, 0xee, 0xc8, 0xff, 0x29, 0x60, 0x81, 0xed, 0x63, 0xdf, 0x45, 0x4e, 0xfb, 0x1d, 0x45,
+	0x2f, 0x83, 0xe9, 0xe0, 0xb0, 0xf3, 0x45, 0xe2, 0xad, 0xe0, 0x54, 0xc5, 0xe9, 0x5f, 0x8c, 0x8e,
+	0x95, 0x14, 0x59, 0xd7, 0x40, 0x29, 0x69, 0x13, 0xab, 0xf3, 0x5c, 0x01, 0x6a, 0xd3, 0x37, 0x0d,
+	0x64, 0x39, 0x3e, 0x81, 0x04, 0x7d, 0x20, 0xb2, 0x95, 0x34, 0xd9, 0x95, 0x90, 0x6c, 0x22, 0xb6,
+	0x7e, 0x09, 0x68, 0x69, 0xab, 0x20, 0xfc, 0x4c, 0x61, 0x27, 0xcc, 0x40, 0x36, 0xee, 0x7f, 0x28,
+	0xb6, 0x9b, 0x69, 0xb6, 0x4b, 0x11, 0xdb, 0x28, 0xb0, 0xbe, 0x0a, 0x56, 0x12, 0x26, 0xc1, 0xf3,
+	0xf3, 0x90, 0xa7, 0xdb, 0x85, 0x2d, 0x44, 0x77, 0x8f, 0xf3, 0xbe, 0x79, 0xd2, 0x6c, 0x07, 0xe9,
+	0xc0, 0x2c, 0x41, 0x0d, 0xcd, 0x76, 0x0c, 0x36, 0x42, 0x57, 0x44, 0x54, 0xe8, 0x8a, 0x4c, 0x42,
+	0xd7, 0x17, 0x81, 0xae, 0x87, 0x6e, 0x1b, 0x12, 0xf4, 0x80, 0x5d, 0x32, 0x6f, 0xad, 0xeb, 0xd7,
+	0x60, 0x3a, 0xb8, 0xa6, 0xf8, 0x69, 0xd6, 0x06, 0x9d, 0xe6, 0x20, 0x86, 0x7c, 0x84, 0x79, 0xa7,
+	0x46, 0x3d, 0x2d, 0x27, 0x75, 0x13, 0x26, 0xa8, 0x72, 0x65, 0xb2, 0x49, 0x28, 0xfb, 0x56, 0x56,
+	0xd6, 0x4c, 0xcc, 0xb0, 0x32, 0xd6, 0x0c, 0xab, 0x1b, 0xe0, 0x3c, 0xcd, 0xe0, 0xe4, 0x00, 0x06,
+	0x5e, 0x9e, 0xc0, 0x67, 0x99, 0x91, 0xf7, 0x50, 0xaf, 0x80, 0x19, 0x13, 0x12, 0xf4, 0x04, 0x1e,
+	0x1f, 0xf4, 0xbc, 0x6e, 0xb0, 0x78, 0x06, 0xe0, 0xa6, 0x87, 0x5e, 0x57, 0xad, 0x81, 0xc5, 0x10,
+	0xd0, 0xb1, 0x1c, 0x13, 0x79, 0xae, 0x67, 0x39, 0xa4, 0x34, 0xb5, 0xae, 0x6c, 0xcd, 0x1a, 0x2a,
+	0x77, 0xfd, 0x2e, 0xf2, 0x34, 0x36, 0xd8, 0x95, 0xc4, 0x28, 0xc4, 0x16, 0x55, 0xd6, 0x12, 0x93,
+	0x9e, 0xd8, 0xac, 0x1d, 0xbe, 0x57, 0xff, 0xd1, 0x43, 0x3e, 0xb9, 0x87, 0x60, 0x1f, 0x9d, 0x55,
+	0x79, 0x26, 0x05, 0x79, 0x50, 0x7d, 0x97, 0xef, 0xab, 0xc8, 0x24, 0xe7, 0xd2, 0x16, 0x76, 0x2d,
+	0xe4, 0x87, 0xb9, 0x34, 0x68, 0xe9, 0xff, 0x57, 0x00, 0x60, 0xe9, 0xb7, 0xbd, 0x6f, 0x91, 0x33,
+	0xd3, 0x52, 0x55, 0x30, 0xe5, 0x40, 0x1b, 0xf1, 0x75, 0x60, 0xbf, 0xd5, 0x35, 0x50, 0x24, 0x96,
+	0x8d, 0x0e, 0xfe, 0x89, 0x1d, 0xc4, 0x67, 0xbf, 0x40, 0x0d, 0x8f, 0xb0, 0x83, 0x1a, 0xe5, 0xb8,
+	0x8e, 0xf9, 0xe8, 0x46, 0x60, 0x04, 0xf4, 0x6d, 0x96, 0x2f, 0x79, 0x6b, 0xe4, 0x4d, 0xf0, 0x22,
+	0xc7, 0x2e, 0x0f, 0x03, 0x99, 0x96, 0x4f, 0x90, 0xb7, 0x4f, 0xb0, 0x07, 0x4d, 0xf4, 0x47, 0xdc,
+	0x7e, 0x2b, 0x25, 0xbe, 0x45, 0x10, 0x4f, 0x01, 0xec, 0xb7, 0x5a, 0x07, 0x79, 0xd8, 0x6a, 0xe1,
+	0x9e, 0x43, 0x46, 0xa6, 0x80, 0x10, 0xa8, 0xae, 0x80, 0xbc, 0x8b, 0x90, 0x77, 0x60, 0xb5, 0xd9,
+	0x86, 0x2a, 0x1a, 0xd3, 0xb4, 0x79, 0xb7, 0xad, 0x96, 0x40, 0x3e, 0xdc, 0xb5, 0xe7, 0x98, 0x23,
+	0x6c, 0xd2, 0x4a, 0xa1, 0x05, 0x5d, 0xd8, 0xa2, 0xc7, 0x7b, 0x3a, 0xa8, 0x14, 0xc2, 0x36, 0x9d,
+	0xcc, 0x60, 0xc7, 0x3f, 0x46, 0xc7, 0xa5, 0x3c, 0xdb, 0xa1, 0x05, 0x66, 0xf8, 0x03, 0x3a, 0x56,
+	0x57, 0x41, 0xc1, 0xc1, 0x6d, 0xc4, 0x7c, 0x05, 0xe6, 0xcb, 0xd3, 0x36, 0x75, 0x6d, 0x82, 0xf9,
+	0xa0, 0x9f, 0x6f, 0x99, 0x0e, 0x24, 0x3d, 0x0f, 0x95, 0x8a, 0x0c, 0x31, 0xc7, 0xcc, 0xfb, 0xa1,
+	0x55, 0xbd, 0x09, 0x16, 0xba, 0xd6, 0xa1, 0x5b, 0x77, 0x25, 0x24, 0x60, 0xc8, 0xf9, 0xc0, 0x1e,
+	0x41, 0xaf, 0x83, 0x39, 0x16, 0x2e, 0x02, 0xce, 0x30, 0xe0, 0x79, 0x6a, 0x15, 0xb0, 0xe0, 0x32,
+	0x8a, 0x96, 0x78, 0x2d, 0xda, 0xaa, 0xa9, 0x55, 0xd2, 0x7f, 0x09, 0xca, 0x83, 0x3d, 0xa3, 0x97,
+	0x5e, 0x01, 0x4b, 0xe2, 0xbc, 0xbd, 0xcb, 0xc2, 0x47, 0x01, 0x26, 0xe5, 0x00, 0xf2, 0x7a, 0xe5,
+	0xb2, 0xd7, 0x6b, 0x2a, 0xbe, 0x5e, 0x41, 0xd9, 0x10, 0x89, 0x5f, 0x8d, 0xa7, 0x0a, 0x59, 0x7a,
+	0x19, 0x5c, 0x1a, 0x64, 0x17, 0x49, 0xe3, 0xbf, 0x81, 0x40, 0x03, 0x11, 0xcb, 0xfb, 0x10, 0x02,
+	0x33, 0xa9, 0xa6, 0x22, 0x72, 0xaa, 0x29, 0xbb, 0xa0, 0xfa, 0x65, 0x50, 0x90, 0x45, 0xcb, 0x08,
+	0x3b, 0x9d, 0x33, 0xd3, 0xac, 0x47, 0xf3, 0x3d, 0x39, 0xf2, 0xb0, 0xf1, 0x95, 0xd8, 0x06, 0x53,
+	0x1e, 0xee, 0x06, 0x59, 0x66, 0xae, 0x5e, 0x1a, 0x74, 0xbf, 0x19, 0xb8, 0x8b, 0x0c, 0x86, 0x6a,
+	0x5c, 0x8b, 0x0b, 0xbe, 0x98, 0xde, 0x98, 0xb0, 0xd3, 0xe1, 0xe5, 0x5c, 0xcc, 0x26, 0x84, 0x7e,
+	0x1c, 0x14, 0xdb, 0x06, 0xea, 0xe3, 0xc7, 0xe8, 0x27, 0x93, 0xd9, 0xd0, 0xe3, 0xc4, 0x17, 0x23,
+	0xe2, 0x82, 0x87, 0x5e, 0xe2, 0x99, 0x50, 0x58, 0x04, 0xe9, 0xaf, 0x83, 0x67, 0xcd, 0x6f, 0x3c,
+	0x04, 0x09, 0xba, 0xeb, 0xf4, 0x2d, 0xc2, 0xaa, 0x76, 0xca, 0xc4, 0xa2, 0xad, 0x31, 0x5e, 0x35,
+	0x21, 0x50, 0x5d, 0x00, 0x39, 0x9a, 0x6c, 0x26, 0xd9, 0xb9, 0xa7, 0x3f, 0xcf, 0xb6, 0x04, 0xea,
+	0x65, 0x00, 0xd0, 0x53, 0xd7, 0xf2, 0x90, 0x7f, 0x00, 0x83, 0x1b, 0x37, 0x67, 0x14, 0xb9, 0x65,
+	0x8f, 0x34, 0x6e, 0x52, 0xa1, 0x61, 0xb0, 0xd8, 0xb3, 0x28, 0xc9, 0x9e, 0x3f, 0x8b, 0x92, 0x66,
+	0x21, 0xfa, 0x3f, 0x81, 0xe8, 0x60, 0x3e, 0xde, 0xb7, 0xe8, 0x21, 0x3c, 0x93, 0x01, 0x39, 0xcf,
+	0xa4, 0x59, 0x5e, 0x1c, 0xba, 0xa3, 0xee, 0xbb, 0xc8, 0xd9, 0xe3, 0x37, 0xc8, 0x36, 0x98, 0xa2,
+	0x09, 0x75, 0x24, 0x3f, 0x86, 0x52, 0xcb, 0x00, 0x58, 0x62, 0x58, 0xce, 0x51, 0xb2, 0xc8, 0xfb,
+	0x2d, 0x37, 0xee, 0xb1, 0xba, 0x04, 0x8a, 0x51, 0x8e, 0x0f, 0xca, 0xa2, 0xc8, 0xd0, 0xb8, 0x4a,
+	0xc5, 0xb3, 0xe0, 0xb1, 0xcd, 0x28, 0x49, 0xd0, 0x0f, 0xd9, 0x66, 0x94, 0x2c, 0xef, 0xff, 0xb5,
+	0x5e, 0xff, 0x61, 0x1e, 0xe4, 0x9a, 0xbe, 0xa9, 0x76, 0xc0, 0x5c, 0xe2, 0xc3, 0xcb, 0xc0, 0x57,
+	0x6b, 0xea, 0xc3, 0x87, 0x76, 0x6b, 0x2c, 0x98, 0x60, 0xfe, 0x7b, 0x30, 0xc5, 0xbe, 0x81, 0xac,
+	0x65, 0x74, 0xa3, 0x4e, 0x6d, 0x63, 0x88, 0x53, 0x8c, 0xd4, 0x05, 0x0b, 0xa9, 0x6f, 0x0c, 0x9b,
+	0x19, 0x1d, 0x93, 0x40, 0xad, 0x36, 0x26, 0x50, 0x44, 0xfb, 0x1b, 0x98, 0x91, 0x3f, 0x0e, 0xe8,
+	0x19, 0xfd, 0x25, 0x8c, 0x56, 0x19, 0x8d, 0x11, 0xc3, 0xb7, 0xc0, 0xf9, 0xf8, 0x43, 0xfc, 0x5a,
+	0xe6, 0xb4, 0x4a, 0x28, 0x6d, 0x7b, 0x1c, 0x94, 0x08, 0x62, 0x81, 0xf9, 0xe4, 0x13, 0xfa, 0x46,
+	0xc6, 0x00, 0x09, 0x9c, 0x56, 0x1d, 0x0f, 0x27, 0x42, 0xfd, 0x1d, 0xcc, 0xc6, 0x1e, 0xbf, 0x1b,
+	0x99, 0xfd, 0x23, 0x90, 0xf6, 0xb3, 0x31, 0x40, 0xf1, 0x08, 0xd2, 0xb3, 0x35, 0x3b, 0x42, 0x04,
+	0x1a, 0x12, 0x21, 0xfd, 0x88, 0xa4, 0x11, 0x62, 0x0f, 0xc8, 0xac, 0x08, 0x32, 0x28, 0x33, 0xc2,
+	0xa0, 0xc7, 0x5c, 0x14, 0x61, 0xc4, 0x2c, 0xc9, 0xa0, 0x11, 0x11, 0x06, 0xcd, 0x92, 0xf4, 0x60,
+	0xca, 0x9e, 0xa5, 0x08, 0x34, 0x64, 0x96, 0x06, 0x3c, 0x89, 0xfe, 0x04, 0xf2, 0xe1, 0xb3, 0xa7,
+	0x9c, 0xb9, 0xe1, 0x99, 0x5f, 0xbb, 0x31, 0xdc, 0x2f, 0x86, 0xec, 0x81, 0xc5, 0x41, 0x6f, 0x91,
+	0x4a, 0x26, 0xad, 0x14, 0x56, 0xab, 0x8f, 0x8f, 0x15, 0x61, 0x31, 0xb8, 0x90, 0xae, 0x83, 0xb7,
+	0x86, 0xce, 0xb6, 0x1c, 0x72, 0x67, 0x5c, 0xa4, 0x1c, 0x30, 0x5d, 0x97, 0x6e, 0x65, 0x32, 0x4f,
+	0x20, 0x33, 0x03, 0x66, 0x56, 0x98, 0x34, 0xcb, 0xc4, 0xab, 0xcb, 0x6b, 0x23, 0xa7, 0x09, 0x76,
+	0x3a, 0x99, 0x59, 0x66, 0x60, 0x75, 0x47, 0x33, 0xa5, 0x5c, 0xd9, 0xe9, 0x99, 0x9d, 0x05, 0x46,
+	0xab, 0x8c, 0xc6, 0xc8, 0x69, 0x3f, 0x55, 0x83, 0x65, 0xa5, 0xfd, 0x24, 0x30, 0x33, 0xed, 0x67,
+	0x15, 0x40, 0x34, 0x5a, 0xaa, 0xf8, 0xd9, 0x1c, 0xca, 0x76, 0x8c, 0x68, 0x59, 0x65, 0x0c, 0x9d,
+	0x3a, 0xb9, 0x84, 0xc9, 0x9a, 0x3a, 0x09, 0x93, 0x39, 0x75, 0x03, 0xaa, 0x06, 0xed, 0xdc, 0xbf,
+	0x4e, 0x4f, 0x2a, 0xca, 0x9d, 0x5f, 0xbd, 0x7c, 0x5d, 0x56, 0x5e, 0xbd, 0x2e, 0x2b, 0xdf, 0xbf,
+	0x2e, 0x2b, 0xcf, 0xdf, 0x94, 0x27, 0x5e, 0xbd, 0x29, 0x4f, 0x7c, 0xf3, 0xa6, 0x3c, 0xf1, 0xe8,
+	0xaa, 0x69, 0x91, 0xa3, 0xde, 0x61, 0xb5, 0x85, 0xed, 0x1a, 0x2b, 0x48, 0xd8, 0x9f, 0xa7, 0xd2,
+	0xa7, 0xaa, 0xc3, 0x69, 0xf6, 0xef, 0x93, 0xdb, 0x3f, 0x06, 0x00, 0x00, 0xff, 0xff, 0x4a, 0xe6,
+	0x50, 0xda, 0xb3, 0x1a, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -2009,18 +2317,25 @@ type MsgClient interface {
 	AdmitMember(ctx context.Context, in *MsgAdmitMember, opts ...grpc.CallOption) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(ctx context.Context, in *MsgSuspendMember, opts ...grpc.CallOption) (*MsgSuspendMemberResponse, error)
-	// ReinstateMember ends a suspension. Vote.
+	// ReinstateMember ends a suspension, or has a member stay that asked to leave. Vote.
 	ReinstateMember(ctx context.Context, in *MsgReinstateMember, opts ...grpc.CallOption) (*MsgReinstateMemberResponse, error)
+	// RemoveMember has a suspended member leave at once, whatever it holds: it is gone for good. Vote.
+	RemoveMember(ctx context.Context, in *MsgRemoveMember, opts ...grpc.CallOption) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts ...grpc.CallOption) (*MsgReplaceAdminResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(ctx context.Context, in *MsgUpdateMember, opts ...grpc.CallOption) (*MsgUpdateMemberResponse, error)
+	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
+	// an admin.
+	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error)
+	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
+	UpdateStorageNode(ctx context.Context, in *MsgUpdateStorageNode, opts ...grpc.CallOption) (*MsgUpdateStorageNodeResponse, error)
 	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(ctx context.Context, in *MsgRetireStorageNode, opts ...grpc.CallOption) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
@@ -2097,6 +2412,15 @@ func (c *msgClient) ReinstateMember(ctx context.Context, in *MsgReinstateMember,
 	return out, nil
 }
 
+func (c *msgClient) RemoveMember(ctx context.Context, in *MsgRemoveMember, opts ...grpc.CallOption) (*MsgRemoveMemberResponse, error) {
+	out := new(MsgRemoveMemberResponse)
+	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/RemoveMember", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts ...grpc.CallOption) (*MsgReplaceAdminResponse, error) {
 	out := new(MsgReplaceAdminResponse)
 	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/ReplaceAdmin", in, out, opts...)
@@ -2124,6 +2448,15 @@ func (c *msgClient) UpdateMember(ctx context.Context, in *MsgUpdateMember, opts 
 	return out, nil
 }
 
+func (c *msgClient) RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error) {
+	out := new(MsgRequestLeaveResponse)
+	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/RequestLeave", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error) {
 	out := new(MsgAddSiteResponse)
 	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/AddSite", in, out, opts...)
@@ -2136,6 +2469,15 @@ func (c *msgClient) AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.Ca
 func (c *msgClient) RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error) {
 	out := new(MsgRegisterStorageNodeResponse)
 	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/RegisterStorageNode", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) UpdateStorageNode(ctx context.Context, in *MsgUpdateStorageNode, opts ...grpc.CallOption) (*MsgUpdateStorageNodeResponse, error) {
+	out := new(MsgUpdateStorageNodeResponse)
+	err := c.cc.Invoke(ctx, "/phrd.consortium.v1.Msg/UpdateStorageNode", in, out, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -2208,18 +2550,25 @@ type MsgServer interface {
 	AdmitMember(context.Context, *MsgAdmitMember) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(context.Context, *MsgSuspendMember) (*MsgSuspendMemberResponse, error)
-	// ReinstateMember ends a suspension. Vote.
+	// ReinstateMember ends a suspension, or has a member stay that asked to leave. Vote.
 	ReinstateMember(context.Context, *MsgReinstateMember) (*MsgReinstateMemberResponse, error)
+	// RemoveMember has a suspended member leave at once, whatever it holds: it is gone for good. Vote.
+	RemoveMember(context.Context, *MsgRemoveMember) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(context.Context, *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error)
+	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
+	// an admin.
+	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error)
+	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
+	UpdateStorageNode(context.Context, *MsgUpdateStorageNode) (*MsgUpdateStorageNodeResponse, error)
 	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(context.Context, *MsgRetireStorageNode) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
@@ -2256,6 +2605,9 @@ func (*UnimplementedMsgServer) SuspendMember(ctx context.Context, req *MsgSuspen
 func (*UnimplementedMsgServer) ReinstateMember(ctx context.Context, req *MsgReinstateMember) (*MsgReinstateMemberResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReinstateMember not implemented")
 }
+func (*UnimplementedMsgServer) RemoveMember(ctx context.Context, req *MsgRemoveMember) (*MsgRemoveMemberResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RemoveMember not implemented")
+}
 func (*UnimplementedMsgServer) ReplaceAdmin(ctx context.Context, req *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReplaceAdmin not implemented")
 }
@@ -2265,11 +2617,17 @@ func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateP
 func (*UnimplementedMsgServer) UpdateMember(ctx context.Context, req *MsgUpdateMember) (*MsgUpdateMemberResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateMember not implemented")
 }
+func (*UnimplementedMsgServer) RequestLeave(ctx context.Context, req *MsgRequestLeave) (*MsgRequestLeaveResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RequestLeave not implemented")
+}
 func (*UnimplementedMsgServer) AddSite(ctx context.Context, req *MsgAddSite) (*MsgAddSiteResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method AddSite not implemented")
 }
 func (*UnimplementedMsgServer) RegisterStorageNode(ctx context.Context, req *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method RegisterStorageNode not implemented")
+}
+func (*UnimplementedMsgServer) UpdateStorageNode(ctx context.Context, req *MsgUpdateStorageNode) (*MsgUpdateStorageNodeResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method UpdateStorageNode not implemented")
 }
 func (*UnimplementedMsgServer) RetireStorageNode(ctx context.Context, req *MsgRetireStorageNode) (*MsgRetireStorageNodeResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method RetireStorageNode not implemented")
@@ -2402,6 +2760,24 @@ func _Msg_ReinstateMember_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRemoveMember)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RemoveMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.consortium.v1.Msg/RemoveMember",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RemoveMember(ctx, req.(*MsgRemoveMember))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_ReplaceAdmin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgReplaceAdmin)
 	if err := dec(in); err != nil {
@@ -2456,6 +2832,24 @@ func _Msg_UpdateMember_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_RequestLeave_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRequestLeave)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RequestLeave(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.consortium.v1.Msg/RequestLeave",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RequestLeave(ctx, req.(*MsgRequestLeave))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_AddSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgAddSite)
 	if err := dec(in); err != nil {
@@ -2488,6 +2882,24 @@ func _Msg_RegisterStorageNode_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).RegisterStorageNode(ctx, req.(*MsgRegisterStorageNode))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_UpdateStorageNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUpdateStorageNode)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UpdateStorageNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.consortium.v1.Msg/UpdateStorageNode",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UpdateStorageNode(ctx, req.(*MsgUpdateStorageNode))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -2630,6 +3042,10 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_ReinstateMember_Handler,
 		},
 		{
+			MethodName: "RemoveMember",
+			Handler:    _Msg_RemoveMember_Handler,
+		},
+		{
 			MethodName: "ReplaceAdmin",
 			Handler:    _Msg_ReplaceAdmin_Handler,
 		},
@@ -2642,12 +3058,20 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_UpdateMember_Handler,
 		},
 		{
+			MethodName: "RequestLeave",
+			Handler:    _Msg_RequestLeave_Handler,
+		},
+		{
 			MethodName: "AddSite",
 			Handler:    _Msg_AddSite_Handler,
 		},
 		{
 			MethodName: "RegisterStorageNode",
 			Handler:    _Msg_RegisterStorageNode_Handler,
+		},
+		{
+			MethodName: "UpdateStorageNode",
+			Handler:    _Msg_UpdateStorageNode_Handler,
 		},
 		{
 			MethodName: "RetireStorageNode",
@@ -3072,6 +3496,64 @@ func (m *MsgReinstateMemberResponse) MarshalToSizedBuffer(dAtA []byte) (int, err
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgRemoveMember) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRemoveMember) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRemoveMember) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Member != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Member))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRemoveMemberResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRemoveMemberResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRemoveMemberResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgReplaceAdmin) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3274,6 +3756,64 @@ func (m *MsgUpdateMemberResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgRequestLeave) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRequestLeave) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRequestLeave) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Admin) > 0 {
+		i -= len(m.Admin)
+		copy(dAtA[i:], m.Admin)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Admin)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRequestLeaveResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRequestLeaveResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRequestLeaveResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Copies != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Copies))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgAddSite) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3467,6 +4007,76 @@ func (m *MsgRegisterStorageNodeResponse) MarshalToSizedBuffer(dAtA []byte) (int,
 		i--
 		dAtA[i] = 0x8
 	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUpdateStorageNode) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUpdateStorageNode) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUpdateStorageNode) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Capacity != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Capacity))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Address) > 0 {
+		i -= len(m.Address)
+		copy(dAtA[i:], m.Address)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Address)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Number != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Admin) > 0 {
+		i -= len(m.Admin)
+		copy(dAtA[i:], m.Admin)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Admin)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUpdateStorageNodeResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUpdateStorageNodeResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUpdateStorageNodeResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
 	return len(dAtA) - i, nil
 }
 
@@ -4048,6 +4658,31 @@ func (m *MsgReinstateMemberResponse) Size() (n int) {
 	return n
 }
 
+func (m *MsgRemoveMember) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Member != 0 {
+		n += 1 + sovTx(uint64(m.Member))
+	}
+	return n
+}
+
+func (m *MsgRemoveMemberResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
 func (m *MsgReplaceAdmin) Size() (n int) {
 	if m == nil {
 		return 0
@@ -4132,6 +4767,31 @@ func (m *MsgUpdateMemberResponse) Size() (n int) {
 	}
 	var l int
 	_ = l
+	return n
+}
+
+func (m *MsgRequestLeave) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Admin)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRequestLeaveResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Copies != 0 {
+		n += 1 + sovTx(uint64(m.Copies))
+	}
 	return n
 }
 
@@ -4228,6 +4888,38 @@ func (m *MsgRegisterStorageNodeResponse) Size() (n int) {
 	if m.Number != 0 {
 		n += 1 + sovTx(uint64(m.Number))
 	}
+	return n
+}
+
+func (m *MsgUpdateStorageNode) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Admin)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Number != 0 {
+		n += 1 + sovTx(uint64(m.Number))
+	}
+	l = len(m.Address)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Capacity != 0 {
+		n += 1 + sovTx(uint64(m.Capacity))
+	}
+	return n
+}
+
+func (m *MsgUpdateStorageNodeResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
 	return n
 }
 
@@ -5460,6 +6152,157 @@ func (m *MsgReinstateMemberResponse) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *MsgRemoveMember) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRemoveMember: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRemoveMember: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Member", wireType)
+			}
+			m.Member = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Member |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRemoveMemberResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRemoveMemberResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRemoveMemberResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *MsgReplaceAdmin) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -6017,6 +6860,157 @@ func (m *MsgUpdateMemberResponse) Unmarshal(dAtA []byte) error {
 			return fmt.Errorf("proto: MsgUpdateMemberResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRequestLeave) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRequestLeave: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRequestLeave: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Admin", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Admin = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRequestLeaveResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRequestLeaveResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRequestLeaveResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Copies", wireType)
+			}
+			m.Copies = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Copies |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -6687,6 +7681,208 @@ func (m *MsgRegisterStorageNodeResponse) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUpdateStorageNode) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUpdateStorageNode: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUpdateStorageNode: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Admin", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Admin = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Address", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Address = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Capacity", wireType)
+			}
+			m.Capacity = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Capacity |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUpdateStorageNodeResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUpdateStorageNodeResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUpdateStorageNodeResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -73,8 +73,13 @@ func (m *membershipCalls) Admitted(_ context.Context, member uint64) error {
 	return m.err
 }
 
-func (m *membershipCalls) Leaving(_ context.Context, member uint64) error {
+func (m *membershipCalls) Leaving(_ context.Context, member uint64) (uint64, error) {
 	m.calls = append(m.calls, fmt.Sprintf("leaving %d", member))
+	return 7, m.err
+}
+
+func (m *membershipCalls) Left(_ context.Context, member uint64) error {
+	m.calls = append(m.calls, fmt.Sprintf("left %d", member))
 	return m.err
 }
 

@@ -255,6 +255,7 @@ func (r *fakeRouter) serve(s consortium.MsgServer) {
 	handle(r, s.AdmitMember)
 	handle(r, s.SuspendMember)
 	handle(r, s.ReinstateMember)
+	handle(r, s.RemoveMember)
 	handle(r, s.ReplaceAdmin)
 	handle(r, s.UpdateParams)
 }

@@ -39,6 +39,7 @@ type Keeper struct {
 	nodeHooks  consortium.NodeHooks
 
 	membershipHooks []consortium.MembershipHooks
+	keyholders      consortium.Keyholders
 
 	schema collections.Schema
 	// params: the rules
@@ -87,6 +88,8 @@ type Keeper struct {
 	validators collections.KeySet[uint64]
 	// changed: number of each member whose status changed since
 	changed collections.KeySet[uint64]
+	// leaving: number of each member that is leaving
+	leaving collections.KeySet[uint64]
 }
 
 // Neighbours are what the module calls.
@@ -135,6 +138,7 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 			collcodec.KeyToValueCodec(collections.PairKeyCodec(collections.Uint64Key, collections.Int64Key))),
 		validators: collections.NewKeySet(sb, consortium.ValidatorsPrefix, "validators", collections.Uint64Key),
 		changed:    collections.NewKeySet(sb, consortium.ChangedPrefix, "changed", collections.Uint64Key),
+		leaving:    collections.NewKeySet(sb, consortium.LeavingPrefix, "leaving", collections.Uint64Key),
 	}
 	schema, err := sb.Build()
 	if err != nil {
@@ -155,6 +159,10 @@ func (k *Keeper) SetNodeHooks(h consortium.NodeHooks) { k.nodeHooks = h }
 // SetMembershipHooks names who is told of members that come and go, in that order. It
 // is called once, before the first block.
 func (k *Keeper) SetMembershipHooks(h ...consortium.MembershipHooks) { k.membershipHooks = h }
+
+// SetKeyholders names who knows which members hold shares of the network's keys. It is
+// called once, before the first block.
+func (k *Keeper) SetKeyholders(h consortium.Keyholders) { k.keyholders = h }
 
 // Authority is the consortium's account, whose signature is a vote.
 func (k *Keeper) Authority() string { return consortium.Account().String() }

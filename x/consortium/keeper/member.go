@@ -46,17 +46,30 @@ func (k *Keeper) active(ctx context.Context) ([]uint64, error) {
 
 // addMember writes a member and the ways to find it.
 func (k *Keeper) addMember(ctx context.Context, m consortium.Member) error {
-	if err := k.members.Set(ctx, m.Number, m); err != nil {
+	if err := k.setMember(ctx, m); err != nil {
 		return err
 	}
 	return k.membersByConsensus.Set(ctx, consortium.ConsensusAddress(m.ConsensusKey), m.Number)
 }
 
+// setMember writes a member and notes whether it is leaving.
+func (k *Keeper) setMember(ctx context.Context, m consortium.Member) error {
+	if err := k.members.Set(ctx, m.Number, m); err != nil {
+		return err
+	}
+	if m.Status == consortium.MEMBER_STATUS_LEAVING {
+		return k.leaving.Set(ctx, m.Number)
+	}
+	return k.leaving.Remove(ctx, m.Number)
+}
+
 // setStatus writes a member's status, has the end of the block tell CometBFT, and
 // appends the entry of what the chain did.
 func (k *Keeper) setStatus(ctx context.Context, m consortium.Member, status consortium.MemberStatus, kind string) error {
-	m.Status = status
-	if err := k.members.Set(ctx, m.Number, m); err != nil {
+	if m.Status = status; status == consortium.MEMBER_STATUS_ACTIVE {
+		m.LeavingSince = 0
+	}
+	if err := k.setMember(ctx, m); err != nil {
 		return err
 	}
 	if err := k.changed.Set(ctx, m.Number); err != nil {
@@ -105,7 +118,8 @@ func (s msgServer) SuspendMember(ctx context.Context, msg *consortium.MsgSuspend
 	return &consortium.MsgSuspendMemberResponse{}, err
 }
 
-// ReinstateMember ends a suspension; only a vote does.
+// ReinstateMember ends a suspension, or has a member stay that asked to leave; only a
+// vote does.
 func (s msgServer) ReinstateMember(ctx context.Context, msg *consortium.MsgReinstateMember) (*consortium.MsgReinstateMemberResponse, error) {
 	if err := s.vote(msg.Authority); err != nil {
 		return nil, err
@@ -114,8 +128,8 @@ func (s msgServer) ReinstateMember(ctx context.Context, msg *consortium.MsgReins
 	if err != nil {
 		return nil, err
 	}
-	if m.Status != consortium.MEMBER_STATUS_SUSPENDED {
-		return nil, consortium.ErrWrongStatus.Wrapf("member %d is not suspended", m.Number)
+	if m.Status != consortium.MEMBER_STATUS_SUSPENDED && m.Status != consortium.MEMBER_STATUS_LEAVING {
+		return nil, consortium.ErrWrongStatus.Wrapf("member %d is neither suspended nor leaving", m.Number)
 	}
 	err = s.setStatus(ctx, m, consortium.MEMBER_STATUS_ACTIVE, audit.KindMemberReinstated)
 	return &consortium.MsgReinstateMemberResponse{}, err
@@ -146,7 +160,7 @@ func (s msgServer) UpdateMember(ctx context.Context, msg *consortium.MsgUpdateMe
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	if err := s.members.Set(ctx, m.Number, m); err != nil {
+	if err := s.setMember(ctx, m); err != nil {
 		return nil, err
 	}
 	if err := s.accept(ctx, about(entry, audit.KindMemberUpdated, text(m.Number))); err != nil {

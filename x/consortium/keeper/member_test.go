@@ -79,6 +79,8 @@ func TestVotedMessagesNeedTheConsortiumsAccount(t *testing.T) {
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.ReinstateMember(f.ctx, &consortium.MsgReinstateMember{Authority: signer, Member: 4})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
+		_, err = f.msg.RemoveMember(f.ctx, &consortium.MsgRemoveMember{Authority: signer, Member: 4})
+		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.ReplaceAdmin(f.ctx, &consortium.MsgReplaceAdmin{Authority: signer, Member: 2, Admin: f.address()})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.UpdateParams(f.ctx, &consortium.MsgUpdateParams{Authority: signer, Params: consortium.DefaultParams()})

@@ -82,19 +82,18 @@ func (k *Keeper) nodesChanged(ctx context.Context, member uint64) error {
 	return k.nodeHooks.NodesChanged(ctx, member)
 }
 
-// PlaceableNodes are the nodes of active members that take copies, by number.
+// PlaceableNodes are the nodes that take copies, of members that stay, by number.
 func (k *Keeper) PlaceableNodes(ctx context.Context) ([]consortium.StorageNode, error) {
-	active, err := k.active(ctx)
-	if err != nil {
+	stays := map[uint64]bool{}
+	if err := k.members.Walk(ctx, nil, func(number uint64, m consortium.Member) (bool, error) {
+		stays[number] = m.Stays()
+		return false, nil
+	}); err != nil {
 		return nil, err
 	}
-	isActive := make(map[uint64]bool, len(active))
-	for _, number := range active {
-		isActive[number] = true
-	}
 	var nodes []consortium.StorageNode
-	err = k.nodes.Walk(ctx, nil, func(_ uint64, n consortium.StorageNode) (bool, error) {
-		if isActive[n.Member] && !n.Retired {
+	err := k.nodes.Walk(ctx, nil, func(_ uint64, n consortium.StorageNode) (bool, error) {
+		if stays[n.Member] && !n.Retired {
 			nodes = append(nodes, n)
 		}
 		return false, nil
@@ -213,6 +212,48 @@ func (s msgServer) RegisterStorageNode(ctx context.Context, msg *consortium.MsgR
 	return &consortium.MsgRegisterStorageNodeResponse{Number: n.Number}, tellMember(ctx, n.Member)
 }
 
+// ownNode is a node of the signer's member; consortium.ErrUnauthorized where it is
+// another one's.
+func (k *Keeper) ownNode(ctx context.Context, signer consortium.Principal, number uint64) (consortium.StorageNode, error) {
+	n, err := k.StorageNode(ctx, number)
+	if err == nil && n.Member != signer.Hospital {
+		err = consortium.ErrUnauthorized.Wrapf("storage node %d is member %d's", n.Number, n.Member)
+	}
+	return n, err
+}
+
+// UpdateStorageNode changes where a node of the signer's member is reached and how much
+// it stores; an empty field stays. What is placed on it stays there, too.
+func (s msgServer) UpdateStorageNode(ctx context.Context, msg *consortium.MsgUpdateStorageNode) (*consortium.MsgUpdateStorageNodeResponse, error) {
+	signer, entry, err := s.authorise(ctx, msg.Admin, consortium.ROLE_ADMIN)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.ownNode(ctx, signer, msg.Number)
+	if err != nil {
+		return nil, err
+	}
+	if msg.Address == "" && msg.Capacity == 0 {
+		return nil, consortium.ErrInvalidEndpoint.Wrap("nothing changes")
+	}
+	if msg.Address != "" {
+		n.Address = msg.Address
+	}
+	if msg.Capacity != 0 {
+		n.Capacity = msg.Capacity
+	}
+	if err := n.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.nodes.Set(ctx, n.Number, n); err != nil {
+		return nil, err
+	}
+	if err := s.accept(ctx, about(entry, audit.KindStorageNodeUpdated, text(n.Number))); err != nil {
+		return nil, err
+	}
+	return &consortium.MsgUpdateStorageNodeResponse{}, tellMember(ctx, n.Member)
+}
+
 // RetireStorageNode stops new placements on a node of the signer's member. What it
 // holds it keeps, and confirms, until others hold it.
 func (s msgServer) RetireStorageNode(ctx context.Context, msg *consortium.MsgRetireStorageNode) (*consortium.MsgRetireStorageNodeResponse, error) {
@@ -220,12 +261,9 @@ func (s msgServer) RetireStorageNode(ctx context.Context, msg *consortium.MsgRet
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.StorageNode(ctx, msg.Number)
+	n, err := s.ownNode(ctx, signer, msg.Number)
 	if err != nil {
 		return nil, err
-	}
-	if n.Member != signer.Hospital {
-		return nil, consortium.ErrUnauthorized.Wrapf("storage node %d is member %d's", n.Number, n.Member)
 	}
 	if n.Retired {
 		return nil, consortium.ErrWrongStatus.Wrapf("storage node %d is retired", n.Number)

@@ -6,6 +6,7 @@ import (
 
 	"cosmossdk.io/collections"
 
+	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/custody"
 )
 
@@ -58,4 +59,26 @@ func (k *Keeper) holder(ctx context.Context, key custody.Key, epoch, index uint6
 
 func (k *Keeper) setHolder(ctx context.Context, h custody.Holder) error {
 	return k.holders.Set(ctx, collections.Join4(uint64(h.Kind), h.Generation, h.ShareEpoch, h.Index), h)
+}
+
+// CheckHolders implements consortium.Keyholders. It looks at each generation, for what
+// was locked under an old one opens only with its holders.
+func (k *Keeper) CheckHolders(ctx context.Context, stays func(member uint64) bool) error {
+	return k.keys.Walk(ctx, nil, func(_ keyKey, key custody.Key) (bool, error) {
+		holders, err := k.Holders(ctx, key, key.ShareEpoch)
+		if err != nil {
+			return true, err
+		}
+		left := uint64(0)
+		for _, h := range holders {
+			if h.Confirmed && stays(h.Index) {
+				left++
+			}
+		}
+		if left < key.Threshold {
+			return true, consortium.ErrTooFewHolders.Wrapf("kind %d, generation %d: %d of the %d that a release takes",
+				key.Kind, key.Generation, left, key.Threshold)
+		}
+		return false, nil
+	})
 }

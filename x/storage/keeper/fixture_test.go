@@ -257,6 +257,7 @@ type fakeConsortium struct {
 	principals map[string]consortium.Principal
 	nodes      []consortium.StorageNode
 	suspended  map[uint64]bool
+	leaving    map[uint64]bool
 	left       map[uint64]bool
 }
 
@@ -312,6 +313,9 @@ func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Me
 	if c.suspended[number] {
 		m.Status = consortium.MEMBER_STATUS_SUSPENDED
 	}
+	if c.leaving[number] {
+		m.Status = consortium.MEMBER_STATUS_LEAVING
+	}
 	if c.left[number] {
 		m.Status = consortium.MEMBER_STATUS_LEFT
 	}
@@ -321,7 +325,7 @@ func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Me
 func (c *fakeConsortium) PlaceableNodes(context.Context) ([]consortium.StorageNode, error) {
 	var nodes []consortium.StorageNode
 	for _, n := range c.nodes {
-		if !n.Retired && !c.suspended[n.Member] {
+		if !n.Retired && !c.suspended[n.Member] && !c.leaving[n.Member] {
 			nodes = append(nodes, n)
 		}
 	}

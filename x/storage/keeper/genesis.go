@@ -89,7 +89,7 @@ func (k *Keeper) initPulses(ctx context.Context, g *storage.GenesisState) error 
 		}
 		p, isKnown := known[n.Number]
 		if !isKnown {
-			p = storage.Pulse{Node: n.Number, BeatAt: now, Running: clock.Running, Free: n.Capacity, Since: now, Draining: n.Retired || !m.IsActive()}
+			p = storage.Pulse{Node: n.Number, BeatAt: now, Running: clock.Running, Free: n.Capacity, Since: now, Draining: n.Retired || !m.Stays()}
 		}
 		if err := k.pulses.Set(ctx, n.Number, p); err != nil {
 			return err

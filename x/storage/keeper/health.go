@@ -46,11 +46,11 @@ func (k *Keeper) readNodes(ctx context.Context, into *storage.QueryHealthRespons
 			return err
 		}
 		status := pulse.Status(now, params)
-		out, err := k.IsOut(ctx, n)
+		out, err := k.hasLeft(ctx, n)
 		if err != nil {
 			return err
 		}
-		if out {
+		if out && usage.Objects == 0 {
 			status = storage.NODE_STATUS_RETIRED
 		}
 		into.Nodes = append(into.Nodes, storage.NodeHealth{

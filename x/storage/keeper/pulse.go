@@ -44,12 +44,8 @@ func (k *Keeper) IsOut(ctx context.Context, n consortium.StorageNode) (bool, err
 	if err != nil || usage.Objects > 0 {
 		return false, err
 	}
-	owed, err := k.owes(ctx, n.Number)
-	if err != nil || owed == 0 {
-		return err == nil, err
-	}
-	pulse, err := k.pulse(ctx, n.Number)
-	return pulse.Lost, err
+	owes, err := k.stillOwes(ctx, n.Number)
+	return !owes && err == nil, err
 }
 
 // now is what the network's clock shows in this block, and the rules by which it goes.
@@ -214,7 +210,7 @@ func (k *Keeper) NodesChanged(ctx context.Context, member uint64) error {
 		return err
 	}
 	for _, n := range nodes {
-		if err := k.drain(ctx, n.Number, n.Retired || !m.IsActive(), m.IsActive()); err != nil {
+		if err := k.drain(ctx, n.Number, n.Retired || !m.Stays(), m.IsActive()); err != nil {
 			return err
 		}
 	}
@@ -285,21 +281,27 @@ func (k *Keeper) Admitted(ctx context.Context, member uint64) error {
 }
 
 // Leaving implements consortium.MembershipHooks: all nodes of the member are drained.
-func (k *Keeper) Leaving(ctx context.Context, member uint64) error {
+func (k *Keeper) Leaving(ctx context.Context, member uint64) (copies uint64, err error) {
 	nodes, err := k.consortium.NodesOf(ctx, member)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, n := range nodes {
+		usage, err := k.usageOf(ctx, n.Number)
+		if err != nil {
+			return 0, err
+		}
+		copies += usage.Objects
 		if err := k.drain(ctx, n.Number, true, true); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return copies, nil
 }
 
 // ReadyToLeave implements consortium.MembershipHooks: a member may leave when no object
-// needs a copy on a node of its any more.
+// needs a copy on a node of its any more, and each node has attested what it was asked
+// to attest, or was lost.
 func (k *Keeper) ReadyToLeave(ctx context.Context, member uint64) (bool, error) {
 	nodes, err := k.consortium.NodesOf(ctx, member)
 	if err != nil {
@@ -310,8 +312,47 @@ func (k *Keeper) ReadyToLeave(ctx context.Context, member uint64) (bool, error) 
 		if err != nil || usage.Objects > 0 {
 			return false, err
 		}
+		if owes, err := k.stillOwes(ctx, n.Number); err != nil || owes {
+			return false, err
+		}
 	}
 	return true, nil
+}
+
+// stillOwes says whether a node that may be heard of again has an erasure to attest.
+func (k *Keeper) stillOwes(ctx context.Context, node uint64) (bool, error) {
+	owed, err := k.owes(ctx, node)
+	if err != nil || owed == 0 {
+		return false, err
+	}
+	pulse, err := k.pulse(ctx, node)
+	return !pulse.Lost, err
+}
+
+// Left implements consortium.MembershipHooks: what is still placed on the member's nodes
+// is lost, for nobody talks to them any more.
+func (k *Keeper) Left(ctx context.Context, member uint64) error {
+	nodes, err := k.consortium.NodesOf(ctx, member)
+	if err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		pulse, err := k.pulse(ctx, n.Number)
+		if err != nil {
+			return err
+		}
+		usage, err := k.usageOf(ctx, n.Number)
+		if err != nil {
+			return err
+		}
+		if pulse.Lost || usage.Objects == 0 {
+			continue
+		}
+		if err := k.lose(ctx, n.Number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellNode wakes those who follow the nodes.

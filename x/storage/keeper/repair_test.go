@@ -409,7 +409,11 @@ func TestSuspendedMember(t *testing.T) {
 func TestLeavingMember(t *testing.T) {
 	f := newFixture(t)
 	cid, node, spare := f.whole()
-	require.NoError(t, f.keeper.Leaving(f.ctx, node))
+	copies, err := f.keeper.Leaving(f.ctx, node)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, copies)
+	f.people.leaving = map[uint64]bool{node: true}
+	require.NoError(t, f.keeper.NodesChanged(f.ctx, node))
 	f.end(5)
 	ready, err := f.keeper.ReadyToLeave(f.ctx, node)
 	require.NoError(t, err)
@@ -418,6 +422,45 @@ func TestLeavingMember(t *testing.T) {
 	ready, err = f.keeper.ReadyToLeave(f.ctx, node)
 	require.NoError(t, err)
 	require.True(t, ready)
+}
+
+// A node that has to attest an erasure does so before its member leaves.
+func TestLeavingMemberAttestsFirst(t *testing.T) {
+	f := newFixture(t)
+	cid, node, _ := f.whole()
+	numbers, err := f.keeper.Erase(f.ctx, []string{cid})
+	require.NoError(t, err)
+	_, err = f.keeper.Leaving(f.ctx, node)
+	require.NoError(t, err)
+	ready, err := f.keeper.ReadyToLeave(f.ctx, node)
+	require.NoError(t, err)
+	require.False(t, ready)
+	_, err = f.msg.AttestErasures(f.ctx, &storage.MsgAttestErasures{Node: f.of(node), Numbers: numbers})
+	require.NoError(t, err)
+	ready, err = f.keeper.ReadyToLeave(f.ctx, node)
+	require.NoError(t, err)
+	require.True(t, ready)
+}
+
+// What a member that was removed held is lost, and placed elsewhere.
+func TestRemovedMember(t *testing.T) {
+	f := newFixture(t)
+	cid, node, spare := f.whole()
+	f.people.suspended = map[uint64]bool{node: true}
+	f.people.left = map[uint64]bool{node: true}
+	require.NoError(t, f.keeper.NodesChanged(f.ctx, node))
+	require.NoError(t, f.keeper.Left(f.ctx, node))
+	require.Equal(t, storage.NODE_STATUS_LOST, f.health().Nodes[node-1].Status)
+	require.Len(t, f.told(audit.KindNodeLost), 1)
+	f.end(5)
+	require.Contains(t, f.on(cid), spare[0])
+	require.Equal(t, storage.STANDING_REPAIRING, f.object(cid).Standing)
+	require.Equal(t, []string{""}, f.confirm(f.of(spare[0]), cid))
+	require.NotContains(t, f.on(cid), node)
+	require.Equal(t, storage.STANDING_WHOLE, f.object(cid).Standing)
+	require.Equal(t, storage.NODE_STATUS_RETIRED, f.health().Nodes[node-1].Status)
+	require.NoError(t, f.keeper.Left(f.ctx, node), "it had nothing any more")
+	require.Len(t, f.told(audit.KindNodeLost), 1)
 }
 
 // What found too few domains is topped up when a new node beats for the first time, and

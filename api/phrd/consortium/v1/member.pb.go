@@ -112,6 +112,8 @@ const (
 	MemberStatus_MEMBER_STATUS_SUSPENDED MemberStatus = 2
 	// MEMBER_STATUS_LEFT members are gone for good; their number is never used again.
 	MemberStatus_MEMBER_STATUS_LEFT MemberStatus = 3
+	// MEMBER_STATUS_LEAVING members do all that active ones do, but for new copies, and leave when others hold what they hold.
+	MemberStatus_MEMBER_STATUS_LEAVING MemberStatus = 4
 )
 
 // Enum value maps for MemberStatus.
@@ -121,12 +123,14 @@ var (
 		1: "MEMBER_STATUS_ACTIVE",
 		2: "MEMBER_STATUS_SUSPENDED",
 		3: "MEMBER_STATUS_LEFT",
+		4: "MEMBER_STATUS_LEAVING",
 	}
 	MemberStatus_value = map[string]int32{
 		"MEMBER_STATUS_UNSPECIFIED": 0,
 		"MEMBER_STATUS_ACTIVE":      1,
 		"MEMBER_STATUS_SUSPENDED":   2,
 		"MEMBER_STATUS_LEFT":        3,
+		"MEMBER_STATUS_LEAVING":     4,
 	}
 )
 
@@ -583,7 +587,11 @@ type Member struct {
 	// gateway_fingerprint is the SHA-256 of the gateway certificate's SPKI, 32 bytes.
 	GatewayFingerprint []byte `protobuf:"bytes,11,opt,name=gateway_fingerprint,json=gatewayFingerprint,proto3" json:"gateway_fingerprint,omitempty"`
 	// since is the block time of admission, unix seconds.
-	Since         int64 `protobuf:"varint,12,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,12,opt,name=since,proto3" json:"since,omitempty"`
+	// leaving_since is the block time at which it asked to leave, unix seconds; 0 unless it is leaving or left so.
+	LeavingSince int64 `protobuf:"varint,13,opt,name=leaving_since,json=leavingSince,proto3" json:"leaving_since,omitempty"`
+	// left_at is the block time at which it left, unix seconds; 0 unless it left.
+	LeftAt        int64 `protobuf:"varint,14,opt,name=left_at,json=leftAt,proto3" json:"left_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +706,20 @@ func (x *Member) GetGatewayFingerprint() []byte {
 func (x *Member) GetSince() int64 {
 	if x != nil {
 		return x.Since
+	}
+	return 0
+}
+
+func (x *Member) GetLeavingSince() int64 {
+	if x != nil {
+		return x.LeavingSince
+	}
+	return 0
+}
+
+func (x *Member) GetLeftAt() int64 {
+	if x != nil {
+		return x.LeftAt
 	}
 	return 0
 }
@@ -1193,7 +1215,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x0fcomet_signature\x18\t \x01(\fR\x0ecometSignature\x12)\n" +
 	"\x10libp2p_signature\x18\n" +
 	" \x01(\fR\x0flibp2pSignature\x12%\n" +
-	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xb6\x03\n" +
+	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xf4\x03\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
@@ -1209,7 +1231,9 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	" \x01(\tR\n" +
 	"gatewayUrl\x12/\n" +
 	"\x13gateway_fingerprint\x18\v \x01(\fR\x12gatewayFingerprint\x12\x14\n" +
-	"\x05since\x18\f \x01(\x03R\x05since\"g\n" +
+	"\x05since\x18\f \x01(\x03R\x05since\x12#\n" +
+	"\rleaving_since\x18\r \x01(\x03R\fleavingSince\x12\x17\n" +
+	"\aleft_at\x18\x0e \x01(\x03R\x06leftAt\"g\n" +
 	"\x04Site\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
@@ -1257,12 +1281,13 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\fROLE_AUDITOR\x10\x05\x12\x10\n" +
 	"\fROLE_PATIENT\x10\x06\x12\r\n" +
 	"\tROLE_NODE\x10\a\x12\x10\n" +
-	"\fROLE_STORAGE\x10\b\x1a\x04\x88\xa3\x1e\x00*\x82\x01\n" +
+	"\fROLE_STORAGE\x10\b\x1a\x04\x88\xa3\x1e\x00*\x9d\x01\n" +
 	"\fMemberStatus\x12\x1d\n" +
 	"\x19MEMBER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14MEMBER_STATUS_ACTIVE\x10\x01\x12\x1b\n" +
 	"\x17MEMBER_STATUS_SUSPENDED\x10\x02\x12\x16\n" +
-	"\x12MEMBER_STATUS_LEFT\x10\x03\x1a\x04\x88\xa3\x1e\x00B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"\x12MEMBER_STATUS_LEFT\x10\x03\x12\x19\n" +
+	"\x15MEMBER_STATUS_LEAVING\x10\x04\x1a\x04\x88\xa3\x1e\x00B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_member_proto_rawDescOnce sync.Once

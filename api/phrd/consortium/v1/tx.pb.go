@@ -624,6 +624,98 @@ func (*MsgReinstateMemberResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{11}
 }
 
+// MsgRemoveMember removes a member for good.
+type MsgRemoveMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// member to remove, which is suspended.
+	Member        uint64 `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRemoveMember) Reset() {
+	*x = MsgRemoveMember{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRemoveMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRemoveMember) ProtoMessage() {}
+
+func (x *MsgRemoveMember) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRemoveMember.ProtoReflect.Descriptor instead.
+func (*MsgRemoveMember) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgRemoveMember) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgRemoveMember) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+// MsgRemoveMemberResponse is empty.
+type MsgRemoveMemberResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRemoveMemberResponse) Reset() {
+	*x = MsgRemoveMemberResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRemoveMemberResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRemoveMemberResponse) ProtoMessage() {}
+
+func (x *MsgRemoveMemberResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRemoveMemberResponse.ProtoReflect.Descriptor instead.
+func (*MsgRemoveMemberResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{13}
+}
+
 // MsgReplaceAdmin replaces a member's admins.
 type MsgReplaceAdmin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -639,7 +731,7 @@ type MsgReplaceAdmin struct {
 
 func (x *MsgReplaceAdmin) Reset() {
 	*x = MsgReplaceAdmin{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +743,7 @@ func (x *MsgReplaceAdmin) String() string {
 func (*MsgReplaceAdmin) ProtoMessage() {}
 
 func (x *MsgReplaceAdmin) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[12]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +756,7 @@ func (x *MsgReplaceAdmin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceAdmin.ProtoReflect.Descriptor instead.
 func (*MsgReplaceAdmin) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{12}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MsgReplaceAdmin) GetAuthority() string {
@@ -697,7 +789,7 @@ type MsgReplaceAdminResponse struct {
 
 func (x *MsgReplaceAdminResponse) Reset() {
 	*x = MsgReplaceAdminResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +801,7 @@ func (x *MsgReplaceAdminResponse) String() string {
 func (*MsgReplaceAdminResponse) ProtoMessage() {}
 
 func (x *MsgReplaceAdminResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[13]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +814,7 @@ func (x *MsgReplaceAdminResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceAdminResponse.ProtoReflect.Descriptor instead.
 func (*MsgReplaceAdminResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{13}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{15}
 }
 
 // MsgUpdateParams changes the rules.
@@ -738,7 +830,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +842,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[14]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +855,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{14}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -789,7 +881,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +893,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[15]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +906,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{15}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
 }
 
 // MsgUpdateMember changes a member's addresses.
@@ -834,7 +926,7 @@ type MsgUpdateMember struct {
 
 func (x *MsgUpdateMember) Reset() {
 	*x = MsgUpdateMember{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +938,7 @@ func (x *MsgUpdateMember) String() string {
 func (*MsgUpdateMember) ProtoMessage() {}
 
 func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +951,7 @@ func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMember.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMember) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MsgUpdateMember) GetAdmin() string {
@@ -899,7 +991,7 @@ type MsgUpdateMemberResponse struct {
 
 func (x *MsgUpdateMemberResponse) Reset() {
 	*x = MsgUpdateMemberResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1003,7 @@ func (x *MsgUpdateMemberResponse) String() string {
 func (*MsgUpdateMemberResponse) ProtoMessage() {}
 
 func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1016,99 @@ func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMemberResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMemberResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
+}
+
+// MsgRequestLeave begins to take a member out of the network.
+type MsgRequestLeave struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin         string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRequestLeave) Reset() {
+	*x = MsgRequestLeave{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRequestLeave) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRequestLeave) ProtoMessage() {}
+
+func (x *MsgRequestLeave) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRequestLeave.ProtoReflect.Descriptor instead.
+func (*MsgRequestLeave) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MsgRequestLeave) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+// MsgRequestLeaveResponse says what is to be handed over.
+type MsgRequestLeaveResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// copies that are placed on the member's nodes now.
+	Copies        uint64 `protobuf:"varint,1,opt,name=copies,proto3" json:"copies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRequestLeaveResponse) Reset() {
+	*x = MsgRequestLeaveResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRequestLeaveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRequestLeaveResponse) ProtoMessage() {}
+
+func (x *MsgRequestLeaveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRequestLeaveResponse.ProtoReflect.Descriptor instead.
+func (*MsgRequestLeaveResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MsgRequestLeaveResponse) GetCopies() uint64 {
+	if x != nil {
+		return x.Copies
+	}
+	return 0
 }
 
 // MsgAddSite adds a site.
@@ -942,7 +1126,7 @@ type MsgAddSite struct {
 
 func (x *MsgAddSite) Reset() {
 	*x = MsgAddSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1138,7 @@ func (x *MsgAddSite) String() string {
 func (*MsgAddSite) ProtoMessage() {}
 
 func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1151,7 @@ func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSite.ProtoReflect.Descriptor instead.
 func (*MsgAddSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MsgAddSite) GetAdmin() string {
@@ -1002,7 +1186,7 @@ type MsgAddSiteResponse struct {
 
 func (x *MsgAddSiteResponse) Reset() {
 	*x = MsgAddSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1198,7 @@ func (x *MsgAddSiteResponse) String() string {
 func (*MsgAddSiteResponse) ProtoMessage() {}
 
 func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1211,7 @@ func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgAddSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MsgAddSiteResponse) GetNumber() uint64 {
@@ -1069,7 +1253,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1265,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1278,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -1185,7 +1369,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1197,7 +1381,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1394,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -1218,6 +1402,116 @@ func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
 		return x.Number
 	}
 	return 0
+}
+
+// MsgUpdateStorageNode changes a node.
+type MsgUpdateStorageNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// number of the node.
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// address is the node's multiaddr without the peer id; empty keeps it.
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// capacity in bytes; 0 keeps it.
+	Capacity      uint64 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUpdateStorageNode) Reset() {
+	*x = MsgUpdateStorageNode{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUpdateStorageNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUpdateStorageNode) ProtoMessage() {}
+
+func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUpdateStorageNode.ProtoReflect.Descriptor instead.
+func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MsgUpdateStorageNode) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+func (x *MsgUpdateStorageNode) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *MsgUpdateStorageNode) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MsgUpdateStorageNode) GetCapacity() uint64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+// MsgUpdateStorageNodeResponse is empty.
+type MsgUpdateStorageNodeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUpdateStorageNodeResponse) Reset() {
+	*x = MsgUpdateStorageNodeResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUpdateStorageNodeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUpdateStorageNodeResponse) ProtoMessage() {}
+
+func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUpdateStorageNodeResponse.ProtoReflect.Descriptor instead.
+func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
 // MsgRetireStorageNode retires a node.
@@ -1233,7 +1527,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1539,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1552,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -1284,7 +1578,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1590,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1603,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -1327,7 +1621,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1633,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1646,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -1385,7 +1679,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1691,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1704,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -1426,7 +1720,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1732,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1745,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -1477,7 +1771,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +1783,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1796,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 // MsgCreateInvitation invites a person.
@@ -1522,7 +1816,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1828,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1841,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -1587,7 +1881,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1893,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1906,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -1628,7 +1922,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1934,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1947,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -1679,7 +1973,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1985,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1998,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -1724,7 +2018,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +2030,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +2043,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -1793,7 +2087,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +2099,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +2112,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -1868,7 +2162,11 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x12MsgReinstateMember\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member:*\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x17phrd/MsgReinstateMember\"\x1c\n" +
-	"\x1aMsgReinstateMemberResponse\"\xba\x01\n" +
+	"\x1aMsgReinstateMemberResponse\"\x8a\x01\n" +
+	"\x0fMsgRemoveMember\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\x04R\x06member:'\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x14phrd/MsgRemoveMember\"\x19\n" +
+	"\x17MsgRemoveMemberResponse\"\xba\x01\n" +
 	"\x0fMsgReplaceAdmin\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member\x12.\n" +
@@ -1884,7 +2182,11 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\vgateway_url\x18\x03 \x01(\tR\n" +
 	"gatewayUrl\x12/\n" +
 	"\x13gateway_fingerprint\x18\x04 \x01(\fR\x12gatewayFingerprint:#\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x14phrd/MsgUpdateMember\"\x19\n" +
-	"\x17MsgUpdateMemberResponse\"\x8d\x01\n" +
+	"\x17MsgUpdateMemberResponse\"f\n" +
+	"\x0fMsgRequestLeave\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin:#\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x14phrd/MsgRequestLeave\"1\n" +
+	"\x17MsgRequestLeaveResponse\x12\x16\n" +
+	"\x06copies\x18\x01 \x01(\x04R\x06copies\"\x8d\x01\n" +
 	"\n" +
 	"MsgAddSite\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x12\n" +
@@ -1906,7 +2208,13 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	" \x01(\fR\x0flibp2pSignature\x12%\n" +
 	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature:*\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x1bphrd/MsgRegisterStorageNode\"8\n" +
 	"\x1eMsgRegisterStorageNodeResponse\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"\x88\x01\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"\xbe\x01\n" +
+	"\x14MsgUpdateStorageNode\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x18\n" +
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x1a\n" +
+	"\bcapacity\x18\x04 \x01(\x04R\bcapacity:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgUpdateStorageNode\"\x1e\n" +
+	"\x1cMsgUpdateStorageNodeResponse\"\x88\x01\n" +
 	"\x14MsgRetireStorageNode\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgRetireStorageNode\"\x1e\n" +
@@ -1940,7 +2248,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xbb\r\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xf0\x0f\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -1948,11 +2256,14 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\vAdmitMember\x12\".phrd.consortium.v1.MsgAdmitMember\x1a*.phrd.consortium.v1.MsgAdmitMemberResponse\x12c\n" +
 	"\rSuspendMember\x12$.phrd.consortium.v1.MsgSuspendMember\x1a,.phrd.consortium.v1.MsgSuspendMemberResponse\x12i\n" +
 	"\x0fReinstateMember\x12&.phrd.consortium.v1.MsgReinstateMember\x1a..phrd.consortium.v1.MsgReinstateMemberResponse\x12`\n" +
+	"\fRemoveMember\x12#.phrd.consortium.v1.MsgRemoveMember\x1a+.phrd.consortium.v1.MsgRemoveMemberResponse\x12`\n" +
 	"\fReplaceAdmin\x12#.phrd.consortium.v1.MsgReplaceAdmin\x1a+.phrd.consortium.v1.MsgReplaceAdminResponse\x12`\n" +
 	"\fUpdateParams\x12#.phrd.consortium.v1.MsgUpdateParams\x1a+.phrd.consortium.v1.MsgUpdateParamsResponse\x12`\n" +
-	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12Q\n" +
+	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12`\n" +
+	"\fRequestLeave\x12#.phrd.consortium.v1.MsgRequestLeave\x1a+.phrd.consortium.v1.MsgRequestLeaveResponse\x12Q\n" +
 	"\aAddSite\x12\x1e.phrd.consortium.v1.MsgAddSite\x1a&.phrd.consortium.v1.MsgAddSiteResponse\x12u\n" +
 	"\x13RegisterStorageNode\x12*.phrd.consortium.v1.MsgRegisterStorageNode\x1a2.phrd.consortium.v1.MsgRegisterStorageNodeResponse\x12o\n" +
+	"\x11UpdateStorageNode\x12(.phrd.consortium.v1.MsgUpdateStorageNode\x1a0.phrd.consortium.v1.MsgUpdateStorageNodeResponse\x12o\n" +
 	"\x11RetireStorageNode\x12(.phrd.consortium.v1.MsgRetireStorageNode\x1a0.phrd.consortium.v1.MsgRetireStorageNodeResponse\x12c\n" +
 	"\rRegisterStaff\x12$.phrd.consortium.v1.MsgRegisterStaff\x1a,.phrd.consortium.v1.MsgRegisterStaffResponse\x12]\n" +
 	"\vRevokeStaff\x12\".phrd.consortium.v1.MsgRevokeStaff\x1a*.phrd.consortium.v1.MsgRevokeStaffResponse\x12l\n" +
@@ -1972,7 +2283,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
 	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
@@ -1986,78 +2297,90 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSuspendMemberResponse)(nil),       // 9: phrd.consortium.v1.MsgSuspendMemberResponse
 	(*MsgReinstateMember)(nil),             // 10: phrd.consortium.v1.MsgReinstateMember
 	(*MsgReinstateMemberResponse)(nil),     // 11: phrd.consortium.v1.MsgReinstateMemberResponse
-	(*MsgReplaceAdmin)(nil),                // 12: phrd.consortium.v1.MsgReplaceAdmin
-	(*MsgReplaceAdminResponse)(nil),        // 13: phrd.consortium.v1.MsgReplaceAdminResponse
-	(*MsgUpdateParams)(nil),                // 14: phrd.consortium.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),        // 15: phrd.consortium.v1.MsgUpdateParamsResponse
-	(*MsgUpdateMember)(nil),                // 16: phrd.consortium.v1.MsgUpdateMember
-	(*MsgUpdateMemberResponse)(nil),        // 17: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgAddSite)(nil),                     // 18: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),             // 19: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgRegisterStorageNode)(nil),         // 20: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil), // 21: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),           // 22: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),   // 23: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),               // 24: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),       // 25: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                 // 26: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),         // 27: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgCreateInvitation)(nil),            // 28: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 29: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 30: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 31: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 32: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 33: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 34: google.protobuf.Any
-	(v1.Outcome)(0),                        // 35: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),              // 36: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                         // 37: phrd.consortium.v1.Params
-	(Role)(0),                              // 38: phrd.consortium.v1.Role
+	(*MsgRemoveMember)(nil),                // 12: phrd.consortium.v1.MsgRemoveMember
+	(*MsgRemoveMemberResponse)(nil),        // 13: phrd.consortium.v1.MsgRemoveMemberResponse
+	(*MsgReplaceAdmin)(nil),                // 14: phrd.consortium.v1.MsgReplaceAdmin
+	(*MsgReplaceAdminResponse)(nil),        // 15: phrd.consortium.v1.MsgReplaceAdminResponse
+	(*MsgUpdateParams)(nil),                // 16: phrd.consortium.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),        // 17: phrd.consortium.v1.MsgUpdateParamsResponse
+	(*MsgUpdateMember)(nil),                // 18: phrd.consortium.v1.MsgUpdateMember
+	(*MsgUpdateMemberResponse)(nil),        // 19: phrd.consortium.v1.MsgUpdateMemberResponse
+	(*MsgRequestLeave)(nil),                // 20: phrd.consortium.v1.MsgRequestLeave
+	(*MsgRequestLeaveResponse)(nil),        // 21: phrd.consortium.v1.MsgRequestLeaveResponse
+	(*MsgAddSite)(nil),                     // 22: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),             // 23: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgRegisterStorageNode)(nil),         // 24: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil), // 25: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),           // 26: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),   // 27: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),           // 28: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),   // 29: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),               // 30: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),       // 31: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                 // 32: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),         // 33: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgCreateInvitation)(nil),            // 34: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),    // 35: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),            // 36: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),    // 37: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                 // 38: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),         // 39: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                      // 40: google.protobuf.Any
+	(v1.Outcome)(0),                        // 41: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),              // 42: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                         // 43: phrd.consortium.v1.Params
+	(Role)(0),                              // 44: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	34, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	35, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	36, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	37, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	38, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	38, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	35, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	41, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	42, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	43, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	44, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	44, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	41, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
 	6,  // 10: phrd.consortium.v1.Msg.AdmitMember:input_type -> phrd.consortium.v1.MsgAdmitMember
 	8,  // 11: phrd.consortium.v1.Msg.SuspendMember:input_type -> phrd.consortium.v1.MsgSuspendMember
 	10, // 12: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
-	12, // 13: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
-	14, // 14: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
-	16, // 15: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
-	18, // 16: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	20, // 17: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	22, // 18: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	24, // 19: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	26, // 20: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	28, // 21: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	30, // 22: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	32, // 23: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 24: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 25: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 26: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 27: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 28: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 29: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 30: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	15, // 31: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	17, // 32: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	19, // 33: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	21, // 34: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	23, // 35: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	25, // 36: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	27, // 37: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	29, // 38: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	31, // 39: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	33, // 40: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	24, // [24:41] is the sub-list for method output_type
-	7,  // [7:24] is the sub-list for method input_type
+	12, // 13: phrd.consortium.v1.Msg.RemoveMember:input_type -> phrd.consortium.v1.MsgRemoveMember
+	14, // 14: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
+	16, // 15: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
+	18, // 16: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
+	20, // 17: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
+	22, // 18: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	24, // 19: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	26, // 20: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	28, // 21: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	30, // 22: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	32, // 23: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	34, // 24: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	36, // 25: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	38, // 26: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 27: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 28: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 29: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 30: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 31: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 32: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 33: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	15, // 34: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	17, // 35: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	19, // 36: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	21, // 37: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	23, // 38: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	25, // 39: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	27, // 40: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	29, // 41: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	31, // 42: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	33, // 43: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	35, // 44: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	37, // 45: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	39, // 46: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	27, // [27:47] is the sub-list for method output_type
+	7,  // [7:27] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -2076,7 +2399,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

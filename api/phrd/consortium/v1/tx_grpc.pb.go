@@ -25,11 +25,14 @@ const (
 	Msg_AdmitMember_FullMethodName         = "/phrd.consortium.v1.Msg/AdmitMember"
 	Msg_SuspendMember_FullMethodName       = "/phrd.consortium.v1.Msg/SuspendMember"
 	Msg_ReinstateMember_FullMethodName     = "/phrd.consortium.v1.Msg/ReinstateMember"
+	Msg_RemoveMember_FullMethodName        = "/phrd.consortium.v1.Msg/RemoveMember"
 	Msg_ReplaceAdmin_FullMethodName        = "/phrd.consortium.v1.Msg/ReplaceAdmin"
 	Msg_UpdateParams_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateParams"
 	Msg_UpdateMember_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateMember"
+	Msg_RequestLeave_FullMethodName        = "/phrd.consortium.v1.Msg/RequestLeave"
 	Msg_AddSite_FullMethodName             = "/phrd.consortium.v1.Msg/AddSite"
 	Msg_RegisterStorageNode_FullMethodName = "/phrd.consortium.v1.Msg/RegisterStorageNode"
+	Msg_UpdateStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/UpdateStorageNode"
 	Msg_RetireStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/RetireStorageNode"
 	Msg_RegisterStaff_FullMethodName       = "/phrd.consortium.v1.Msg/RegisterStaff"
 	Msg_RevokeStaff_FullMethodName         = "/phrd.consortium.v1.Msg/RevokeStaff"
@@ -54,18 +57,25 @@ type MsgClient interface {
 	AdmitMember(ctx context.Context, in *MsgAdmitMember, opts ...grpc.CallOption) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(ctx context.Context, in *MsgSuspendMember, opts ...grpc.CallOption) (*MsgSuspendMemberResponse, error)
-	// ReinstateMember ends a suspension. Vote.
+	// ReinstateMember ends a suspension, or has a member stay that asked to leave. Vote.
 	ReinstateMember(ctx context.Context, in *MsgReinstateMember, opts ...grpc.CallOption) (*MsgReinstateMemberResponse, error)
+	// RemoveMember has a suspended member leave at once, whatever it holds: it is gone for good. Vote.
+	RemoveMember(ctx context.Context, in *MsgRemoveMember, opts ...grpc.CallOption) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts ...grpc.CallOption) (*MsgReplaceAdminResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(ctx context.Context, in *MsgUpdateMember, opts ...grpc.CallOption) (*MsgUpdateMemberResponse, error)
+	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
+	// an admin.
+	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error)
+	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
+	UpdateStorageNode(ctx context.Context, in *MsgUpdateStorageNode, opts ...grpc.CallOption) (*MsgUpdateStorageNodeResponse, error)
 	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(ctx context.Context, in *MsgRetireStorageNode, opts ...grpc.CallOption) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
@@ -148,6 +158,16 @@ func (c *msgClient) ReinstateMember(ctx context.Context, in *MsgReinstateMember,
 	return out, nil
 }
 
+func (c *msgClient) RemoveMember(ctx context.Context, in *MsgRemoveMember, opts ...grpc.CallOption) (*MsgRemoveMemberResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRemoveMemberResponse)
+	err := c.cc.Invoke(ctx, Msg_RemoveMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts ...grpc.CallOption) (*MsgReplaceAdminResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgReplaceAdminResponse)
@@ -178,6 +198,16 @@ func (c *msgClient) UpdateMember(ctx context.Context, in *MsgUpdateMember, opts 
 	return out, nil
 }
 
+func (c *msgClient) RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRequestLeaveResponse)
+	err := c.cc.Invoke(ctx, Msg_RequestLeave_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgAddSiteResponse)
@@ -192,6 +222,16 @@ func (c *msgClient) RegisterStorageNode(ctx context.Context, in *MsgRegisterStor
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgRegisterStorageNodeResponse)
 	err := c.cc.Invoke(ctx, Msg_RegisterStorageNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) UpdateStorageNode(ctx context.Context, in *MsgUpdateStorageNode, opts ...grpc.CallOption) (*MsgUpdateStorageNodeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgUpdateStorageNodeResponse)
+	err := c.cc.Invoke(ctx, Msg_UpdateStorageNode_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -274,18 +314,25 @@ type MsgServer interface {
 	AdmitMember(context.Context, *MsgAdmitMember) (*MsgAdmitMemberResponse, error)
 	// SuspendMember takes a member out of the validator set and stops its writing. Vote.
 	SuspendMember(context.Context, *MsgSuspendMember) (*MsgSuspendMemberResponse, error)
-	// ReinstateMember ends a suspension. Vote.
+	// ReinstateMember ends a suspension, or has a member stay that asked to leave. Vote.
 	ReinstateMember(context.Context, *MsgReinstateMember) (*MsgReinstateMemberResponse, error)
+	// RemoveMember has a suspended member leave at once, whatever it holds: it is gone for good. Vote.
+	RemoveMember(context.Context, *MsgRemoveMember) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(context.Context, *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error)
+	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
+	// an admin.
+	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error)
+	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
+	UpdateStorageNode(context.Context, *MsgUpdateStorageNode) (*MsgUpdateStorageNodeResponse, error)
 	// RetireStorageNode stops new placements on a node; when nothing is placed on it any more it is shut out. Signer: an admin of its member.
 	RetireStorageNode(context.Context, *MsgRetireStorageNode) (*MsgRetireStorageNodeResponse, error)
 	// RegisterStaff gives an address a role in the signer's member and creates its account. Signer: an admin.
@@ -326,6 +373,9 @@ func (UnimplementedMsgServer) SuspendMember(context.Context, *MsgSuspendMember) 
 func (UnimplementedMsgServer) ReinstateMember(context.Context, *MsgReinstateMember) (*MsgReinstateMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReinstateMember not implemented")
 }
+func (UnimplementedMsgServer) RemoveMember(context.Context, *MsgRemoveMember) (*MsgRemoveMemberResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveMember not implemented")
+}
 func (UnimplementedMsgServer) ReplaceAdmin(context.Context, *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplaceAdmin not implemented")
 }
@@ -335,11 +385,17 @@ func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*
 func (UnimplementedMsgServer) UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateMember not implemented")
 }
+func (UnimplementedMsgServer) RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestLeave not implemented")
+}
 func (UnimplementedMsgServer) AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddSite not implemented")
 }
 func (UnimplementedMsgServer) RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RegisterStorageNode not implemented")
+}
+func (UnimplementedMsgServer) UpdateStorageNode(context.Context, *MsgUpdateStorageNode) (*MsgUpdateStorageNodeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateStorageNode not implemented")
 }
 func (UnimplementedMsgServer) RetireStorageNode(context.Context, *MsgRetireStorageNode) (*MsgRetireStorageNodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetireStorageNode not implemented")
@@ -488,6 +544,24 @@ func _Msg_ReinstateMember_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_RemoveMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRemoveMember)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RemoveMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RemoveMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RemoveMember(ctx, req.(*MsgRemoveMember))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_ReplaceAdmin_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgReplaceAdmin)
 	if err := dec(in); err != nil {
@@ -542,6 +616,24 @@ func _Msg_UpdateMember_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_RequestLeave_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRequestLeave)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RequestLeave(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RequestLeave_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RequestLeave(ctx, req.(*MsgRequestLeave))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_AddSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgAddSite)
 	if err := dec(in); err != nil {
@@ -574,6 +666,24 @@ func _Msg_RegisterStorageNode_Handler(srv interface{}, ctx context.Context, dec 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).RegisterStorageNode(ctx, req.(*MsgRegisterStorageNode))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_UpdateStorageNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUpdateStorageNode)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UpdateStorageNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_UpdateStorageNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UpdateStorageNode(ctx, req.(*MsgUpdateStorageNode))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -718,6 +828,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_ReinstateMember_Handler,
 		},
 		{
+			MethodName: "RemoveMember",
+			Handler:    _Msg_RemoveMember_Handler,
+		},
+		{
 			MethodName: "ReplaceAdmin",
 			Handler:    _Msg_ReplaceAdmin_Handler,
 		},
@@ -730,12 +844,20 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_UpdateMember_Handler,
 		},
 		{
+			MethodName: "RequestLeave",
+			Handler:    _Msg_RequestLeave_Handler,
+		},
+		{
 			MethodName: "AddSite",
 			Handler:    _Msg_AddSite_Handler,
 		},
 		{
 			MethodName: "RegisterStorageNode",
 			Handler:    _Msg_RegisterStorageNode_Handler,
+		},
+		{
+			MethodName: "UpdateStorageNode",
+			Handler:    _Msg_UpdateStorageNode_Handler,
 		},
 		{
 			MethodName: "RetireStorageNode",
