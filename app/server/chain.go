@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -279,23 +280,21 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 	return nil
 }
 
-// watch keeps CometBFT's connections in step with the members: it dials who is new and drops who has left. With the first block
-// the node is healthy.
+// watch keeps CometBFT's connections in step with the members: it dials who is new or has moved and drops who has left. With the
+// first block the node is healthy.
 func (ch *chain) watch(ctx context.Context, c Config) {
-	self := string(ch.node.NodeInfo().ID())
 	known := ch.app.Peers()
+	var called []string
 	for first := true; ; first = false {
 		rung := ch.bell.Rung()
 		if now := ch.app.Peers(); !maps.Equal(known, now) {
 			ch.dropPeers(now)
+			known = now
+		}
+		if !c.Home.StorageOnly() && ch.app.LastBlockHeight() > 0 { // a storage node calls by itself
 			var err error
-			if !c.Home.StorageOnly() { // which calls by itself
-				err = ch.callPeers(self)
-			}
-			if err != nil {
+			if called, err = ch.callPeers(called); err != nil {
 				c.Logger.Error("follow the list of members", "err", err)
-			} else {
-				known = now
 			}
 		}
 		select {
@@ -319,17 +318,22 @@ func (ch *chain) dropPeers(admitted map[string]bool) {
 	}
 }
 
-// callPeers calls the other members.
-func (ch *chain) callPeers(self string) error {
+// callPeers has the node keep connections to the other members, and calls those that were not called at the addresses that they have
+// now. It answers all those addresses.
+func (ch *chain) callPeers(called []string) ([]string, error) {
 	members, err := ch.app.Members()
 	if err != nil {
-		return err
+		return called, err
 	}
-	peers := addresses(members, self)
+	peers := addresses(members, string(ch.node.NodeInfo().ID()))
+	if slices.Equal(peers, called) {
+		return peers, nil
+	}
 	if err := ch.node.Switch().AddPersistentPeers(peers); err != nil {
-		return err
+		return called, err
 	}
-	return ch.node.Switch().DialPeersAsync(peers)
+	moved := slices.DeleteFunc(slices.Clone(peers), func(peer string) bool { return slices.Contains(called, peer) })
+	return peers, ch.node.Switch().DialPeersAsync(moved)
 }
 
 // stop stops the node; what was committed stays. It may be called when the start failed half-way.
