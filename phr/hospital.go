@@ -107,6 +107,28 @@ func (c *Client) RegisterStorageNode(ctx context.Context, node *consortiumv1.Msg
 	return answer.Number, err
 }
 
+// UpdateMember changes the addresses of the admin's hospital; an empty one stays. The message's admin is filled in.
+func (c *Client) UpdateMember(ctx context.Context, addresses *consortiumv1.MsgUpdateMember) error {
+	addresses.Admin = c.key.Address()
+	_, err := c.send(ctx, c.amino, gasBase, addresses, &consortiumv1.MsgUpdateMemberResponse{})
+	return err
+}
+
+// RequestLeave begins to take the admin's hospital out of the network, and returns how many copies others are to take over first.
+func (c *Client) RequestLeave(ctx context.Context) (copies uint64, err error) {
+	msg := &consortiumv1.MsgRequestLeave{Admin: c.key.Address()}
+	answer := &consortiumv1.MsgRequestLeaveResponse{}
+	_, err = c.send(ctx, c.amino, gasBase, msg, answer)
+	return answer.Copies, err
+}
+
+// UpdateStorageNode changes the address (empty keeps it) and the capacity (0 keeps it) of a server of the admin's hospital.
+func (c *Client) UpdateStorageNode(ctx context.Context, number uint64, address string, capacity uint64) error {
+	msg := &consortiumv1.MsgUpdateStorageNode{Admin: c.key.Address(), Number: number, Address: address, Capacity: capacity}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgUpdateStorageNodeResponse{})
+	return err
+}
+
 // RetireStorageNode has the copies on a server of the admin's hospital kept elsewhere. When it has nothing left to do it is shut out.
 func (c *Client) RetireStorageNode(ctx context.Context, number uint64) error {
 	msg := &consortiumv1.MsgRetireStorageNode{Admin: c.key.Address(), Number: number}
@@ -177,9 +199,14 @@ func (c *Client) ProposeSuspension(ctx context.Context, hospital uint64) (uint64
 	return c.ProposeToMembers(ctx, &consortiumv1.MsgSuspendMember{Authority: Authority(), Member: hospital})
 }
 
-// ProposeReinstatement asks the members to end a suspension.
+// ProposeReinstatement asks the members to end a suspension, or to have a hospital stay that asked to leave.
 func (c *Client) ProposeReinstatement(ctx context.Context, hospital uint64) (uint64, error) {
 	return c.ProposeToMembers(ctx, &consortiumv1.MsgReinstateMember{Authority: Authority(), Member: hospital})
+}
+
+// ProposeRemoval asks the members to remove a suspended hospital for good.
+func (c *Client) ProposeRemoval(ctx context.Context, hospital uint64) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgRemoveMember{Authority: Authority(), Member: hospital})
 }
 
 // ProposeAdmin asks the members to give a hospital whose admins are lost a new one.

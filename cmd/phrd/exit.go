@@ -24,6 +24,12 @@ const (
 	exitUpgrade = 5 // this is not the program for the next block; whoever starts it again gets the same
 )
 
+// errNotLeft says that a hospital has not left the network, errStays that an admin was asked and did not say yes.
+var (
+	errNotLeft = errors.New("it has not left the network")
+	errStays   = errors.New("the hospital stays")
+)
+
 // errEndangered says that objects have fewer copies than make them safe.
 var errEndangered = errors.New("fewer copies are there than make it safe")
 
@@ -58,7 +64,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
 		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe),
-		errors.Is(err, errEndangered), errors.Is(err, phr.ErrNotAttested):
+		errors.Is(err, errEndangered), errors.Is(err, phr.ErrNotAttested), errors.Is(err, errNotLeft):
 		return exitNotYet
 	}
 	return exitFailed
@@ -83,6 +89,7 @@ func hint(err error) string {
 		{phr.ErrInvitation, "copy the whole line that `phrd patient invite` printed"},
 		{phr.ErrDisagree, "do not approve; tell both hospitals"},
 		{phr.ErrNotAttested, "a hospital that is away deletes and attests when it is back; until then its disk may hold the ciphertext"},
+		{errNotLeft, "it leaves by itself when others hold its copies, which `phrd hospital nodes` counts, and as many others are up as the network's key needs"},
 		{phr.ErrNotErased, "`phrd record erase` erases it"},
 		{phr.ErrNotCopied, "the record is stored; copying goes on by itself, see `phrd record show`"},
 		{errNotSafe, "the queue says why: `phrd watch DIR --list`"},

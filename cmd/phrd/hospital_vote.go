@@ -127,7 +127,11 @@ func hospitalProposeCommand() *cobra.Command {
 			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
 				return u.client.ProposeSuspension(ctx, hospital)
 			}),
-		command("reinstate NUMBER", "ask to end a suspension", "  phrd hospital propose reinstate 3", exactArgs("the hospital's number"),
+		command("remove NUMBER", "ask to remove a suspended hospital for good, whatever it held", "  phrd hospital propose remove 3", exactArgs("the hospital's number"),
+			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
+				return u.client.ProposeRemoval(ctx, hospital)
+			}),
+		command("reinstate NUMBER", "ask to end a suspension, or to have a hospital stay that asked to leave", "  phrd hospital propose reinstate 3", exactArgs("the hospital's number"),
 			func(ctx context.Context, u *user, hospital uint64, _ []string) (uint64, error) {
 				return u.client.ProposeReinstatement(ctx, hospital)
 			}),

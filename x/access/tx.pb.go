@@ -881,7 +881,8 @@ const _ = grpc.SupportPackageIsVersion4
 type MsgClient interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(ctx context.Context, in *MsgProposeUnlock, opts ...grpc.CallOption) (*MsgProposeUnlockResponse, error)
-	// EndorseUnlock supports an unlock. Signer: an officer of the custodian who is neither requester nor approver.
+	// EndorseUnlock supports an unlock. Signer: an officer of the custodian, or where that has left the network of any hospital but the
+	// requester's, who is neither requester nor approver.
 	EndorseUnlock(ctx context.Context, in *MsgEndorseUnlock, opts ...grpc.CallOption) (*MsgEndorseUnlockResponse, error)
 	// ApproveUnlock opens it for the requester from the next block on. Signer: the patient; for a hospital's own records an officer of it who did not endorse.
 	ApproveUnlock(ctx context.Context, in *MsgApproveUnlock, opts ...grpc.CallOption) (*MsgApproveUnlockResponse, error)
@@ -959,7 +960,8 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 type MsgServer interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(context.Context, *MsgProposeUnlock) (*MsgProposeUnlockResponse, error)
-	// EndorseUnlock supports an unlock. Signer: an officer of the custodian who is neither requester nor approver.
+	// EndorseUnlock supports an unlock. Signer: an officer of the custodian, or where that has left the network of any hospital but the
+	// requester's, who is neither requester nor approver.
 	EndorseUnlock(context.Context, *MsgEndorseUnlock) (*MsgEndorseUnlockResponse, error)
 	// ApproveUnlock opens it for the requester from the next block on. Signer: the patient; for a hospital's own records an officer of it who did not endorse.
 	ApproveUnlock(context.Context, *MsgApproveUnlock) (*MsgApproveUnlockResponse, error)

@@ -96,6 +96,23 @@ func TestEndorseRefusals(t *testing.T) {
 	require.Equal(t, access.ReasonAlreadyEndorsed, f.endorse(f.person(consortium.ROLE_OFFICER, clinic), id))
 }
 
+// A hospital that leaves takes no patient's records with it: others endorse, but for the one that asks.
+func TestEndorseWhenTheCustodianHasLeft(t *testing.T) {
+	f := newFixture(t)
+	id, own := f.propose(f.doctor, f.record(f.alice)), f.propose(f.doctor, f.record(""))
+	third := f.person(consortium.ROLE_OFFICER, er+1)
+	require.Equal(t, access.ReasonWrongHospital, f.endorse(third, id), "as long as the custodian is there")
+	f.people.left = map[uint64]bool{clinic: true}
+	f.revoke(f.officer)
+	require.Equal(t, access.ReasonInactive, f.endorse(f.officer, id))
+	require.Equal(t, access.ReasonWrongHospital, f.endorse(f.person(consortium.ROLE_OFFICER, er), id), "who asks does not endorse")
+	require.Equal(t, access.ReasonWrongRole, f.endorse(f.person(consortium.ROLE_CLERK, er+1), id))
+	require.Equal(t, access.ReasonWrongHospital, f.endorse(third, own), "what the hospital owned is its own")
+	require.Empty(t, f.endorse(third, id))
+	require.Equal(t, access.UNLOCK_STATUS_ENDORSED, f.status(id))
+	require.Empty(t, f.approve(f.wallet, id))
+}
+
 func TestEndorseAfterTheEnd(t *testing.T) {
 	f := newFixture(t)
 	scan := f.record(f.alice)

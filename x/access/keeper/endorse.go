@@ -8,8 +8,9 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// EndorseUnlock adds the signature of an officer of the custodian. Once enough
-// officers have signed, the owner may approve.
+// EndorseUnlock adds the signature of an officer of the custodian, or of another
+// hospital where the custodian has left. Once enough officers have signed, the owner may
+// approve.
 func (s msgServer) EndorseUnlock(ctx context.Context, msg *access.MsgEndorseUnlock) (*access.MsgEndorseUnlockResponse, error) {
 	officer, entry, err := s.consortium.Actor(ctx, msg.Officer)
 	if err != nil {
@@ -37,12 +38,16 @@ func (s msgServer) EndorseUnlock(ctx context.Context, msg *access.MsgEndorseUnlo
 
 // whyNotEndorse answers the reason to refuse an endorsement, or nothing.
 func (k *Keeper) whyNotEndorse(ctx context.Context, officer consortium.Principal, u access.Unlock, now int64) (string, error) {
+	endorses, err := k.endorses(ctx, officer.Hospital, u)
+	if err != nil {
+		return "", err
+	}
 	switch {
 	case !officer.Active:
 		return access.ReasonInactive, nil
 	case officer.Role != consortium.ROLE_OFFICER:
 		return access.ReasonWrongRole, nil
-	case officer.Hospital != u.Custodian:
+	case !endorses:
 		return access.ReasonWrongHospital, nil
 	case officer.Address == u.Requester:
 		return access.ReasonSamePerson, nil
@@ -66,4 +71,15 @@ func (k *Keeper) whyNotEndorse(ctx context.Context, officer consortium.Principal
 		return access.ReasonErased, err
 	}
 	return "", nil
+}
+
+// endorses says whether officers of a hospital may endorse an unlock: those of the
+// custodian, and where it has left the network, so that a patient's records don't stay
+// shut with it, those of any hospital but the one that asks.
+func (k *Keeper) endorses(ctx context.Context, hospital uint64, u access.Unlock) (bool, error) {
+	if hospital == u.Custodian {
+		return true, nil
+	}
+	custodian, err := k.consortium.Member(ctx, u.Custodian)
+	return custodian.Status == consortium.MEMBER_STATUS_LEFT && u.Patient != "" && hospital != u.Hospital, err
 }

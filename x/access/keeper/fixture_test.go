@@ -289,6 +289,7 @@ func (a *fakeAudit) kinds(unlock string) []string {
 type fakeConsortium struct {
 	principals map[string]consortium.Principal
 	members    map[uint64]string
+	left       map[uint64]bool
 }
 
 func (c *fakeConsortium) Principal(_ context.Context, address string) (consortium.Principal, error) {
@@ -305,7 +306,11 @@ func (c *fakeConsortium) Actor(ctx context.Context, address string) (consortium.
 }
 
 func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Member, error) {
-	return consortium.Member{Number: number, Name: c.members[number]}, nil
+	m := consortium.Member{Number: number, Name: c.members[number], Status: consortium.MEMBER_STATUS_ACTIVE}
+	if c.left[number] {
+		m.Status = consortium.MEMBER_STATUS_LEFT
+	}
+	return m, nil
 }
 
 func (c *fakeConsortium) NetworkID(context.Context) (lock.Network, error) { return network, nil }

@@ -26,7 +26,7 @@ func (s msgServer) RequestLeave(ctx context.Context, msg *consortium.MsgRequestL
 	if err := s.checkSpared(ctx, m.Number); err != nil {
 		return nil, err
 	}
-	m.Status, m.LeavingSince = consortium.MEMBER_STATUS_LEAVING, blockTime(ctx)
+	m.Status, m.LeavingSince, m.HandedOver = consortium.MEMBER_STATUS_LEAVING, blockTime(ctx), 0
 	if err := s.setMember(ctx, m); err != nil {
 		return nil, err
 	}
@@ -35,12 +35,16 @@ func (s msgServer) RequestLeave(ctx context.Context, msg *consortium.MsgRequestL
 		if err != nil {
 			return nil, err
 		}
-		entry.Count += copies
+		m.HandedOver += copies
 	}
+	if err := s.setMember(ctx, m); err != nil {
+		return nil, err
+	}
+	entry.Count = m.HandedOver
 	if err := s.accept(ctx, about(entry, audit.KindMemberLeaving, text(m.Number))); err != nil {
 		return nil, err
 	}
-	return &consortium.MsgRequestLeaveResponse{Copies: entry.Count}, tellMember(ctx, m.Number)
+	return &consortium.MsgRequestLeaveResponse{Copies: m.HandedOver}, tellMember(ctx, m.Number)
 }
 
 // RemoveMember has a suspended member leave at once; only a vote does. What it holds is
@@ -62,6 +66,7 @@ func (s msgServer) RemoveMember(ctx context.Context, msg *consortium.MsgRemoveMe
 	}); err != nil {
 		return nil, err
 	}
+	m.LeavingSince, m.HandedOver = 0, 0 // whatever it had asked for
 	return &consortium.MsgRemoveMemberResponse{}, s.leave(ctx, m, audit.KindMemberRemoved)
 }
 
@@ -109,8 +114,17 @@ func (k *Keeper) isReadyToLeave(ctx context.Context, member uint64) (bool, error
 
 // leave takes a member out of the network for good.
 func (k *Keeper) leave(ctx context.Context, m consortium.Member, kind string) error {
-	m.LeftAt = blockTime(ctx)
-	if err := k.setStatus(ctx, m, consortium.MEMBER_STATUS_LEFT, kind); err != nil {
+	entry := about(byChain(), kind, text(m.Number))
+	entry.Outcome = audit.OUTCOME_OK
+	sequence, err := k.audit.Append(ctx, entry)
+	if err != nil {
+		return err
+	}
+	m.Status, m.LeftAt, m.LeftEntry = consortium.MEMBER_STATUS_LEFT, blockTime(ctx), sequence
+	if err := k.setMember(ctx, m); err != nil {
+		return err
+	}
+	if err := k.statusChanged(ctx, m.Number); err != nil {
 		return err
 	}
 	for _, h := range k.membershipHooks {

@@ -80,6 +80,8 @@ func TestLeave(t *testing.T) {
 	require.Equal(t, consortium.MEMBER_STATUS_LEFT, left.Status)
 	require.Equal(t, f.now(), left.LeftAt)
 	require.Equal(t, f.now()-60, left.LeavingSince)
+	require.EqualValues(t, 7, left.HandedOver)
+	require.EqualValues(t, entries+1, left.LeftEntry)
 	require.False(t, f.principal(f.nodes[1]).Active)
 	require.False(t, f.principal(f.admins[1]).Active)
 	require.Empty(t, f.endBlock())

@@ -67,21 +67,26 @@ func (k *Keeper) setMember(ctx context.Context, m consortium.Member) error {
 // appends the entry of what the chain did.
 func (k *Keeper) setStatus(ctx context.Context, m consortium.Member, status consortium.MemberStatus, kind string) error {
 	if m.Status = status; status == consortium.MEMBER_STATUS_ACTIVE {
-		m.LeavingSince = 0
+		m.LeavingSince, m.HandedOver = 0, 0
 	}
 	if err := k.setMember(ctx, m); err != nil {
-		return err
-	}
-	if err := k.changed.Set(ctx, m.Number); err != nil {
 		return err
 	}
 	if err := k.accept(ctx, about(byChain(), kind, text(m.Number))); err != nil {
 		return err
 	}
-	if err := k.nodesChanged(ctx, m.Number); err != nil {
+	return k.statusChanged(ctx, m.Number)
+}
+
+// statusChanged has all who follow a member's status know of it.
+func (k *Keeper) statusChanged(ctx context.Context, member uint64) error {
+	if err := k.changed.Set(ctx, member); err != nil {
 		return err
 	}
-	return tellMember(ctx, m.Number)
+	if err := k.nodesChanged(ctx, member); err != nil {
+		return err
+	}
+	return tellMember(ctx, member)
 }
 
 // checkSuspendable answers consortium.ErrWrongStatus unless the member is active,

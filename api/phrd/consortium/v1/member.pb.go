@@ -591,7 +591,11 @@ type Member struct {
 	// leaving_since is the block time at which it asked to leave, unix seconds; 0 unless it is leaving or left so.
 	LeavingSince int64 `protobuf:"varint,13,opt,name=leaving_since,json=leavingSince,proto3" json:"leaving_since,omitempty"`
 	// left_at is the block time at which it left, unix seconds; 0 unless it left.
-	LeftAt        int64 `protobuf:"varint,14,opt,name=left_at,json=leftAt,proto3" json:"left_at,omitempty"`
+	LeftAt int64 `protobuf:"varint,14,opt,name=left_at,json=leftAt,proto3" json:"left_at,omitempty"`
+	// handed_over is how many copies were on its nodes when it asked to leave, all of which others held when it left.
+	HandedOver uint64 `protobuf:"varint,15,opt,name=handed_over,json=handedOver,proto3" json:"handed_over,omitempty"`
+	// left_entry is the sequence of the entry of the log that says that it left; 0 unless it left.
+	LeftEntry     uint64 `protobuf:"varint,16,opt,name=left_entry,json=leftEntry,proto3" json:"left_entry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +724,20 @@ func (x *Member) GetLeavingSince() int64 {
 func (x *Member) GetLeftAt() int64 {
 	if x != nil {
 		return x.LeftAt
+	}
+	return 0
+}
+
+func (x *Member) GetHandedOver() uint64 {
+	if x != nil {
+		return x.HandedOver
+	}
+	return 0
+}
+
+func (x *Member) GetLeftEntry() uint64 {
+	if x != nil {
+		return x.LeftEntry
 	}
 	return 0
 }
@@ -1215,7 +1233,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x0fcomet_signature\x18\t \x01(\fR\x0ecometSignature\x12)\n" +
 	"\x10libp2p_signature\x18\n" +
 	" \x01(\fR\x0flibp2pSignature\x12%\n" +
-	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xf4\x03\n" +
+	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xb4\x04\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
@@ -1233,7 +1251,11 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x13gateway_fingerprint\x18\v \x01(\fR\x12gatewayFingerprint\x12\x14\n" +
 	"\x05since\x18\f \x01(\x03R\x05since\x12#\n" +
 	"\rleaving_since\x18\r \x01(\x03R\fleavingSince\x12\x17\n" +
-	"\aleft_at\x18\x0e \x01(\x03R\x06leftAt\"g\n" +
+	"\aleft_at\x18\x0e \x01(\x03R\x06leftAt\x12\x1f\n" +
+	"\vhanded_over\x18\x0f \x01(\x04R\n" +
+	"handedOver\x12\x1d\n" +
+	"\n" +
+	"left_entry\x18\x10 \x01(\x04R\tleftEntry\"g\n" +
 	"\x04Site\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
