@@ -155,8 +155,27 @@ func isParty(c caller, u *accessv1.Unlock) bool {
 		c.is(roleOfficer) && c.of(u.GetHospital())
 }
 
-func seesUnlock(_ context.Context, _ *scope, c caller, _ *accessv1.QueryUnlockRequest, a *accessv1.QueryUnlockResponse) (bool, error) {
-	return c.isNode() || c.isAuditor() || isParty(c, a.GetUnlock()), nil
+// standsIn tells whether an unlock is the caller's business once its custodian has left the
+// network: officers of any hospital but the one that asks endorse it then.
+func standsIn(c caller, u *accessv1.Unlock) bool {
+	return c.is(roleOfficer) && u.GetPatient() != "" && !c.of(u.GetHospital())
+}
+
+// hasLeft tells whether a hospital has left the network.
+func (s *scope) hasLeft(ctx context.Context, hospital uint64) (bool, error) {
+	got, err := consortiumv1.NewQueryClient(s.node).Member(ctx, &consortiumv1.QueryMemberRequest{Number: hospital})
+	return got.GetMember().GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEFT, err
+}
+
+func seesUnlock(ctx context.Context, s *scope, c caller, _ *accessv1.QueryUnlockRequest, a *accessv1.QueryUnlockResponse) (bool, error) {
+	u := a.GetUnlock()
+	if c.isNode() || c.isAuditor() || isParty(c, u) {
+		return true, nil
+	}
+	if !standsIn(c, u) {
+		return false, nil
+	}
+	return s.hasLeft(ctx, u.GetCustodian())
 }
 
 func asksUnlocks(c caller, q *accessv1.QueryUnlocksRequest) error {
@@ -291,8 +310,8 @@ func (s *scope) mayKnowRecord(ctx context.Context, c caller, id string) (bool, e
 }
 
 // mayKnow tells whether the caller may read what the chain holds about a record: its owner,
-// the custodian's staff, nodes, auditors, officers of a hospital that asked for it, and any
-// clinician: who can name the 128 random bits was told, and without the lock header nobody
+// the custodian's staff, nodes, auditors, officers of a hospital that asked for it or that
+// stand in for a custodian that has left, and any clinician: who can name the 128 random bits was told, and without the lock header nobody
 // could ask for an unlock.
 func (s *scope) mayKnow(ctx context.Context, c caller, r *recordsv1.Record) (bool, error) {
 	if c.isNode() || c.isAuditor() || c.owns(r.GetPatient()) || c.isStaff() && c.of(r.GetCustodian()) || c.is(roleClinician) {
@@ -305,8 +324,12 @@ func (s *scope) mayKnow(ctx context.Context, c caller, r *recordsv1.Record) (boo
 	if r.GetPatient() == "" {
 		list.Custodian = r.GetCustodian()
 	}
+	left, err := s.hasLeft(ctx, r.GetCustodian())
+	if err != nil {
+		return false, err
+	}
 	return s.anyUnlock(ctx, list, func(u *accessv1.Unlock) bool {
-		return isParty(c, u) && names(u, r.GetId())
+		return names(u, r.GetId()) && (isParty(c, u) || left && standsIn(c, u))
 	})
 }
 

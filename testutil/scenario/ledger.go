@@ -56,6 +56,10 @@ func (l *ledger) count(o Operation) error {
 		l.add(o, audit.KindProposalWithdrawn, m.GetProposer(), "")
 	case *consortiumv1.MsgUpdateMember:
 		l.add(o, audit.KindMemberUpdated, m.GetAdmin(), "")
+	case *consortiumv1.MsgRequestLeave:
+		l.add(o, audit.KindMemberLeaving, m.GetAdmin(), "")
+	case *consortiumv1.MsgUpdateStorageNode:
+		l.add(o, audit.KindStorageNodeUpdated, m.GetAdmin(), "")
 	case *consortiumv1.MsgAddSite:
 		l.add(o, audit.KindSiteAdded, m.GetAdmin(), "")
 	case *consortiumv1.MsgRegisterStorageNode:
@@ -293,7 +297,7 @@ func (n *Network) HasWholeLog() {
 	}
 	for _, kind := range []string{
 		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberAdmitted,
-		audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
+		audit.KindMemberRemoved, audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
 	} {
 		if byChain[kind] != want[kind] {
 			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
@@ -349,6 +353,8 @@ func kindOfVote(m proto.Message) string {
 		return audit.KindMemberAdmitted
 	case *consortiumv1.MsgSuspendMember:
 		return audit.KindMemberSuspended
+	case *consortiumv1.MsgRemoveMember:
+		return audit.KindMemberRemoved
 	case *consortiumv1.MsgReinstateMember:
 		return audit.KindMemberReinstated
 	case *consortiumv1.MsgReplaceAdmin:

@@ -1,9 +1,13 @@
 package scenario
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -164,15 +168,15 @@ func (n *Network) Decide(messages ...proto.Message) {
 	}
 }
 
-// BecomesMember waits until the chain shows the hospital with a status.
-func (h *Hospital) BecomesMember(want consortiumv1.MemberStatus, as Staff) {
+// BecomesMember waits until the chain shows the hospital with a status, and answers what it says of it.
+func (h *Hospital) BecomesMember(want consortiumv1.MemberStatus, as Staff) *consortiumv1.Member {
 	h.t.Helper()
 	ctx, cancel := as.step()
 	defer cancel()
 	for {
 		m, err := as.client.Member(ctx, h.number)
 		if err == nil && m.GetStatus() == want {
-			return
+			return m
 		}
 		select {
 		case <-time.After(pollTime):
@@ -180,4 +184,104 @@ func (h *Hospital) BecomesMember(want consortiumv1.MemberStatus, as Staff) {
 			h.t.Fatalf("%s is %v, not %v: %v", h.name, m.GetStatus(), want, err)
 		}
 	}
+}
+
+// RequestLeave has the hospital's admin ask to leave.
+func (h *Hospital) RequestLeave() error {
+	h.t.Helper()
+	admin := h.Admin()
+	ctx, cancel := admin.step()
+	defer cancel()
+	_, err := admin.client.RequestLeave(ctx)
+	return err
+}
+
+// BeginsToLeave has the hospital's admin ask to leave.
+func (h *Hospital) BeginsToLeave() {
+	h.t.Helper()
+	if err := h.RequestLeave(); err != nil {
+		h.t.Fatalf("%s leaves: %v", h.name, err)
+	}
+}
+
+// Remove has the hospitals that run remove another one for good, which is suspended.
+func (n *Network) Remove(other *Hospital) {
+	n.t.Helper()
+	n.Decide(&consortiumv1.MsgRemoveMember{Authority: phr.Authority(), Member: other.number})
+}
+
+// Moves stops the hospital's server, has its admin tell the network new addresses by way of another hospital, and starts it there.
+func (h *Hospital) Moves(by *Hospital) {
+	h.t.Helper()
+	ctx, cancel := step(h.t)
+	defer cancel()
+	h.Stop()
+	offsets, err := freePorts(ctx, 1)
+	if err == nil {
+		err = h.setPorts(offsets[0])
+	}
+	if err != nil {
+		h.t.Fatalf("%s moves: %v", h.name, err)
+	}
+	key, err := h.keys.Account(home.AccountAdmin)
+	if err != nil {
+		h.t.Fatalf("%s moves: %v", h.name, err)
+	}
+	admin, err := by.dial(ctx, key)
+	if err != nil {
+		h.t.Fatalf("%s moves: %v", h.name, err)
+	}
+	if err := admin.client.UpdateMember(ctx, &consortiumv1.MsgUpdateMember{CometAddress: h.port(home.PortComet), GatewayUrl: h.url}); err != nil {
+		h.t.Fatalf("%s tells where it is: %v", h.name, err)
+	}
+	address := fmt.Sprintf("/ip4/%s/tcp/%d", loopback, home.PortLibp2p+h.offset)
+	if err := admin.client.UpdateStorageNode(ctx, h.number, address, 0); err != nil {
+		h.t.Fatalf("%s tells where its blobs are: %v", h.name, err)
+	}
+	h.Start()
+	h.staff.mu.Lock()
+	defer h.staff.mu.Unlock()
+	for id, p := range h.staff.known {
+		if h.staff.known[id], err = h.callAgain(ctx, p); err != nil {
+			h.t.Fatalf("%s calls %s where it is now: %v", id, h.name, err)
+		}
+	}
+}
+
+// callAgain gives a person a program that talks to the hospital where it is now. The gateway goes by its old address for some seconds.
+func (h *hospital) callAgain(ctx context.Context, p *person) (*person, error) {
+	again, err := h.dial(ctx, p.key)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		_, err := again.client.Member(ctx, h.number)
+		if err == nil || ctx.Err() != nil {
+			return again, err
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// setPorts writes other ports into a home's configuration, as an administrator would.
+func (h *hospital) setPorts(offset int) error {
+	for _, path := range []string{h.home.CometConfig(), h.home.AppConfig()} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		text := string(content)
+		for _, base := range []int{home.PortComet, home.PortLibp2p, home.PortGateway, home.PortRPC, home.PortGRPC, home.PortREST} {
+			text = strings.ReplaceAll(text, strconv.Itoa(base+h.offset), strconv.Itoa(base+offset))
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	h.offset = offset
+	h.url = "https://" + h.port(home.PortGateway)
+	return nil
 }

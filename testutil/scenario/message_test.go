@@ -314,6 +314,10 @@ func (s *messageStory) hospital() {
 		t.Fatal(err)
 	}
 	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeRegistered), number(node.GetNumber())))
+	if err := admin.Send(&consortiumv1.MsgUpdateStorageNode{Admin: admin.Address(), Number: node.GetNumber(), Capacity: 1 << 31}, &consortiumv1.MsgUpdateStorageNodeResponse{}); err != nil {
+		t.Fatal(err)
+	}
+	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeUpdated), number(node.GetNumber())))
 	// It says that it is there, and nobody else says so for it.
 	if err := machine.Send(&storagev1.MsgHeartbeat{Node: machine.Address(), Free: 1 << 29}, &storagev1.MsgHeartbeatResponse{}); err != nil {
 		t.Fatal(err)
@@ -413,9 +417,25 @@ func (s *messageStory) votes() {
 func (s *messageStory) membership() {
 	net := s.net
 	east := net.NewHospital("east")
-	admitted := s.decide(&consortiumv1.MsgAdmitMember{Authority: phr.Authority(), Hospital: east.Declared()})
-	net.Tells(byChain(audit.KindProposalExecuted, number(admitted)))
-	net.Tells(byChain(audit.KindMemberAdmitted, number(5)))
+	const fifth = 5
+	by := phr.Authority()
+	changed := s.decide(
+		&consortiumv1.MsgAdmitMember{Authority: by, Hospital: east.Declared()},
+		&consortiumv1.MsgSuspendMember{Authority: by, Member: fifth},
+		&consortiumv1.MsgRemoveMember{Authority: by, Member: fifth},
+	)
+	net.Tells(byChain(audit.KindProposalExecuted, number(changed)))
+	for _, kind := range []string{audit.KindMemberAdmitted, audit.KindMemberSuspended, audit.KindMemberRemoved} {
+		net.Tells(byChain(kind, number(fifth)))
+	}
+	admin := s.north.Admin()
+	answer := &consortiumv1.MsgRequestLeaveResponse{}
+	if err := admin.Send(&consortiumv1.MsgRequestLeave{Admin: admin.Address()}, answer); err != nil {
+		s.t.Fatal(err)
+	}
+	leaving := target(entryOf(admin, "admin", audit.KindMemberLeaving), number(s.north.Number()))
+	leaving.Count = answer.GetCopies()
+	net.Tells(leaving)
 }
 
 // decide has three of four hospitals accept a proposal, and one of them try to vote twice.
