@@ -183,6 +183,31 @@ func newResponse(t *testing.T, method string) proto.Message {
 	return response.New().Interface()
 }
 
+// Officers who have nothing to do with a record endorse for a custodian that has left, but for those of the hospital that asks.
+func TestScopeAfterTheCustodianHasLeft(t *testing.T) {
+	d := newDoor(t)
+	conn := d.rpc()
+	sees := func(who string) (unlock, version error) {
+		unlock = conn.Invoke(d.as(who), accessv1.Query_Unlock_FullMethodName, &accessv1.QueryUnlockRequest{Id: d.unlock}, &accessv1.QueryUnlockResponse{})
+		version = conn.Invoke(d.as(who), recordsv1.Query_Version_FullMethodName, &recordsv1.QueryVersionRequest{Record: d.record, Version: 1}, &recordsv1.QueryVersionResponse{})
+		return unlock, version
+	}
+	unlock, version := sees("officer3")
+	checkRefused(t, "officer3", unlock)
+	checkRefused(t, "officer3", version)
+	d.node.mu.Lock()
+	d.node.member.Status = consortiumv1.MemberStatus_MEMBER_STATUS_LEFT
+	d.node.mu.Unlock()
+	if unlock, version := sees("officer3"); unlock != nil || version != nil {
+		t.Errorf("an officer of another hospital sees %v and %v", unlock, version)
+	}
+	for _, who := range []string{"clerk2", "admin2", "bob"} {
+		unlock, version := sees(who)
+		checkRefused(t, who, unlock)
+		checkRefused(t, who, version)
+	}
+}
+
 // Every query method of the six modules, asked by everybody.
 func TestScope(t *testing.T) {
 	d := newDoor(t)

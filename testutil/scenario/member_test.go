@@ -22,10 +22,10 @@ func TestHospitalsComeAndGo(t *testing.T) {
 	t.Parallel()
 	net := scenario.New(t, scenario.Hospitals(4), scenario.Silence(2*time.Second, 20*time.Second, time.Minute), scenario.Epochs(4*time.Second))
 	alice, clinic, er, south := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er"), net.Hospital("south")
-	kept := south.Store(alice, "kept-by-south.dcm")
+	kept, atER := south.Store(alice, "kept-by-south.dcm"), er.Store(alice, "kept-by-er.dcm")
 
 	east := net.NewHospital("east")
-	cannotReach(t, east, er, kept)
+	cannotReach(t, east, er, atER)
 	east.Launch()
 	net.Admit(east)
 	net.Tells(byChain(audit.KindMemberAdmitted, number(east.Number())))
@@ -40,7 +40,7 @@ func TestHospitalsComeAndGo(t *testing.T) {
 	south.Moves(er)
 	moved := south.Store(alice, "after-the-move.dcm")
 
-	reaches(t, south, er, kept) // the twin of what is refused when it has left
+	reaches(t, south, er, atER) // the twin of what is refused when it has left
 	south.BeginsToLeave()
 	if got := south.BecomesMember(consortiumv1.MemberStatus_MEMBER_STATUS_LEFT, er.Clerk()); got.GetHandedOver() < 2 || got.GetLeavingSince() == 0 ||
 		got.GetLeftAt() < got.GetLeavingSince() || got.GetLeftEntry() == 0 {
@@ -54,7 +54,7 @@ func TestHospitalsComeAndGo(t *testing.T) {
 		}
 	}
 	south.Stop()
-	cannotReach(t, south, er, kept)
+	cannotReach(t, south, er, atER)
 	if err := net.Hospital("north").RequestLeave(); scenario.Reason(err) != "consortium/31" {
 		t.Errorf("a second one leaves, without whom no key opens: %v", err)
 	}
@@ -74,7 +74,7 @@ func TestHospitalsComeAndGo(t *testing.T) {
 	if object := er.IsWhole(atEast); len(object.GetCopies()) != 3 {
 		t.Errorf("after the removal: %v", object)
 	}
-	cannotReach(t, east, er, kept)
+	cannotReach(t, east, er, atER)
 }
 
 // cannotReach checks that a hospital, which is stopped, is let in at neither port of another one.
