@@ -4,6 +4,8 @@ MAKEFLAGS += --no-print-directory
 
 # The program is pure Go and linked statically; only the race detector needs C.
 export CGO_ENABLED ?= 0
+# No path of this machine is in it, so that the same source gives the same program anywhere.
+export GOFLAGS ?= -trimpath
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -36,7 +38,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 keepers=120 scenario=180 e2e=180
+	@scripts/test lint=180 unit=180 keepers=120 scenario=180 e2e=180 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -76,6 +78,14 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
 	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 $(TESTFLAGS) $$packages
+
+.PHONY: deb
+deb: ## build the Debian package into bin/
+	@scripts/package
+
+.PHONY: package
+package: ## part of test: the Debian package, built twice, and what linters say of it and of the container
+	@scripts/package-check
 
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk
