@@ -87,6 +87,10 @@ deb: ## build the Debian package into bin/
 package: ## part of test: the Debian package, built twice, and what linters say of it and of the container
 	@scripts/package-check
 
+.PHONY: e2e-join
+e2e-join: build ## part of e2e: hospitals on machines of their own (network namespaces with firewalls), and a fifth that joins; needs root
+	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-join
+
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk
 	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240 PHRD_MANY=10000) go test -count=1 -timeout 2h -v -run '^(TestMemoryDoesNotGrowWithTheFile|TestManySmallFiles)$$' ./cmd/phrd

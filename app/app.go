@@ -63,6 +63,8 @@ type App struct {
 	stores       map[string]*storetypes.KVStoreKey
 	// peers are the CometBFT ids that may connect.
 	peers atomic.Pointer[map[string]bool]
+	// introduced are the CometBFT ids that may connect until the own state says who may.
+	introduced atomic.Pointer[introduced]
 	// refusing says that nobody may connect any more.
 	refusing atomic.Bool
 	// awake is true after the first block since the start: before it the SDK has no time for queries.

@@ -11,12 +11,26 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// AdmitPeers names the members whose nodes may connect while the chain's own state does not say so yet: before the first block and
-// while a new node fetches a snapshot. They are those of the genesis.
-func (app *App) AdmitPeers(members []consortium.Member, nodes []consortium.StorageNode) {
-	if app.LastBlockHeight() == 0 {
-		app.admit(members, nodes)
+// introduced are CometBFT ids that may connect until the state has come to a height.
+type introduced struct {
+	height int64
+	ids    map[string]bool
+}
+
+// AdmitPeers names the members and storage nodes of a height, whose nodes may connect as long as the chain's own state has not come so far: before the
+// first block, at height 0 those of the genesis, and while a node fetches a snapshot or reads the blocks of the past, in which others were members.
+func (app *App) AdmitPeers(height int64, members []consortium.Member, nodes []consortium.StorageNode) {
+	if app.LastBlockHeight() > 0 && app.LastBlockHeight() >= height {
+		return
 	}
+	ids := admissible(members, nodes)
+	app.introduced.Store(&introduced{height: height, ids: ids})
+	own := app.Peers()
+	if own == nil {
+		own = map[string]bool{}
+	}
+	maps.Copy(own, ids)
+	app.peers.Store(&own)
 }
 
 // Peers are the CometBFT ids that may connect now.
@@ -77,14 +91,18 @@ func (app *App) admitFrom(ctx sdk.Context) error {
 			nodes = append(nodes, n)
 		}
 	}
-	app.admit(members, nodes)
+	ids := admissible(members, nodes)
+	if other := app.introduced.Load(); other != nil && ctx.BlockHeight() < other.height {
+		maps.Copy(ids, other.ids)
+	}
+	app.peers.Store(&ids)
 	return nil
 }
 
-// admit takes the own servers of the members that have not left as the list, and of the storage nodes, which are not shut out, those
+// admissible are the own servers of the members that have not left, and of the storage nodes, which are not shut out, those
 // of active members: a suspended member's own server follows the chain, to be there when it is reinstated, and nothing else of its
 // does.
-func (app *App) admit(members []consortium.Member, nodes []consortium.StorageNode) {
+func admissible(members []consortium.Member, nodes []consortium.StorageNode) map[string]bool {
 	ids, active := make(map[string]bool, len(nodes)), make(map[uint64]bool, len(members))
 	for _, m := range members {
 		active[m.Number] = m.IsActive()
@@ -97,7 +115,7 @@ func (app *App) admit(members []consortium.Member, nodes []consortium.StorageNod
 			ids[n.CometId] = true
 		}
 	}
-	app.peers.Store(&ids)
+	return ids
 }
 
 // listener hears of each block that was committed.

@@ -32,6 +32,7 @@ var cometMethods = map[string][]string{
 	"header":            {"height"},
 	"commit":            {"height"},
 	"validators":        {"height", "page", "per_page"},
+	"consensus_params":  {"height"},
 	"tx":                {"hash", "prove"},
 	"abci_query":        {"path", "data", "height", "prove"},
 	"broadcast_tx_sync": {"tx"},

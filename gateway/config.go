@@ -52,6 +52,8 @@ type Config struct {
 	Reacher Reacher
 	// Cache keeps what the Fetcher got of versions; nil keeps nothing.
 	Cache *cache.Cache
+	// OpenMember reads a member.json and checks every signature in it; nil takes none in.
+	OpenMember func(text []byte) (Candidate, error)
 	// Ready are further things that /readyz asks; each returns why the hospital's server is
 	// not ready.
 	Ready []func(ctx context.Context) error
@@ -98,6 +100,10 @@ type Limits struct {
 	Openings Rate
 	// Reaches of one hospital's own servers, 30 an hour.
 	Reaches Rate
+	// HandIns of a member.json from one address, 10 an hour.
+	HandIns Rate
+	// Candidates are kept at most that ask to be admitted; 64.
+	Candidates int
 	// AccountRequests of one account, 200 a second.
 	AccountRequests Rate
 	// AccountRefusals of one account: reads that were refused and reported, 30 a minute.
@@ -155,6 +161,8 @@ func defaults() Limits {
 		Logins:                Rate{Burst: 300, Count: 300, Per: time.Minute},
 		Openings:              Rate{Burst: 20, Count: 20, Per: time.Hour},
 		Reaches:               Rate{Burst: 10, Count: 30, Per: time.Hour},
+		HandIns:               Rate{Burst: 10, Count: 10, Per: time.Hour},
+		Candidates:            64,
 		AccountRequests:       Rate{Burst: 1000, Count: 200, Per: time.Second},
 		AccountRefusals:       Rate{Burst: 30, Count: 30, Per: time.Minute},
 		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
@@ -222,13 +230,13 @@ func (c Config) Validate() error {
 }
 
 func (l Limits) validate() error {
-	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.Reaches, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
+	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.Reaches, l.HandIns, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
 		if r != (Rate{}) && (r.Burst < 1 || r.Count < 1 || r.Per < 1) {
 			return fmt.Errorf("rate of %d at once and %d in %s: every part must be above 0", r.Burst, r.Count, r.Per)
 		}
 	}
 	for _, n := range []int{
-		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges,
+		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges, l.Candidates,
 	} {
 		if n < 0 {
 			return fmt.Errorf("a limit is %d", n)
@@ -282,6 +290,8 @@ func (c Config) complete() Config {
 	orRate(&l.Logins, d.Logins)
 	orRate(&l.Openings, d.Openings)
 	orRate(&l.Reaches, d.Reaches)
+	orRate(&l.HandIns, d.HandIns)
+	orInt(&l.Candidates, d.Candidates)
 	orRate(&l.AccountRequests, d.AccountRequests)
 	orRate(&l.AccountRefusals, d.AccountRefusals)
 	orRate(&l.AccountBlocks, d.AccountBlocks)

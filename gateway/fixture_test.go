@@ -185,17 +185,23 @@ func (d *door) start() {
 		d.t.Fatal(err)
 	}
 	d.gateway, d.url = g, "https://"+g.Addr()
+	d.client = trusting(d.t, d.config.CertificateFile)
+	d.t.Cleanup(d.stop)
+}
+
+// trusting is a client that takes a certificate and no other.
+func trusting(t *testing.T, file string) *http.Client {
+	t.Helper()
 	pool := x509.NewCertPool()
-	cert, err := os.ReadFile(d.config.CertificateFile)
+	cert, err := os.ReadFile(file)
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	pool.AppendCertsFromPEM(cert)
-	d.client = &http.Client{
+	return &http.Client{
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	d.t.Cleanup(d.stop)
 }
 
 // stop stops the gateway; a second call does nothing.

@@ -29,6 +29,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -65,8 +66,9 @@ type Gateway struct {
 	spare       *semaphore.Weighted // leaves that downloads have beyond their first group
 	uploads     *uploads
 	reports     *reports
+	candidates  candidates
 
-	requests, logins, openings, reaches             *buckets
+	requests, logins, openings, reaches, handIns    *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
 	transfers                                       *slots
 	measures                                        measures
@@ -92,7 +94,8 @@ func New(config Config) (*Gateway, error) {
 	g := &Gateway{
 		config: config, sessions: newSessions(l, now), done: make(chan struct{}),
 		requests: newBuckets(l.Requests, now), logins: newBuckets(l.Logins, now), openings: newBuckets(l.Openings, now),
-		reaches:         newBuckets(l.Reaches, now),
+		reaches: newBuckets(l.Reaches, now), handIns: newBuckets(l.HandIns, now),
+		candidates:      candidates{folder: filepath.Join(config.Folder, "candidates"), most: l.Candidates},
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
 		spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
@@ -205,6 +208,11 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	}
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
+	if g.config.OpenMember != nil {
+		mux.Handle("POST /members", g.limited(g.handIns, g.serveHandIn))
+		mux.Handle("GET /members", g.loggedIn(g.serveCandidates))
+		mux.Handle("DELETE /members/{id}", g.loggedIn(g.serveForget))
+	}
 	if g.comet != nil {
 		mux.Handle("GET /rpc/{method}", g.open(g.comet.serveGet))
 		mux.Handle("POST /rpc", g.open(g.comet.servePost))

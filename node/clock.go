@@ -105,7 +105,7 @@ func (c *Clock) others(ctx context.Context) ([]*consortiumv1.Member, error) {
 	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := c.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
-			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && m.GetNodeAccount() != c.chain.Account() {
+			if takesPart(m) && m.GetNodeAccount() != c.chain.Account() {
 				all = append(all, m)
 			}
 		}

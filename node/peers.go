@@ -135,8 +135,7 @@ func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := p.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
-			active[m.GetNumber()] = m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE ||
-				m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING
+			active[m.GetNumber()] = takesPart(m)
 		}
 		return got.GetPagination(), err
 	})
@@ -298,4 +297,9 @@ func pages(query func(*queryv1.PageRequest) (*queryv1.PageResponse, error)) erro
 		}
 		page = &queryv1.PageRequest{Limit: pageSize, Key: got.GetNextKey()}
 	}
+}
+
+// takesPart tells whether a member validates, holds copies and answers: one that is leaving does until it has left.
+func takesPart(m *consortiumv1.Member) bool {
+	return m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE || m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING
 }

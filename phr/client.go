@@ -242,7 +242,7 @@ func (c *Client) learn(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, m := range members {
-		if m.GatewayUrl == "" || m.Status != consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE {
+		if m.GatewayUrl == "" || m.Status != consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && m.Status != consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING {
 			continue
 		}
 		known := Door{Hospital: m.Number, Name: m.Name, Gateway: m.GatewayUrl, Fingerprint: hex.EncodeToString(m.GatewayFingerprint)}

@@ -257,7 +257,7 @@ func (f *facts) doors() []door {
 	var all []door
 	if f.Server != nil {
 		for _, m := range f.Server.Members {
-			if m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE && !f.isOwnServer(m) {
+			if takesPart(m) && !f.isOwnServer(m) {
 				all = append(all, door{m.GetName(), m.GetGatewayUrl(), m.GetGatewayFingerprint()})
 			}
 		}

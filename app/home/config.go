@@ -41,8 +41,8 @@ const (
 	// iavlCacheSize is how many nodes of the state's trees are kept in memory, for each of the ten modules with a state. Ten thousand
 	// objects with the SDK's default of 781,250 took a server more than a gigabyte.
 	iavlCacheSize = 50_000
-	// snapshotInterval is how many blocks lie between two snapshots of the state.
-	snapshotInterval = 1000
+	// SnapshotInterval is how many blocks lie between two snapshots of the state where an operator says nothing else.
+	SnapshotInterval = 1000
 	// logLevel tells what the server does itself, and what goes wrong in the libraries it stands on.
 	logLevel = "phrd:info,gateway:info,peers:info,replicate:info,collect:info,mirror:info,erase:info,heartbeat:info,prove:info,release:info,chain:info,*:error"
 	// MaxBackupDays is how long backups may be kept.
@@ -325,7 +325,7 @@ func newConfig(o Options) (*cometconfig.Config, appConfig) {
 	app.API.MaxOpenConnections = 256
 	app.GRPC.Address = net.JoinHostPort(loopback, o.port(PortGRPC))
 	app.GRPCWeb.Enable = false
-	app.StateSync.SnapshotInterval = snapshotInterval
+	app.StateSync.SnapshotInterval = SnapshotInterval
 	app.StateSync.SnapshotKeepRecent = 2
 	app.Phrd = Services{
 		GatewayListen: net.JoinHostPort(o.Listen, o.port(PortGateway)),

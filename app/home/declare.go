@@ -81,16 +81,23 @@ func readDeclaration(path string) ([]byte, error) {
 // ReadMember reads a member.json and checks every signature in it. The error is ErrDamaged for what is none, else that of
 // consortium.SignedDeclaration.Open.
 func ReadMember(path string) (consortium.SignedDeclaration, consortium.Declaration, error) {
-	fail := func(err error) (consortium.SignedDeclaration, consortium.Declaration, error) {
-		return consortium.SignedDeclaration{}, consortium.Declaration{}, fmt.Errorf("%s: %w", path, err)
-	}
+	var signed consortium.SignedDeclaration
+	var declaration consortium.Declaration
 	content, err := readDeclaration(path)
 	if err != nil {
-		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
+		return signed, declaration, err
 	}
+	if signed, declaration, err = ParseMember(content); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return signed, declaration, err
+}
+
+// ParseMember is ReadMember of a text.
+func ParseMember(text []byte) (consortium.SignedDeclaration, consortium.Declaration, error) {
 	var read consortiumv1.SignedDeclaration
-	if err := protojson.Unmarshal(content, &read); err != nil {
-		return fail(fmt.Errorf("%w: not a member.json: %w", ErrDamaged, err))
+	if err := protojson.Unmarshal(text, &read); err != nil {
+		return consortium.SignedDeclaration{}, consortium.Declaration{}, fmt.Errorf("%w: not a member.json: %w", ErrDamaged, err)
 	}
 	signed := consortium.SignedDeclaration{
 		Declaration: read.Declaration, ConsensusSignature: read.ConsensusSignature, CometSignature: read.CometSignature,
@@ -98,7 +105,7 @@ func ReadMember(path string) (consortium.SignedDeclaration, consortium.Declarati
 	}
 	declaration, err := signed.Open()
 	if err != nil {
-		return fail(err)
+		return consortium.SignedDeclaration{}, consortium.Declaration{}, err
 	}
 	return signed, declaration, nil
 }

@@ -3,6 +3,7 @@
 //	config/config.toml              CometBFT
 //	config/app.toml                 the chain's application, and the section [phrd] of what runs around it
 //	config/genesis.json             the network's first state, once it is accepted
+//	config/join.json                how a hospital found the network that it joined
 //	config/node_key.json            CometBFT node key
 //	config/priv_validator_key.json  consensus key
 //	config/gateway.crt, .key        TLS certificate of the gateway, self-signed unless replaced
@@ -18,7 +19,7 @@
 // a gateway and the index.
 //
 // A network begins when hospitals have each made a home ([Create]), exchanged their member.json, made one genesis of them
-// ([Assemble]) and each accepted it ([Home.Accept]).
+// ([Assemble]) and each accepted it ([Home.Accept]). Others join later ([Home.Join]).
 package home
 
 import (

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,8 +35,11 @@ const (
 type NodeOptions struct {
 	// Genesis is the path of the network's genesis.json and Hash the agreed hash of it, 64 hex digits.
 	Genesis, Hash string
-	// Hospital is the member whose node it is: its name, as in the genesis, or its number.
+	// Hospital is the member whose node it is: its name or its number, as in the genesis or among Others.
 	Hospital string
+	// Others are members that are not in the genesis, and Joining is how the network was found that named them; both may be empty.
+	Others  []consortium.Member
+	Joining Joining
 	// Site is the number of the member's site at which the node stands.
 	Site uint64
 	// Host is the name or address at which the nodes of other hospitals reach this one.
@@ -81,7 +85,7 @@ func CreateNode(dir string, o NodeOptions) (*CreatedNode, error) {
 	if err != nil {
 		return fail(err)
 	}
-	member, err := g.member(o.Hospital)
+	member, err := findMember(append(slices.Clone(g.Consortium.Members), o.Others...), o.Hospital)
 	if err != nil {
 		return fail(err)
 	}
@@ -98,11 +102,11 @@ func CreateNode(dir string, o NodeOptions) (*CreatedNode, error) {
 	return &CreatedNode{Home: h, Keys: store.At(h.Keys()), Declaration: declaration, Genesis: g, Member: member}, nil
 }
 
-// member is the member of that name or number.
-func (g *Genesis) member(text string) (consortium.Member, error) {
+// findMember is the member of that name or number.
+func findMember(members []consortium.Member, text string) (consortium.Member, error) {
 	number, err := strconv.ParseUint(text, 10, 64)
 	var names []string
-	for _, m := range g.Consortium.Members {
+	for _, m := range members {
 		if strings.EqualFold(m.Name, text) || err == nil && m.Number == number {
 			return m, nil
 		}
@@ -141,6 +145,11 @@ func fillNode(h Home, o NodeOptions, g *Genesis, member consortium.Member) (*key
 	node, err := encodeNode(d)
 	if err != nil {
 		return fail(err)
+	}
+	if o.Joining.Gateway != "" {
+		if err := h.writeJoining(o.Joining); err != nil {
+			return fail(err)
+		}
 	}
 	for path, content := range map[string][]byte{h.AppConfig(): appText, h.Genesis(): g.Text, h.Node(): node} {
 		if err := writeFile(path, content); err != nil {

@@ -28,6 +28,7 @@ import (
 	sdkserver "github.com/cosmos/cosmos-sdk/server"
 	"github.com/cosmos/cosmos-sdk/server/api"
 	cometlog "github.com/cosmos/cosmos-sdk/server/log"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	"github.com/cosmos/cosmos-sdk/store/v2/snapshots"
 	snapshottypes "github.com/cosmos/cosmos-sdk/store/v2/snapshots/types"
 	genutil "github.com/cosmos/cosmos-sdk/x/genutil/types"
@@ -61,6 +62,11 @@ type chain struct {
 	// metrics are served beside the REST routes, where there are any.
 	metrics *prometheus.Registry
 
+	// known are the members as long as the own state is older.
+	known introduction
+	// fetch is how a state is fetched, in a node that does that alone; else nil.
+	fetch *fetch
+
 	grpc     *grpc.Server
 	health   *health.Server
 	stopping atomic.Bool
@@ -74,25 +80,23 @@ type chain struct {
 	group sync.WaitGroup
 }
 
-// startChain starts the node and its loopback services. failed is told when the node must not go on. On an error nothing is left running.
-func startChain(ctx context.Context, c Config, files home.Config, genesis *home.Genesis, failed func(error)) (_ *chain, err error) {
-	ch := &chain{bell: &node.Bell{}}
+// startChain starts the node and its loopback services; known are the members as long as the own state is older. failed is told when the node
+// must not go on. On an error nothing is left running.
+func startChain(ctx context.Context, c Config, files home.Config, genesis *home.Genesis, known introduction, failed func(error)) (_ *chain, err error) {
+	ch := &chain{bell: &node.Bell{}, known: known}
 	ctx, ch.end = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, ch.stop(context.WithoutCancel(ctx)))
 		}
 	}()
-	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring, func(err error) {
-		ch.unfit.Store(true)
-		failed(err)
-	}); err != nil {
+	if ch.app, err = openApp(c, files, genesis.ChainID, ch.bell.Ring, ch.unfitFor(failed)); err != nil {
 		return nil, err
 	}
 	ch.startHeight = ch.app.LastBlockHeight()
 	ch.unadmitted.Store(c.Home.StorageOnly())
-	ch.app.AdmitPeers(genesis.Consortium.Members, genesis.Consortium.StorageNodes)
-	if err := ch.startNode(ctx, c, files, genesis); err != nil {
+	ch.app.AdmitPeers(known.height, known.members, known.nodes)
+	if err := ch.startNode(ctx, c, files); err != nil {
 		return nil, err
 	}
 	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
@@ -107,9 +111,17 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 		})
 	}
 	if c.Home.StorageOnly() {
-		ch.group.Go(func() { ch.call(ctx, genesis, c.Logger.With("module", "chain")) })
+		ch.group.Go(func() { ch.call(ctx, c.Logger.With("module", "chain")) })
 	}
 	return ch, nil
+}
+
+// unfitFor is what the application tells that the next block is for another program.
+func (ch *chain) unfitFor(failed func(error)) func(error) {
+	return func(err error) {
+		ch.unfit.Store(true)
+		failed(err)
+	}
 }
 
 // openApp opens the application's state.
@@ -146,7 +158,7 @@ func openApp(c Config, files home.Config, chainID string, committed func(), unfi
 }
 
 // startNode starts CometBFT around the application.
-func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, genesis *home.Genesis) error {
+func (ch *chain) startNode(ctx context.Context, c Config, files home.Config) error {
 	nodeKey, err := p2p.LoadNodeKey(c.Home.NodeKey())
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", c.Home.NodeKey(), home.ErrDamaged, err)
@@ -157,16 +169,23 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	}
 	config, peers := *files.Comet, *files.Comet.P2P
 	config.P2P = &peers
-	members, err := ch.members(genesis)
+	members, err := ch.members()
 	if err != nil {
 		return err
 	}
 	if !c.Home.StorageOnly() {
 		peers.PersistentPeers = strings.Join(addresses(members, string(nodeKey.ID())), ",")
 	}
+	var application servertypes.ABCI = ch.app
+	var options []comet.Option
+	if ch.fetch != nil {
+		fetching := *files.Comet.StateSync
+		fetching.Enable, config.StateSync = true, &fetching
+		application, options = fetched{ABCI: ch.app, fetch: ch.fetch}, []comet.Option{comet.StateProvider(ch.fetch.provider)}
+	}
 	logger := cometlog.CometLoggerWrapper{Logger: stoppable{Logger: c.Logger, stopping: &ch.stopping, unadmitted: &ch.unadmitted}}
 	ch.node, err = comet.NewNodeWithContext(ctx, &config, validator, nodeKey,
-		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(ch.app)),
+		proxy.NewLocalClientCreator(sdkserver.NewCometABCIWrapper(application)),
 		func() (*comettypes.GenesisDoc, error) {
 			file, err := genutil.AppGenesisFromFile(c.Home.Genesis())
 			if err != nil {
@@ -174,7 +193,7 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 			}
 			return file.ToGenesisDoc()
 		},
-		ch.databases.provide, comet.DefaultMetricsProvider(config.Instrumentation), logger)
+		ch.databases.provide, comet.DefaultMetricsProvider(config.Instrumentation), logger, options...)
 	if err != nil {
 		return fmt.Errorf("chain: %w", err)
 	}
@@ -185,11 +204,14 @@ func (ch *chain) startNode(ctx context.Context, c Config, files home.Config, gen
 	return nil
 }
 
-// validator is the hospital's, which signs nothing yet where its home is fresh from a backup.
+// validator is the hospital's, which signs nothing yet where its home is fresh from a backup. Who fetches a state signs nothing.
 func (ch *chain) validator(c Config) (comettypes.PrivValidator, error) {
-	validator, err := validatorOf(c.Home)
-	if err != nil || c.Home.StorageOnly() {
-		return validator, err
+	if c.Home.StorageOnly() || ch.fetch != nil {
+		return newSpectator(), nil
+	}
+	validator, err := loadValidator(c.Home)
+	if err != nil {
+		return nil, err
 	}
 	restored, err := c.Home.IsRestored()
 	if err != nil || !restored {
@@ -221,10 +243,10 @@ func loadValidator(h home.Home) (*privval.FilePV, error) {
 	return privval.LoadFilePV(h.ConsensusKey(), h.ConsensusState()), nil
 }
 
-// members lists the members of the latest state, or of the genesis before the first block.
-func (ch *chain) members(genesis *home.Genesis) ([]consortium.Member, error) {
-	if ch.app.LastBlockHeight() == 0 {
-		return genesis.Consortium.Members, nil
+// members lists the members of the latest state, or those that are known of a newer one.
+func (ch *chain) members() ([]consortium.Member, error) {
+	if at := ch.app.LastBlockHeight(); at == 0 || at < ch.known.height {
+		return ch.known.members, nil
 	}
 	return ch.app.Members()
 }
@@ -321,7 +343,7 @@ func (ch *chain) dropPeers(admitted map[string]bool) {
 // callPeers has the node keep connections to the other members, and calls those that were not called at the addresses that they have
 // now. It answers all those addresses.
 func (ch *chain) callPeers(called []string) ([]string, error) {
-	members, err := ch.app.Members()
+	members, err := ch.members()
 	if err != nil {
 		return called, err
 	}

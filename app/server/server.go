@@ -61,7 +61,11 @@ type Server struct {
 	chain    *chain
 	services *services
 
-	mu     sync.Mutex
+	// endEntry ends what runs in entering: the server's way into a network that runs already.
+	endEntry context.CancelFunc
+	entering sync.WaitGroup
+
+	mu     sync.Mutex // of services while the server enters a network, and of what follows
 	failed chan struct{}
 	err    error
 }
@@ -71,11 +75,12 @@ func New(c Config) (*Server, error) {
 	if c.Keys == nil || c.Logger == nil {
 		return nil, errors.New("server needs keys and a logger")
 	}
-	return &Server{config: c, failed: make(chan struct{})}, nil
+	return &Server{config: c, failed: make(chan struct{}), endEntry: func() {}}, nil
 }
 
 // Start starts everything and returns when the gateway listens; the chain may still wait for other hospitals, or, on a further storage
-// node, for the hospital to register it. Errors are
+// node, for the hospital to register it. Where the home has no state of a chain that runs already, it returns before most parts run, and the gateway's
+// /readyz says what the server waits for. Errors are
 // home.ErrNoGenesis, ErrRunning, ErrPortInUse, and those of the parts; then nothing is left running.
 func (s *Server) Start(ctx context.Context) (err error) {
 	files, err := s.config.Home.Config()
@@ -101,25 +106,55 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if err := checkPorts(ctx, files); err != nil {
 		return err
 	}
-	if s.chain, err = startChain(ctx, s.config, files, genesis, s.fail); err != nil {
+	e, err := newEntry(s.config, files, genesis, s.fail)
+	if err != nil {
 		return err
 	}
-	if s.services, err = startServices(ctx, s.config, files, s.chain, s.fail); err != nil {
+	if e == nil {
+		return s.run(ctx, files, genesis, founded(genesis))
+	}
+	needed, known := e.isNeeded(ctx)
+	if needed {
+		return s.enter(ctx, e)
+	}
+	return s.run(ctx, files, genesis, known)
+}
+
+// run starts the parts of the server. Where it fails Stop stops those that run.
+func (s *Server) run(ctx context.Context, files home.Config, genesis *home.Genesis, known introduction) (err error) {
+	if s.chain, err = startChain(ctx, s.config, files, genesis, known, s.fail); err != nil {
 		return err
 	}
+	services, err := startServices(ctx, s.config, files, s.chain, s.fail)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.services = services
+	s.mu.Unlock()
+	chain := s.chain.node
 	go func() {
-		<-s.chain.node.Quit()
+		<-chain.Quit()
 		s.fail(errors.New("the chain's node stopped by itself"))
 	}()
+	logger := s.config.Logger.With(log.ModuleKey, "phrd")
+	if s.config.Home.StorageOnly() {
+		logger.Info("storage node is up", "home", s.config.Home.Dir(), "blobs", files.Services.Libp2pListen)
+	} else {
+		logger.Info("hospital's server is up", "home", s.config.Home.Dir(), "gateway", files.Services.GatewayListen)
+	}
 	return nil
 }
 
 // Reload reads anew what may change while a server runs: the certificate of its gateway. On an error all stays as it was.
 func (s *Server) Reload() error {
-	if s.services == nil || s.services.gateway == nil {
+	s.mu.Lock()
+	services := s.services
+	s.mu.Unlock()
+	if services == nil || services.gateway == nil {
 		return nil
 	}
-	return s.services.gateway.Reload()
+	return services.gateway.Reload()
 }
 
 // Failed is closed when a part stopped by itself; Err then says why.
@@ -145,6 +180,8 @@ func (s *Server) fail(err error) {
 // What was acknowledged stays. It may be called when Start failed.
 func (s *Server) Stop(ctx context.Context) error {
 	var errs []error
+	s.endEntry()
+	s.entering.Wait()
 	if s.chain != nil {
 		s.chain.stopping.Store(true)
 	}

@@ -251,7 +251,8 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)), Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
+		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err
@@ -274,6 +275,15 @@ func isLocal(listen string) bool {
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(listen, "tcp://"))
 	ip := net.ParseIP(host)
 	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// openMember reads what a hospital hands in that asks to be admitted.
+func openMember(text []byte) (gateway.Candidate, error) {
+	_, declared, err := home.ParseMember(text)
+	if err != nil {
+		return gateway.Candidate{}, err
+	}
+	return gateway.Candidate{Name: declared.Name, ConsensusKey: declared.ConsensusKey}, nil
 }
 
 // stop stops what was started, from the door inwards.

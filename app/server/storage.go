@@ -11,9 +11,6 @@ import (
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/p2p"
 	cometproto "github.com/cometbft/cometbft/proto/tendermint/types"
-	comettypes "github.com/cometbft/cometbft/types"
-
-	"github.com/phrd/phrd/app/home"
 )
 
 const (
@@ -26,12 +23,14 @@ const (
 	remindEvery = 10 * time.Minute
 )
 
-// errNoValidator says that a storage node is asked to sign.
-var errNoValidator = errors.New("a storage node is no validator")
+// errNoValidator says that a node is asked to sign which does not.
+var errNoValidator = errors.New("this node is no validator")
 
-// spectator is the validator that a storage node is not: CometBFT wants the key of one to compare it with those of the validators. It
-// is drawn anew at each start, and signs nothing.
+// spectator is the validator that a storage node is not, nor a node that fetches a state: CometBFT wants the key of one to compare it with
+// those of the validators. It is drawn anew at each start, and signs nothing.
 type spectator struct{ key crypto.PubKey }
+
+func newSpectator() spectator { return spectator{key: ed25519.GenPrivKey().PubKey()} }
 
 // GetPubKey implements comettypes.PrivValidator.
 func (s spectator) GetPubKey() (crypto.PubKey, error) { return s.key, nil }
@@ -42,21 +41,13 @@ func (spectator) SignVote(string, *cometproto.Vote) error { return errNoValidato
 // SignProposal implements comettypes.PrivValidator: it does not.
 func (spectator) SignProposal(string, *cometproto.Proposal) error { return errNoValidator }
 
-// validatorOf is what signs for the node of a home.
-func validatorOf(h home.Home) (comettypes.PrivValidator, error) {
-	if h.StorageOnly() {
-		return spectator{key: ed25519.GenPrivKey().PubKey()}, nil
-	}
-	return loadValidator(h)
-}
-
 // call keeps a storage node connected to the hospitals' nodes. To CometBFT they are no persistent peers: it calls a persistent peer
 // that hangs up again at once, as each does before an admin has registered this node, and gives up on one that is away for a day. The
 // log says what the node waits for.
-func (ch *chain) call(ctx context.Context, genesis *home.Genesis, logger log.Logger) {
+func (ch *chain) call(ctx context.Context, logger log.Logger) {
 	var reminded time.Time // when the log said that it waits; zero while it does not
 	for pause := firstCall; ; {
-		err := ch.callMissing(ctx, genesis)
+		err := ch.callMissing(ctx)
 		if !sleep(ctx, steady) {
 			return
 		}
@@ -82,8 +73,8 @@ func (ch *chain) call(ctx context.Context, genesis *home.Genesis, logger log.Log
 
 // callMissing calls the members' nodes to which there is no connection, and returns what went wrong. One that does not admit this node
 // answers first. When ctx ends it does not wait for those that have not answered.
-func (ch *chain) callMissing(ctx context.Context, genesis *home.Genesis) error {
-	members, err := ch.members(genesis)
+func (ch *chain) callMissing(ctx context.Context) error {
+	members, err := ch.members()
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 func hospitalCommand() *cobra.Command {
 	return group("hospital", "the hospitals of the network, and what they vote on",
 		hospitalListCommand(), hospitalShowCommand(), hospitalProposalsCommand(), hospitalProposeCommand(), hospitalVoteCommand(), hospitalWithdrawCommand(),
-		hospitalUpdateCommand(), hospitalLeaveCommand(), hospitalAddSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
+		hospitalUpdateCommand(), hospitalLeaveCommand(), hospitalCandidatesCommand(), hospitalAddSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
 }
 
 func hospitalListCommand() *cobra.Command {

@@ -18,6 +18,7 @@ type initFlags struct {
 	capacity                 string
 	genesis, hash, shareFile string
 	storageOnly              bool
+	gateway, fingerprint     string // of a member, by which a storage node finds members that joined later
 }
 
 func initCommand() *cobra.Command {
@@ -48,13 +49,18 @@ func initCommand() *cobra.Command {
 	flags.StringVar(&f.genesis, "genesis", "", "accept this genesis.json")
 	flags.StringVar(&f.hash, "hash", "", "hash of the genesis on which the hospitals agreed")
 	flags.StringVar(&f.shareFile, "share", "", "file of this hospital's share of the network's key")
+	flags.StringVar(&f.gateway, "gateway", "", "with --storage-only: URL of the gateway of a hospital that is not in the genesis")
+	flags.StringVar(&f.fingerprint, "fingerprint", "", "with --gateway: its fingerprint, which `phrd hospital show` prints")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := homeOptionsOf(cmd)
 		if err != nil {
 			return err
 		}
 		if f.storageOnly {
-			return makeNodeHome(o, f, newOutput(cmd))
+			return makeNodeHome(cmd.Context(), o, f, newOutput(cmd))
+		}
+		if f.gateway != "" {
+			return usage("--gateway is for --storage-only; a hospital joins a network that runs with `phrd join`")
 		}
 		if f.genesis != "" {
 			return acceptGenesis(o, f, newOutput(cmd))
@@ -143,7 +149,7 @@ func makeHome(u userOptions, f initFlags, out *output) error {
 	if err := out.print(result, nil, append([][]string{{"home", result.Home}, {"member.json", result.Member}}, result.Fingerprint.rows()...)); err != nil {
 		return err
 	}
-	out.note("Next: give member.json to the hospital that runs `phrd network assemble`, and read it these fingerprints.")
+	out.note("Next: give member.json to the hospital that runs `phrd network assemble`, and read it these fingerprints; or `phrd join` a network that runs.")
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/app/join"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/x/consortium"
 )
@@ -68,10 +71,39 @@ func (f initFlags) nodeOptions() (home.NodeOptions, error) {
 	return o, err
 }
 
+// learn asks a gateway for the members that joined after the genesis.
+func (f initFlags) learn(ctx context.Context, o *home.NodeOptions) error {
+	if f.gateway == "" {
+		return nil
+	}
+	genesis, err := home.ReadGenesis(o.Genesis)
+	if err != nil {
+		return err
+	}
+	door := join.Door{URL: strings.TrimRight(f.gateway, "/"), Fingerprint: strings.ToLower(f.fingerprint)}
+	if door.Fingerprint == "" {
+		if door.Fingerprint, err = join.Fingerprint(ctx, door.URL); err != nil {
+			return err
+		}
+	}
+	if err := checkGateway(genesis, door, f.fingerprint != ""); err != nil {
+		return err
+	}
+	view, err := join.Look(ctx, genesis, door)
+	if err != nil {
+		return err
+	}
+	o.Others, o.Joining = view.Members, home.Joining{Gateway: door.URL, Fingerprint: door.Fingerprint}
+	return view.Close()
+}
+
 // makeNodeHome makes the home of a further storage node.
-func makeNodeHome(u userOptions, f initFlags, out *output) error {
+func makeNodeHome(ctx context.Context, u userOptions, f initFlags, out *output) error {
 	o, err := f.nodeOptions()
 	if err != nil {
+		return err
+	}
+	if err := f.learn(ctx, &o); err != nil {
 		return err
 	}
 	if o.Passphrase, err = keys.Passphrase(u.PassphraseFile, true); err != nil {

@@ -141,6 +141,7 @@ type person struct {
 	home, passphrase string
 	account          string // in the key store; empty for the default
 	program          string // that the person uses; empty for the one under test
+	machine          string // network namespace in which the commands run; empty for that of the tests
 }
 
 func (p person) as(account string) person {
@@ -154,7 +155,11 @@ func (p person) command(ctx context.Context, args ...string) *exec.Cmd {
 	if p.account != "" {
 		args = append(args, "--from", p.account)
 	}
-	cmd := exec.CommandContext(ctx, cmp.Or(p.program, program), args...)
+	command := append([]string{cmp.Or(p.program, program)}, args...)
+	if p.machine != "" {
+		command = append([]string{"ip", "netns", "exec", p.machine}, command...)
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "PHRD_PASSPHRASE_FILE="+p.passphrase)
 	return cmd
 }

@@ -56,8 +56,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; `%s --help` lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(demoCommand(), initCommand(), startCommand(), backupCommand(), restoreCommand(), statusCommand(), doctorCommand(), networkCommand(),
-		keysCommand(), upgradeCommand(), versionCommand(), manCommand())
+	root.AddCommand(demoCommand(), initCommand(), joinCommand(), startCommand(), backupCommand(), restoreCommand(), statusCommand(), doctorCommand(),
+		networkCommand(), keysCommand(), upgradeCommand(), versionCommand(), manCommand())
 	root.AddCommand(userCommands()...)
 	return root
 }

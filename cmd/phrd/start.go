@@ -25,7 +25,8 @@ func startCommand() *cobra.Command {
 	var signAtOnce, storageOnly bool
 	cmd := &cobra.Command{
 		Use: "start", Short: "run the hospital's server, or a further storage node",
-		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway. From a home\n" +
+		Long: "Run the hospital's server: the chain's node, the blob store, the holder of the hospital's share, and the gateway. After `phrd join`\n" +
+			"it waits until the hospitals admit it, and fetches the state of the chain; `phrd status` says how far it is. From a home\n" +
 			"that `phrd init --storage-only` made: run a node of the chain and the blob store. It may be started before it is registered, and\n" +
 			"waits.\n\n" +
 			"It writes its log to standard error, as JSON under --json, and stops at the first signal.",
@@ -82,11 +83,6 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 		return err
 	}
 	logger = logger.With(log.ModuleKey, "phrd")
-	if h.StorageOnly() {
-		logger.Info("storage node is up", "home", h.Dir(), "blobs", files.Services.Libp2pListen)
-	} else {
-		logger.Info("hospital's server is up", "home", h.Dir(), "gateway", files.Services.GatewayListen)
-	}
 	awaitEnd(ctx, s, hangup, logger)
 	failed := s.Err()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

@@ -2,11 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/phrd/phrd/app/join"
 	"github.com/phrd/phrd/phr"
 )
 
@@ -46,6 +42,8 @@ type serverStatus struct {
 	BlockTime  string   `json:"block_time"`
 	CatchingUp bool     `json:"catching_up"`
 	Version    string   `json:"version"`
+	// BlockHash is the hash of the block of Height, which a hospital that joins may have to trust.
+	BlockHash string `json:"block_hash"`
 }
 
 func statusCommand() *cobra.Command {
@@ -117,7 +115,7 @@ func (s serverStatus) rows() [][]string {
 	}
 	return [][]string{
 		{"gateway", s.Gateway}, {"hospital", fmt.Sprintf("%d, %s", s.Hospital, s.Name)}, {"chain", s.ChainID}, {"network", s.NetworkID},
-		{"height", strconv.FormatInt(s.Height, 10)}, {"block time", s.BlockTime}, {"catching up", strconv.FormatBool(s.CatchingUp)},
+		{"height", strconv.FormatInt(s.Height, 10)}, {"block hash", s.BlockHash}, {"block time", s.BlockTime}, {"catching up", strconv.FormatBool(s.CatchingUp)},
 		{"ready", s.readyText()}, {"version", s.Version},
 	}
 }
@@ -168,6 +166,21 @@ func askStatus(ctx context.Context, door clientFile) (serverStatus, error) {
 	if err := askJSON(ctx, client, door.Gateway+"/chain", &chain); err != nil {
 		return s, err
 	}
+	var block struct {
+		Result struct {
+			SignedHeader struct {
+				Commit struct {
+					BlockID struct {
+						Hash string `json:"hash"`
+					} `json:"block_id"`
+				} `json:"commit"`
+			} `json:"signed_header"`
+		} `json:"result"`
+	}
+	if err := askJSON(ctx, client, door.Gateway+"/rpc/commit?height="+strconv.FormatInt(s.Height, 10), &block); err != nil {
+		return s, err
+	}
+	s.BlockHash = strings.ToLower(block.Result.SignedHeader.Commit.BlockID.Hash)
 	s.ChainID, s.NetworkID, s.Hospital, s.Name, s.Version = chain.ChainID, chain.NetworkID, chain.Hospital.Number, chain.Hospital.Name, chain.Version
 	return s, nil
 }
@@ -201,27 +214,9 @@ func askJSON(ctx context.Context, client *http.Client, url string, into any) err
 
 // pinnedClient takes only the certificate whose public key has this SHA-256, 64 hex digits.
 func pinnedClient(fingerprint string) (*http.Client, error) {
-	want, err := hex.DecodeString(fingerprint)
-	if err != nil || len(want) != sha256.Size {
-		return nil, fmt.Errorf("client.json: fingerprint is not %d hex digits", 2*sha256.Size)
+	config, err := join.TLS(fingerprint)
+	if err != nil {
+		return nil, fmt.Errorf("client.json: %w", err)
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// The certificate is known by its key, which VerifyConnection checks; who signed it does not matter.
-		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection: func(state tls.ConnectionState) error {
-			if len(state.PeerCertificates) == 0 {
-				return phr.ErrCertificate
-			}
-			return checkPin(state.PeerCertificates[0], want)
-		},
-	}}}, nil
-}
-
-func checkPin(certificate *x509.Certificate, want []byte) error {
-	got := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
-	if subtle.ConstantTimeCompare(got[:], want) != 1 {
-		return fmt.Errorf("%w: its key is %s", phr.ErrCertificate, hex.EncodeToString(got[:]))
-	}
-	return nil
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, nil
 }

@@ -48,6 +48,7 @@ type settings struct {
 	hospitals   int
 	limits      gateway.Limits
 	emptyBlocks time.Duration
+	snapshots   int
 	storage     []func(*storage.Params)
 }
 
@@ -193,6 +194,11 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 		n.hospitals = append(n.hospitals, h)
 		if set.emptyBlocks != 0 {
 			if err := h.setEmptyBlocks(set.emptyBlocks); err != nil {
+				return nil, fmt.Errorf("%s: %w", h.name, err)
+			}
+		}
+		if set.snapshots != 0 {
+			if err := h.setSnapshots(set.snapshots); err != nil {
 				return nil, fmt.Errorf("%s: %w", h.name, err)
 			}
 		}

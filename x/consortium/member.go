@@ -6,6 +6,9 @@ import (
 	"github.com/cometbft/cometbft/crypto"
 )
 
+// ValidatorPower is the power of every member's validator: one hospital, one vote.
+const ValidatorPower = 1
+
 // Validate answers what is wrong with a member's fields.
 func (m *Member) Validate() error {
 	for _, err := range []error{

@@ -13,9 +13,6 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// validatorPower is every validator's: one hospital, one vote.
-const validatorPower = 1
-
 // validatorUpdates compares the members whose status changed with what CometBFT was
 // told last, and answers what it has to be told.
 func (k *Keeper) validatorUpdates(ctx context.Context) ([]abci.ValidatorUpdate, error) {
@@ -57,7 +54,7 @@ func (k *Keeper) tellComet(ctx context.Context, m consortium.Member) (abci.Valid
 	if !m.IsActive() {
 		return update, k.validators.Remove(ctx, m.Number)
 	}
-	update.Power = validatorPower
+	update.Power = consortium.ValidatorPower
 	return update, k.validators.Set(ctx, m.Number)
 }
 
