@@ -207,6 +207,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	}
 
 	step("four hospitals found a network", func(t *testing.T) {
+		t.Helper()
 		args := []string{"network", "assemble", "--out", filepath.Join(m.dir, "network")}
 		for n := range founders {
 			hospitals[n+1] = m.inits(n + 1)
@@ -222,11 +223,13 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 		stops[n] = h.serves(m.t, m.log(n))
 	}
 	step("they are ready", func(t *testing.T) {
+		t.Helper()
 		for n, h := range hospitals {
 			eventually(t, 2*time.Minute, fmt.Sprintf("hospital %d is ready", n), func() bool { return h.runs(t, "status").code == 0 })
 		}
 	})
 	step("only the named ports are open", func(t *testing.T) {
+		t.Helper()
 		for _, port := range []int{26656, 4001, 8443} {
 			require.True(t, m.reaches(fifth, m.address(1), port), "port %d", port)
 		}
@@ -240,6 +243,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	path, content := file(t, "chest.dcm", 3<<20+5)
 	var ref string
 	step("a patient's file is stored", func(t *testing.T) {
+		t.Helper()
 		var invitation struct{ Invitation string }
 		c.clerk.does(t, &invitation, "patient", "invite", "--for", "1h")
 		var joined struct{ Patient string }
@@ -255,6 +259,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	newcomer := hospitals[fifth]
 	door := fmt.Sprintf("https://%s:8443", m.address(1))
 	step("a fifth hospital hands itself in", func(t *testing.T) {
+		t.Helper()
 		newcomer.fails(t, 1, "another hash", "join", door, "--hash", strings.Repeat("0", 64))
 		newcomer.fails(t, 1, "another certificate", "join", door, "--hash", network.Hash, "--fingerprint", strings.Repeat("0", 64))
 		newcomer.fails(t, 1, "no network accepted", "start")
@@ -263,12 +268,14 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	})
 	stops[fifth] = newcomer.serves(m.t, m.log(fifth))
 	step("it waits for the vote", func(t *testing.T) {
+		t.Helper()
 		eventually(t, time.Minute, "it waits", func() bool {
 			r := newcomer.runs(t, "status")
 			return r.code == 3 && strings.Contains(r.out, "until the hospitals admit it")
 		})
 	})
 	step("the hospitals vote", func(t *testing.T) {
+		t.Helper()
 		var list []map[string]string
 		hospitals[1].does(t, &list, "hospital", "candidates")
 		require.Len(t, list, 1)
@@ -287,17 +294,20 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 		}
 	})
 	step("it fetches the state and takes part", func(t *testing.T) {
+		t.Helper()
 		eventually(t, joinTime, "the state was fetched", m.says(fifth, "the chain's state was fetched"))
 		eventually(t, joinTime, "the fifth hospital is ready", func() bool { return newcomer.runs(t, "status").code == 0 })
 		require.NotContains(t, hospitals[1].does(t, nil, "hospital", "candidates"), "Hospital 5")
 	})
 	step("its validator signs", func(t *testing.T) {
+		t.Helper()
 		require.Zero(t, stops[2]())
 		c.store(t, path)
 		stops[2] = nil
 	})
 	stops[2] = hospitals[2].serves(m.t, m.log(2))
 	step("it is chosen for copies", func(t *testing.T) {
+		t.Helper()
 		var copies struct {
 			Copies []struct {
 				Node uint64
@@ -316,6 +326,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 		t.Fatalf("none of 20 files is placed there: %v", copies)
 	})
 	step("a file that was stored before is read there", func(t *testing.T) {
+		t.Helper()
 		c.doctor = m.hires(newcomer, fifth, "weber", "clinician")
 		c.approved(t, ref)
 		out := filepath.Join(t.TempDir(), "opened.dcm")
@@ -328,6 +339,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	})
 	store := m.person(annex, "annex")
 	step("the fifth hospital adds a storage node", func(t *testing.T) {
+		t.Helper()
 		args := []string{
 			"init", "--storage-only", "--genesis", network.Genesis, "--hash", network.Hash, "--hospital", "Hospital 5", "--site", "1",
 			"--host", m.address(annex), "--capacity", "4GiB",
@@ -341,6 +353,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	})
 	stops[annex] = store.serves(m.t, m.log(annex))
 	step("which fetches the state too, and is alive", func(t *testing.T) {
+		t.Helper()
 		eventually(t, joinTime, "the state was fetched", m.says(annex, "the chain's state was fetched"))
 		eventually(t, joinTime, "the node is alive", func() bool {
 			var nodes []storageNode
@@ -349,6 +362,7 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 		})
 	})
 	step("all stop", func(t *testing.T) {
+		t.Helper()
 		for n, stop := range stops {
 			require.Zero(t, stop(), "hospital %d", n)
 		}

@@ -116,7 +116,7 @@ func upgradeInstallCommand() *cobra.Command {
 }
 
 // install puts a program in place of another, if it is the one agreed on.
-func install(ctx context.Context, dir, file, target, sum string) (installed, error) {
+func install(ctx context.Context, dir, file, target, sum string) (_ installed, err error) {
 	h, err := home.Open(dir)
 	if err != nil {
 		return installed{}, err
@@ -136,7 +136,14 @@ func install(ctx context.Context, dir, file, target, sum string) (installed, err
 	if err != nil {
 		return installed{}, err
 	}
-	defer os.Remove(copied)
+	defer func() {
+		if err == nil {
+			return
+		}
+		if removed := os.Remove(copied); !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}()
 	program, err := checkProgram(ctx, copied, plan, sum)
 	if err != nil {
 		return installed{}, fmt.Errorf("%q: %w", file, err)
@@ -151,7 +158,11 @@ func install(ctx context.Context, dir, file, target, sum string) (installed, err
 	if err := os.Rename(copied, target); err != nil {
 		return installed{}, err
 	}
-	return installed{Program: target, Version: program.Version, Upgrade: plan.Name, Previous: previous}, home.SyncFolder(filepath.Dir(target))
+	done := installed{Program: target, Version: program.Version, Upgrade: plan.Name, Previous: previous}
+	if synced := home.SyncFolder(filepath.Dir(target)); synced != nil {
+		return done, fmt.Errorf("the program is in place, but may not survive a power cut: %w", synced)
+	}
+	return done, nil
 }
 
 // checkProgram returns what a program says that it is; errOtherProgram unless it has the hash that was named and makes the plan's upgrade.
@@ -174,7 +185,7 @@ func checkProgram(ctx context.Context, file string, plan upgradetypes.Plan, sum 
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	answer, err := exec.CommandContext(ctx, file, "version", "--json").Output() //nolint:gosec // its hash was checked, or its vote did not name one
+	answer, err := exec.CommandContext(ctx, file, "version", "--json").Output()
 	if err == nil {
 		err = json.Unmarshal(answer, &v)
 	}

@@ -52,7 +52,7 @@ func copyOf(t *testing.T, program string) string {
 	content, err := os.ReadFile(program)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "phrd")
-	require.NoError(t, os.WriteFile(path, content, 0o700)) //nolint:gosec // a program
+	require.NoError(t, os.WriteFile(path, content, 0o700))
 	return path
 }
 
