@@ -10,7 +10,7 @@ import (
 type limitedListener struct {
 	net.Listener
 	slots *slots
-	// isProxy tells whose connections are those of many.
+	// isProxy tells whose connections are those of many; nil where nobody's are.
 	isProxy func(netip.Addr) bool
 }
 
@@ -32,7 +32,7 @@ func (l limitedListener) Accept() (net.Conn, error) {
 
 // key is what connections are counted by: each of a proxy for itself.
 func (l limitedListener) key(remote string) string {
-	if at, err := netip.ParseAddrPort(remote); err == nil && l.isProxy(at.Addr().Unmap()) {
+	if at, err := netip.ParseAddrPort(remote); err == nil && l.isProxy != nil && l.isProxy(at.Addr().Unmap()) {
 		return remote
 	}
 	return addressKey(remote)

@@ -51,7 +51,8 @@ func (h *hospital) awaitPeers(want ...*hospital) {
 	eventually(h.t, "the hospital is connected to those it should be", func() bool {
 		peers := h.ipfs.Peers()
 		for _, w := range want {
-			if !slices.Contains(peers, w.ipfs.PeerID()) {
+			// A side that is connected may still be refused by the other one.
+			if !slices.Contains(peers, w.ipfs.PeerID()) || !slices.Contains(w.ipfs.Peers(), h.ipfs.PeerID()) {
 				return false
 			}
 		}
