@@ -30,7 +30,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/phrd
-	go build -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
+	go build -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
 
 .PHONY: demo
 demo: build ## build, then run four hospitals on this machine (ARGS="--once" and others)

@@ -97,7 +97,7 @@ func TestStatusPage(t *testing.T) {
 	var keys map[string]any
 	p.does(t, &keys, "status")
 	require.ElementsMatch(t, []string{
-		"gateway", "ready", "reasons", "hospital", "name", "chain_id", "network_id", "height", "block_time", "catching_up", "version",
+		"gateway", "ready", "reasons", "hospital", "name", "chain_id", "network_id", "height", "block_time", "catching_up", "block_hash", "version",
 	}, slices.Collect(maps.Keys(keys)))
 
 	elsewhere := n.hire(t, 1, "status-clerk", "clerk")
