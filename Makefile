@@ -44,7 +44,7 @@ test: setup ## run everything that CI runs and print the time of each part
 setup: ## install and build what the tests need
 	@scripts/setup
 	@$(MAKE) tools
-	@scripts/release-binary
+	@scripts/release-binary >/dev/null || echo "the test of upgrades will be skipped"
 
 .PHONY: lint
 lint: tools ## part of test: linters, protobuf, layers, generated and copied files
