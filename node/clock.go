@@ -102,10 +102,10 @@ func (c *Clock) Compare(ctx context.Context) error {
 // each call.
 func (c *Clock) others(ctx context.Context) ([]*consortiumv1.Member, error) {
 	var all []*consortiumv1.Member
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := c.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
-			if takesPart(m) && m.GetNodeAccount() != c.chain.Account() {
+			if TakesPart(m) && m.GetNodeAccount() != c.chain.Account() {
 				all = append(all, m)
 			}
 		}

@@ -306,7 +306,7 @@ func (r *collection) markObject(ctx context.Context, described *storagev1.Object
 // markUnlocks marks the request keys and capsules of unlocks that have not ended.
 func (r *collection) markUnlocks(ctx context.Context) error {
 	var members []uint64
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := r.members.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
 			members = append(members, m.GetNumber())

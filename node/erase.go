@@ -264,7 +264,7 @@ func (d *deletion) addVersion(ctx context.Context, object string) error {
 // addSharers has the leaves stay that versions of the same record name which are not erased, also
 // where this node is not to hold these: it may be the only one that has them yet.
 func (d *deletion) addSharers(ctx context.Context, erased *recordsv1.Version) error {
-	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	return Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := d.eraser.records.Versions(ctx, &recordsv1.QueryVersionsRequest{Record: erased.GetRecord(), Pagination: page})
 		if err != nil {
 			return nil, fmt.Errorf("list the versions of record %s: %w", erased.GetRecord(), err)
@@ -347,7 +347,7 @@ func (d *deletion) unlocksOf(ctx context.Context, h *recordsv1.Header) ([]*acces
 		return known, nil
 	}
 	list := []*accessv1.Unlock{}
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		filter.Pagination = page
 		got, err := d.eraser.access.Unlocks(ctx, filter)
 		for _, u := range got.GetUnlocks() {

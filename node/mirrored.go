@@ -34,7 +34,7 @@ func (m *Mirror) version(ctx context.Context, record string, number uint64, f fu
 // each calls f for every object that is to be mirrored.
 func (m *Mirror) each(ctx context.Context, f func(object, string) error) error {
 	var members []uint64
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := m.members.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, member := range got.GetMembers() {
 			members = append(members, member.GetNumber()) // those that left too: their records stay
@@ -45,7 +45,7 @@ func (m *Mirror) each(ctx context.Context, f func(object, string) error) error {
 		return fmt.Errorf("list members: %w", err)
 	}
 	for _, member := range members {
-		err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+		err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 			if err := m.pace.Wait(ctx); err != nil {
 				return nil, err
 			}
@@ -70,7 +70,7 @@ func (m *Mirror) each(ctx context.Context, f func(object, string) error) error {
 }
 
 func (m *Mirror) eachVersion(ctx context.Context, record string, f func(object, string) error) error {
-	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	return Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		if err := m.pace.Wait(ctx); err != nil {
 			return nil, err
 		}

@@ -132,10 +132,10 @@ func equalNodes(a, b storageNode) bool {
 // out.
 func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 	active := map[uint64]bool{}
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := p.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		for _, m := range got.GetMembers() {
-			active[m.GetNumber()] = takesPart(m)
+			active[m.GetNumber()] = TakesPart(m)
 		}
 		return got.GetPagination(), err
 	})
@@ -147,7 +147,7 @@ func (p *Peers) read(ctx context.Context) (map[uint64]storageNode, error) {
 		return nil, fmt.Errorf("ask which storage nodes are shut out: %w", err)
 	}
 	nodes := map[uint64]storageNode{}
-	err = pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err = Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := p.query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Pagination: page})
 		for _, n := range got.GetStorageNodes() {
 			if !active[n.GetMember()] || slices.Contains(usage.GetShutOut(), n.GetNumber()) {
@@ -284,8 +284,8 @@ func (p *Peers) keepConnected(ctx context.Context, id peer.ID) {
 	}
 }
 
-// pages calls a query until it has returned the last page.
-func pages(query func(*queryv1.PageRequest) (*queryv1.PageResponse, error)) error {
+// Pages calls a query until it has returned the last page.
+func Pages(query func(*queryv1.PageRequest) (*queryv1.PageResponse, error)) error {
 	page := &queryv1.PageRequest{Limit: pageSize}
 	for {
 		got, err := query(page)
@@ -299,7 +299,7 @@ func pages(query func(*queryv1.PageRequest) (*queryv1.PageResponse, error)) erro
 	}
 }
 
-// takesPart tells whether a member validates, holds copies and answers: one that is leaving does until it has left.
-func takesPart(m *consortiumv1.Member) bool {
+// TakesPart tells whether a member validates, holds copies and answers: one that is leaving does until it has left.
+func TakesPart(m *consortiumv1.Member) bool {
 	return m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE || m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING
 }

@@ -2,8 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
@@ -24,6 +22,7 @@ import (
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/blob/ipfs"
+	"github.com/phrd/phrd/phr"
 )
 
 // reachTime is how long one port may take to answer.
@@ -118,7 +117,7 @@ func (r *Reacher) Reach(ctx context.Context, member uint64) ([]Reached, error) {
 // server finds the storage node that is a member's own server.
 func (r *Reacher) server(ctx context.Context, m *consortiumv1.Member) (*consortiumv1.StorageNode, error) {
 	var found *consortiumv1.StorageNode
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := r.query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Member: m.GetNumber(), Pagination: page})
 		for _, n := range got.GetStorageNodes() {
 			if n.GetAccount() == m.GetNodeAccount() {
@@ -208,21 +207,5 @@ func greetLibp2p(ctx context.Context, conn net.Conn, id string) error {
 
 // greetGateway sees whether a connection leads to a gateway whose certificate has a public key.
 func greetGateway(ctx context.Context, conn net.Conn, fingerprint []byte) error {
-	return tls.Client(conn, pinned(fingerprint)).HandshakeContext(ctx)
-}
-
-// pinned takes only the certificate whose public key has this SHA-256.
-func pinned(fingerprint []byte) *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// The certificate is known by its key, which VerifyConnection checks; who signed it does not matter.
-		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection: func(state tls.ConnectionState) error {
-			got := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
-			if subtle.ConstantTimeCompare(got[:], fingerprint) != 1 {
-				return ErrCertificate
-			}
-			return nil
-		},
-	}
+	return tls.Client(conn, phr.Pinned(fingerprint)).HandshakeContext(ctx)
 }

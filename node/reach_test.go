@@ -3,11 +3,11 @@ package node_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 
 	"github.com/phrd/phrd/blob/memory"
 	"github.com/phrd/phrd/node"
+	"github.com/phrd/phrd/phr"
 )
 
 // listenComet takes connections as CometBFT's node with a key does, as far as it shows the key.
@@ -189,7 +190,7 @@ func TestAskGateway(t *testing.T) {
 	if off := told.Ahead - time.Minute; off.Abs() > 10*time.Second {
 		t.Errorf("ahead by %s, want a minute", told.Ahead)
 	}
-	if _, err := node.AskGateway(t.Context(), server.URL, make([]byte, 32)); err == nil || !strings.Contains(err.Error(), node.ErrCertificate.Error()) {
+	if _, err := node.AskGateway(t.Context(), server.URL, make([]byte, 32)); !errors.Is(err, phr.ErrCertificate) {
 		t.Errorf("another key: %v", err)
 	}
 }

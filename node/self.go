@@ -31,7 +31,7 @@ func (s *self) number(ctx context.Context) (uint64, error) {
 		return s.known, nil
 	}
 	query := consortiumv1.NewQueryClient(s.chain)
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Pagination: page})
 		for _, n := range got.GetStorageNodes() {
 			if n.GetAccount() == s.chain.Account() {

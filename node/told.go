@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/phrd/phrd/phr"
 )
 
 const (
@@ -17,9 +19,6 @@ const (
 	// maxTold bounds what it says.
 	maxTold = 64 << 10
 )
-
-// ErrCertificate says that a gateway has another key than the one that stands on the chain.
-var ErrCertificate = errors.New("the gateway shows another key than the one that stands on the chain")
 
 // Told is what a member's gateway says to everybody.
 type Told struct {
@@ -36,12 +35,12 @@ type Told struct {
 }
 
 // AskGateway asks a gateway, known by the SHA-256 of its certificate's public key, how it
-// stands. Errors are ErrCertificate and those of the network.
+// stands. Errors are phr.ErrCertificate and those of the network.
 func AskGateway(ctx context.Context, url string, fingerprint []byte) (Told, error) {
 	fail := func(err error) (Told, error) { return Told{}, fmt.Errorf("ask %s: %w", url, err) }
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	transport := &http.Transport{TLSClientConfig: pinned(fingerprint), DisableKeepAlives: true}
+	transport := &http.Transport{TLSClientConfig: phr.Pinned(fingerprint), DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(url, "/")+"/chain", nil)
 	if err != nil {

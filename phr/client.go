@@ -402,11 +402,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // tlsConfig recognises a gateway by its fingerprint, or by the system's roots where there is none.
 func (d *door) tlsConfig() *tls.Config {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: d.serverName}
 	if d.pin == nil {
-		return cfg
+		return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: d.serverName}
 	}
-	cfg.InsecureSkipVerify = true // the public key itself is checked, in every handshake
-	cfg.VerifyConnection = d.verify
+	cfg := Pinned(d.pin)
+	cfg.ServerName = d.serverName
 	return cfg
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -67,9 +66,8 @@ func (c *Client) newDoor(known Door, pinned bool) (*door, error) {
 		return nil, fmt.Errorf("gateway %q: %w", known.Gateway, err)
 	}
 	if known.Fingerprint != "" {
-		d.pin, err = hex.DecodeString(known.Fingerprint)
-		if err != nil || len(d.pin) != sha256.Size {
-			return nil, fmt.Errorf("gateway %q: fingerprint is not %d hex digits", known.Gateway, 2*sha256.Size)
+		if d.pin, err = ParseFingerprint(known.Fingerprint); err != nil {
+			return nil, fmt.Errorf("gateway %q: %w", known.Gateway, err)
 		}
 	}
 	d.http = &http.Client{
@@ -107,18 +105,6 @@ func (d *door) hospital() uint64 {
 	d.client.mu.Lock()
 	defer d.client.mu.Unlock()
 	return d.Hospital
-}
-
-// verify compares the certificate's public key.
-func (d *door) verify(state tls.ConnectionState) error {
-	if len(state.PeerCertificates) == 0 {
-		return fmt.Errorf("gateway %s: no certificate: %w", d.base, ErrCertificate)
-	}
-	got := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
-	if !bytes.Equal(got[:], d.pin) {
-		return fmt.Errorf("gateway %s: got fingerprint %x, want %x: %w", d.base, got, d.pin, ErrCertificate)
-	}
-	return nil
 }
 
 // chain asks the gateway about its network and refuses another network's.

@@ -51,7 +51,7 @@ func (f *facts) connected() Result {
 	var missing []string
 	others := 0
 	for _, m := range f.Server.Members {
-		if !takesPart(m) || f.isOwnServer(m) {
+		if !node.TakesPart(m) || f.isOwnServer(m) {
 			continue
 		}
 		others++
@@ -168,9 +168,4 @@ func (f *facts) share() Result {
 		return warn("the next round of the network's keys gives the hospital one", "the hospital holds no share of the network's key")
 	}
 	return ok("all shares are here, and are those that the chain expects")
-}
-
-// takesPart tells whether a member's server should be there: that of one that is leaving too, until it has left.
-func takesPart(m *consortiumv1.Member) bool {
-	return m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE || m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING
 }

@@ -185,7 +185,7 @@ func TestChecks(t *testing.T) {
 		"versions": {
 			"one is newer": {func(f patient) { f.Others[0].Told.Version = "v2" }, doctor.Warn},
 			"nobody answers": {func(f patient) {
-				f.Others[0].Err, f.Others[1].Err = node.ErrCertificate, node.ErrCertificate
+				f.Others[0].Err, f.Others[1].Err = phr.ErrCertificate, phr.ErrCertificate
 			}, doctor.Unknown},
 		},
 		"share": {

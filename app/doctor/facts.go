@@ -29,8 +29,6 @@ const (
 	loopbackTime = 10 * time.Second
 	// maxAnswer bounds an answer of it.
 	maxAnswer = 16 << 20
-	// pageSize is how many rows a query returns at most.
-	pageSize = 200
 )
 
 // facts are what was gathered.
@@ -150,7 +148,7 @@ func (s *serverFacts) askBlocks(ctx context.Context, conn grpc.ClientConnInterfa
 // askConsortium asks who the members are, and which of them this is.
 func (s *serverFacts) askConsortium(ctx context.Context, conn grpc.ClientConnInterface, cometID string) error {
 	query := consortiumv1.NewQueryClient(conn)
-	err := pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err := node.Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
 		s.Members = append(s.Members, got.GetMembers()...)
 		return got.GetPagination(), err
@@ -158,7 +156,7 @@ func (s *serverFacts) askConsortium(ctx context.Context, conn grpc.ClientConnInt
 	if err != nil {
 		return err
 	}
-	err = pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	err = node.Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.StorageNodes(ctx, &consortiumv1.QueryStorageNodesRequest{Pagination: page})
 		s.Nodes = append(s.Nodes, got.GetStorageNodes()...)
 		return got.GetPagination(), err
@@ -179,7 +177,7 @@ func (s *serverFacts) askConsortium(ctx context.Context, conn grpc.ClientConnInt
 	if s.Own == nil {
 		return nil
 	}
-	return pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+	return node.Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
 		got, err := query.Staff(ctx, &consortiumv1.QueryStaffRequest{Hospital: s.Own.GetNumber(), Pagination: page})
 		s.Staff = append(s.Staff, got.GetStaff()...)
 		return got.GetPagination(), err
@@ -257,7 +255,7 @@ func (f *facts) doors() []door {
 	var all []door
 	if f.Server != nil {
 		for _, m := range f.Server.Members {
-			if takesPart(m) && !f.isOwnServer(m) {
+			if node.TakesPart(m) && !f.isOwnServer(m) {
 				all = append(all, door{m.GetName(), m.GetGatewayUrl(), m.GetGatewayFingerprint()})
 			}
 		}
@@ -304,18 +302,3 @@ func (f *facts) answered() (answered []otherFacts, away []string) {
 
 // fingerprintText is a fingerprint as people compare it.
 func fingerprintText(b []byte) string { return hex.EncodeToString(b) }
-
-// pages calls a query until it has returned the last page.
-func pages(query func(*queryv1.PageRequest) (*queryv1.PageResponse, error)) error {
-	page := &queryv1.PageRequest{Limit: pageSize}
-	for {
-		got, err := query(page)
-		if err != nil {
-			return err
-		}
-		if len(got.GetNextKey()) == 0 {
-			return nil
-		}
-		page = &queryv1.PageRequest{Limit: pageSize, Key: got.GetNextKey()}
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -117,7 +118,7 @@ func (h Home) IsFounder(g *Genesis) (bool, error) {
 }
 
 // kept are the files in data/ that are not the chain's.
-var kept = []string{"priv_validator_state.json", "LOCK", "restored", "fetching"}
+var kept = []string{"priv_validator_state.json", "LOCK", "restored", "fetching", "last-backup"}
 
 // fetching is a file that is there while the state of the chain is fetched as a snapshot.
 func (h Home) fetching() string { return filepath.Join(h.Data(), "fetching") }
@@ -154,11 +155,7 @@ func (h Home) DropChain() error {
 		return fmt.Errorf("remove the chain: %w", err)
 	}
 	for _, e := range entries {
-		keep := false
-		for _, name := range kept {
-			keep = keep || e.Name() == name
-		}
-		if keep {
+		if slices.Contains(kept, e.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(h.Data(), e.Name())); err != nil {

@@ -65,25 +65,6 @@ type Gateway struct {
 	rpc  *rpchttp.HTTP
 }
 
-// TLS takes only a certificate whose public key has this SHA-256. The error of a handshake with another one is phr.ErrCertificate.
-func TLS(fingerprint string) (*tls.Config, error) {
-	want, err := hex.DecodeString(fingerprint)
-	if err != nil || len(want) != sha256.Size {
-		return nil, fmt.Errorf("fingerprint %q is not %d hex digits", fingerprint, 2*sha256.Size)
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// The certificate is known by its key, which VerifyConnection checks; who signed it does not matter.
-		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection: func(state tls.ConnectionState) error {
-			if got := fingerprintOf(state); !bytes.Equal(got, want) {
-				return fmt.Errorf("%w: its key is %s", phr.ErrCertificate, hex.EncodeToString(got))
-			}
-			return nil
-		},
-	}, nil
-}
-
 // fingerprintOf is the SHA-256 of the public key that the other side showed; nil where it showed none.
 func fingerprintOf(state tls.ConnectionState) []byte {
 	if len(state.PeerCertificates) == 0 {
@@ -135,10 +116,11 @@ func Open(d Door) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := TLS(d.Fingerprint)
+	pin, err := phr.ParseFingerprint(d.Fingerprint)
 	if err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", d.URL, err)
 	}
+	config := phr.Pinned(pin)
 	g := &Gateway{Door: Door{URL: strings.TrimRight(d.URL, "/"), Fingerprint: strings.ToLower(d.Fingerprint)}}
 	g.http = &http.Client{
 		Timeout: askTime, Transport: &http.Transport{TLSClientConfig: config, TLSHandshakeTimeout: askTime, IdleConnTimeout: time.Minute},

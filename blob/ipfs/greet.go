@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -21,7 +20,6 @@ func Greet(ctx context.Context, conn net.Conn, want peer.ID) error {
 		if err := conn.SetDeadline(deadline); err != nil {
 			return fmt.Errorf("greet %s: %w", want, err)
 		}
-		defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the connection may have ended
 	}
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
 	if err != nil {

@@ -114,6 +114,7 @@ func hint(err error) string {
 		{app.ErrUpgradeDue, "`phrd upgrade install FILE` puts the program in place that the members voted for; then start the server again"},
 		{app.ErrUpgradeEarly, "run the program of before until the network comes to that height; `phrd upgrade install` kept it beside this one, as phrd.previous"},
 		{app.ErrOutdated, "install the program that the other hospitals run"},
+		{errNoHash, "say with --sha256 which file the hospitals agreed on"},
 		{errNoPlan, "without an upgrade by vote, say with --sha256 which program it shall be"},
 		{server.ErrRunning, "stop the other process first"},
 		{errNoNetwork, "is --home right? `phrd network create` makes a network on this machine"},

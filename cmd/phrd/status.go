@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/phrd/phrd/app/join"
 	"github.com/phrd/phrd/phr"
 )
 
@@ -214,9 +213,9 @@ func askJSON(ctx context.Context, client *http.Client, url string, into any) err
 
 // pinnedClient takes only the certificate whose public key has this SHA-256, 64 hex digits.
 func pinnedClient(fingerprint string) (*http.Client, error) {
-	config, err := join.TLS(fingerprint)
+	pin, err := phr.ParseFingerprint(fingerprint)
 	if err != nil {
 		return nil, fmt.Errorf("client.json: %w", err)
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}, nil
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: phr.Pinned(pin)}}, nil
 }

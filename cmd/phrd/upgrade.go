@@ -25,6 +25,8 @@ import (
 var (
 	// errNoPlan says that no upgrade is due in a home.
 	errNoPlan = errors.New("no upgrade is due")
+	// errNoHash says that neither a vote nor the command says which file a program is.
+	errNoHash = errors.New("nobody said which file it shall be")
 	// errOtherProgram says that a file is not the program that it should be.
 	errOtherProgram = errors.New("not the program that was agreed on")
 )
@@ -165,21 +167,20 @@ func install(ctx context.Context, dir, file, target, sum string) (_ installed, e
 	return done, nil
 }
 
-// checkProgram returns what a program says that it is; errOtherProgram unless it has the hash that was named and makes the plan's upgrade.
+// checkProgram returns what a program says that it is; errNoHash where no hash was
+// named, errOtherProgram unless it has the one that was and makes the plan's upgrade. It runs only then.
 func checkProgram(ctx context.Context, file string, plan upgradetypes.Plan, sum string) (programVersion, error) {
 	var v programVersion
 	got, err := fileHash(file)
 	if err != nil {
 		return v, err
 	}
-	want := []string{strings.ToLower(sum)}
-	for _, binary := range strings.Split(plan.Info, ",") {
-		if name, hash, ok := strings.Cut(binary, "="); ok && name == platform() {
-			want = append(want, hash)
-		}
+	want := agreedHashes(plan, sum)
+	if len(want) == 0 {
+		return v, fmt.Errorf("%w: upgrade %q names no program for %s", errNoHash, plan.Name, platform())
 	}
 	for _, w := range want {
-		if w != "" && w != got {
+		if w != got {
 			return v, fmt.Errorf("its SHA-256 is %s, not %s: %w", got, w, errOtherProgram)
 		}
 	}
@@ -196,6 +197,19 @@ func checkProgram(ctx context.Context, file string, plan upgradetypes.Plan, sum 
 		return v, fmt.Errorf("version %s does not know upgrade %q: %w", v.Version, plan.Name, errOtherProgram)
 	}
 	return v, nil
+}
+
+// agreedHashes are those that a program must have: the one that was voted for, and the one that the command names.
+func agreedHashes(plan upgradetypes.Plan, sum string) (hashes []string) {
+	if sum != "" {
+		hashes = append(hashes, strings.ToLower(sum))
+	}
+	for _, binary := range strings.Split(plan.Info, ",") {
+		if name, hash, ok := strings.Cut(binary, "="); ok && name == platform() {
+			hashes = append(hashes, hash)
+		}
+	}
+	return hashes
 }
 
 // copyBeside copies a program durably into the folder of another, with the same permissions, and returns its name there.

@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,12 +30,6 @@ func heightOf(t *testing.T, p person) int64 {
 	return s.Height
 }
 
-// await waits until something is so.
-func await(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	require.Eventually(t, done, 3*time.Minute, 200*time.Millisecond, what)
-}
-
 // newNetOf is a network of its own that another program runs.
 func newNetOf(t *testing.T, program string) *localNet {
 	t.Helper()
@@ -49,11 +46,23 @@ func newNetOf(t *testing.T, program string) *localNet {
 // copyOf copies a program, so that it can be replaced.
 func copyOf(t *testing.T, program string) string {
 	t.Helper()
-	content, err := os.ReadFile(program)
-	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "phrd")
-	require.NoError(t, os.WriteFile(path, content, 0o700))
+	require.NoError(t, os.WriteFile(path, readAll(t, program), 0o700))
 	return path
+}
+
+// sumOf is the SHA-256 of a file in hex.
+func sumOf(t *testing.T, path string) string {
+	t.Helper()
+	sum := sha256.Sum256(readAll(t, path))
+	return hex.EncodeToString(sum[:])
+}
+
+func readAll(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return content
 }
 
 // A network of the last release becomes one of this program: the hospitals vote for a height, the servers end before it, each hospital
@@ -71,9 +80,23 @@ func TestUpgrade(t *testing.T) {
 	one.as("desk").does(t, &stored, "record", "store", path, "--wait", "copies")
 	one.fails(t, 1, "no upgrade is due", "upgrade", "install", program, "--target", before)
 
+	// A program for no upgrade goes by its hash alone.
+	sum := sumOf(t, program)
+	other := copyOf(t, release)
+	one.fails(t, 1, "not the program that was agreed on", "upgrade", "install", program, "--target", other, "--sha256", strings.Repeat("0", 64))
+	one.does(t, nil, "upgrade", "install", program, "--target", other, "--sha256", sum)
+	require.Equal(t, sum, sumOf(t, other))
+	require.Equal(t, sumOf(t, release), sumOf(t, other+".previous"))
+	// One that a vote planned without naming it does so too, and must know the upgrade.
+	plan := filepath.Join(one.home, "data", "upgrade-info.json")
+	require.NoError(t, os.WriteFile(plan, []byte(`{"name":"v9.9.9","height":1000000}`), 0o600))
+	newer := person{home: one.home, passphrase: one.passphrase, program: program}
+	newer.fails(t, 1, "nobody said which file", "upgrade", "install", program, "--target", other)
+	newer.fails(t, 1, "does not know upgrade", "upgrade", "install", program, "--target", other, "--sha256", sum)
+	require.NoError(t, os.Remove(plan))
+
 	// What is voted for is this very file.
 	var v struct{ Upgrades []string }
-	newer := person{home: one.home, passphrase: one.passphrase, program: program}
 	newer.does(t, &v, "version")
 	require.NotEmpty(t, v.Upgrades)
 	name := v.Upgrades[len(v.Upgrades)-1]
@@ -83,7 +106,7 @@ func TestUpgrade(t *testing.T) {
 	for number := 1; number <= 3; number++ { // more than two thirds of four
 		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
 	}
-	await(t, "the upgrade is planned", func() bool {
+	eventually(t, 3*time.Minute, "the upgrade is planned", func() bool {
 		var planned struct {
 			Name  string
 			Knows bool
@@ -101,7 +124,7 @@ func TestUpgrade(t *testing.T) {
 	ended := func(number int) bool {
 		return exec.Command(before, "status", "--home", n.hospital(number).home).Run() != nil
 	}
-	await(t, "the servers end before the upgrade", func() bool {
+	eventually(t, 3*time.Minute, "the servers end before the upgrade", func() bool {
 		if !ended(1) && !ended(2) && !ended(3) && !ended(4) {
 			one.as("desk").runs(t, "patient", "invite", "--for", "1h")
 		}
@@ -121,10 +144,10 @@ func TestUpgrade(t *testing.T) {
 
 	// Three of four make the block.
 	n.turn(t, "start", 1, 2, 3)
-	await(t, "blocks behind the upgrade", func() bool { return heightOf(t, one) > height })
+	eventually(t, 3*time.Minute, "blocks behind the upgrade", func() bool { return heightOf(t, one) > height })
 	laggard.fails(t, 5, "an upgrade is due", "start")
 	n.turn(t, "start", 4)
-	await(t, "the last hospital is there", func() bool { return heightOf(t, four) > height })
+	eventually(t, 3*time.Minute, "the last hospital is there", func() bool { return heightOf(t, four) > height })
 	four.does(t, nil, "staff", "add", "desk", "--role", "clerk")
 	var again []storedFile
 	four.as("desk").does(t, &again, "record", "store", path, "--wait", "copies")

@@ -95,6 +95,10 @@ func TestFetchThatBrokeOff(t *testing.T) {
 		}
 	}
 	has(false)
+	backed := time.Unix(1_700_000_000, 0).UTC()
+	if err := h.NoteBackup(backed); err != nil {
+		t.Fatal(err)
+	}
 	signed, err := os.ReadFile(h.ConsensusState())
 	if err != nil {
 		t.Fatal(err)
@@ -111,11 +115,14 @@ func TestFetchThatBrokeOff(t *testing.T) {
 	}
 	half()
 	has(false)
-	if left, err := os.ReadDir(h.Data()); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(h.Data()); err != nil || len(left) != 2 {
 		t.Errorf("what is left of a fetch that broke off: %v, %v", left, err)
 	}
 	if still, err := os.ReadFile(h.ConsensusState()); err != nil || !bytes.Equal(still, signed) {
 		t.Errorf("what the validator signed last: %s, %v", still, err)
+	}
+	if still, err := h.LastBackup(); err != nil || !still.Equal(backed) {
+		t.Errorf("when it was backed up last: %s, %v", still, err)
 	}
 	// The twin: one that ended stays.
 	if err := h.BeginFetch(); err != nil {
