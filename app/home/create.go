@@ -103,16 +103,21 @@ func Create(dir string, o Options) (*Created, error) {
 	return &Created{Home: h, Keys: store.At(h.Keys()), Declaration: declaration}, nil
 }
 
-// appear has a home filled in a folder beside dir, which must be empty or not there, and makes it dir when it is whole. Else nothing is
-// left. The error is ErrExists where there is something in dir.
+// appear has a home filled in a folder of another name and makes it dir when it is whole. Else nothing is left. dir must be empty or not
+// there; one that is there stays the folder that it is, for it may be a mount, or belong to somebody who may not write beside it. The error
+// is ErrExists where there is something in dir.
 func appear(dir string, fill func(Home) error) (Home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return Home{}, err
 	}
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case len(entries) > 0:
 		return Home{}, fmt.Errorf("%s: %w", dir, ErrExists)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	case err == nil:
+		return Home{dir: dir}, appearIn(dir, fill)
+	case !errors.Is(err, fs.ErrNotExist):
 		return Home{}, err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), folderMode); err != nil {
@@ -129,6 +134,54 @@ func appear(dir string, fill func(Home) error) (Home, error) {
 		return Home{}, errors.Join(err, os.RemoveAll(made))
 	}
 	return Home{dir: dir}, SyncFolder(filepath.Dir(dir))
+}
+
+// appearIn does that in an empty folder.
+func appearIn(dir string, fill func(Home) error) error {
+	if err := os.Chmod(dir, folderMode); err != nil {
+		return err
+	}
+	made, err := os.MkdirTemp(dir, ".partial-") // created 0700
+	if err != nil {
+		return err
+	}
+	if err = fill(Home{dir: made}); err == nil {
+		err = moveUp(made, dir)
+	}
+	if err != nil {
+		return errors.Join(err, removeAllIn(dir))
+	}
+	return SyncFolder(dir)
+}
+
+// moveUp moves what is in a folder into the one above it. The configuration comes last: without it a folder is no home.
+func moveUp(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	config := filepath.Base(Home{}.config(""))
+	for _, e := range entries {
+		if e.Name() == config {
+			continue
+		}
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(filepath.Join(from, config), filepath.Join(to, config)); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+func removeAllIn(dir string) error {
+	entries, err := os.ReadDir(dir)
+	errs := []error{err}
+	for _, e := range entries {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return errors.Join(errs...)
 }
 
 // fill writes everything into the folder of a new home.

@@ -107,6 +107,50 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// A folder that is there, and may be a mount or stand where nobody may write beside it, becomes the home itself, or stays empty.
+func TestCreateInAFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "home")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := func() {
+		t.Helper()
+		if after, err := os.Stat(dir); err != nil || !os.SameFile(before, after) {
+			t.Errorf("another folder stands there: %v", err)
+		}
+		if beside, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(beside) != 1 {
+			t.Errorf("beside it: %v, %v", beside, err)
+		}
+	}
+	short := options(1)
+	short.Passphrase = []byte("short")
+	if _, err := home.Create(dir, short); !errors.Is(err, keys.ErrPassphrase) {
+		t.Errorf("short passphrase: %v", err)
+	}
+	same()
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind %v, %v", left, err)
+	}
+	made, err := home.Create(dir, options(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same()
+	if _, err := home.Open(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := made.Keys.Ed25519(keys.Libp2p); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("others may look into it: %v, %v", info.Mode(), err)
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	homes, _ := newHomes(t, 1)
 	if _, err := home.Open(t.TempDir()); !errors.Is(err, home.ErrNoHome) {
