@@ -89,11 +89,11 @@ type chain struct {
 }
 
 // newChain starts an application in memory from the text of a genesis.json.
-func newChain(t *testing.T, genesis []byte, validators int) *chain {
+func newChain(t *testing.T, genesis []byte, validators int, more ...func(*baseapp.BaseApp)) *chain {
 	t.Helper()
 	a, err := app.New(app.Config{
 		Logger: log.NewNopLogger(), DB: dbm.NewMemDB(), Home: t.TempDir(),
-		Options: []func(*baseapp.BaseApp){baseapp.SetChainID("phrd-test")},
+		Options: append(more, baseapp.SetChainID("phrd-test")),
 	})
 	if err != nil {
 		t.Fatal(err)

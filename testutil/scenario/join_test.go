@@ -13,7 +13,7 @@ import (
 const between = 40
 
 // A hospital hands its member.json in at a member's gateway, waits for the vote, and begins with a snapshot: three of four hospitals keep rotten
-// ones, so that some are refused on the way. Then it is a member like the others, and so is a storage node that begins the same way.
+// ones, of which it meets some or none; TestRottenPartsOfASnapshotAreRefused shows what it does then. Then it is a member like the others, and so is a storage node that begins the same way.
 func TestHospitalJoinsBySnapshot(t *testing.T) {
 	t.Parallel()
 	net := scenario.New(t, scenario.Hospitals(4), scenario.Snapshots(between), scenario.Silence(2*time.Second, 20*time.Second, time.Minute), scenario.Epochs(4*time.Second))
