@@ -30,7 +30,7 @@ func (n *localNet) scrape(t *testing.T) string {
 func TestStorageStatus(t *testing.T) {
 	c := newCast(t)
 	path, _ := file(t, "scan", 5000)
-	ref := c.store(t, path)
+	ref := c.store(t, path, "--wait", "copies")
 
 	var health struct {
 		Objects, Held, Endangered, Unrecoverable string
