@@ -52,6 +52,8 @@ type Config struct {
 	Reacher Reacher
 	// Cache keeps what the Fetcher got of versions; nil keeps nothing.
 	Cache *cache.Cache
+	// Brought is told of each object that an administrator brought into the store; nil tells nobody.
+	Brought func(object lock.CID)
 	// OpenMember reads a member.json and checks every signature in it; nil takes none in.
 	OpenMember func(text []byte) (Candidate, error)
 	// Ready are further things that /readyz asks; each returns why the hospital's server is
@@ -262,6 +264,9 @@ func (c Config) complete() Config {
 	}
 	if c.Cache == nil {
 		c.Cache = &cache.Cache{}
+	}
+	if c.Brought == nil {
+		c.Brought = func(lock.CID) {}
 	}
 	d, l := defaults(), &c.Limits
 	orInt := func(p *int, d int) {

@@ -261,6 +261,7 @@ func (g *Gateway) servePostObject(w http.ResponseWriter, r *http.Request, c call
 	}
 	blocks, bytes := x.arrival.Came()
 	g.config.Log.Info("an object was brought in", "object", x.object.root, "blocks", blocks, "bytes", bytes, "by", c.address)
+	g.config.Brought(x.object.root)
 	w.Header().Set("Location", "/objects/"+x.object.root.String())
 	return answer(w, http.StatusCreated, map[string]any{"object": x.object.root.String(), "blocks": blocks, "bytes": bytes})
 }

@@ -203,8 +203,14 @@ func TestObjectsOfOtherHospitalsGoOut(t *testing.T) {
 
 func TestObjectsComeAsCAR(t *testing.T) {
 	here := memory.New()
-	d := newMover(t, func(c *gateway.Config) { c.Store, c.Fetcher = here, nil })
+	var brought []lock.CID
+	d := newMover(t, func(c *gateway.Config) {
+		c.Store, c.Fetcher, c.Brought = here, nil, func(object lock.CID) { brought = append(brought, object) }
+	})
 	r := d.want(d.bring("admin1", d.file()), http.StatusCreated)
+	if !slices.Equal(brought, []lock.CID{d.object.Root}) {
+		t.Errorf("told of %v", brought)
+	}
 	var answer struct {
 		Object        string
 		Blocks, Bytes uint64
@@ -233,7 +239,10 @@ func TestObjectsComeAsCAR(t *testing.T) {
 
 func TestHostileCARs(t *testing.T) {
 	here := memory.New()
-	d := newMover(t, func(c *gateway.Config) { c.Store, c.Fetcher = here, nil })
+	var brought []lock.CID
+	d := newMover(t, func(c *gateway.Config) {
+		c.Store, c.Fetcher, c.Brought = here, nil, func(object lock.CID) { brought = append(brought, object) }
+	})
 	other := blobtest.NewObject(99, 5000)
 	roots := []lock.CID{d.object.Root, d.envelope}
 	parts := d.blocks()
@@ -294,6 +303,9 @@ func TestHostileCARs(t *testing.T) {
 				if err := blobtest.Lacks(t.Context(), here, id); err != nil {
 					t.Errorf("block %s is kept: %v", id, err)
 				}
+			}
+			if len(brought) > 0 {
+				t.Errorf("told of %v", brought)
 			}
 		})
 	}

@@ -111,11 +111,12 @@ type Replicator struct {
 	scrubbed scrubbed
 
 	mu       sync.Mutex
-	taken    map[string]bool  // objects at work or waiting for their confirmation, by CID
-	finished map[string]bool  // objects that were confirmed since the plan was made
-	retries  map[string]retry // objects that failed
-	queued   QueueStats       // of the plan
-	idle     chan struct{}    // tells that there is room for more work
+	taken    map[string]bool               // objects at work or waiting for their confirmation, by CID
+	finished map[string]bool               // objects that were confirmed since the plan was made
+	retries  map[string]retry              // objects that failed
+	fetching map[string]context.CancelFunc // what ends a fetch of an object, by CID
+	queued   QueueStats                    // of the plan
+	idle     chan struct{}                 // tells that there is room for more work
 }
 
 // retry is when a failed object is tried again.
@@ -144,7 +145,7 @@ func NewReplicator(config ReplicatorConfig) (*Replicator, error) {
 	return &Replicator{
 		config: config, query: storagev1.NewQueryClient(config.Chain), self: self{chain: config.Chain},
 		space: semaphore.NewWeighted(bytesAtOnce),
-		taken: map[string]bool{}, finished: map[string]bool{}, retries: map[string]retry{}, idle: make(chan struct{}, 1),
+		taken: map[string]bool{}, finished: map[string]bool{}, retries: map[string]retry{}, fetching: map[string]context.CancelFunc{}, idle: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -370,6 +371,11 @@ func (r *Replicator) finish(cid string, ok bool) {
 		r.retries[cid] = retry{tries: failed.tries + 1, at: time.Now().Add(pause)}
 	}
 	r.mu.Unlock()
+	r.wake()
+}
+
+// wake has the plan be looked at again.
+func (r *Replicator) wake() {
 	select {
 	case r.idle <- struct{}{}:
 	default:
@@ -420,7 +426,7 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 	}
 	defer r.space.Release(weight)
 	peers := r.sources(placed)
-	if err := bring(ctx, r.config.Copier, o, peers); err != nil {
+	if err := r.fetch(ctx, o, peers); err != nil {
 		return err
 	}
 	err = o.verify(ctx, r.config.Store)
@@ -437,6 +443,37 @@ func (r *Replicator) copy(ctx context.Context, placed *storagev1.PlacedObject) e
 		return fmt.Errorf("read back: %w", err)
 	}
 	return nil
+}
+
+// fetch brings what the store lacks of an object. Where [Replicator.Brought] ends it, it looks again what that is.
+func (r *Replicator) fetch(ctx context.Context, o object, peers []peer.AddrInfo) error {
+	cid := o.root.String()
+	first, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.mu.Lock()
+	r.fetching[cid] = cancel
+	r.mu.Unlock()
+	err := bring(first, r.config.Copier, o, peers)
+	r.mu.Lock()
+	delete(r.fetching, cid)
+	r.mu.Unlock()
+	if err != nil && first.Err() != nil && ctx.Err() == nil {
+		return bring(ctx, r.config.Copier, o, peers)
+	}
+	return err
+}
+
+// Brought says that an object came into the store by another way than from peers, such as on a disk. Where the node is to hold it, what
+// is there is read back and confirmed now: no line, however slow, and no pause after a fetch that failed is waited for.
+func (r *Replicator) Brought(root lock.CID) {
+	cid := root.String()
+	r.mu.Lock()
+	delete(r.retries, cid)
+	if stop, ok := r.fetching[cid]; ok {
+		stop()
+	}
+	r.mu.Unlock()
+	r.wake()
 }
 
 // bring brings what the store lacks of an object and its attached blocks.

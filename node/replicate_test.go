@@ -435,6 +435,47 @@ func TestObjectThatNobodyHasIsTriedAgain(t *testing.T) {
 	heart.awaitCopy(s.cid(), held)
 }
 
+// deadLine is a copier whose first fetch gets nothing for as long as it may.
+type deadLine struct {
+	*ipfs.Node
+	asked chan struct{}
+}
+
+func (d *deadLine) Fetch(ctx context.Context, root lock.CID, peers []peer.AddrInfo, budget uint64) error {
+	select {
+	case d.asked <- struct{}{}:
+		<-ctx.Done()
+		return ctx.Err()
+	default:
+		return d.Node.Fetch(ctx, root, peers, budget)
+	}
+}
+
+func TestWhatACourierBringsIsConfirmedWithoutTheLine(t *testing.T) {
+	l := newLedger(t)
+	l.commitAlways()
+	clinic, heart := newHospital(t, l, memory.New()), newHospital(t, l, memory.New())
+	s := newScan(t, memory.New(), 1, 3<<20)
+	checkConfirmations(t, l, heart, s)
+	l.place(s.placed(clinic), heart.number)
+	line := &deadLine{heart.ipfs, make(chan struct{}, 1)}
+	r := heart.replicator(func(c *node.ReplicatorConfig) { c.Copier = line })
+	run(t, r.Run, nil)
+	eventually(t, "the copy is fetched", func() bool { return len(line.asked) == 1 })
+	if err := s.Put(t.Context(), heart.store); err != nil {
+		t.Fatal(err)
+	}
+	if err := blobtest.Store(t.Context(), heart.store, blob.Hint{}, s.block); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.copyOf(s.cid(), heart.number); got != assigned {
+		t.Errorf("copy is %s, want %s", got, assigned)
+	}
+	r.Brought(newScan(t, memory.New(), 2, 1).Root) // of which nothing is known
+	r.Brought(s.Root)
+	heart.awaitCopy(s.cid(), held)
+}
+
 func TestObjectOverItsSizeIsNeverConfirmed(t *testing.T) {
 	l := newLedger(t)
 	l.commitAlways()

@@ -134,7 +134,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		})
 	}
 	if !c.Home.StorageOnly() {
-		if err := s.startGateway(ctx, c, files, client, guard, peers, logger, failed); err != nil {
+		if err := s.startGateway(ctx, c, files, client, guard, peers, replicator, logger, failed); err != nil {
 			return nil, err
 		}
 	}
@@ -241,7 +241,7 @@ func (s *services) startIndex(running context.Context, c Config, ch *chain) erro
 }
 
 // startGateway opens the door.
-func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, guard *node.Guard, peers *node.Peers, logger *slog.Logger, failed func(error)) error {
+func (s *services) startGateway(ctx context.Context, c Config, files home.Config, client *node.Client, guard *node.Guard, peers *node.Peers, replicator *node.Replicator, logger *slog.Logger, failed func(error)) error {
 	proxies, err := gateway.ParseProxies(files.Services.TrustedProxies)
 	if err != nil {
 		return err
@@ -251,7 +251,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, Version: c.Version,
-		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
+		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
 		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
