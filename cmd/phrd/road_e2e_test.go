@@ -451,12 +451,18 @@ func (p person) dial(t *testing.T) *phr.Client {
 	require.Len(t, accounts, 1)
 	key, err := store.Account(accounts[0])
 	require.NoError(t, err)
-	encoded, err := os.ReadFile(filepath.Join(p.home, "client.json"))
-	require.NoError(t, err)
-	var door phr.Door
-	require.NoError(t, json.Unmarshal(encoded, &door))
+	door := p.door(t)
 	client, err := phr.Dial(t.Context(), phr.Config{Gateway: door.Gateway, Fingerprint: door.Fingerprint, Key: key})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	return client
+}
+
+// door is the gateway that this person's home knows.
+func (p person) door(t *testing.T) (door phr.Door) {
+	t.Helper()
+	encoded, err := os.ReadFile(filepath.Join(p.home, "client.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(encoded, &door))
+	return door
 }
