@@ -92,12 +92,16 @@ package: ## part of test: the Debian package, built twice, and what linters say 
 	@scripts/package-check
 
 .PHONY: e2e-join
-e2e-join: build ## part of e2e: hospitals on machines of their own (network namespaces with firewalls), and a fifth that joins; needs root
+e2e-join: build ## part of e2e: hospitals on machines of their own (network namespaces with firewalls), a fifth that joins, lines that are cut; needs root
 	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-join
 
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk
 	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240 PHRD_MANY=10000) go test -count=1 -timeout 2h -v -run '^(TestMemoryDoesNotGrowWithTheFile|TestManySmallFiles)$$' ./cmd/phrd
+
+.PHONY: load
+load: build ## people and a flood at four hospitals for a minute, and the table of docs/performance.md (SIZE=short: five seconds, as in make test)
+	PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_LOAD=$(or $(SIZE),60s) go test -count=1 -v -run '^TestLoad$$' ./cmd/phrd
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME

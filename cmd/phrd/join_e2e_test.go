@@ -43,8 +43,8 @@ type machines struct {
 	dir    string
 }
 
-// newMachines makes so many machines and removes them when the test ends. Where this machine can't, the test is left out, and says so.
-func newMachines(t *testing.T, count int) *machines {
+// newMachines makes so many machines on a bridge of their own and removes them when the test ends. Where this machine can't, the test is left out, and says so.
+func newMachines(t *testing.T, lan string, count int) *machines {
 	t.Helper()
 	if program == "" {
 		t.Skip("PHRD_BINARY does not name the program; make e2e does")
@@ -54,7 +54,7 @@ func newMachines(t *testing.T, count int) *machines {
 			t.Skipf("NOT RUN: machines of their own need the command %s (Debian: iproute2, nftables)", command)
 		}
 	}
-	m := &machines{t: t, prefix: machinesPrefix(), dir: t.TempDir()}
+	m := &machines{t: t, prefix: machinesPrefix() + lan + "-", dir: t.TempDir()}
 	if out, err := m.ip("netns", "add", m.prefix+"lan"); err != nil {
 		t.Skipf("NOT RUN: machines of their own need network namespaces, which root may make: %s", out)
 	}
@@ -69,15 +69,15 @@ func newMachines(t *testing.T, count int) *machines {
 			}
 		}
 	})
-	lan := m.prefix + "lan"
-	m.must("-n", lan, "link", "add", "bridge", "type", "bridge")
-	m.must("-n", lan, "link", "set", "bridge", "up")
+	bridge := m.prefix + "lan"
+	m.must("-n", bridge, "link", "add", "bridge", "type", "bridge")
+	m.must("-n", bridge, "link", "set", "bridge", "up")
 	for n := range count {
 		n++
 		port := fmt.Sprintf("port%d", n)
 		m.must("netns", "add", m.name(n))
-		m.must("-n", lan, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", m.name(n))
-		m.must("-n", lan, "link", "set", port, "master", "bridge", "up")
+		m.must("-n", bridge, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", m.name(n))
+		m.must("-n", bridge, "link", "set", port, "master", "bridge", "up")
 		m.must("-n", m.name(n), "link", "set", "lo", "up")
 		m.must("-n", m.name(n), "address", "add", m.address(n)+"/24", "dev", "eth0")
 		m.must("-n", m.name(n), "link", "set", "eth0", "up")
@@ -156,6 +156,60 @@ func (m *machines) inits(n int) person {
 	return p
 }
 
+// founds makes the homes of so many hospitals, each on a machine, and a network of them.
+func (m *machines) founds(count int) (map[int]person, assembledNetwork) {
+	m.t.Helper()
+	hospitals := map[int]person{}
+	args := []string{"network", "assemble", "--out", filepath.Join(m.dir, "network")}
+	for n := range count {
+		hospitals[n+1] = m.inits(n + 1)
+		args = append(args, filepath.Join(hospitals[n+1].home, "member.json"))
+	}
+	var network assembledNetwork
+	hospitals[1].does(m.t, &network, args...)
+	for n, h := range hospitals {
+		h.does(m.t, nil, "init", "--genesis", network.Genesis, "--share", network.Members[n-1].Share, "--hash", network.Hash)
+	}
+	return hospitals, network
+}
+
+// areReady waits until hospitals take part.
+func (m *machines) areReady(hospitals map[int]person) {
+	m.t.Helper()
+	for n, h := range hospitals {
+		eventually(m.t, 2*time.Minute, fmt.Sprintf("hospital %d is ready", n), func() bool { return h.runs(m.t, "status").code == 0 })
+	}
+}
+
+// steps gives what runs a part of the story; the first that fails ends it.
+func (m *machines) steps() (step func(name string, run func(t *testing.T))) {
+	whole := m.t
+	return func(name string, run func(t *testing.T)) {
+		if !whole.Run(name, func(t *testing.T) {
+			m.t = t
+			run(t)
+		}) {
+			whole.FailNow()
+		}
+		m.t = whole
+	}
+}
+
+// showLogs shows how the logs of so many hospitals end when the test fails.
+func (m *machines) showLogs(count int) {
+	whole := m.t
+	whole.Cleanup(func() {
+		if !whole.Failed() {
+			return
+		}
+		for n := range count {
+			if text, err := os.ReadFile(m.log(n + 1)); err == nil {
+				whole.Logf("the end of the log of hospital %d:\n%s", n+1, text[max(0, len(text)-3000):])
+			}
+		}
+	})
+}
+
 // setSnapshots has a server make snapshots sooner than after the blocks that its settings say.
 func (m *machines) setSnapshots(p person, was int) {
 	m.t.Helper()
@@ -183,51 +237,22 @@ func (m *machines) says(n int, words string) func() bool {
 // Four hospitals, each on a machine with an address and a firewall of its own, found a network. A fifth joins by commands.
 func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 	const founders, fifth, annex = 4, 5, 6
-	m := newMachines(t, annex)
-	t.Cleanup(func() {
-		if !t.Failed() {
-			return
-		}
-		for n := range annex {
-			if text, err := os.ReadFile(m.log(n + 1)); err == nil {
-				t.Logf("the end of the log of hospital %d:\n%s", n+1, text[max(0, len(text)-3000):])
-			}
-		}
-	})
+	t.Parallel()
+	m := newMachines(t, "join", annex)
+	m.showLogs(annex)
 	hospitals, stops := map[int]person{}, map[int]func() int{}
 	var network assembledNetwork
-	step := func(name string, run func(t *testing.T)) {
-		if !t.Run(name, func(t *testing.T) {
-			m.t = t
-			run(t)
-		}) {
-			t.FailNow()
-		}
-		m.t = t
-	}
+	step := m.steps()
 
 	step("four hospitals found a network", func(t *testing.T) {
 		t.Helper()
-		args := []string{"network", "assemble", "--out", filepath.Join(m.dir, "network")}
-		for n := range founders {
-			hospitals[n+1] = m.inits(n + 1)
-			args = append(args, filepath.Join(hospitals[n+1].home, "member.json"))
-		}
-		hospitals[1].does(t, &network, args...)
-		for n, h := range hospitals {
-			h.does(t, nil, "init", "--genesis", network.Genesis, "--share", network.Members[n-1].Share, "--hash", network.Hash)
-		}
+		hospitals, network = m.founds(founders)
 	})
 	// The servers outlive the step that starts them.
 	for n, h := range hospitals {
 		stops[n] = h.serves(m.t, m.log(n))
 	}
-	step("they are ready", func(t *testing.T) {
-		t.Helper()
-		for n, h := range hospitals {
-			eventually(t, 2*time.Minute, fmt.Sprintf("hospital %d is ready", n), func() bool { return h.runs(t, "status").code == 0 })
-		}
-	})
+	step("they are ready", func(*testing.T) { m.areReady(hospitals) })
 	step("only the named ports are open", func(t *testing.T) {
 		t.Helper()
 		for _, port := range []int{26656, 4001, 8443} {
