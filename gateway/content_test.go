@@ -358,6 +358,19 @@ func TestTransfersAreLimited(t *testing.T) {
 	d.want(d.do("clerk1", http.MethodGet, d.contentPath(), nil, nil), http.StatusOK)
 }
 
+func TestAllTransfersAreLimited(t *testing.T) {
+	d := newDoor(t, func(c *gateway.Config) { c.Limits.AllTransfers = 1 })
+	path := d.createUpload(100)
+	writer, answer := d.pipeRequest(path, 0, 100)
+	d.waitForWriter(path)
+	d.want(d.do("alice", http.MethodGet, d.contentPath(), nil, nil), http.StatusTooManyRequests)
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-answer
+	d.want(d.do("alice", http.MethodGet, d.contentPath(), nil, nil), http.StatusOK)
+}
+
 // Who asks and then takes nothing does not hold a place for long.
 func TestReaderThatTakesNothing(t *testing.T) {
 	d := newDoor(t, func(c *gateway.Config) { c.Limits.Transfers = 1; c.Limits.Stall = 150 * time.Millisecond })

@@ -19,6 +19,9 @@ func ScopeWithout(node grpc.ClientConnInterface, method string) error {
 	return err
 }
 
+// DefaultLimits are those of a gateway whose config names none.
+func DefaultLimits() Limits { return Config{}.complete().Limits }
+
 // Sweep forgets uploads that nobody touched for long.
 func Sweep(ctx context.Context, g *Gateway) { g.uploads.sweep(ctx) }
 

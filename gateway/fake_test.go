@@ -41,6 +41,8 @@ type fakeNode struct {
 	mu          sync.Mutex
 	now         func() time.Time
 	down        bool
+	silent      bool  // takes queries and never answers
+	stuck       bool  // takes messages, and no block comes
 	newest      int64 // height of the newest block, which may not be carried out yet
 	notReady    error
 	networkID   []byte
@@ -112,7 +114,7 @@ func newFakeNode(t *testing.T, now func() time.Time) *fakeNode {
 func (n *fakeNode) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	n.mu.Lock()
-	down := n.down
+	down, silent := n.down, n.silent
 	n.heights = append(n.heights, md.Get("x-cosmos-block-height")...)
 	n.mu.Unlock()
 	if len(md.Get("authorization")) > 0 {
@@ -120,6 +122,10 @@ func (n *fakeNode) intercept(ctx context.Context, request any, _ *grpc.UnaryServ
 	}
 	if down {
 		return nil, status.Error(codes.Unavailable, "the node is down")
+	}
+	if silent {
+		<-ctx.Done()
+		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 	height := "7"
 	if asked := md.Get("x-cosmos-block-height"); len(asked) > 0 {
@@ -154,9 +160,13 @@ func (n *fakeNode) Ready(context.Context) (node.Head, error) {
 func (n *fakeNode) Committed() <-chan struct{} { return nil }
 
 // Submit implements node.Chain.
-func (n *fakeNode) Submit(_ context.Context, message proto.Message) (node.Result, error) {
+func (n *fakeNode) Submit(ctx context.Context, message proto.Message) (node.Result, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.stuck {
+		<-ctx.Done()
+		return node.Result{}, ctx.Err()
+	}
 	if n.down {
 		return node.Result{}, errors.New("the node is down")
 	}

@@ -167,6 +167,19 @@ func TestReadersOfOneBlock(t *testing.T) {
 	}
 }
 
+// Hospitals that are asked and send nothing keep nobody waiting for ever.
+func TestFetchingIsBounded(t *testing.T) {
+	gated := gatedFetcher{begun: make(chan []lock.CID, 10), gate: make(chan struct{})}
+	d := newDoor(t, func(c *gateway.Config) {
+		gated.fakeFetcher = c.Fetcher.(*fakeFetcher) //nolint:errcheck,forcetypeassert // it is one
+		c.Store, c.Fetcher, c.Limits.FetchTime = memory.New(), gated, time.Second
+	})
+	d.want(d.do("er", http.MethodGet, d.contentPath()+"?unlock="+d.unlock, nil, nil), http.StatusServiceUnavailable)
+	if len(gated.begun) == 0 {
+		t.Error("nobody was asked")
+	}
+}
+
 // boundedFetcher counts how many blocks are on their way at once.
 type boundedFetcher struct {
 	*fakeFetcher

@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -55,6 +56,17 @@ func TestConfig(t *testing.T) {
 		spoil(&bad)
 		if g, err := gateway.New(bad); err == nil {
 			t.Errorf("%s: no error, %v", name, g)
+		}
+	}
+}
+
+// Whatever is left out is bounded all the same.
+func TestNothingIsUnboundedByDefault(t *testing.T) {
+	limits := reflect.ValueOf(gateway.DefaultLimits())
+	for i := range limits.NumField() {
+		field := limits.Field(i)
+		if rate, ok := field.Interface().(gateway.Rate); ok && (rate.Burst < 1 || rate.Count < 1 || rate.Per < 1) || field.IsZero() {
+			t.Errorf("%s is %v", limits.Type().Field(i).Name, field)
 		}
 	}
 }
@@ -182,7 +194,7 @@ func TestBeforeTheHospitalIsAMember(t *testing.T) {
 }
 
 func TestOpeningAnAccount(t *testing.T) {
-	d := newDoor(t)
+	d := newDoor(t, func(c *gateway.Config) { c.Limits.WriteTime = time.Second })
 	public, secret, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -223,6 +235,8 @@ func TestOpeningAnAccount(t *testing.T) {
 	if body.Outcome != "OUTCOME_OK" || body.Height != 12 || body.Hash != "ABCD" || body.Reason != "" {
 		t.Errorf("opening %+v", body)
 	}
+	d.node.change(func() { d.node.stuck = true })
+	d.want(d.postJSON("/accounts", right), http.StatusServiceUnavailable)
 	if m := d.node.opened[0]; m.GetNode() != d.node.account || m.GetAddress() != address || string(m.GetInvitation()) != string(public) {
 		t.Errorf("message %v", m)
 	}
@@ -346,7 +360,17 @@ func TestRequestsAreLimited(t *testing.T) {
 }
 
 func TestConnectionsAreLimited(t *testing.T) {
-	d := newDoor(t, func(c *gateway.Config) { c.Limits.ConnectionsPerAddress = 2 })
+	for name, limit := range map[string]option{
+		"of one address": func(c *gateway.Config) { c.Limits.ConnectionsPerAddress = 2 },
+		"of all":         func(c *gateway.Config) { c.Limits.Connections = 2 },
+	} {
+		t.Run(name, func(t *testing.T) { twoConnections(t, newDoor(t, limit)) })
+	}
+}
+
+// twoConnections checks that a door takes two connections and a third one when there is room again.
+func twoConnections(t *testing.T, d *door) {
+	t.Helper()
 	var open []net.Conn
 	dial := func() (*tls.Conn, error) {
 		conn, err := net.Dial("tcp", d.gateway.Addr())

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	authv1 "cosmossdk.io/api/cosmos/auth/v1beta1"
 	bankv1 "cosmossdk.io/api/cosmos/bank/v1beta1"
@@ -400,6 +401,21 @@ func TestNodeIsDown(t *testing.T) {
 	}
 	d.node.change(func() { d.node.down = false })
 	// The session survives what was the node's fault.
+	d.want(d.do("er", http.MethodGet, "/phrd/audit/v1/head", nil, nil), http.StatusOK)
+}
+
+// A node that hangs keeps nobody waiting for ever.
+func TestNodeIsSilent(t *testing.T) {
+	d := newDoor(t, func(c *gateway.Config) { c.Limits.QueryTime = time.Second })
+	conn := d.rpc()
+	d.token("er")
+	d.node.change(func() { d.node.silent = true })
+	d.want(d.do("er", http.MethodGet, "/phrd/audit/v1/head", nil, nil), http.StatusServiceUnavailable)
+	d.want(d.do("", http.MethodGet, "/chain", nil, nil), http.StatusServiceUnavailable)
+	if _, err := auditv1.NewQueryClient(conn).Head(d.as("er"), &auditv1.QueryHeadRequest{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("%v, want that it is unavailable", err)
+	}
+	d.node.change(func() { d.node.silent = false })
 	d.want(d.do("er", http.MethodGet, "/phrd/audit/v1/head", nil, nil), http.StatusOK)
 }
 
