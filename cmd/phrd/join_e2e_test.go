@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,23 @@ func (m *machines) reaches(from int, to string, port int) bool {
 	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Second)
 	defer cancel()
 	return exec.CommandContext(ctx, "ip", "netns", "exec", m.name(from), "bash", "-c", fmt.Sprintf("exec 3<>/dev/tcp/%s/%d", to, port)).Run() == nil
+}
+
+// listens are the ports on which a machine listens for others.
+func (m *machines) listens(n int) (open []string) {
+	m.t.Helper()
+	out, err := m.ip("netns", "exec", m.name(n), "ss", "--tcp", "--udp", "--listening", "--numeric", "--no-header")
+	require.NoError(m.t, err, out)
+	for line := range strings.Lines(out) {
+		fields := strings.Fields(line)
+		require.Greater(m.t, len(fields), 4, line)
+		host, port, err := net.SplitHostPort(fields[4])
+		require.NoError(m.t, err, line)
+		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+			open = append(open, port)
+		}
+	}
+	return open
 }
 
 // person is somebody whose home lies on a machine.
@@ -262,6 +280,8 @@ func TestHospitalsOnMachinesOfTheirOwn(t *testing.T) {
 			require.False(t, m.reaches(fifth, m.address(1), port), "port %d", port)
 			require.True(t, m.reaches(1, "127.0.0.1", port), "port %d", port)
 		}
+		// Without a firewall it would be the same.
+		require.ElementsMatch(t, []string{"26656", "4001", "8443"}, m.listens(1))
 	})
 
 	c := &cast{localNet: &localNet{dir: m.dir}, clerk: m.hires(hospitals[1], 1, "desk", "clerk"), officer: m.hires(hospitals[1], 1, "officer", "officer"), alice: m.hires(hospitals[1], 2, "alice", "")}

@@ -2,18 +2,28 @@ package scenario_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
+	"net"
 	"strings"
 	"testing"
 
 	"cosmossdk.io/api/amino"
+	"github.com/cosmos/cosmos-sdk/baseapp"
+	"github.com/cosmos/cosmos-sdk/client"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	gogoproto "github.com/cosmos/gogoproto/proto"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/x/access"
 	"github.com/phrd/phrd/x/audit"
@@ -32,6 +42,53 @@ func TestEmptyBlocksWriteNothing(t *testing.T) {
 			t.Fatalf("the app hash changed at height %d", c.height)
 		}
 	}
+}
+
+// A query that reads too much ends, and the next one is answered.
+func TestQueriesAreBounded(t *testing.T) {
+	homes, network := newNetwork(t, 4)
+	config, err := homes[0].Home.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		gas  uint64
+		want codes.Code
+	}{{1000, codes.ResourceExhausted}, {config.App.QueryGasLimit, codes.OK}} {
+		chain := newChain(t, network.Genesis, 4, baseapp.SetQueryGasLimit(c.gas))
+		chain.block()
+		server, _ := chain.app.NewGRPCServer(client.Context{}, config.App)
+		members := consortiumv1.NewQueryClient(dialLocally(t, server))
+		for range 2 {
+			if _, err := members.Members(t.Context(), &consortiumv1.QueryMembersRequest{}); status.Code(err) != c.want {
+				t.Errorf("with %d gas: %v, want %s", c.gas, err, c.want)
+			}
+		}
+	}
+}
+
+// dialLocally serves in memory until the test ends, and connects.
+func dialLocally(t *testing.T, server *grpc.Server) *grpc.ClientConn {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	go func() {
+		if err := server.Serve(listener); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("passthrough:///node",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
 }
 
 func TestTheStateIsExportedAndImported(t *testing.T) {
