@@ -25,13 +25,21 @@ const (
 	crashPoints = 11
 	// caughtUpPoints are those of two blocks more, which a validator that was away carries out first and which are counted too.
 	caughtUpPoints = 8
-	// crashStride leaves out every second place in the short form.
-	crashStride = 2
+	// crashStride leaves out most places in the short form.
+	crashStride = 5
+	// crashTries is how often the server ends at one place until it was the one that is meant: after a vote that was read again there is one
+	// place less.
+	crashTries = 4
 	// crashTime is how long a server may take until it passes its crash point, or until it has caught up.
 	crashTime = 2 * time.Minute
 )
 
-// crashStage is how far the newest block had come when a validator ended, by the last of these lines in its log.
+// crashPlaces are how far the newest block is at each of CometBFT's places, in the order in which a validator passes them.
+var crashPlaces = [crashPoints]string{
+	"voted", "voted", "decided", "decided", "decided", "executed", "executed", "committed", "committed", "committed", "committed",
+}
+
+// crashStages are how far the newest block had come when a validator ended, by the last of these lines in its log.
 var crashStages = []struct{ line, name string }{
 	{"Received message from cs.internalMsgQueue", "voted"},
 	{"finalizing commit of block", "decided"},
@@ -44,6 +52,8 @@ type signed struct {
 	Height int64 `json:"height,string"`
 	Round  int32 `json:"round"`
 	Step   int8  `json:"step"`
+	// Bytes that were signed.
+	Bytes string `json:"signbytes"`
 }
 
 func (s signed) before(o signed) bool {
@@ -61,25 +71,37 @@ type crasher struct {
 	person
 	net    *localNet
 	number int
-	log    string
 	last   signed
 }
 
-// newCrasher stops a hospital and has it log what CometBFT does with each block, until the test ends.
+// crashSettings have CometBFT log what it does with each block.
+var crashSettings = map[string]string{"log_level": "consensus:debug,state:info,*:error"}
+
+// newCrasher stops a hospital and changes its settings until the test ends.
 func newCrasher(t *testing.T, n *localNet, number int) *crasher {
 	t.Helper()
-	c := &crasher{person: n.hospital(number), net: n, number: number, log: filepath.Join(t.TempDir(), "log")}
+	c := &crasher{person: n.hospital(number), net: n, number: number}
 	n.turn(t, "stop", number)
-	path := filepath.Join(c.home, "config", "config.toml")
-	was, err := os.ReadFile(path)
-	require.NoError(t, err)
-	begin := bytes.Index(was, []byte("\nlog_level = "))
-	require.Positive(t, begin)
-	end := begin + 1 + bytes.IndexByte(was[begin+1:], '\n')
-	text := append(bytes.Clone(was[:begin]), "\nlog_level = \"consensus:debug,state:info,*:error\""...)
-	require.NoError(t, os.WriteFile(path, append(text, was[end:]...), 0o600))
-	t.Cleanup(func() { require.NoError(t, os.WriteFile(path, was, 0o600)) })
+	was := c.sets(t, crashSettings)
+	t.Cleanup(func() { c.sets(t, was) })
 	return c
+}
+
+// sets changes settings of CometBFT that are text, and returns what they were.
+func (p person) sets(t *testing.T, settings map[string]string) map[string]string {
+	t.Helper()
+	path := filepath.Join(p.home, "config", "config.toml")
+	lines := strings.Split(string(readAll(t, path)), "\n")
+	was := map[string]string{}
+	for i, line := range lines {
+		name, value, _ := strings.Cut(line, " = ")
+		if setting, ok := settings[name]; ok {
+			was[name], lines[i] = strings.Trim(value, `"`), fmt.Sprintf("%s = %q", name, setting)
+		}
+	}
+	require.Len(t, was, len(settings))
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600))
+	return was
 }
 
 // crashes runs the server until it ends at the k-th crash point that it passes, and tells how far its newest block was then.
@@ -109,7 +131,8 @@ func (c *crasher) crashes(t *testing.T, k int) string {
 	return stage
 }
 
-// signsOnward checks that the validator signed nothing for a step that lies before one for which it has signed.
+// signsOnward checks that the validator signed nothing for a step that lies before one for which it has signed, and nothing else for
+// the same step.
 func (c *crasher) signsOnward(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.home, "data", "priv_validator_state.json"))
@@ -117,6 +140,7 @@ func (c *crasher) signsOnward(t *testing.T) {
 	var now signed
 	require.NoError(t, json.Unmarshal(text, &now))
 	require.False(t, now.before(c.last), "signed %+v after %+v", now, c.last)
+	require.True(t, c.last.before(now) || now.Bytes == c.last.Bytes, "signed %+v and %+v", now, c.last)
 	c.last = now
 }
 
@@ -188,8 +212,9 @@ func (c *crasher) agrees(t *testing.T, from int64) {
 	}
 }
 
-// A validator ends at each place at which CometBFT may leave a vote, a block or the state half written. Started again it goes on, and
-// what it finds is what the others have. `make drill-crash` walks all places, and lets it catch up between any two.
+// A validator among others ends at places at which CometBFT may leave a vote, a block or the state half written, while it catches up or
+// takes part. Started again it goes on, and what it finds is what the others have. `make drill-crash` walks many more places, and lets
+// it catch up between any two.
 func TestValidatorEndsAtCrashPoints(t *testing.T) {
 	n := startNet(t)
 	points, stride, full := crashPoints, crashStride, os.Getenv("PHRD_CRASHES") == "full"
@@ -215,13 +240,68 @@ func TestValidatorEndsAtCrashPoints(t *testing.T) {
 	blocks()
 	n.turn(t, "start", c.number)
 	c.agrees(t, from)
-	require.Greater(t, len(stages), 1, "all ended at the same stage")
 	for _, s := range crashStages {
 		require.True(t, !full || stages[s.name] > 0, "none ended when it had %s: %v", s.name, stages)
 	}
 	m, err := desk.Member(t.Context(), uint64(c.number))
 	require.NoError(t, err)
 	require.Equal(t, consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE, m.GetStatus(), "who signs twice is suspended")
+}
+
+// Alone a validator passes the places one after another, whatever the machine does: it ends at each of them and goes on from there, and
+// the blocks that it had made stay.
+func TestValidatorAloneEndsAtEachCrashPoint(t *testing.T) {
+	t.Parallel()
+	c, log := newCrasherAlone(t), filepath.Join(t.TempDir(), "log")
+	blocks := map[int64]block{}
+	for k, want := range crashPlaces {
+		for stage, try := "", 1; stage != want; try++ {
+			require.LessOrEqual(t, try, crashTries, "place %d was %s", k, stage)
+			stage = c.crashes(t, k)
+			t.Logf("ended at place %d: %s", k, stage)
+			stop := c.serves(t, log)
+			eventually(t, crashTime, "it goes on", func() bool { return c.runs(t, "status").code == 0 })
+			c.agrees(t, 1)
+			c.keeps(t, blocks)
+			require.Zero(t, stop())
+			c.signsOnward(t)
+		}
+	}
+	require.NotEmpty(t, blocks)
+}
+
+// newCrasherAlone makes a network of one hospital.
+func newCrasherAlone(t *testing.T) *crasher {
+	t.Helper()
+	p := newOperator(t)
+	offset, err := freeOffset()
+	require.NoError(t, err)
+	p.does(t, nil, initArguments("Hospital", offset)...)
+	var n assembledNetwork
+	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), filepath.Join(p.home, "member.json"))
+	p.does(t, nil, "init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash", n.Hash)
+	p.sets(t, crashSettings)
+	p.sets(t, map[string]string{"create_empty_blocks_interval": "500ms"})
+	// What it signed is there from the first block on.
+	stop := p.serves(t, filepath.Join(t.TempDir(), "log"))
+	eventually(t, crashTime, "it is ready", func() bool { return p.runs(t, "status").code == 0 })
+	require.Zero(t, stop())
+	return &crasher{person: p, net: &localNet{offset: offset}, number: 1}
+}
+
+// keeps checks that the blocks that it had are those that it has, and notes the newer ones.
+func (c *crasher) keeps(t *testing.T, blocks map[int64]block) {
+	t.Helper()
+	var now appState
+	require.NoError(t, c.net.rpc(t, c.number, "abci_info", &now))
+	for height := int64(1); height <= now.Response.Height; height++ {
+		var b block
+		require.NoError(t, c.net.rpc(t, c.number, fmt.Sprintf("block?height=%d", height), &b))
+		if old, ok := blocks[height]; ok {
+			require.Equal(t, old, b, "height %d", height)
+		}
+		blocks[height] = b
+	}
 }
 
 // keepsAsking has blocks come, by transactions, until it is told to end.
