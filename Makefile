@@ -81,7 +81,7 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 $(TESTFLAGS) $$packages
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m $(TESTFLAGS) $$packages
 
 .PHONY: deb
 deb: ## build the Debian package into bin/

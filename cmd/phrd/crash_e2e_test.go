@@ -71,6 +71,7 @@ type crasher struct {
 	person
 	net    *localNet
 	number int
+	was    map[string]string // its settings
 	last   signed
 }
 
@@ -82,8 +83,8 @@ func newCrasher(t *testing.T, n *localNet, number int) *crasher {
 	t.Helper()
 	c := &crasher{person: n.hospital(number), net: n, number: number}
 	n.turn(t, "stop", number)
-	was := c.sets(t, crashSettings)
-	t.Cleanup(func() { c.sets(t, was) })
+	c.was = c.sets(t, crashSettings)
+	t.Cleanup(func() { c.sets(t, c.was) })
 	return c
 }
 
@@ -238,6 +239,7 @@ func TestValidatorEndsAtCrashPoints(t *testing.T) {
 		}
 	}
 	blocks()
+	c.sets(t, c.was)
 	n.turn(t, "start", c.number)
 	c.agrees(t, from)
 	for _, s := range crashStages {
