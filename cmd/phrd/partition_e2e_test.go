@@ -159,7 +159,8 @@ func (s *partitioned) isWhole(t *testing.T) {
 	t.Helper()
 	for _, ref := range s.stored {
 		eventually(t, healTime, ref+" has all its copies", func() bool {
-			r := s.clerk.runs(t, "storage", "status", ref)
+			// The patient sees what every hospital stored.
+			r := s.alice.runs(t, "storage", "status", ref)
 			return r.code == 0 && strings.Contains(r.out, "whole")
 		})
 	}
