@@ -89,8 +89,8 @@ func (app *App) makeKeepers(c Config) error {
 	app.Consortium.SetPrincipals(app.Records)
 	app.Custody.SetReleaseHooks(app.Access)
 	app.Storage.SetObjectHooks(app.Records)
-	app.Consortium.SetNodeHooks(app.Storage)
-	app.Consortium.SetMembershipHooks(app.Storage)
+	app.Consortium.SetNodeHooks(app.Storage, app.Custody)
+	app.Consortium.SetMembershipHooks(app.Storage, app.Custody)
 	app.Consortium.SetKeyholders(app.Custody)
 	app.Records.SetErasureHooks(app.Access)
 	return nil

@@ -59,10 +59,15 @@ func scopeTable() map[string]rule {
 		custodyv1.Query_Params_FullMethodName:   everybody,
 		custodyv1.Query_Key_FullMethodName:      everybody,
 		custodyv1.Query_Keys_FullMethodName:     everybody,
+		custodyv1.Query_Rounds_FullMethodName:   everybody,
 		custodyv1.Query_Holders_FullMethodName:  loggedIn,
 		custodyv1.Query_Release_FullMethodName:  {sees: sees(seesRelease)},
 		custodyv1.Query_Releases_FullMethodName: {asks: nodesOnly},
 		custodyv1.Query_Shares_FullMethodName:   {sees: sees(seesShares)},
+
+		custodyv1.Query_Received_FullMethodName:   {asks: nodesAndAuditors},
+		custodyv1.Query_RoundKeys_FullMethodName:  {asks: nodesAndAuditors},
+		custodyv1.Query_Complaints_FullMethodName: {asks: nodesAndAuditors},
 
 		recordsv1.Query_Params_FullMethodName:           everybody,
 		recordsv1.Query_Patient_FullMethodName:          {asks: asks(asksPatient)},
@@ -144,6 +149,7 @@ func allow(ok bool) error {
 }
 
 func staffOnly(c caller, _ proto.Message) error         { return allow(c.isStaff()) }
+func nodesAndAuditors(c caller, _ proto.Message) error  { return allow(c.isNode() || c.isAuditor()) }
 func nodesOnly(c caller, _ proto.Message) error         { return allow(c.isNode()) }
 func staffAndNodesOnly(c caller, _ proto.Message) error { return allow(c.isStaff() || c.isNode()) }
 

@@ -13,7 +13,7 @@
 //	libp2p                                   seed of the blob node's Ed25519 key, 32 bytes
 //	vault/hospital/<epoch>                   seed of the hospital vault's X-Wing key, 32 bytes
 //	vault/patient                            the patient's vault
-//	round/<n>                                seed of a round key, 32 bytes
+//	round/<kind>-<gen>-<epoch>-<attempt>/key    seed of a round key, 32 bytes; beside it "deal", the seed of a polynomial
 //	share/<kind>-<generation>-<epoch>        one share of the network's key, see [Share]
 //	session/<unlock>                         seed of an unlock's session, 32 bytes
 package keys

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/phrd/phrd/lock"
 )
@@ -91,4 +92,32 @@ func (s *Store) Share(kind lock.KeyKind, generation, epoch uint64) (Share, error
 		return Share{}, fmt.Errorf("key %q: %w: it is another share", name, ErrDamaged)
 	}
 	return share, nil
+}
+
+// ReplaceShare keeps a share in place of another one of that kind, generation and epoch, or of none. Errors are those of Replace.
+func (s *Store) ReplaceShare(share Share) error {
+	encoded, err := share.Encode()
+	if err != nil {
+		return err
+	}
+	return s.Replace(ShareName(share.Kind, share.Generation, share.Epoch), encoded)
+}
+
+// ShareNames lists kind, generation and epoch of each share that is kept.
+func (s *Store) ShareNames() ([]Share, error) {
+	names, err := s.Names(SharePrefix)
+	if err != nil {
+		return nil, err
+	}
+	var shares []Share
+	for _, name := range names {
+		var share Share
+		var kind uint64
+		if _, err := fmt.Sscanf(strings.TrimPrefix(name, SharePrefix), "%d-%d-%d", &kind, &share.Generation, &share.Epoch); err != nil {
+			return nil, fmt.Errorf("key %q: %w: not the name of a share", name, ErrDamaged)
+		}
+		share.Kind = lock.KeyKind(kind)
+		shares = append(shares, share)
+	}
+	return shares, nil
 }

@@ -141,7 +141,7 @@ func (h *Holder) Run(ctx context.Context) error {
 // serve answers all releases that are due, and returns after what time another one may be,
 // 0 if that takes a block. The error is one that concerns them all.
 func (h *Holder) serve(ctx context.Context) (time.Duration, error) {
-	index, err := h.index(ctx)
+	index, err := memberOf(ctx, h.consortium, h.config.Chain)
 	if err != nil || index == 0 {
 		return 0, err
 	}
@@ -150,7 +150,7 @@ func (h *Holder) serve(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	// The state that is read from here on is not older than this head.
-	head, err := h.head(ctx)
+	head, err := freshHead(ctx, h.config.Chain, h.config.Now())
 	if err != nil {
 		return 0, err
 	}
@@ -159,20 +159,6 @@ func (h *Holder) serve(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	return h.answer(ctx, r, pending)
-}
-
-// index returns the number of the member whose node account this is, which is the index of
-// its shares; 0 for an account that holds none.
-func (h *Holder) index(ctx context.Context) (uint64, error) {
-	got, err := h.consortium.Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: h.config.Chain.Account()})
-	if err != nil {
-		return 0, fmt.Errorf("ask for the holder's own account: %w", err)
-	}
-	p := got.GetPrincipal()
-	if p.GetRole() != consortiumv1.Role_ROLE_NODE || !p.GetActive() {
-		return 0, nil
-	}
-	return p.GetHospital(), nil
 }
 
 // pending lists the releases that wait for a holder, and forgets all others.
@@ -201,24 +187,6 @@ func (h *Holder) pending(ctx context.Context, index uint64) ([]*custodyv1.Releas
 	}
 	h.tasks = tasks
 	return list, nil
-}
-
-// head returns the newest block if a holder may act on it: it is recent, and this node saw
-// the signatures of over two thirds under it.
-func (h *Holder) head(ctx context.Context) (Head, error) {
-	head, err := h.config.Chain.Ready(ctx)
-	if err != nil {
-		return Head{}, err
-	}
-	switch age := h.config.Now().Sub(head.Time); {
-	case head.CatchingUp:
-		return Head{}, fmt.Errorf("catching up at height %d: %w", head.Height, ErrNotReady)
-	case age >= MaxHeadAge:
-		return Head{}, fmt.Errorf("the last block is %s old: %w", age.Round(time.Second), ErrNotReady)
-	case !head.Signed:
-		return Head{}, fmt.Errorf("signatures under block %d were not verified: %w", head.Height, ErrNotReady)
-	}
-	return head, nil
 }
 
 // answer makes the shares that are due and sends them off in batches.

@@ -48,11 +48,7 @@ type heldKey struct {
 }
 
 func (h *Holder) newRound(ctx context.Context, head Head, index uint64) (*round, error) {
-	rules, err := h.consortium.Params(ctx, &consortiumv1.QueryParamsRequest{})
-	if err != nil {
-		return nil, fmt.Errorf("ask for the network's id: %w", err)
-	}
-	network, err := lock.NetworkFromBytes(rules.GetNetworkId())
+	network, err := networkID(ctx, h.consortium)
 	if err != nil {
 		return nil, err
 	}

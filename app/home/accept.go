@@ -11,13 +11,13 @@ import (
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/consortium"
+	"github.com/phrd/phrd/x/custody"
 )
 
 // Accept makes the home a member of the network of a genesis, which must have the agreed hash (64 hex digits) and name this home's
-// keys as those of a member. share is the file of the member's dealt share; it may be empty where the genesis has none for it.
-// The round key that received the share is erased. Errors are ErrWrongHash, ErrWrongGenesis, ErrWrongShare, and ErrExists where the
-// home has accepted another genesis.
-func (h Home) Accept(store *keys.Store, genesis, hash, share string) (*Genesis, consortium.Member, error) {
+// keys as those of a member. Errors are ErrWrongHash, ErrWrongGenesis, ErrWrongShare where the genesis names a key of which this home
+// should have a share and has none, and ErrExists where the home has accepted another genesis.
+func (h Home) Accept(store *keys.Store, genesis, hash string) (*Genesis, consortium.Member, error) {
 	fail := func(err error) (*Genesis, consortium.Member, error) {
 		return nil, consortium.Member{}, fmt.Errorf("accept genesis: %w", err)
 	}
@@ -35,7 +35,7 @@ func (h Home) Accept(store *keys.Store, genesis, hash, share string) (*Genesis, 
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return fail(err)
 	}
-	if err := acceptShare(store, g, member, share); err != nil {
+	if err := checkShares(store, g, member); err != nil {
 		return fail(err)
 	}
 	door := NewDoor(member.GatewayUrl, member.GatewayFingerprint, g.ChainID, g.ID[:])
@@ -88,13 +88,8 @@ func (h Home) self(g *Genesis) (consortium.Member, error) {
 	return consortium.Member{}, fmt.Errorf("%w: this home's consensus key %s is no member's", ErrWrongGenesis, hex.EncodeToString(declared.ConsensusKey))
 }
 
-// acceptShare keeps the member's dealt share and erases the round key, whose only use it was. It may be repeated.
-func acceptShare(store *keys.Store, g *Genesis, member consortium.Member, path string) error {
-	if path != "" {
-		if err := takeShare(store, g, member, path); err != nil {
-			return err
-		}
-	}
+// checkShares makes sure that the home has its share of each key that the genesis names, as one does that came from another network.
+func checkShares(store *keys.Store, g *Genesis, member consortium.Member) error {
 	for _, k := range g.Custody.Keys {
 		holder, ok := g.holder(k, member.Number)
 		if !ok {
@@ -111,31 +106,15 @@ func acceptShare(store *keys.Store, g *Genesis, member consortium.Member, path s
 			return fmt.Errorf("%w: another share of that key is kept already", ErrWrongShare)
 		}
 	}
-	if err := store.Delete(firstRound); err != nil && !errors.Is(err, keys.ErrNotFound) {
-		return err
-	}
 	return nil
 }
 
-// takeShare opens the file of a share and keeps the share, unless one is kept already.
-func takeShare(store *keys.Store, g *Genesis, member consortium.Member, path string) error {
-	sealed, err := readShare(path)
-	if err != nil {
-		return err
+// holder finds a member among the holders of a key's active epoch.
+func (g *Genesis) holder(k custody.Key, member uint64) (custody.Holder, bool) {
+	for _, h := range g.Custody.Holders {
+		if h.Kind == k.Kind && h.Generation == k.Generation && h.ShareEpoch == k.ShareEpoch && h.Index == member {
+			return h, true
+		}
 	}
-	if _, err := store.Get(keys.ShareName(lock.KeyKind(sealed.Kind), sealed.Generation, sealed.Epoch)); err == nil {
-		return nil
-	}
-	round, err := store.Hybrid(firstRound)
-	if errors.Is(err, keys.ErrNotFound) {
-		return fmt.Errorf("%w: the round key that opens it was erased", ErrWrongShare)
-	}
-	if err != nil {
-		return err
-	}
-	share, err := sealed.open(round, g, member.Number)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return store.PutShare(share)
+	return custody.Holder{}, false
 }

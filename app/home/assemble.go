@@ -2,7 +2,6 @@ package home
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -37,13 +36,12 @@ type Network struct {
 	Hash    [sha256.Size]byte
 	// Consortium is the members at the first block, in the order of their numbers.
 	Consortium *consortium.GenesisState
-	// Key is the records key, and Shares are its shares, sealed to each member's round key, in the order of the members.
-	Key    custody.Key
-	Shares []SealedShare
+	// Round is the one in which the members make the records key after the first block.
+	Round custody.Round
 }
 
 // Assemble makes the first state of a network of the hospitals that signed these declarations: the same for the same inputs in any
-// order, but for the records key. That key is dealt here: whoever runs Assemble could keep it. The errors are those of
+// order. It holds no secret: the members make the records key together when their servers run. The errors are those of
 // consortium.Found.
 func Assemble(chainID string, at time.Time, members []consortium.SignedDeclaration) (*Network, error) {
 	if err := checkChainID(chainID); err != nil {
@@ -59,7 +57,7 @@ func Assemble(chainID string, at time.Time, members []consortium.SignedDeclarati
 		return nil, fmt.Errorf("assemble network: %w", err)
 	}
 	n := &Network{ChainID: chainID, ID: id, Consortium: founded}
-	keys, err := n.deal(members, at)
+	keys, err := n.firstRound(members, at)
 	if err != nil {
 		return nil, fmt.Errorf("assemble network: %w", err)
 	}
@@ -83,45 +81,26 @@ func checkChainID(id string) error {
 	return nil
 }
 
-// deal makes the records key and seals its shares.
-func (n *Network) deal(members []consortium.SignedDeclaration, at time.Time) (*custody.GenesisState, error) {
-	round := map[string]lock.PublicKey{} // by consensus key
+// firstRound is the state of a network whose members are about to make the records key, with the round keys that they declared.
+func (n *Network) firstRound(members []consortium.SignedDeclaration, at time.Time) (*custody.GenesisState, error) {
+	declared := map[string][]byte{} // round keys by consensus key
 	for _, m := range members {
 		d, err := consortium.ParseDeclaration(m.Declaration)
 		if err != nil {
 			return nil, err
 		}
-		if round[string(d.ConsensusKey)], err = lock.ParsePublicKey(d.RoundKey); err != nil {
-			return nil, err
-		}
+		declared[string(d.ConsensusKey)] = d.RoundKey
 	}
-	indexes := make([]uint64, len(n.Consortium.Members))
+	numbers, keys := make([]uint64, len(n.Consortium.Members)), make([][]byte, len(n.Consortium.Members))
 	for i, m := range n.Consortium.Members {
-		indexes[i] = m.Number
+		numbers[i], keys[i] = m.Number, declared[string(m.ConsensusKey)]
 	}
-	threshold := custody.Threshold(custody.KEY_KIND_RECORDS, uint64(len(indexes)))
-	dealt, err := lock.Deal(threshold, indexes, rand.Reader)
+	state := custody.DefaultGenesis()
+	round, published, err := custody.Begin(n.ID, custody.KEY_KIND_RECORDS, numbers, keys, at.Unix())
 	if err != nil {
 		return nil, err
 	}
-	n.Key = custody.Key{
-		Kind: custody.KEY_KIND_RECORDS, Generation: 1, PublicKey: dealt.X.Bytes(), Origin: custody.ORIGIN_DEALT,
-		Threshold: threshold, ShareEpoch: 1, Since: at.Unix(),
-	}
-	state := custody.DefaultGenesis()
-	state.Keys = []custody.Key{n.Key}
-	for i, h := range dealt.Holders {
-		state.Holders = append(state.Holders, custody.Holder{
-			Kind: n.Key.Kind, Generation: n.Key.Generation, ShareEpoch: n.Key.ShareEpoch,
-			Index: h.Index, PublicShare: h.X.Bytes(), Confirmed: true,
-		})
-		member := n.Consortium.Members[i]
-		sealed, err := sealShare(n.ID, n.Key, dealt.Shares[i], round[string(member.ConsensusKey)])
-		if err != nil {
-			return nil, err
-		}
-		n.Shares = append(n.Shares, sealed)
-	}
+	n.Round, state.Rounds, state.RoundKeys = round, []custody.Round{round}, published
 	return state, state.Validate()
 }
 
@@ -233,32 +212,20 @@ func parseGenesis(text []byte) (*Genesis, error) {
 	return g, nil
 }
 
-// Write writes genesis.json and one file for each member's share into folder dir, which is created where it is not there, and
-// returns their paths. The shares are sealed: only the member's home opens its own. The error is ErrExists where there is a
-// genesis.json already, since its shares would be lost.
-func (n *Network) Write(dir string) (genesis string, shares []string, err error) {
+// Write writes genesis.json into folder dir, which is created where it is not there, and returns its path. The error is ErrExists where
+// there is one already.
+func (n *Network) Write(dir string) (string, error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
-		return "", nil, fmt.Errorf("write network: %w", err)
+		return "", fmt.Errorf("write network: %w", err)
 	}
-	genesis = filepath.Join(dir, "genesis.json")
+	genesis := filepath.Join(dir, "genesis.json")
 	if _, err := os.Lstat(genesis); err == nil {
-		return "", nil, fmt.Errorf("write network: %s: %w", genesis, ErrExists)
-	}
-	for _, s := range n.Shares {
-		text, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			return "", nil, fmt.Errorf("write network: %w", err)
-		}
-		path := filepath.Join(dir, fmt.Sprintf("share-%d.json", s.Index))
-		if err := writeFile(path, append(text, '\n')); err != nil {
-			return "", nil, fmt.Errorf("write network: %w", err)
-		}
-		shares = append(shares, path)
+		return "", fmt.Errorf("write network: %s: %w", genesis, ErrExists)
 	}
 	if err := writeFile(genesis, n.Genesis); err != nil {
-		return "", nil, fmt.Errorf("write network: %w", err)
+		return "", fmt.Errorf("write network: %w", err)
 	}
-	return genesis, shares, nil
+	return genesis, nil
 }
 
 // HashText is the hash of a genesis as people compare it, 64 hex digits.

@@ -28,11 +28,8 @@ const (
 	AccountAdmin = "admin"
 )
 
-// Names of the first keys of a new home that change with time.
-const (
-	firstVault = keys.HospitalVaultPrefix + "1"
-	firstRound = keys.RoundPrefix + "1"
-)
+// firstVault is the name of the first of the vault keys, which change with time.
+const firstVault = keys.HospitalVaultPrefix + "1"
 
 // Options say what a new home is to be.
 type Options struct {
@@ -263,7 +260,7 @@ func newKeys(h Home, store *keys.Store) (made madeKeys, err error) {
 	if made.vault, err = newHybrid(store, firstVault); err != nil {
 		return made, err
 	}
-	made.round, err = newHybrid(store, firstRound)
+	made.round, err = newHybrid(store, keys.FirstRound.SecretName(keys.RoundKey))
 	return made, err
 }
 

@@ -125,6 +125,11 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 			return nil, err
 		}
 		workers["release"] = holder.Run
+		maker, err := node.NewKeyMaker(node.KeyMakerConfig{Chain: client, Store: c.Keys, Log: logger.With("module", "keymaker")})
+		if err != nil {
+			return nil, err
+		}
+		workers["keymaker"] = maker.Run
 	}
 	for name, worker := range workers {
 		s.workers.Go(func() {

@@ -28,25 +28,33 @@ type demoOptions struct {
 
 // demoReport is what the demo did.
 type demoReport struct {
-	Record              string           `json:"record"`
-	Version             uint64           `json:"version"`
-	Bytes               uint64           `json:"bytes"`
-	SHA256              string           `json:"sha256"`
-	Copies              uint32           `json:"copies"`
-	CopiesTarget        uint32           `json:"copies_target"`
-	OpenedSHA256        string           `json:"opened_sha256"`
-	OpenedPath          string           `json:"opened_path"`
-	OpenedAfterLossSHA  string           `json:"opened_after_loss_sha256"`
-	OpenedAfterLossPath string           `json:"opened_after_loss_path"`
-	Audit               []string         `json:"audit"` // kinds of the record's entries, oldest first
-	Custody             assembledCustody `json:"custody"`
-	Seconds             demoSeconds      `json:"seconds"`
-	Homes               []string         `json:"homes"`
+	Record              string      `json:"record"`
+	Version             uint64      `json:"version"`
+	Bytes               uint64      `json:"bytes"`
+	SHA256              string      `json:"sha256"`
+	Copies              uint32      `json:"copies"`
+	CopiesTarget        uint32      `json:"copies_target"`
+	OpenedSHA256        string      `json:"opened_sha256"`
+	OpenedPath          string      `json:"opened_path"`
+	OpenedAfterLossSHA  string      `json:"opened_after_loss_sha256"`
+	OpenedAfterLossPath string      `json:"opened_after_loss_path"`
+	Audit               []string    `json:"audit"` // kinds of the record's entries, oldest first
+	Custody             demoCustody `json:"custody"`
+	Seconds             demoSeconds `json:"seconds"`
+	Homes               []string    `json:"homes"`
+}
+
+// demoCustody is how the records key came to be, how many hospitals proved that they hold a share, and how many of them open.
+type demoCustody struct {
+	Origin    string `json:"origin"`
+	Holders   int    `json:"holders"`
+	Threshold uint64 `json:"threshold"`
 }
 
 // demoSeconds is how long the steps took.
 type demoSeconds struct {
 	Start     float64 `json:"start"`
+	Key       float64 `json:"key"`
 	Store     float64 `json:"store"`
 	Replicate float64 `json:"replicate"`
 	Unlock    float64 `json:"unlock"`
@@ -59,7 +67,7 @@ func demoCommand() *cobra.Command {
 		Use: "demo", Short: "a network of four hospitals on this machine, from the first key to an opened scan",
 		Long: "Run a network of hospitals on this machine: a patient opens an account, a CT study is stored and copied, asked for at a hospital\n" +
 			"that holds no copy, endorsed, approved, opened there, and opened again after the hospital that stored it has stopped. Everything\n" +
-			"is done as the other commands do it. The hospitals go on running at the end, unless --once is given.\n\n" + dealtWarning,
+			"is done as the other commands do it. The hospitals go on running at the end, unless --once is given.",
 		Example: "  phrd demo\n  phrd demo --once --json\n  phrd demo --home demo --file scan.dcm", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("home") {

@@ -33,6 +33,9 @@ var (
 // errEndangered says that objects have fewer copies than make them safe.
 var errEndangered = errors.New("fewer copies are there than make it safe")
 
+// errKeys says that not every share of the network's keys is confirmed.
+var errKeys = errors.New("the network's keys are not whole")
+
 // interrupted is the error of a command that a signal ended, whatever broke because of it. It stands for none of the sentinels
 // in it: to be interrupted is no answer of the network.
 type interrupted struct{ broken error }
@@ -64,7 +67,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
 		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe),
-		errors.Is(err, errEndangered), errors.Is(err, phr.ErrNotAttested), errors.Is(err, errNotLeft):
+		errors.Is(err, errEndangered), errors.Is(err, errKeys), errors.Is(err, phr.ErrNotAttested), errors.Is(err, errNotLeft):
 		return exitNotYet
 	}
 	return exitFailed
@@ -96,6 +99,7 @@ func hint(err error) string {
 		{inbox.ErrInUse, "`phrd watch` runs already for this folder and this home"},
 		{inbox.ErrPatients, "each line is \"local id,patient number\"; the number is the one that `phrd patient show` prints"},
 		{errUnwell, "each line that fails says what to do"},
+		{errKeys, "rounds go on by themselves; start the servers of the hospitals that are missing"},
 		{errEndangered, "repair goes on by itself; bring back the nodes that `phrd storage status` shows as suspect or lost"},
 		{seal.ErrSize, "the file changed while it was read; nothing was stored"},
 		{keys.ErrLoose, "only you may read it: chmod 600, and 700 for folders"},

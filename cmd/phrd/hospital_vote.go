@@ -143,7 +143,7 @@ func hospitalProposeCommand() *cobra.Command {
 				}
 				return u.client.ProposeAdmin(ctx, hospital, args[0])
 			}),
-		proposeUpgradeCommand(), proposeNoUpgradeCommand(),
+		proposeReshareCommand(), proposeKeyCommand(), proposeUpgradeCommand(), proposeNoUpgradeCommand(),
 	)
 }
 

@@ -15,10 +15,10 @@ import (
 // initFlags are the flags of `phrd init`.
 type initFlags struct {
 	home.Options
-	capacity                 string
-	genesis, hash, shareFile string
-	storageOnly              bool
-	gateway, fingerprint     string // of a member, by which a storage node finds members that joined later
+	capacity             string
+	genesis, hash        string
+	storageOnly          bool
+	gateway, fingerprint string // of a member, by which a storage node finds members that joined later
 }
 
 func initCommand() *cobra.Command {
@@ -32,7 +32,7 @@ func initCommand() *cobra.Command {
 			"With --storage-only: make the home of a further server or workstation of a hospital that only stores blobs, and node.json, which\n" +
 			"an admin of the hospital registers with `phrd hospital add-node`. It needs the network's genesis and its hash.",
 		Example: "  phrd init --hospital \"General Hospital\" --site Vienna --time-zone Europe/Vienna --host phrd.hospital.example\n" +
-			"  phrd init --genesis genesis.json --hash 5f1c… --share share-1.json\n" +
+			"  phrd init --genesis genesis.json --hash 5f1c…\n" +
 			"  phrd init --storage-only --genesis genesis.json --hash 5f1c… --hospital \"General Hospital\" --site 2 --host store.hospital.example",
 		Args: exactArgs(),
 	}
@@ -48,7 +48,6 @@ func initCommand() *cobra.Command {
 	flags.BoolVar(&f.Fast, "fast", false, "make blocks as fast as one machine can, for demonstrations")
 	flags.StringVar(&f.genesis, "genesis", "", "accept this genesis.json")
 	flags.StringVar(&f.hash, "hash", "", "hash of the genesis on which the hospitals agreed")
-	flags.StringVar(&f.shareFile, "share", "", "file of this hospital's share of the network's key")
 	flags.StringVar(&f.gateway, "gateway", "", "with --storage-only: URL of the gateway of a hospital that is not in the genesis")
 	flags.StringVar(&f.fingerprint, "fingerprint", "", "with --gateway: its fingerprint, which `phrd hospital show` prints")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -181,7 +180,7 @@ func acceptGenesis(u userOptions, f initFlags, out *output) error {
 	if err != nil {
 		return err
 	}
-	genesis, member, err := h.Accept(store, f.genesis, f.hash, f.shareFile)
+	genesis, member, err := h.Accept(store, f.genesis, f.hash)
 	if err != nil {
 		return err
 	}
@@ -195,7 +194,7 @@ func acceptGenesis(u userOptions, f initFlags, out *output) error {
 	}); err != nil {
 		return err
 	}
-	out.note("Next: `phrd start`.")
+	out.note("Next: `phrd start`. The hospitals make the network's key together when enough of their servers run.")
 	return nil
 }
 

@@ -47,10 +47,8 @@ func (p nodePrints) rows() [][]string {
 // nodeOptions checks the flags that a storage node's home is made with.
 func (f initFlags) nodeOptions() (home.NodeOptions, error) {
 	o := home.NodeOptions{Genesis: f.genesis, Hash: f.hash, Hospital: f.Hospital, Listen: f.Listen, PortOffset: f.PortOffset}
-	for flag, value := range map[string]string{"--time-zone": f.TimeZone, "--share": f.shareFile} {
-		if value != "" {
-			return o, usage("%s is for a hospital's own server; leave it out with --storage-only", flag)
-		}
+	if f.TimeZone != "" {
+		return o, usage("--time-zone is for a hospital's own server; leave it out with --storage-only")
 	}
 	for flag, value := range map[string]string{"--genesis": f.genesis, "--hospital": f.Hospital, "--site": f.Site} {
 		if value == "" {

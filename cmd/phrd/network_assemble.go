@@ -11,17 +11,15 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// dealtWarning is said wherever a network is assembled whose key was dealt.
-const dealtWarning = "The records key was dealt here: whoever ran this command could have kept it. A key that the hospitals make together takes its place later."
-
 func networkAssembleCommand() *cobra.Command {
 	var chainID, at, out string
 	cmd := &cobra.Command{
 		Use: "assemble MEMBER.JSON...", Short: "make the first state of a network of these hospitals",
-		Long: "Make the first state of a network of the hospitals that wrote these member.json files, in any order, and one file for\n" +
-			"each hospital's share of the records key, which only that hospital's home can open.\n\n" +
+		Long: "Make the first state of a network of the hospitals that wrote these member.json files, in any order. It is the same for the\n" +
+			"same files, time and chain id, and holds no secret.\n\n" +
 			"Read the printed fingerprints to each hospital and have it compare them with what its `phrd init` printed; then have all\n" +
-			"hospitals compare the hash of the genesis before they accept it.\n\n" + dealtWarning,
+			"hospitals compare the hash of the genesis before they accept it.\n\n" +
+			"The hospitals make the network's key together as soon as enough of their servers run; nobody ever knows it.",
 		Example: "  phrd network assemble --chain-id phrd-1 --out network vienna.member.json graz.member.json linz.member.json wels.member.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -59,26 +57,18 @@ func networkAssembleCommand() *cobra.Command {
 
 // assembled is what `phrd network assemble` made.
 type assembled struct {
-	ChainID   string           `json:"chain_id"`
-	NetworkID string           `json:"network_id"`
-	Time      string           `json:"time"`
-	Genesis   string           `json:"genesis"`
-	Hash      string           `json:"hash"`
-	Custody   assembledCustody `json:"custody"`
-	Members   []assembledShare `json:"members"`
+	ChainID   string            `json:"chain_id"`
+	NetworkID string            `json:"network_id"`
+	Time      string            `json:"time"`
+	Genesis   string            `json:"genesis"`
+	Hash      string            `json:"hash"`
+	Threshold uint64            `json:"threshold"` // how many shares of the records key are to open
+	Members   []assembledMember `json:"members"`
 }
 
-// assembledCustody is how the records key came to be.
-type assembledCustody struct {
-	Origin    string `json:"origin"`
-	Holders   int    `json:"holders"`
-	Threshold uint64 `json:"threshold"`
-}
-
-// assembledShare is a member and where its share lies.
-type assembledShare struct {
+// assembledMember is a member and what its keys look like.
+type assembledMember struct {
 	Number uint64 `json:"number"`
-	Share  string `json:"share"`
 	fingerprint
 }
 
@@ -88,14 +78,14 @@ func assemble(chainID string, at time.Time, dir string, members []consortium.Sig
 	if err != nil {
 		return assembled{}, err
 	}
-	genesis, shares, err := n.Write(dir)
+	genesis, err := n.Write(dir)
 	if err != nil {
 		return assembled{}, err
 	}
 	a := assembled{
 		ChainID: n.ChainID, NetworkID: hex.EncodeToString(n.ID[:]), Time: at.UTC().Truncate(time.Second).Format(time.RFC3339),
 		Genesis: genesis, Hash: home.HashText(n.Hash),
-		Custody: assembledCustody{Origin: "dealt", Holders: len(n.Shares), Threshold: n.Key.Threshold},
+		Threshold: n.Round.Threshold,
 	}
 	declared := map[string]consortium.Declaration{} // by consensus key
 	for _, m := range members {
@@ -105,8 +95,8 @@ func assemble(chainID string, at time.Time, dir string, members []consortium.Sig
 		}
 		declared[string(d.ConsensusKey)] = d
 	}
-	for i, m := range n.Consortium.Members {
-		a.Members = append(a.Members, assembledShare{Number: m.Number, Share: shares[i], fingerprint: fingerprintOf(declared[string(m.ConsensusKey)])})
+	for _, m := range n.Consortium.Members {
+		a.Members = append(a.Members, assembledMember{Number: m.Number, fingerprint: fingerprintOf(declared[string(m.ConsensusKey)])})
 	}
 	return a, nil
 }
@@ -114,17 +104,11 @@ func assemble(chainID string, at time.Time, dir string, members []consortium.Sig
 func (a assembled) print(o *output) error {
 	rows := [][]string{
 		{"chain", a.ChainID}, {"network", a.NetworkID}, {"first block", a.Time}, {"genesis", a.Genesis}, {"hash", a.Hash},
-		{"records key", fmt.Sprintf("%s, %d holders, %d open", a.Custody.Origin, a.Custody.Holders, a.Custody.Threshold)},
+		{"records key", fmt.Sprintf("to be made by %d hospitals, %d of which open", len(a.Members), a.Threshold)},
 	}
 	for _, m := range a.Members {
-		rows = append(rows, []string{""}, []string{fmt.Sprintf("hospital %d", m.Number), m.Hospital}, []string{"share", m.Share})
+		rows = append(rows, []string{""}, []string{fmt.Sprintf("hospital %d", m.Number), m.Hospital})
 		rows = append(rows, m.rows()[1:]...)
 	}
-	if err := o.print(a, nil, rows); err != nil {
-		return err
-	}
-	if err := o.line(""); err != nil {
-		return err
-	}
-	return o.line("dealt: whoever ran this could have kept the key")
+	return o.print(a, nil, rows)
 }

@@ -49,7 +49,7 @@ func networkCreateCommand() *cobra.Command {
 		Use: "create", Short: "make a network of hospitals on this machine",
 		Long: "Make a network whose hospitals all run on this machine, each with a home of its own, as real hospitals make it: `phrd init`\n" +
 			"for each, `phrd network assemble`, and `phrd init --genesis` for each. The passphrases lie in a folder beside the homes, so\n" +
-			"such a network is for demonstrations and tests.\n\n" + dealtWarning,
+			"such a network is for demonstrations and tests.",
 		Example: "  phrd network create --hospitals 4 --home demo && phrd network start --home demo", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
@@ -113,13 +113,7 @@ func createNetwork(ctx context.Context, o createOptions) (_ created, err error) 
 		if err := ctx.Err(); err != nil {
 			return created{}, err
 		}
-		var share string
-		for _, m := range c.Members {
-			if m.Hospital == made.Declaration.Name {
-				share = m.Share
-			}
-		}
-		if _, _, err := made.Home.Accept(made.Keys, c.Genesis, c.Hash, share); err != nil {
+		if _, _, err := made.Home.Accept(made.Keys, c.Genesis, c.Hash); err != nil {
 			return created{}, err
 		}
 		c.Homes = append(c.Homes, made.Home.Dir())

@@ -30,14 +30,13 @@ func (l line) String() string { return fmt.Sprintf("%d %s %s %s", l.height, l.ki
 type ledger struct {
 	threshold int
 	lines     []line
-	held      map[string]bool // copies that are confirmed, by node account and object
 	attested  map[string]bool // erasures that are attested, by node account and number
 	shares    map[string]int  // shares that the chain took, by unlock
 	types     map[string]int  // messages by full name
 }
 
 func newLedger(hospitals int) *ledger {
-	return &ledger{threshold: 2*hospitals/3 + 1, held: map[string]bool{}, attested: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
+	return &ledger{threshold: 2*hospitals/3 + 1, attested: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
 }
 
 func (l *ledger) add(o Operation, kind, actor, reason string) {
@@ -112,13 +111,13 @@ func (l *ledger) countRecords(o Operation) error {
 		if !ok {
 			return fmt.Errorf("answer of type %T", o.Answer)
 		}
-		l.countCopies(o, audit.KindReplicated, m.GetNode(), answer.GetResults(), true)
+		l.countCopies(o, audit.KindReplicated, m.GetNode(), answer.GetResults())
 	case *storagev1.MsgReportLostCopies:
 		answer, ok := o.Answer.(*storagev1.MsgReportLostCopiesResponse)
 		if !ok {
 			return fmt.Errorf("answer of type %T", o.Answer)
 		}
-		l.countCopies(o, audit.KindCopyLost, m.GetNode(), answer.GetResults(), false)
+		l.countCopies(o, audit.KindCopyLost, m.GetNode(), answer.GetResults())
 	case *storagev1.MsgDisputeProofs:
 		answer, ok := o.Answer.(*storagev1.MsgDisputeProofsResponse)
 		if !ok {
@@ -167,16 +166,12 @@ func (l *ledger) countErasures(o Operation) error {
 	return nil
 }
 
-// countCopies adds a line for each copy that changed, and for each refusal.
-func (l *ledger) countCopies(o Operation, kind, node string, results []*storagev1.CopyResult, held bool) {
+// countCopies adds a line for each copy that changed, and for each refusal. Only the answer says whether one changed, for the chain takes
+// copies from nodes by itself.
+func (l *ledger) countCopies(o Operation, kind, node string, results []*storagev1.CopyResult) {
 	for _, r := range results {
-		place := node + " " + r.GetObject()
-		switch {
-		case r.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED:
+		if r.GetChanged() || r.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED {
 			l.add(o, kind, node, r.GetReason())
-		case l.held[place] != held:
-			l.held[place] = held
-			l.add(o, kind, node, "")
 		}
 	}
 }

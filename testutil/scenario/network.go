@@ -236,7 +236,7 @@ func (n *network) assemble(set settings) error {
 		}
 	}
 	n.id = assembled.ID
-	genesis, _, err := assembled.Write(filepath.Join(n.dir, "network"))
+	genesis, err := assembled.Write(filepath.Join(n.dir, "network"))
 	if err != nil {
 		return err
 	}
@@ -244,8 +244,7 @@ func (n *network) assemble(set settings) error {
 	for _, m := range assembled.Consortium.Members {
 		h := n.named(m.Name)
 		h.number = m.Number
-		share := filepath.Join(n.dir, "network", fmt.Sprintf("share-%d.json", m.Number))
-		if _, _, err := h.home.Accept(h.keys, genesis, home.HashText(assembled.Hash), share); err != nil {
+		if _, _, err := h.home.Accept(h.keys, genesis, home.HashText(assembled.Hash)); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
 	}

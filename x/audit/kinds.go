@@ -48,6 +48,29 @@ const (
 	// KindOpened says that a gateway served ciphertext to a reader; the count is the bytes.
 	KindOpened = "opened"
 
+	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
+	KindRoundStarted = "round_started"
+	// KindRoundFailed says that an attempt ended without a result, for a reason; what was in force stays.
+	KindRoundFailed = "round_failed"
+	// KindRoundKeyPublished says that a hospital gave the key that is to receive its sub-shares.
+	KindRoundKeyPublished = "round_key_published"
+	// KindDealt says that a hospital dealt sub-shares to the others.
+	KindDealt = "dealt"
+	// KindDealsChecked says that a hospital could open all that was dealt to it.
+	KindDealsChecked = "deals_checked"
+	// KindDealsDisputed says that a hospital complained about what was dealt to it.
+	KindDealsDisputed = "deals_disputed"
+	// KindDealJustified says that a dealer answered complaints with the sub-shares in clear.
+	KindDealJustified = "deal_justified"
+	// KindDealerExcluded says that a dealer left a complaint without an answer, and counts no more.
+	KindDealerExcluded = "dealer_excluded"
+	// KindShareConfirmed says that a hospital proved that it holds its share.
+	KindShareConfirmed = "share_confirmed"
+	// KindKeyMade says that a key which nobody ever knew is in force.
+	KindKeyMade = "key_made"
+	// KindSharesRenewed says that new shares of a key are in force, and the old ones of no use.
+	KindSharesRenewed = "shares_renewed"
+
 	// KindPatientRegistered says that an account became a patient with a number and a vault.
 	KindPatientRegistered = "patient_registered"
 	// KindInvitationCreated says that somebody was invited to open an account.
@@ -117,6 +140,8 @@ var kinds = map[string]bool{
 	KindErasureAsked: true, KindErased: true, KindErasureAttested: true,
 	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
+	KindRoundStarted: true, KindRoundFailed: true, KindRoundKeyPublished: true, KindDealt: true, KindDealsChecked: true, KindDealsDisputed: true,
+	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
 	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,

@@ -8,6 +8,7 @@ import (
 
 // RegisterInterfaces registers the module's messages and their services.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
-	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgSubmitShares{}, &MsgUpdateParams{})
+	registry.RegisterImplementations((*sdk.Msg)(nil), &MsgSubmitShares{}, &MsgPublishRoundKey{}, &MsgSubmitDeal{}, &MsgSubmitComplaint{},
+		&MsgSubmitJustification{}, &MsgConfirmShare{}, &MsgStartReshare{}, &MsgStartGeneration{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

@@ -23,7 +23,7 @@ func checkCommittee(k Key, holders []Holder) error {
 		return fmt.Errorf("got %d holders, want 1 to %d", n, MaxHolders)
 	}
 	least := Threshold(k.Kind, n)
-	if k.Threshold < least || k.Threshold > n || k.Origin == ORIGIN_DEALT && k.Threshold != least {
+	if k.Threshold < least || k.Threshold > n || k.isAsDealt() && k.Threshold != least {
 		return fmt.Errorf("threshold %d of %d holders, want %d", k.Threshold, n, least)
 	}
 	var confirmed uint64
@@ -41,7 +41,7 @@ func checkCommittee(k Key, holders []Holder) error {
 		}
 		shares[i] = lock.Holder{Index: h.Index, X: x}
 	}
-	if confirmed < k.Threshold || k.Origin == ORIGIN_DEALT && confirmed != n {
+	if confirmed < k.Threshold || k.isAsDealt() && confirmed != n {
 		return fmt.Errorf("%d of %d holders confirmed, threshold %d", confirmed, n, k.Threshold)
 	}
 	public, err := lock.ParsePoint(k.PublicKey)
@@ -50,6 +50,9 @@ func checkCommittee(k Key, holders []Holder) error {
 	}
 	return checkShares(public, shares[:k.Threshold-1], shares[k.Threshold-1:])
 }
+
+// isAsDealt says whether the shares are still those that the dealer made.
+func (k Key) isAsDealt() bool { return k.Origin == ORIGIN_DEALT && k.ShareEpoch == 1 }
 
 // checkShares answers an error unless the first shares together with each of the
 // others interpolate to the key. The weight of a share at 0 over a set is the

@@ -2,8 +2,8 @@ package custody
 
 import errorsmod "cosmossdk.io/errors"
 
-// Errors of malformed messages and of what is not there. A share that is well
-// formed but not accepted is refused with a reason instead, see reasons.go.
+// Errors of malformed messages and of what is not there. A share or a message of a
+// round that is well formed but not accepted is refused with a reason instead, see reasons.go.
 var (
 	ErrInvalidUnlock  = errorsmod.Register(ModuleName, 2, "invalid unlock id")
 	ErrInvalidShare   = errorsmod.Register(ModuleName, 3, "invalid share")
@@ -15,4 +15,8 @@ var (
 	ErrNoKey          = errorsmod.Register(ModuleName, 9, "no such network key")
 	ErrKnownRelease   = errorsmod.Register(ModuleName, 10, "release was requested already")
 	ErrUnknownRelease = errorsmod.Register(ModuleName, 11, "no such release")
+	ErrInvalidRound   = errorsmod.Register(ModuleName, 12, "invalid message of a round")
+	ErrKeyInMaking    = errorsmod.Register(ModuleName, 13, "network key is being made")
+	ErrRoundRuns      = errorsmod.Register(ModuleName, 14, "a round for this key runs already")
+	ErrTooFewMembers  = errorsmod.Register(ModuleName, 15, "too few members for a key of this kind")
 )

@@ -114,26 +114,95 @@ func (m *EventReleased) GetUnlock() string {
 	return ""
 }
 
+// EventRoundChanged tells that a round began, ended, or went on to its next phase.
+type EventRoundChanged struct {
+	// kind of the key as a number.
+	Kind uint64 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// phase as a number.
+	Phase uint64 `protobuf:"varint,3,opt,name=phase,proto3" json:"phase,omitempty"`
+}
+
+func (m *EventRoundChanged) Reset()         { *m = EventRoundChanged{} }
+func (m *EventRoundChanged) String() string { return proto.CompactTextString(m) }
+func (*EventRoundChanged) ProtoMessage()    {}
+func (*EventRoundChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5985572de7cde819, []int{2}
+}
+func (m *EventRoundChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRoundChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRoundChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRoundChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRoundChanged.Merge(m, src)
+}
+func (m *EventRoundChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRoundChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRoundChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRoundChanged proto.InternalMessageInfo
+
+func (m *EventRoundChanged) GetKind() uint64 {
+	if m != nil {
+		return m.Kind
+	}
+	return 0
+}
+
+func (m *EventRoundChanged) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *EventRoundChanged) GetPhase() uint64 {
+	if m != nil {
+		return m.Phase
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*EventReleaseRequested)(nil), "phrd.custody.v1.EventReleaseRequested")
 	proto.RegisterType((*EventReleased)(nil), "phrd.custody.v1.EventReleased")
+	proto.RegisterType((*EventRoundChanged)(nil), "phrd.custody.v1.EventRoundChanged")
 }
 
 func init() { proto.RegisterFile("phrd/custody/v1/events.proto", fileDescriptor_5985572de7cde819) }
 
 var fileDescriptor_5985572de7cde819 = []byte{
-	// 167 bytes of a gzipped FileDescriptorProto
+	// 231 bytes of a gzipped FileDescriptorProto
 	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x29, 0xc8, 0x28, 0x4a,
 	0xd1, 0x4f, 0x2e, 0x2d, 0x2e, 0xc9, 0x4f, 0xa9, 0xd4, 0x2f, 0x33, 0xd4, 0x4f, 0x2d, 0x4b, 0xcd,
 	0x2b, 0x29, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x07, 0xc9, 0xea, 0x41, 0x65, 0xf5,
 	0xca, 0x0c, 0x95, 0xf4, 0xb9, 0x44, 0x5d, 0x41, 0x0a, 0x82, 0x52, 0x73, 0x52, 0x13, 0x8b, 0x53,
 	0x83, 0x52, 0x0b, 0x4b, 0x53, 0x8b, 0x4b, 0x52, 0x53, 0x84, 0xc4, 0xb8, 0xd8, 0x4a, 0xf3, 0x72,
 	0xf2, 0x93, 0xb3, 0x25, 0x18, 0x15, 0x18, 0x35, 0x38, 0x83, 0xa0, 0x3c, 0x25, 0x75, 0x2e, 0x5e,
-	0x64, 0x0d, 0x38, 0x15, 0x3a, 0x59, 0x9c, 0x78, 0x24, 0xc7, 0x78, 0xe1, 0x91, 0x1c, 0xe3, 0x83,
-	0x47, 0x72, 0x8c, 0x13, 0x1e, 0xcb, 0x31, 0x5c, 0x78, 0x2c, 0xc7, 0x70, 0xe3, 0xb1, 0x1c, 0x43,
-	0x94, 0x5c, 0x7a, 0x66, 0x49, 0x46, 0x69, 0x92, 0x5e, 0x72, 0x7e, 0xae, 0x3e, 0xd8, 0xb5, 0x60,
-	0xa2, 0x02, 0xe6, 0xe8, 0x24, 0x36, 0xb0, 0x5b, 0x8d, 0x01, 0x01, 0x00, 0x00, 0xff, 0xff, 0x44,
-	0x5c, 0x9c, 0x78, 0xcb, 0x00, 0x00, 0x00,
+	0x64, 0x0d, 0xb8, 0x15, 0xc6, 0x72, 0x09, 0x42, 0x14, 0xe6, 0x97, 0xe6, 0xa5, 0x38, 0x67, 0x24,
+	0xe6, 0xa5, 0xa7, 0xa6, 0x08, 0x09, 0x71, 0xb1, 0x64, 0x67, 0xe6, 0xa5, 0x80, 0x95, 0xb2, 0x04,
+	0x81, 0xd9, 0x42, 0x72, 0x5c, 0x5c, 0xe9, 0xa9, 0x79, 0xa9, 0x45, 0x89, 0x25, 0x99, 0xf9, 0x79,
+	0x12, 0x4c, 0x60, 0x19, 0x24, 0x11, 0x21, 0x11, 0x2e, 0xd6, 0x82, 0x8c, 0xc4, 0xe2, 0x54, 0x09,
+	0x66, 0xb0, 0x14, 0x84, 0xe3, 0x64, 0x71, 0xe2, 0x91, 0x1c, 0xe3, 0x85, 0x47, 0x72, 0x8c, 0x0f,
+	0x1e, 0xc9, 0x31, 0x4e, 0x78, 0x2c, 0xc7, 0x70, 0xe1, 0xb1, 0x1c, 0xc3, 0x8d, 0xc7, 0x72, 0x0c,
+	0x51, 0x72, 0xe9, 0x99, 0x25, 0x19, 0xa5, 0x49, 0x7a, 0xc9, 0xf9, 0xb9, 0xfa, 0xe0, 0xc0, 0x00,
+	0x13, 0x15, 0xb0, 0x30, 0x49, 0x62, 0x03, 0x07, 0x85, 0x31, 0x20, 0x00, 0x00, 0xff, 0xff, 0xa6,
+	0x1c, 0x9e, 0x46, 0x2a, 0x01, 0x00, 0x00,
 }
 
 func (m *EventReleaseRequested) Marshal() (dAtA []byte, err error) {
@@ -196,6 +265,44 @@ func (m *EventReleased) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventRoundChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRoundChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRoundChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Phase != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Phase))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Generation != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Kind != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -229,6 +336,24 @@ func (m *EventReleased) Size() (n int) {
 	l = len(m.Unlock)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventRoundChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		n += 1 + sovEvents(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovEvents(uint64(m.Generation))
+	}
+	if m.Phase != 0 {
+		n += 1 + sovEvents(uint64(m.Phase))
 	}
 	return n
 }
@@ -382,6 +507,113 @@ func (m *EventReleased) Unmarshal(dAtA []byte) error {
 			}
 			m.Unlock = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRoundChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRoundChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRoundChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Phase", wireType)
+			}
+			m.Phase = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Phase |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -1,6 +1,9 @@
 package custody
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // DefaultGenesis has no key: a network without one stores nothing.
 func DefaultGenesis() *GenesisState { return &GenesisState{Params: DefaultParams()} }
@@ -15,6 +18,7 @@ func (g *GenesisState) Validate() error {
 	v := genesisCheck{
 		keys: map[keyID]Key{}, holders: map[epochID][]Holder{},
 		releases: map[string]Release{}, shares: map[string]map[uint64]uint64{},
+		roundKeys: map[keyID][]uint64{},
 	}
 	for _, k := range g.Keys {
 		if err := v.key(k); err != nil {
@@ -46,6 +50,58 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("release %q: %v", r.Unlock, err)
 		}
 	}
+	for _, key := range g.RoundKeys {
+		if err := v.roundKey(key); err != nil {
+			return ErrInvalidGenesis.Wrapf("round key of %d for %s/%d: %v", key.Member, key.Kind, key.Generation, err)
+		}
+	}
+	rounds := map[keyID]bool{}
+	for _, r := range g.Rounds {
+		if err := v.round(r, rounds); err != nil {
+			return ErrInvalidGenesis.Wrapf("round for %s/%d: %v", r.Kind, r.Generation, err)
+		}
+	}
+	for id := range v.roundKeys {
+		if !rounds[id] {
+			return ErrInvalidGenesis.Wrapf("round keys for %s/%d without a round", id.kind, id.generation)
+		}
+	}
+	return nil
+}
+
+// roundKey takes the round keys of a key by member.
+func (g *genesisCheck) roundKey(k RoundKey) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	id := keyID{k.Kind, k.Generation}
+	if others := g.roundKeys[id]; len(others) > 0 && k.Member <= others[len(others)-1] {
+		return fmt.Errorf("member %d after member %d", k.Member, others[len(others)-1])
+	}
+	g.roundKeys[id] = append(g.roundKeys[id], k.Member)
+	return nil
+}
+
+// round takes a round that makes the next epoch of a key, or the key. Its hash is not
+// computed again: that takes the network's id.
+func (g *genesisCheck) round(r Round, known map[keyID]bool) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	id := keyID{r.Kind, r.Generation}
+	k, made := g.keys[id]
+	_, before := g.keys[keyID{r.Kind, r.Generation - 1}]
+	switch {
+	case known[id]:
+		return fmt.Errorf("repeated")
+	case made && (r.ShareEpoch != k.ShareEpoch+1 || r.OldThreshold != k.Threshold):
+		return fmt.Errorf("share epoch %d after %d, of %d dealers", r.ShareEpoch, k.ShareEpoch, r.OldThreshold)
+	case !made && (r.ShareEpoch != 1 || r.OldThreshold != 0 || r.Generation > 1 && !before):
+		return fmt.Errorf("share epoch %d of a key that is not there", r.ShareEpoch)
+	case !slices.Equal(r.Receivers, g.roundKeys[id]):
+		return fmt.Errorf("%d round keys for %d receivers", len(g.roundKeys[id]), len(r.Receivers))
+	}
+	known[id] = true
 	return nil
 }
 
@@ -72,6 +128,8 @@ type genesisCheck struct {
 	shares map[string]map[uint64]uint64
 	// last is the share before
 	last Share
+	// roundKeys are the members that gave one, by key
+	roundKeys map[keyID][]uint64
 }
 
 // key takes the keys by kind and generation, each kind's from 1 without a gap.

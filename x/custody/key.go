@@ -38,8 +38,8 @@ func (k Key) Validate() error {
 	if k.Origin != ORIGIN_DEALT && k.Origin != ORIGIN_DKG {
 		return ErrInvalidGenesis.Wrapf("origin %d", k.Origin)
 	}
-	if k.Since < 0 {
-		return ErrInvalidGenesis.Wrapf("since %d", k.Since)
+	if k.Since < 0 || k.Renewed < 0 || k.FirstThreshold > k.Threshold {
+		return ErrInvalidGenesis.Wrapf("since %d, renewed %d, first threshold %d of %d", k.Since, k.Renewed, k.FirstThreshold, k.Threshold)
 	}
 	return nil
 }
@@ -57,3 +57,15 @@ func (h Holder) Validate() error {
 
 // isCount says whether n is a number that counts from 1.
 func isCount(n uint64) bool { return n >= 1 && n <= math.MaxInt64 }
+
+// Floor is the threshold below which none of the generation's epochs falls: that of
+// its first.
+func (k Key) Floor() uint64 {
+	if k.FirstThreshold == 0 {
+		return k.Threshold
+	}
+	return k.FirstThreshold
+}
+
+// Age is how many seconds the active epoch has been in force at a block time.
+func (k Key) Age(now int64) int64 { return now - max(k.Since, k.Renewed) }

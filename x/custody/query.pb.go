@@ -709,6 +709,410 @@ func (m *QuerySharesResponse) GetShares() []Share {
 	return nil
 }
 
+// QueryRoundsRequest has no fields.
+type QueryRoundsRequest struct {
+}
+
+func (m *QueryRoundsRequest) Reset()         { *m = QueryRoundsRequest{} }
+func (m *QueryRoundsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRoundsRequest) ProtoMessage()    {}
+func (*QueryRoundsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{14}
+}
+func (m *QueryRoundsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRoundsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRoundsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRoundsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRoundsRequest.Merge(m, src)
+}
+func (m *QueryRoundsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRoundsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRoundsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRoundsRequest proto.InternalMessageInfo
+
+// QueryRoundsResponse holds the rounds.
+type QueryRoundsResponse struct {
+	// rounds by kind and generation.
+	Rounds []Round `protobuf:"bytes,1,rep,name=rounds,proto3" json:"rounds"`
+}
+
+func (m *QueryRoundsResponse) Reset()         { *m = QueryRoundsResponse{} }
+func (m *QueryRoundsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRoundsResponse) ProtoMessage()    {}
+func (*QueryRoundsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{15}
+}
+func (m *QueryRoundsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRoundsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRoundsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRoundsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRoundsResponse.Merge(m, src)
+}
+func (m *QueryRoundsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRoundsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRoundsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRoundsResponse proto.InternalMessageInfo
+
+func (m *QueryRoundsResponse) GetRounds() []Round {
+	if m != nil {
+		return m.Rounds
+	}
+	return nil
+}
+
+// QueryReceivedRequest names a receiver of a round.
+type QueryReceivedRequest struct {
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// receiver is a member's number.
+	Receiver uint64 `protobuf:"varint,3,opt,name=receiver,proto3" json:"receiver,omitempty"`
+}
+
+func (m *QueryReceivedRequest) Reset()         { *m = QueryReceivedRequest{} }
+func (m *QueryReceivedRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryReceivedRequest) ProtoMessage()    {}
+func (*QueryReceivedRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{16}
+}
+func (m *QueryReceivedRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryReceivedRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryReceivedRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryReceivedRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryReceivedRequest.Merge(m, src)
+}
+func (m *QueryReceivedRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryReceivedRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryReceivedRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryReceivedRequest proto.InternalMessageInfo
+
+func (m *QueryReceivedRequest) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *QueryReceivedRequest) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *QueryReceivedRequest) GetReceiver() uint64 {
+	if m != nil {
+		return m.Receiver
+	}
+	return 0
+}
+
+// QueryReceivedResponse holds what the receiver has.
+type QueryReceivedResponse struct {
+	// received by dealer.
+	Received []Received `protobuf:"bytes,1,rep,name=received,proto3" json:"received"`
+}
+
+func (m *QueryReceivedResponse) Reset()         { *m = QueryReceivedResponse{} }
+func (m *QueryReceivedResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryReceivedResponse) ProtoMessage()    {}
+func (*QueryReceivedResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{17}
+}
+func (m *QueryReceivedResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryReceivedResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryReceivedResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryReceivedResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryReceivedResponse.Merge(m, src)
+}
+func (m *QueryReceivedResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryReceivedResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryReceivedResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryReceivedResponse proto.InternalMessageInfo
+
+func (m *QueryReceivedResponse) GetReceived() []Received {
+	if m != nil {
+		return m.Received
+	}
+	return nil
+}
+
+// QueryRoundKeysRequest names a round.
+type QueryRoundKeysRequest struct {
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+}
+
+func (m *QueryRoundKeysRequest) Reset()         { *m = QueryRoundKeysRequest{} }
+func (m *QueryRoundKeysRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRoundKeysRequest) ProtoMessage()    {}
+func (*QueryRoundKeysRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{18}
+}
+func (m *QueryRoundKeysRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRoundKeysRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRoundKeysRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRoundKeysRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRoundKeysRequest.Merge(m, src)
+}
+func (m *QueryRoundKeysRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRoundKeysRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRoundKeysRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRoundKeysRequest proto.InternalMessageInfo
+
+func (m *QueryRoundKeysRequest) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *QueryRoundKeysRequest) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+// QueryRoundKeysResponse holds the round keys.
+type QueryRoundKeysResponse struct {
+	// keys by member.
+	Keys []RoundKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys"`
+}
+
+func (m *QueryRoundKeysResponse) Reset()         { *m = QueryRoundKeysResponse{} }
+func (m *QueryRoundKeysResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRoundKeysResponse) ProtoMessage()    {}
+func (*QueryRoundKeysResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{19}
+}
+func (m *QueryRoundKeysResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRoundKeysResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRoundKeysResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRoundKeysResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRoundKeysResponse.Merge(m, src)
+}
+func (m *QueryRoundKeysResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRoundKeysResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRoundKeysResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRoundKeysResponse proto.InternalMessageInfo
+
+func (m *QueryRoundKeysResponse) GetKeys() []RoundKey {
+	if m != nil {
+		return m.Keys
+	}
+	return nil
+}
+
+// QueryComplaintsRequest names a dealer of a round.
+type QueryComplaintsRequest struct {
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// dealer is a member's number.
+	Dealer uint64 `protobuf:"varint,3,opt,name=dealer,proto3" json:"dealer,omitempty"`
+}
+
+func (m *QueryComplaintsRequest) Reset()         { *m = QueryComplaintsRequest{} }
+func (m *QueryComplaintsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryComplaintsRequest) ProtoMessage()    {}
+func (*QueryComplaintsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{20}
+}
+func (m *QueryComplaintsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryComplaintsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryComplaintsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryComplaintsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryComplaintsRequest.Merge(m, src)
+}
+func (m *QueryComplaintsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryComplaintsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryComplaintsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryComplaintsRequest proto.InternalMessageInfo
+
+func (m *QueryComplaintsRequest) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *QueryComplaintsRequest) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *QueryComplaintsRequest) GetDealer() uint64 {
+	if m != nil {
+		return m.Dealer
+	}
+	return 0
+}
+
+// QueryComplaintsResponse holds the complaints.
+type QueryComplaintsResponse struct {
+	// complaints by receiver, with the answer where there is one.
+	Complaints []Justification `protobuf:"bytes,1,rep,name=complaints,proto3" json:"complaints"`
+}
+
+func (m *QueryComplaintsResponse) Reset()         { *m = QueryComplaintsResponse{} }
+func (m *QueryComplaintsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryComplaintsResponse) ProtoMessage()    {}
+func (*QueryComplaintsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_804ea97ce0ec722f, []int{21}
+}
+func (m *QueryComplaintsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryComplaintsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryComplaintsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryComplaintsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryComplaintsResponse.Merge(m, src)
+}
+func (m *QueryComplaintsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryComplaintsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryComplaintsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryComplaintsResponse proto.InternalMessageInfo
+
+func (m *QueryComplaintsResponse) GetComplaints() []Justification {
+	if m != nil {
+		return m.Complaints
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.custody.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.custody.v1.QueryParamsResponse")
@@ -724,60 +1128,85 @@ func init() {
 	proto.RegisterType((*QueryReleasesResponse)(nil), "phrd.custody.v1.QueryReleasesResponse")
 	proto.RegisterType((*QuerySharesRequest)(nil), "phrd.custody.v1.QuerySharesRequest")
 	proto.RegisterType((*QuerySharesResponse)(nil), "phrd.custody.v1.QuerySharesResponse")
+	proto.RegisterType((*QueryRoundsRequest)(nil), "phrd.custody.v1.QueryRoundsRequest")
+	proto.RegisterType((*QueryRoundsResponse)(nil), "phrd.custody.v1.QueryRoundsResponse")
+	proto.RegisterType((*QueryReceivedRequest)(nil), "phrd.custody.v1.QueryReceivedRequest")
+	proto.RegisterType((*QueryReceivedResponse)(nil), "phrd.custody.v1.QueryReceivedResponse")
+	proto.RegisterType((*QueryRoundKeysRequest)(nil), "phrd.custody.v1.QueryRoundKeysRequest")
+	proto.RegisterType((*QueryRoundKeysResponse)(nil), "phrd.custody.v1.QueryRoundKeysResponse")
+	proto.RegisterType((*QueryComplaintsRequest)(nil), "phrd.custody.v1.QueryComplaintsRequest")
+	proto.RegisterType((*QueryComplaintsResponse)(nil), "phrd.custody.v1.QueryComplaintsResponse")
 }
 
 func init() { proto.RegisterFile("phrd/custody/v1/query.proto", fileDescriptor_804ea97ce0ec722f) }
 
 var fileDescriptor_804ea97ce0ec722f = []byte{
-	// 755 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x55, 0xcf, 0x4f, 0x13, 0x4d,
-	0x18, 0xee, 0xd2, 0xd2, 0xc2, 0x4b, 0xbe, 0x8f, 0xef, 0x1b, 0x0b, 0x94, 0x8a, 0x0b, 0x8e, 0x95,
-	0xa0, 0xd6, 0xdd, 0x80, 0x1a, 0x89, 0x27, 0x83, 0x31, 0x31, 0xa9, 0x89, 0xb8, 0x5e, 0x8c, 0x17,
-	0xb2, 0xb4, 0xe3, 0x76, 0xd3, 0xb2, 0xb3, 0xec, 0x6e, 0x09, 0x1b, 0xc2, 0x41, 0x42, 0x3c, 0x79,
-	0x30, 0xf1, 0x9f, 0xe2, 0x48, 0xe2, 0xc5, 0x93, 0x31, 0xe0, 0x1f, 0x62, 0x76, 0xe6, 0xdd, 0x85,
-	0xed, 0xf6, 0xc7, 0xc9, 0x0b, 0xe9, 0xbe, 0xf3, 0xcc, 0xf3, 0x3c, 0xef, 0x33, 0xf3, 0x0e, 0x70,
-	0xd3, 0x6d, 0x7b, 0x2d, 0xbd, 0xd9, 0xf3, 0x03, 0xde, 0x0a, 0xf5, 0x83, 0x75, 0x7d, 0xbf, 0xc7,
-	0xbc, 0x50, 0x73, 0x3d, 0x1e, 0x70, 0x32, 0x1b, 0x2d, 0x6a, 0xb8, 0xa8, 0x1d, 0xac, 0x57, 0xcb,
-	0x16, 0xb7, 0xb8, 0x58, 0xd3, 0xa3, 0x5f, 0x12, 0x56, 0x5d, 0xb2, 0x38, 0xb7, 0xba, 0x4c, 0x37,
-	0x5d, 0x5b, 0x37, 0x1d, 0x87, 0x07, 0x66, 0x60, 0x73, 0xc7, 0xc7, 0xd5, 0xc5, 0x7e, 0x85, 0x0e,
-	0x43, 0x7e, 0x5a, 0x06, 0xf2, 0x36, 0x92, 0xdb, 0x36, 0x3d, 0x73, 0xcf, 0x37, 0xd8, 0x7e, 0x8f,
-	0xf9, 0x01, 0x7d, 0x0d, 0x37, 0x52, 0x55, 0xdf, 0xe5, 0x8e, 0xcf, 0xc8, 0x13, 0x28, 0xba, 0xa2,
-	0x52, 0x51, 0x56, 0x94, 0xb5, 0x99, 0x8d, 0x05, 0xad, 0xcf, 0x9d, 0x26, 0x37, 0x6c, 0x15, 0xce,
-	0x7e, 0x2e, 0xe7, 0x0c, 0x04, 0xd3, 0x1d, 0x98, 0x15, 0x6c, 0x0d, 0x16, 0xa2, 0x00, 0xa9, 0x43,
-	0xa1, 0x63, 0x3b, 0x2d, 0xc1, 0xf3, 0xef, 0x46, 0x25, 0xc3, 0xd3, 0x60, 0x61, 0xc3, 0x76, 0x5a,
-	0x86, 0x40, 0x11, 0x15, 0xc0, 0x62, 0x0e, 0xf3, 0x44, 0x53, 0x95, 0x89, 0x15, 0x65, 0xad, 0x60,
-	0x5c, 0xab, 0xd0, 0xe7, 0xf0, 0xdf, 0x95, 0x00, 0x7a, 0xad, 0x43, 0xbe, 0xc3, 0x42, 0x34, 0x5a,
-	0x1e, 0x24, 0x80, 0x2e, 0x23, 0x18, 0x25, 0x57, 0x0c, 0x49, 0x08, 0x2f, 0xe0, 0xff, 0x6b, 0x35,
-	0xa4, 0xd5, 0xa0, 0xd0, 0x61, 0x61, 0x14, 0x40, 0x7e, 0x0c, 0xaf, 0xc0, 0xd1, 0x53, 0x05, 0xa3,
-	0x7c, 0xc5, 0xbb, 0x2d, 0xe6, 0xf9, 0x7f, 0x25, 0x00, 0xb2, 0x0c, 0x33, 0x7e, 0xdb, 0xf4, 0xd8,
-	0x0e, 0x73, 0x79, 0xb3, 0x5d, 0xc9, 0x4b, 0x80, 0x28, 0xbd, 0x8c, 0x2a, 0xf4, 0x0d, 0x94, 0xd3,
-	0x2e, 0xb0, 0x9d, 0xa7, 0x50, 0x6a, 0xcb, 0x12, 0x76, 0x94, 0x3d, 0x52, 0xb9, 0x05, 0x9b, 0x8a,
-	0xd1, 0xf4, 0x21, 0xb6, 0x65, 0xb0, 0x2e, 0x33, 0x7d, 0x16, 0xb7, 0x35, 0x0f, 0xc5, 0x9e, 0xd3,
-	0xe5, 0xcd, 0x8e, 0x68, 0x6c, 0xda, 0xc0, 0x2f, 0xba, 0x8d, 0xfa, 0x09, 0x1c, 0xf5, 0x37, 0xa1,
-	0xe4, 0xc9, 0x12, 0x9e, 0x54, 0x36, 0x09, 0xdc, 0x12, 0x1b, 0x40, 0x38, 0x7d, 0x9f, 0x66, 0x4c,
-	0x82, 0x2d, 0xc3, 0xa4, 0xed, 0xb4, 0xd8, 0xa1, 0xe0, 0x2b, 0x18, 0xf2, 0x23, 0xaa, 0x9a, 0x1f,
-	0x03, 0xe6, 0x89, 0xec, 0xa6, 0x0d, 0xf9, 0x11, 0x55, 0xbb, 0xf6, 0x9e, 0x1d, 0x88, 0xc0, 0xfe,
-	0x31, 0xe4, 0x07, 0xb5, 0x60, 0xae, 0x8f, 0x19, 0xcd, 0x3e, 0x83, 0x29, 0x54, 0x8f, 0xd3, 0x1a,
-	0xe7, 0x36, 0xc1, 0x13, 0x02, 0x05, 0x87, 0x1d, 0x06, 0xa8, 0x2f, 0x7e, 0xd3, 0x3a, 0xce, 0xde,
-	0xbb, 0xe8, 0x9c, 0xfc, 0x71, 0x11, 0x36, 0x30, 0xf1, 0x18, 0x8d, 0xa6, 0x1e, 0x43, 0x51, 0x9c,
-	0x73, 0x6c, 0x69, 0x3e, 0x63, 0x49, 0x6c, 0x88, 0x47, 0x52, 0x62, 0x37, 0x3e, 0x95, 0x60, 0x52,
-	0xb0, 0x91, 0x00, 0x8a, 0x72, 0x68, 0xc9, 0x9d, 0xcc, 0xce, 0xec, 0xcb, 0x50, 0xad, 0x8d, 0x06,
-	0x49, 0x53, 0x74, 0xf9, 0xe4, 0xfb, 0xef, 0x6f, 0x13, 0x8b, 0x64, 0x41, 0xef, 0x7f, 0x79, 0xe4,
-	0x93, 0x40, 0x5c, 0xc8, 0x37, 0x58, 0x48, 0x56, 0x06, 0xb3, 0x5d, 0x3d, 0x14, 0xd5, 0xdb, 0x23,
-	0x10, 0x28, 0x56, 0x13, 0x62, 0x2a, 0x59, 0xd2, 0x07, 0x3c, 0x73, 0xbe, 0x7e, 0x14, 0x4d, 0xd0,
-	0x31, 0xe9, 0x42, 0x21, 0x1a, 0x64, 0x32, 0x9c, 0x30, 0xe9, 0x91, 0x8e, 0x82, 0xa0, 0xe8, 0x2d,
-	0x21, 0xba, 0x40, 0xe6, 0x06, 0x8a, 0x92, 0x53, 0x05, 0x4a, 0x38, 0x6b, 0x64, 0x48, 0x64, 0xe9,
-	0x07, 0xa1, 0x7a, 0x77, 0x0c, 0x0a, 0x75, 0xeb, 0x42, 0x77, 0x95, 0xd4, 0x46, 0x35, 0xab, 0xe3,
-	0x94, 0x92, 0x13, 0x05, 0x4a, 0x78, 0x23, 0x87, 0xd9, 0x48, 0x0f, 0xf0, 0x30, 0x1b, 0x7d, 0x73,
-	0x4b, 0xef, 0x0b, 0x1b, 0x35, 0x42, 0x33, 0x36, 0xe2, 0x1b, 0xaf, 0x1f, 0xc9, 0x7b, 0x7b, 0x4c,
-	0xbe, 0x28, 0x30, 0x15, 0xcf, 0x12, 0x19, 0xcd, 0x9f, 0xa4, 0xb1, 0x3a, 0x0e, 0x86, 0x3e, 0xd6,
-	0x85, 0x8f, 0x07, 0xe4, 0x5e, 0xc6, 0x07, 0x46, 0xa0, 0x1f, 0x89, 0x07, 0xe0, 0x38, 0xf1, 0x45,
-	0x3e, 0x2b, 0x50, 0x94, 0x33, 0x34, 0xec, 0xc6, 0xa7, 0xe6, 0x71, 0xd8, 0x8d, 0x4f, 0x8f, 0xe1,
-	0x08, 0x23, 0x99, 0x40, 0x74, 0x39, 0x83, 0x5b, 0x9b, 0x67, 0x17, 0xaa, 0x72, 0x7e, 0xa1, 0x2a,
-	0xbf, 0x2e, 0x54, 0xe5, 0xeb, 0xa5, 0x9a, 0x3b, 0xbf, 0x54, 0x73, 0x3f, 0x2e, 0xd5, 0xdc, 0x07,
-	0xd5, 0xb2, 0x83, 0x76, 0x6f, 0x57, 0x6b, 0xf2, 0x3d, 0x49, 0x27, 0xfe, 0x1c, 0xc6, 0xac, 0xbb,
-	0x45, 0xf1, 0xbf, 0xfb, 0xd1, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x35, 0x4f, 0xe2, 0x8a, 0x3a,
-	0x08, 0x00, 0x00,
+	// 1027 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x57, 0xdf, 0x6f, 0xdb, 0x54,
+	0x14, 0xae, 0xd7, 0x2c, 0x5d, 0x4f, 0x05, 0x83, 0x43, 0xd6, 0x1f, 0x61, 0xb8, 0xe5, 0xae, 0x2b,
+	0x85, 0x95, 0x58, 0xed, 0x86, 0x98, 0xc6, 0x0b, 0xda, 0x40, 0x42, 0x04, 0xc4, 0x30, 0x3c, 0x20,
+	0x5e, 0x2a, 0x2f, 0xbe, 0x4b, 0xac, 0x24, 0x76, 0x66, 0x3b, 0x55, 0xa3, 0x28, 0x08, 0x4d, 0x13,
+	0x12, 0x12, 0x0f, 0x48, 0x88, 0x27, 0xfe, 0x12, 0xfe, 0x83, 0x3d, 0x4e, 0xe2, 0x85, 0x27, 0x84,
+	0x5a, 0xfe, 0x10, 0xe4, 0x73, 0xcf, 0x75, 0xe2, 0x38, 0x4e, 0x84, 0x44, 0x5f, 0xaa, 0xdc, 0xeb,
+	0xef, 0x9e, 0xef, 0x3b, 0xe7, 0xdc, 0x7b, 0x3e, 0x15, 0x5e, 0xef, 0xb5, 0x42, 0xd7, 0x6a, 0xf4,
+	0xa3, 0x38, 0x70, 0x07, 0xd6, 0xc9, 0xa1, 0xf5, 0xa4, 0x2f, 0xc3, 0x41, 0xad, 0x17, 0x06, 0x71,
+	0x80, 0x57, 0x93, 0x8f, 0x35, 0xfe, 0x58, 0x3b, 0x39, 0xac, 0x56, 0x9a, 0x41, 0x33, 0xa0, 0x6f,
+	0x56, 0xf2, 0x4b, 0xc1, 0xaa, 0xd7, 0x9b, 0x41, 0xd0, 0xec, 0x48, 0xcb, 0xe9, 0x79, 0x96, 0xe3,
+	0xfb, 0x41, 0xec, 0xc4, 0x5e, 0xe0, 0x47, 0xfc, 0x75, 0x6b, 0x9a, 0xa1, 0x2d, 0x39, 0x7e, 0x35,
+	0x47, 0x1e, 0x06, 0x7d, 0xdf, 0x55, 0x1f, 0x45, 0x05, 0xf0, 0xcb, 0x44, 0xcb, 0x43, 0x27, 0x74,
+	0xba, 0x91, 0x2d, 0x9f, 0xf4, 0x65, 0x14, 0x8b, 0xcf, 0xe0, 0xb5, 0xcc, 0x6e, 0xd4, 0x0b, 0xfc,
+	0x48, 0xe2, 0x7b, 0x50, 0xee, 0xd1, 0xce, 0xa6, 0xb1, 0x63, 0xec, 0xaf, 0x1d, 0x6d, 0xd4, 0xa6,
+	0xa4, 0xd7, 0xd4, 0x81, 0xfb, 0xa5, 0xe7, 0x7f, 0x6d, 0x2f, 0xd9, 0x0c, 0x16, 0xc7, 0x70, 0x95,
+	0xa2, 0xd5, 0xe5, 0x80, 0x09, 0xf0, 0x00, 0x4a, 0x6d, 0xcf, 0x77, 0x29, 0xce, 0xcb, 0x47, 0x9b,
+	0xb9, 0x38, 0x75, 0x39, 0xa8, 0x7b, 0xbe, 0x6b, 0x13, 0x0a, 0x4d, 0x80, 0xa6, 0xf4, 0x65, 0x48,
+	0x19, 0x6f, 0x5e, 0xda, 0x31, 0xf6, 0x4b, 0xf6, 0xc4, 0x8e, 0xf8, 0x10, 0x5e, 0x19, 0x13, 0xb0,
+	0xd6, 0x03, 0x58, 0x6e, 0xcb, 0x01, 0x0b, 0xad, 0xcc, 0x22, 0x60, 0x95, 0x09, 0x4c, 0xe0, 0x38,
+	0x42, 0x5a, 0x84, 0x07, 0xf0, 0xea, 0xc4, 0x1e, 0x87, 0xad, 0x41, 0xa9, 0x2d, 0x07, 0x49, 0x01,
+	0x96, 0x17, 0xc4, 0x25, 0x9c, 0x78, 0x66, 0x70, 0x29, 0x3f, 0x09, 0x3a, 0xae, 0x0c, 0xa3, 0x0b,
+	0x29, 0x00, 0x6e, 0xc3, 0x5a, 0xd4, 0x72, 0x42, 0x79, 0x2c, 0x7b, 0x41, 0xa3, 0xb5, 0xb9, 0xac,
+	0x00, 0xb4, 0xf5, 0x71, 0xb2, 0x23, 0xbe, 0x80, 0x4a, 0x56, 0x05, 0xa7, 0xf3, 0x3e, 0xac, 0xb4,
+	0xd4, 0x16, 0x67, 0x94, 0x6f, 0xa9, 0x3a, 0xc2, 0x49, 0x69, 0xb4, 0x78, 0x97, 0xd3, 0xb2, 0x65,
+	0x47, 0x3a, 0x91, 0xd4, 0x69, 0xad, 0x43, 0xb9, 0xef, 0x77, 0x82, 0x46, 0x9b, 0x12, 0x5b, 0xb5,
+	0x79, 0x25, 0x1e, 0x32, 0x7f, 0x0a, 0x67, 0xfe, 0xbb, 0xb0, 0x12, 0xaa, 0x2d, 0xee, 0x54, 0xbe,
+	0x12, 0x7c, 0x44, 0x0b, 0x60, 0xb8, 0xf8, 0x26, 0x1b, 0x31, 0x2d, 0x6c, 0x05, 0x2e, 0x7b, 0xbe,
+	0x2b, 0x4f, 0x29, 0x5e, 0xc9, 0x56, 0x8b, 0x64, 0xd7, 0x79, 0x1c, 0xcb, 0x90, 0x6a, 0xb7, 0x6a,
+	0xab, 0x45, 0xb2, 0xdb, 0xf1, 0xba, 0x5e, 0x4c, 0x05, 0x7b, 0xc9, 0x56, 0x0b, 0xd1, 0x84, 0x6b,
+	0x53, 0x91, 0x59, 0xec, 0x3d, 0xb8, 0xc2, 0xec, 0xba, 0x5a, 0x8b, 0xd4, 0xa6, 0x78, 0x44, 0x28,
+	0xf9, 0xf2, 0x34, 0x66, 0x7e, 0xfa, 0x2d, 0x0e, 0xf8, 0xed, 0x7d, 0x95, 0xf4, 0x29, 0x5a, 0x54,
+	0xc2, 0x3a, 0x57, 0x5c, 0xa3, 0x59, 0xd4, 0x1d, 0x28, 0x53, 0x9f, 0xb5, 0xa4, 0xf5, 0x9c, 0x24,
+	0x3a, 0xa0, 0x9f, 0xa4, 0xc2, 0xa6, 0xcf, 0xde, 0x4e, 0x46, 0x41, 0x7a, 0xe3, 0x35, 0x85, 0xde,
+	0x1d, 0x53, 0xd0, 0xc8, 0x28, 0xa6, 0xa0, 0x03, 0x9a, 0x42, 0x61, 0xc5, 0xf7, 0x46, 0xda, 0xa1,
+	0x86, 0xf4, 0x4e, 0xa4, 0x7b, 0x31, 0x57, 0xbf, 0x9a, 0x34, 0x85, 0x08, 0x42, 0xbe, 0xf7, 0xe9,
+	0x5a, 0x7c, 0x9d, 0x76, 0x52, 0x2b, 0xe0, 0x8c, 0x3e, 0x48, 0x0f, 0xb9, 0x9c, 0xd3, 0xd6, 0x8c,
+	0x4e, 0x2a, 0xc0, 0xb8, 0x95, 0x6a, 0x2d, 0xa4, 0x8e, 0x9a, 0xe4, 0x39, 0x31, 0x30, 0xfe, 0xe7,
+	0xa1, 0xf6, 0x39, 0xac, 0x4f, 0xd3, 0xb0, 0xfa, 0xdb, 0x99, 0x19, 0xb4, 0x35, 0xbb, 0x1b, 0xd3,
+	0x83, 0xe8, 0x3b, 0x0e, 0xf7, 0x20, 0xe8, 0xf6, 0x3a, 0x8e, 0xe7, 0xc7, 0x17, 0x34, 0x8a, 0xd6,
+	0xa1, 0xec, 0x4a, 0xa7, 0x93, 0x76, 0x83, 0x57, 0xe2, 0x18, 0x36, 0x72, 0xfc, 0x9c, 0xcf, 0x47,
+	0x00, 0x8d, 0x74, 0x97, 0xb3, 0x32, 0x73, 0x32, 0x3e, 0xed, 0x47, 0xb1, 0xf7, 0xd8, 0x6b, 0x10,
+	0x0d, 0xa7, 0x36, 0x71, 0xee, 0xe8, 0xf7, 0x35, 0xb8, 0x4c, 0x0c, 0x18, 0x43, 0x59, 0xf9, 0x10,
+	0xde, 0xc8, 0x45, 0xc9, 0x9b, 0x5d, 0x75, 0x77, 0x3e, 0x48, 0x89, 0x14, 0xdb, 0x4f, 0xff, 0xf8,
+	0xe7, 0x97, 0x4b, 0x5b, 0xb8, 0x61, 0x4d, 0xdb, 0xa9, 0x72, 0x39, 0xec, 0xc1, 0x72, 0x5d, 0x0e,
+	0x70, 0x67, 0x76, 0xb4, 0xb1, 0xf7, 0x55, 0xdf, 0x9c, 0x83, 0x60, 0xb2, 0x5d, 0x22, 0x33, 0xf1,
+	0xba, 0x35, 0xc3, 0xd6, 0x23, 0x6b, 0x98, 0x74, 0x62, 0x84, 0x1d, 0x28, 0x25, 0xf7, 0x02, 0x8b,
+	0x03, 0xa6, 0x39, 0x8a, 0x79, 0x10, 0x26, 0x7d, 0x83, 0x48, 0x37, 0xf0, 0xda, 0x4c, 0x52, 0x7c,
+	0x66, 0xc0, 0x0a, 0xdb, 0x07, 0x16, 0x94, 0x2c, 0xeb, 0x71, 0xd5, 0x9b, 0x0b, 0x50, 0xcc, 0x7b,
+	0x40, 0xbc, 0x7b, 0xb8, 0x3b, 0x2f, 0x59, 0x8b, 0x8d, 0x07, 0x9f, 0x1a, 0xb0, 0xc2, 0x43, 0xb6,
+	0x48, 0x46, 0xd6, 0x93, 0x8a, 0x64, 0x4c, 0x59, 0x91, 0x78, 0x87, 0x64, 0xec, 0xa2, 0xc8, 0xc9,
+	0xd0, 0x43, 0xdc, 0x1a, 0xaa, 0x51, 0x3c, 0xc2, 0x9f, 0x0c, 0xb8, 0xa2, 0xed, 0x01, 0xe7, 0xc7,
+	0x4f, 0xab, 0xb1, 0xb7, 0x08, 0xc6, 0x3a, 0x0e, 0x49, 0xc7, 0x2d, 0x7c, 0x3b, 0xa7, 0x83, 0x4b,
+	0x60, 0x0d, 0xc9, 0xd3, 0x46, 0xa9, 0x2e, 0xfc, 0xc1, 0x80, 0xb2, 0xb2, 0x85, 0xa2, 0x1b, 0x9f,
+	0xb1, 0x98, 0xa2, 0x1b, 0x9f, 0x75, 0x96, 0x39, 0x42, 0x72, 0x05, 0xb1, 0x94, 0xad, 0x24, 0x2f,
+	0x4f, 0x79, 0x47, 0x91, 0x8e, 0x8c, 0xdf, 0x14, 0xe9, 0xc8, 0xda, 0xcf, 0x9c, 0x97, 0xa7, 0x9c,
+	0x06, 0x7f, 0xa5, 0x6e, 0xa8, 0xe9, 0x5c, 0xdc, 0x8d, 0x8c, 0x09, 0x15, 0x77, 0x23, 0xeb, 0x14,
+	0xe2, 0x1e, 0x91, 0xdf, 0xc1, 0xa3, 0x02, 0x72, 0x7d, 0x3d, 0xb5, 0x3b, 0x58, 0x43, 0xed, 0x3e,
+	0x23, 0xfc, 0xd1, 0x80, 0xd5, 0x74, 0x7a, 0xe3, 0xde, 0x9c, 0x64, 0x27, 0x9f, 0xea, 0x5b, 0x0b,
+	0x71, 0x2c, 0xed, 0x16, 0x49, 0xbb, 0x89, 0x37, 0x16, 0x48, 0xa3, 0xd7, 0xfb, 0x9b, 0x01, 0x30,
+	0x1e, 0xbd, 0x58, 0x40, 0x92, 0x33, 0x87, 0xea, 0xfe, 0x62, 0xe0, 0x7f, 0xac, 0xd4, 0x78, 0x64,
+	0x5b, 0x43, 0xe5, 0x0d, 0xa3, 0xfb, 0x77, 0x9f, 0x9f, 0x99, 0xc6, 0x8b, 0x33, 0xd3, 0xf8, 0xfb,
+	0xcc, 0x34, 0x7e, 0x3e, 0x37, 0x97, 0x5e, 0x9c, 0x9b, 0x4b, 0x7f, 0x9e, 0x9b, 0x4b, 0xdf, 0x9a,
+	0x4d, 0x2f, 0x6e, 0xf5, 0x1f, 0xd5, 0x1a, 0x41, 0x57, 0xc5, 0xa5, 0x3f, 0xa7, 0x3a, 0xfc, 0xa3,
+	0x32, 0xfd, 0x1b, 0x73, 0xfb, 0xdf, 0x00, 0x00, 0x00, 0xff, 0xff, 0xac, 0x59, 0xd7, 0xf7, 0x62,
+	0x0d, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -806,6 +1235,14 @@ type QueryClient interface {
 	Releases(ctx context.Context, in *QueryReleasesRequest, opts ...grpc.CallOption) (*QueryReleasesResponse, error)
 	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
 	Shares(ctx context.Context, in *QuerySharesRequest, opts ...grpc.CallOption) (*QuerySharesResponse, error)
+	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
+	Rounds(ctx context.Context, in *QueryRoundsRequest, opts ...grpc.CallOption) (*QueryRoundsResponse, error)
+	// Received lists what a receiver has of each dealer in the newest round of a key. Callers: nodes, auditors.
+	Received(ctx context.Context, in *QueryReceivedRequest, opts ...grpc.CallOption) (*QueryReceivedResponse, error)
+	// RoundKeys lists the round keys of the newest round of a key. Callers: nodes, auditors.
+	RoundKeys(ctx context.Context, in *QueryRoundKeysRequest, opts ...grpc.CallOption) (*QueryRoundKeysResponse, error)
+	// Complaints lists the complaints about a dealer in the newest round of a key, answered or not. Callers: nodes, auditors.
+	Complaints(ctx context.Context, in *QueryComplaintsRequest, opts ...grpc.CallOption) (*QueryComplaintsResponse, error)
 }
 
 type queryClient struct {
@@ -879,6 +1316,42 @@ func (c *queryClient) Shares(ctx context.Context, in *QuerySharesRequest, opts .
 	return out, nil
 }
 
+func (c *queryClient) Rounds(ctx context.Context, in *QueryRoundsRequest, opts ...grpc.CallOption) (*QueryRoundsResponse, error) {
+	out := new(QueryRoundsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Query/Rounds", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Received(ctx context.Context, in *QueryReceivedRequest, opts ...grpc.CallOption) (*QueryReceivedResponse, error) {
+	out := new(QueryReceivedResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Query/Received", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) RoundKeys(ctx context.Context, in *QueryRoundKeysRequest, opts ...grpc.CallOption) (*QueryRoundKeysResponse, error) {
+	out := new(QueryRoundKeysResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Query/RoundKeys", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Complaints(ctx context.Context, in *QueryComplaintsRequest, opts ...grpc.CallOption) (*QueryComplaintsResponse, error) {
+	out := new(QueryComplaintsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Query/Complaints", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -895,6 +1368,14 @@ type QueryServer interface {
 	Releases(context.Context, *QueryReleasesRequest) (*QueryReleasesResponse, error)
 	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
 	Shares(context.Context, *QuerySharesRequest) (*QuerySharesResponse, error)
+	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
+	Rounds(context.Context, *QueryRoundsRequest) (*QueryRoundsResponse, error)
+	// Received lists what a receiver has of each dealer in the newest round of a key. Callers: nodes, auditors.
+	Received(context.Context, *QueryReceivedRequest) (*QueryReceivedResponse, error)
+	// RoundKeys lists the round keys of the newest round of a key. Callers: nodes, auditors.
+	RoundKeys(context.Context, *QueryRoundKeysRequest) (*QueryRoundKeysResponse, error)
+	// Complaints lists the complaints about a dealer in the newest round of a key, answered or not. Callers: nodes, auditors.
+	Complaints(context.Context, *QueryComplaintsRequest) (*QueryComplaintsResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -921,6 +1402,18 @@ func (*UnimplementedQueryServer) Releases(ctx context.Context, req *QueryRelease
 }
 func (*UnimplementedQueryServer) Shares(ctx context.Context, req *QuerySharesRequest) (*QuerySharesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Shares not implemented")
+}
+func (*UnimplementedQueryServer) Rounds(ctx context.Context, req *QueryRoundsRequest) (*QueryRoundsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Rounds not implemented")
+}
+func (*UnimplementedQueryServer) Received(ctx context.Context, req *QueryReceivedRequest) (*QueryReceivedResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Received not implemented")
+}
+func (*UnimplementedQueryServer) RoundKeys(ctx context.Context, req *QueryRoundKeysRequest) (*QueryRoundKeysResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RoundKeys not implemented")
+}
+func (*UnimplementedQueryServer) Complaints(ctx context.Context, req *QueryComplaintsRequest) (*QueryComplaintsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Complaints not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1053,6 +1546,78 @@ func _Query_Shares_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Rounds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRoundsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Rounds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Query/Rounds",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Rounds(ctx, req.(*QueryRoundsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Received_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryReceivedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Received(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Query/Received",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Received(ctx, req.(*QueryReceivedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_RoundKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRoundKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).RoundKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Query/RoundKeys",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).RoundKeys(ctx, req.(*QueryRoundKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Complaints_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryComplaintsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Complaints(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Query/Complaints",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Complaints(ctx, req.(*QueryComplaintsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.custody.v1.Query",
@@ -1085,6 +1650,22 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Shares",
 			Handler:    _Query_Shares_Handler,
+		},
+		{
+			MethodName: "Rounds",
+			Handler:    _Query_Rounds_Handler,
+		},
+		{
+			MethodName: "Received",
+			Handler:    _Query_Received_Handler,
+		},
+		{
+			MethodName: "RoundKeys",
+			Handler:    _Query_RoundKeys_Handler,
+		},
+		{
+			MethodName: "Complaints",
+			Handler:    _Query_Complaints_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1562,6 +2143,286 @@ func (m *QuerySharesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryRoundsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRoundsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRoundsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRoundsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRoundsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRoundsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Rounds) > 0 {
+		for iNdEx := len(m.Rounds) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Rounds[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryReceivedRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryReceivedRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryReceivedRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Receiver != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Receiver))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Generation != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Kind != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryReceivedResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryReceivedResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryReceivedResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Received) > 0 {
+		for iNdEx := len(m.Received) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Received[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRoundKeysRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRoundKeysRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRoundKeysRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Generation != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Kind != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRoundKeysResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRoundKeysResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRoundKeysResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Keys) > 0 {
+		for iNdEx := len(m.Keys) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Keys[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryComplaintsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryComplaintsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryComplaintsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Dealer != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Dealer))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Generation != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Kind != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryComplaintsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryComplaintsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryComplaintsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Complaints) > 0 {
+		for iNdEx := len(m.Complaints) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Complaints[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1759,6 +2620,126 @@ func (m *QuerySharesResponse) Size() (n int) {
 	_ = l
 	if len(m.Shares) > 0 {
 		for _, e := range m.Shares {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryRoundsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *QueryRoundsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Rounds) > 0 {
+		for _, e := range m.Rounds {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryReceivedRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		n += 1 + sovQuery(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovQuery(uint64(m.Generation))
+	}
+	if m.Receiver != 0 {
+		n += 1 + sovQuery(uint64(m.Receiver))
+	}
+	return n
+}
+
+func (m *QueryReceivedResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Received) > 0 {
+		for _, e := range m.Received {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryRoundKeysRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		n += 1 + sovQuery(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovQuery(uint64(m.Generation))
+	}
+	return n
+}
+
+func (m *QueryRoundKeysResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Keys) > 0 {
+		for _, e := range m.Keys {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryComplaintsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		n += 1 + sovQuery(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovQuery(uint64(m.Generation))
+	}
+	if m.Dealer != 0 {
+		n += 1 + sovQuery(uint64(m.Dealer))
+	}
+	return n
+}
+
+func (m *QueryComplaintsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Complaints) > 0 {
+		for _, e := range m.Complaints {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -2944,6 +3925,694 @@ func (m *QuerySharesResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Shares = append(m.Shares, Share{})
 			if err := m.Shares[len(m.Shares)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRoundsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRoundsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRoundsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRoundsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRoundsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRoundsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rounds", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Rounds = append(m.Rounds, Round{})
+			if err := m.Rounds[len(m.Rounds)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryReceivedRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryReceivedRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryReceivedRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Receiver", wireType)
+			}
+			m.Receiver = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Receiver |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryReceivedResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryReceivedResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryReceivedResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Received", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Received = append(m.Received, Received{})
+			if err := m.Received[len(m.Received)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRoundKeysRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRoundKeysRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRoundKeysRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRoundKeysResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRoundKeysResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRoundKeysResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Keys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Keys = append(m.Keys, RoundKey{})
+			if err := m.Keys[len(m.Keys)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryComplaintsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryComplaintsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryComplaintsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Dealer", wireType)
+			}
+			m.Dealer = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Dealer |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryComplaintsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryComplaintsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryComplaintsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Complaints", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Complaints = append(m.Complaints, Justification{})
+			if err := m.Complaints[len(m.Complaints)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

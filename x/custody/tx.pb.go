@@ -197,6 +197,920 @@ func (m *MsgSubmitSharesResponse) GetResults() []ShareResult {
 	return nil
 }
 
+// MsgPublishRoundKey gives a round key.
+type MsgPublishRoundKey struct {
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// share_epoch that the round makes.
+	ShareEpoch uint64 `protobuf:"varint,4,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
+	// attempt of the round.
+	Attempt uint64 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// key is an X-Wing public key, 1216 bytes, made for this round.
+	Key []byte `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+}
+
+func (m *MsgPublishRoundKey) Reset()         { *m = MsgPublishRoundKey{} }
+func (m *MsgPublishRoundKey) String() string { return proto.CompactTextString(m) }
+func (*MsgPublishRoundKey) ProtoMessage()    {}
+func (*MsgPublishRoundKey) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{3}
+}
+func (m *MsgPublishRoundKey) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgPublishRoundKey) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgPublishRoundKey.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgPublishRoundKey) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgPublishRoundKey.Merge(m, src)
+}
+func (m *MsgPublishRoundKey) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgPublishRoundKey) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgPublishRoundKey.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgPublishRoundKey proto.InternalMessageInfo
+
+func (m *MsgPublishRoundKey) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgPublishRoundKey) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgPublishRoundKey) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgPublishRoundKey) GetShareEpoch() uint64 {
+	if m != nil {
+		return m.ShareEpoch
+	}
+	return 0
+}
+
+func (m *MsgPublishRoundKey) GetAttempt() uint64 {
+	if m != nil {
+		return m.Attempt
+	}
+	return 0
+}
+
+func (m *MsgPublishRoundKey) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+// MsgPublishRoundKeyResponse says what became of the key.
+type MsgPublishRoundKeyResponse struct {
+	// outcome of it.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgPublishRoundKeyResponse) Reset()         { *m = MsgPublishRoundKeyResponse{} }
+func (m *MsgPublishRoundKeyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgPublishRoundKeyResponse) ProtoMessage()    {}
+func (*MsgPublishRoundKeyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{4}
+}
+func (m *MsgPublishRoundKeyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgPublishRoundKeyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgPublishRoundKeyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgPublishRoundKeyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgPublishRoundKeyResponse.Merge(m, src)
+}
+func (m *MsgPublishRoundKeyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgPublishRoundKeyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgPublishRoundKeyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgPublishRoundKeyResponse proto.InternalMessageInfo
+
+func (m *MsgPublishRoundKeyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgPublishRoundKeyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgSubmitDeal gives a deal, or goes on with one.
+type MsgSubmitDeal struct {
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// commitments are A_0 … A_{t−1}, points of 32 bytes; empty where the message goes on with a deal.
+	Commitments [][]byte `protobuf:"bytes,5,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// knowledge proves knowledge of the constant term, 96 bytes; empty where the message goes on with a deal.
+	Knowledge []byte `protobuf:"bytes,6,opt,name=knowledge,proto3" json:"knowledge,omitempty"`
+	// shares for receivers that have none yet, at most 40.
+	Shares []SealedSubShare `protobuf:"bytes,7,rep,name=shares,proto3" json:"shares"`
+}
+
+func (m *MsgSubmitDeal) Reset()         { *m = MsgSubmitDeal{} }
+func (m *MsgSubmitDeal) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitDeal) ProtoMessage()    {}
+func (*MsgSubmitDeal) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{5}
+}
+func (m *MsgSubmitDeal) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitDeal) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitDeal.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitDeal) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitDeal.Merge(m, src)
+}
+func (m *MsgSubmitDeal) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitDeal) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitDeal.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitDeal proto.InternalMessageInfo
+
+func (m *MsgSubmitDeal) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgSubmitDeal) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgSubmitDeal) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgSubmitDeal) GetRound() []byte {
+	if m != nil {
+		return m.Round
+	}
+	return nil
+}
+
+func (m *MsgSubmitDeal) GetCommitments() [][]byte {
+	if m != nil {
+		return m.Commitments
+	}
+	return nil
+}
+
+func (m *MsgSubmitDeal) GetKnowledge() []byte {
+	if m != nil {
+		return m.Knowledge
+	}
+	return nil
+}
+
+func (m *MsgSubmitDeal) GetShares() []SealedSubShare {
+	if m != nil {
+		return m.Shares
+	}
+	return nil
+}
+
+// MsgSubmitDealResponse says what became of the deal.
+type MsgSubmitDealResponse struct {
+	// outcome of it.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgSubmitDealResponse) Reset()         { *m = MsgSubmitDealResponse{} }
+func (m *MsgSubmitDealResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitDealResponse) ProtoMessage()    {}
+func (*MsgSubmitDealResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{6}
+}
+func (m *MsgSubmitDealResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitDealResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitDealResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitDealResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitDealResponse.Merge(m, src)
+}
+func (m *MsgSubmitDealResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitDealResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitDealResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitDealResponse proto.InternalMessageInfo
+
+func (m *MsgSubmitDealResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgSubmitDealResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgSubmitComplaint is a receiver's word on all deals.
+type MsgSubmitComplaint struct {
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// dealers whose sub-shares do not open or do not fit, ascending; empty where all do.
+	Dealers []uint64 `protobuf:"varint,5,rep,packed,name=dealers,proto3" json:"dealers,omitempty"`
+}
+
+func (m *MsgSubmitComplaint) Reset()         { *m = MsgSubmitComplaint{} }
+func (m *MsgSubmitComplaint) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitComplaint) ProtoMessage()    {}
+func (*MsgSubmitComplaint) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{7}
+}
+func (m *MsgSubmitComplaint) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitComplaint) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitComplaint.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitComplaint) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitComplaint.Merge(m, src)
+}
+func (m *MsgSubmitComplaint) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitComplaint) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitComplaint.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitComplaint proto.InternalMessageInfo
+
+func (m *MsgSubmitComplaint) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgSubmitComplaint) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgSubmitComplaint) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgSubmitComplaint) GetRound() []byte {
+	if m != nil {
+		return m.Round
+	}
+	return nil
+}
+
+func (m *MsgSubmitComplaint) GetDealers() []uint64 {
+	if m != nil {
+		return m.Dealers
+	}
+	return nil
+}
+
+// MsgSubmitComplaintResponse says what became of the complaint.
+type MsgSubmitComplaintResponse struct {
+	// outcome of it.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgSubmitComplaintResponse) Reset()         { *m = MsgSubmitComplaintResponse{} }
+func (m *MsgSubmitComplaintResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitComplaintResponse) ProtoMessage()    {}
+func (*MsgSubmitComplaintResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{8}
+}
+func (m *MsgSubmitComplaintResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitComplaintResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitComplaintResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitComplaintResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitComplaintResponse.Merge(m, src)
+}
+func (m *MsgSubmitComplaintResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitComplaintResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitComplaintResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitComplaintResponse proto.InternalMessageInfo
+
+func (m *MsgSubmitComplaintResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgSubmitComplaintResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgSubmitJustification answers complaints about the signer.
+type MsgSubmitJustification struct {
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// answers to complaints, by receiver, ascending.
+	Answers []Justification `protobuf:"bytes,5,rep,name=answers,proto3" json:"answers"`
+}
+
+func (m *MsgSubmitJustification) Reset()         { *m = MsgSubmitJustification{} }
+func (m *MsgSubmitJustification) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitJustification) ProtoMessage()    {}
+func (*MsgSubmitJustification) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{9}
+}
+func (m *MsgSubmitJustification) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitJustification) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitJustification.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitJustification) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitJustification.Merge(m, src)
+}
+func (m *MsgSubmitJustification) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitJustification) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitJustification.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitJustification proto.InternalMessageInfo
+
+func (m *MsgSubmitJustification) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgSubmitJustification) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgSubmitJustification) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgSubmitJustification) GetRound() []byte {
+	if m != nil {
+		return m.Round
+	}
+	return nil
+}
+
+func (m *MsgSubmitJustification) GetAnswers() []Justification {
+	if m != nil {
+		return m.Answers
+	}
+	return nil
+}
+
+// MsgSubmitJustificationResponse says what became of the answers.
+type MsgSubmitJustificationResponse struct {
+	// outcome of it.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgSubmitJustificationResponse) Reset()         { *m = MsgSubmitJustificationResponse{} }
+func (m *MsgSubmitJustificationResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitJustificationResponse) ProtoMessage()    {}
+func (*MsgSubmitJustificationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{10}
+}
+func (m *MsgSubmitJustificationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitJustificationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitJustificationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitJustificationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitJustificationResponse.Merge(m, src)
+}
+func (m *MsgSubmitJustificationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitJustificationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitJustificationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitJustificationResponse proto.InternalMessageInfo
+
+func (m *MsgSubmitJustificationResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgSubmitJustificationResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgConfirmShare proves possession of a new share.
+type MsgConfirmShare struct {
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// possession is x_i·Q and the proof, 96 bytes.
+	Possession []byte `protobuf:"bytes,5,opt,name=possession,proto3" json:"possession,omitempty"`
+}
+
+func (m *MsgConfirmShare) Reset()         { *m = MsgConfirmShare{} }
+func (m *MsgConfirmShare) String() string { return proto.CompactTextString(m) }
+func (*MsgConfirmShare) ProtoMessage()    {}
+func (*MsgConfirmShare) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{11}
+}
+func (m *MsgConfirmShare) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgConfirmShare) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgConfirmShare.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgConfirmShare) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgConfirmShare.Merge(m, src)
+}
+func (m *MsgConfirmShare) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgConfirmShare) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgConfirmShare.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgConfirmShare proto.InternalMessageInfo
+
+func (m *MsgConfirmShare) GetNode() string {
+	if m != nil {
+		return m.Node
+	}
+	return ""
+}
+
+func (m *MsgConfirmShare) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgConfirmShare) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgConfirmShare) GetRound() []byte {
+	if m != nil {
+		return m.Round
+	}
+	return nil
+}
+
+func (m *MsgConfirmShare) GetPossession() []byte {
+	if m != nil {
+		return m.Possession
+	}
+	return nil
+}
+
+// MsgConfirmShareResponse says what became of the proof.
+type MsgConfirmShareResponse struct {
+	// outcome of it.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgConfirmShareResponse) Reset()         { *m = MsgConfirmShareResponse{} }
+func (m *MsgConfirmShareResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgConfirmShareResponse) ProtoMessage()    {}
+func (*MsgConfirmShareResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{12}
+}
+func (m *MsgConfirmShareResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgConfirmShareResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgConfirmShareResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgConfirmShareResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgConfirmShareResponse.Merge(m, src)
+}
+func (m *MsgConfirmShareResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgConfirmShareResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgConfirmShareResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgConfirmShareResponse proto.InternalMessageInfo
+
+func (m *MsgConfirmShareResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgConfirmShareResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgStartReshare has shares renewed.
+type MsgStartReshare struct {
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+}
+
+func (m *MsgStartReshare) Reset()         { *m = MsgStartReshare{} }
+func (m *MsgStartReshare) String() string { return proto.CompactTextString(m) }
+func (*MsgStartReshare) ProtoMessage()    {}
+func (*MsgStartReshare) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{13}
+}
+func (m *MsgStartReshare) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStartReshare) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStartReshare.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStartReshare) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStartReshare.Merge(m, src)
+}
+func (m *MsgStartReshare) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStartReshare) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStartReshare.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStartReshare proto.InternalMessageInfo
+
+func (m *MsgStartReshare) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgStartReshare) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+func (m *MsgStartReshare) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+// MsgStartReshareResponse is empty.
+type MsgStartReshareResponse struct {
+}
+
+func (m *MsgStartReshareResponse) Reset()         { *m = MsgStartReshareResponse{} }
+func (m *MsgStartReshareResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgStartReshareResponse) ProtoMessage()    {}
+func (*MsgStartReshareResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{14}
+}
+func (m *MsgStartReshareResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStartReshareResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStartReshareResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStartReshareResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStartReshareResponse.Merge(m, src)
+}
+func (m *MsgStartReshareResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStartReshareResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStartReshareResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStartReshareResponse proto.InternalMessageInfo
+
+// MsgStartGeneration has a new key made.
+type MsgStartGeneration struct {
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+}
+
+func (m *MsgStartGeneration) Reset()         { *m = MsgStartGeneration{} }
+func (m *MsgStartGeneration) String() string { return proto.CompactTextString(m) }
+func (*MsgStartGeneration) ProtoMessage()    {}
+func (*MsgStartGeneration) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{15}
+}
+func (m *MsgStartGeneration) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStartGeneration) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStartGeneration.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStartGeneration) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStartGeneration.Merge(m, src)
+}
+func (m *MsgStartGeneration) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStartGeneration) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStartGeneration.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStartGeneration proto.InternalMessageInfo
+
+func (m *MsgStartGeneration) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgStartGeneration) GetKind() KeyKind {
+	if m != nil {
+		return m.Kind
+	}
+	return KEY_KIND_UNSPECIFIED
+}
+
+// MsgStartGenerationResponse names the generation.
+type MsgStartGenerationResponse struct {
+	// generation that is being made.
+	Generation uint64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+}
+
+func (m *MsgStartGenerationResponse) Reset()         { *m = MsgStartGenerationResponse{} }
+func (m *MsgStartGenerationResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgStartGenerationResponse) ProtoMessage()    {}
+func (*MsgStartGenerationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_1b160be5650e03fd, []int{16}
+}
+func (m *MsgStartGenerationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgStartGenerationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgStartGenerationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgStartGenerationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgStartGenerationResponse.Merge(m, src)
+}
+func (m *MsgStartGenerationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgStartGenerationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgStartGenerationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgStartGenerationResponse proto.InternalMessageInfo
+
+func (m *MsgStartGenerationResponse) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	// authority is the consortium's account.
@@ -209,7 +1123,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_1b160be5650e03fd, []int{3}
+	return fileDescriptor_1b160be5650e03fd, []int{17}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -260,7 +1174,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_1b160be5650e03fd, []int{4}
+	return fileDescriptor_1b160be5650e03fd, []int{18}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -293,6 +1207,20 @@ func init() {
 	proto.RegisterType((*MsgSubmitShares)(nil), "phrd.custody.v1.MsgSubmitShares")
 	proto.RegisterType((*ShareResult)(nil), "phrd.custody.v1.ShareResult")
 	proto.RegisterType((*MsgSubmitSharesResponse)(nil), "phrd.custody.v1.MsgSubmitSharesResponse")
+	proto.RegisterType((*MsgPublishRoundKey)(nil), "phrd.custody.v1.MsgPublishRoundKey")
+	proto.RegisterType((*MsgPublishRoundKeyResponse)(nil), "phrd.custody.v1.MsgPublishRoundKeyResponse")
+	proto.RegisterType((*MsgSubmitDeal)(nil), "phrd.custody.v1.MsgSubmitDeal")
+	proto.RegisterType((*MsgSubmitDealResponse)(nil), "phrd.custody.v1.MsgSubmitDealResponse")
+	proto.RegisterType((*MsgSubmitComplaint)(nil), "phrd.custody.v1.MsgSubmitComplaint")
+	proto.RegisterType((*MsgSubmitComplaintResponse)(nil), "phrd.custody.v1.MsgSubmitComplaintResponse")
+	proto.RegisterType((*MsgSubmitJustification)(nil), "phrd.custody.v1.MsgSubmitJustification")
+	proto.RegisterType((*MsgSubmitJustificationResponse)(nil), "phrd.custody.v1.MsgSubmitJustificationResponse")
+	proto.RegisterType((*MsgConfirmShare)(nil), "phrd.custody.v1.MsgConfirmShare")
+	proto.RegisterType((*MsgConfirmShareResponse)(nil), "phrd.custody.v1.MsgConfirmShareResponse")
+	proto.RegisterType((*MsgStartReshare)(nil), "phrd.custody.v1.MsgStartReshare")
+	proto.RegisterType((*MsgStartReshareResponse)(nil), "phrd.custody.v1.MsgStartReshareResponse")
+	proto.RegisterType((*MsgStartGeneration)(nil), "phrd.custody.v1.MsgStartGeneration")
+	proto.RegisterType((*MsgStartGenerationResponse)(nil), "phrd.custody.v1.MsgStartGenerationResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.custody.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.custody.v1.MsgUpdateParamsResponse")
 }
@@ -300,40 +1228,74 @@ func init() {
 func init() { proto.RegisterFile("phrd/custody/v1/tx.proto", fileDescriptor_1b160be5650e03fd) }
 
 var fileDescriptor_1b160be5650e03fd = []byte{
-	// 520 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x93, 0x31, 0x6b, 0xdb, 0x40,
-	0x14, 0xc7, 0x7d, 0x71, 0xea, 0xe0, 0x73, 0x68, 0xe8, 0x61, 0x62, 0xc5, 0x04, 0xd5, 0x68, 0x32,
-	0xa6, 0x95, 0x1a, 0x17, 0x4a, 0x6b, 0xba, 0xd4, 0x7b, 0x68, 0x91, 0x29, 0x05, 0x2f, 0x45, 0xb6,
-	0x0e, 0x59, 0x24, 0xd2, 0x89, 0xbb, 0x53, 0x88, 0xb7, 0xd2, 0xb1, 0x53, 0x3f, 0x41, 0xe7, 0x8e,
-	0x1e, 0x4a, 0x3f, 0x41, 0x87, 0x8c, 0xa1, 0x53, 0xa7, 0x52, 0xec, 0xc1, 0x5f, 0xa3, 0xdc, 0x3b,
-	0x29, 0xb1, 0x14, 0x43, 0x16, 0xa1, 0xa7, 0xff, 0x7b, 0xff, 0xfb, 0xbf, 0x1f, 0x27, 0x6c, 0x24,
-	0x33, 0xee, 0x3b, 0xd3, 0x54, 0x48, 0xe6, 0xcf, 0x9d, 0x8b, 0x13, 0x47, 0x5e, 0xda, 0x09, 0x67,
-	0x92, 0x91, 0x03, 0xa5, 0xd8, 0x99, 0x62, 0x5f, 0x9c, 0xb4, 0x1f, 0x79, 0x51, 0x18, 0x33, 0x07,
-	0x9e, 0xba, 0xa7, 0xdd, 0x9a, 0x32, 0x11, 0x31, 0xe1, 0x44, 0x22, 0x50, 0xb3, 0x91, 0x08, 0x32,
-	0xe1, 0x48, 0x0b, 0x1f, 0xa1, 0x72, 0x74, 0x91, 0x49, 0xcd, 0x80, 0x05, 0x4c, 0x7f, 0x57, 0x6f,
-	0xf9, 0x00, 0xe4, 0xf0, 0x52, 0x3f, 0x94, 0xca, 0x89, 0xc6, 0x92, 0xcf, 0x0b, 0xd2, 0x46, 0xc4,
-	0x33, 0x9a, 0x49, 0xd6, 0x37, 0x84, 0x0f, 0x4e, 0x45, 0x30, 0x4a, 0x27, 0x51, 0x28, 0x47, 0x33,
-	0x8f, 0x53, 0x41, 0x9e, 0xe0, 0xdd, 0x98, 0xf9, 0xd4, 0x40, 0x1d, 0xd4, 0xad, 0x0f, 0x8d, 0xdf,
-	0x3f, 0x9e, 0x36, 0xb3, 0xf3, 0xdf, 0xf8, 0x3e, 0xa7, 0x42, 0x8c, 0x24, 0x0f, 0xe3, 0xc0, 0x85,
-	0x2e, 0xf2, 0x0a, 0xd7, 0x04, 0xcc, 0x19, 0x3b, 0x9d, 0x6a, 0xb7, 0xd1, 0x3f, 0xb4, 0x4b, 0x6b,
-	0xdb, 0x60, 0x3b, 0xac, 0x5f, 0xfd, 0x7d, 0x5c, 0xf9, 0xbe, 0x5e, 0xf4, 0x90, 0x9b, 0x0d, 0x0c,
-	0xac, 0xcf, 0xeb, 0x45, 0x0f, 0x5c, 0xbe, 0xac, 0x17, 0xbd, 0x26, 0xa4, 0x2c, 0x85, 0xb1, 0x18,
-	0x6e, 0xc0, 0x9b, 0x4b, 0x45, 0x7a, 0x2e, 0xc9, 0x21, 0xae, 0xa5, 0xf1, 0x39, 0x9b, 0x9e, 0xe9,
-	0x74, 0x6e, 0x56, 0x91, 0x67, 0x78, 0x8f, 0xa5, 0x72, 0xca, 0x22, 0x6a, 0xec, 0x74, 0x50, 0xf7,
-	0x61, 0x1e, 0x03, 0x78, 0xa8, 0x10, 0x6f, 0xb5, 0xea, 0xe6, 0x6d, 0xca, 0x89, 0x53, 0x4f, 0xb0,
-	0xd8, 0xa8, 0x6a, 0x27, 0x5d, 0x59, 0x1f, 0x70, 0xab, 0x94, 0xc1, 0xa5, 0x22, 0x61, 0xb1, 0xa0,
-	0xe4, 0x35, 0xde, 0xe3, 0x10, 0x43, 0x18, 0x08, 0x76, 0x3d, 0xde, 0xbe, 0xab, 0xce, 0x3a, 0xdc,
-	0x55, 0x1b, 0xbb, 0xf9, 0x88, 0xf5, 0x53, 0xa3, 0x7e, 0x9f, 0xf8, 0x9e, 0xa4, 0xef, 0x3c, 0xee,
-	0x45, 0x82, 0xbc, 0xc0, 0x75, 0x2f, 0x95, 0x33, 0xc6, 0x43, 0x39, 0xbf, 0x97, 0xf7, 0x6d, 0x2b,
-	0x19, 0xe0, 0x5a, 0x02, 0x0e, 0xb0, 0x6d, 0xa3, 0xdf, 0xba, 0x13, 0x44, 0x1f, 0x50, 0xa0, 0xae,
-	0x27, 0x06, 0x8e, 0xa2, 0x7e, 0xeb, 0xa5, 0xd0, 0x1f, 0x17, 0x2e, 0x48, 0x29, 0xa4, 0x75, 0x04,
-	0x44, 0x36, 0x3f, 0xe5, 0x44, 0xfa, 0xbf, 0x10, 0xae, 0x9e, 0x8a, 0x80, 0x8c, 0xf1, 0x7e, 0xe1,
-	0x0a, 0x75, 0xee, 0xe4, 0x29, 0x31, 0x6d, 0x77, 0xef, 0xeb, 0xb8, 0xa1, 0x3e, 0xc6, 0xfb, 0x05,
-	0x66, 0x5b, 0xbd, 0x37, 0x3b, 0xb6, 0x7b, 0x6f, 0xcb, 0xdf, 0x7e, 0xf0, 0x49, 0xa1, 0x19, 0xbe,
-	0xbc, 0x5a, 0x9a, 0xe8, 0x7a, 0x69, 0xa2, 0x7f, 0x4b, 0x13, 0x7d, 0x5d, 0x99, 0x95, 0xeb, 0x95,
-	0x59, 0xf9, 0xb3, 0x32, 0x2b, 0x63, 0x33, 0x08, 0xe5, 0x2c, 0x9d, 0xd8, 0x53, 0x16, 0x39, 0x00,
-	0x09, 0x1e, 0x97, 0x39, 0xab, 0x49, 0x0d, 0x7e, 0xa3, 0xe7, 0xff, 0x03, 0x00, 0x00, 0xff, 0xff,
-	0x0a, 0x5f, 0xf4, 0xea, 0x06, 0x04, 0x00, 0x00,
+	// 1071 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x57, 0xcf, 0x6f, 0xe3, 0x44,
+	0x14, 0xae, 0xf3, 0x53, 0x7d, 0x09, 0x14, 0x4c, 0x69, 0xbc, 0xd9, 0xca, 0x8d, 0x5c, 0xc1, 0x86,
+	0xb2, 0x24, 0x6c, 0x91, 0x10, 0x44, 0x0b, 0x12, 0x5d, 0x10, 0x12, 0x55, 0xc5, 0xca, 0x05, 0x21,
+	0xf5, 0xb2, 0x72, 0xec, 0xa9, 0x63, 0x12, 0x7b, 0x22, 0xcf, 0x78, 0x77, 0x73, 0x43, 0x88, 0x13,
+	0x27, 0x2e, 0x5c, 0x39, 0x22, 0x8e, 0x3d, 0x20, 0xce, 0x88, 0xd3, 0x1e, 0x57, 0x9c, 0x38, 0x21,
+	0xd4, 0x1e, 0x7a, 0xe7, 0x2f, 0x40, 0x33, 0x63, 0x27, 0x1e, 0xc7, 0x66, 0xb7, 0x88, 0x42, 0x2f,
+	0x91, 0xe7, 0xfd, 0x98, 0x79, 0xdf, 0xf7, 0xcd, 0x9b, 0x99, 0x80, 0x36, 0x1d, 0x85, 0x4e, 0xdf,
+	0x8e, 0x08, 0xc5, 0xce, 0xac, 0x7f, 0xff, 0x56, 0x9f, 0x3e, 0xec, 0x4d, 0x43, 0x4c, 0xb1, 0xba,
+	0xc6, 0x3c, 0xbd, 0xd8, 0xd3, 0xbb, 0x7f, 0xab, 0xfd, 0xbc, 0xe5, 0x7b, 0x01, 0xee, 0xf3, 0x5f,
+	0x11, 0xd3, 0x6e, 0xd9, 0x98, 0xf8, 0x98, 0xf4, 0x7d, 0xe2, 0xb2, 0x5c, 0x9f, 0xb8, 0xb1, 0xe3,
+	0x9a, 0x70, 0xdc, 0xe3, 0xa3, 0xbe, 0x18, 0xc4, 0xae, 0x75, 0x17, 0xbb, 0x58, 0xd8, 0xd9, 0x57,
+	0x92, 0xc0, 0xeb, 0xb0, 0x22, 0xc7, 0xa3, 0x6c, 0x26, 0x14, 0xd0, 0x70, 0x26, 0xb9, 0x52, 0x25,
+	0x8e, 0x51, 0xe2, 0xba, 0x9e, 0x75, 0x85, 0x38, 0x0a, 0x1c, 0xe1, 0x34, 0xbe, 0x53, 0x60, 0xed,
+	0x80, 0xb8, 0x87, 0xd1, 0xd0, 0xf7, 0xe8, 0xe1, 0xc8, 0x0a, 0x11, 0x51, 0x6f, 0x42, 0x25, 0xc0,
+	0x0e, 0xd2, 0x94, 0x8e, 0xd2, 0x5d, 0xdd, 0xd3, 0x7e, 0xfd, 0xf1, 0xb5, 0xf5, 0xb8, 0xb8, 0xf7,
+	0x1c, 0x27, 0x44, 0x84, 0x1c, 0xd2, 0xd0, 0x0b, 0x5c, 0x93, 0x47, 0xa9, 0x6f, 0x43, 0x8d, 0xf0,
+	0x3c, 0xad, 0xd4, 0x29, 0x77, 0x1b, 0xbb, 0x1b, 0xbd, 0x0c, 0x27, 0x3d, 0x3e, 0xed, 0xde, 0xea,
+	0xa3, 0xdf, 0xb7, 0x56, 0x7e, 0x38, 0x3f, 0xd9, 0x51, 0xcc, 0x38, 0x61, 0x60, 0x7c, 0x79, 0x7e,
+	0xb2, 0xc3, 0x67, 0xf9, 0xfa, 0xfc, 0x64, 0x67, 0x9d, 0xd7, 0x99, 0x29, 0xc6, 0xc0, 0xd0, 0xe0,
+	0x5f, 0x26, 0x22, 0xd1, 0x84, 0xaa, 0x1b, 0x50, 0x8b, 0x82, 0x09, 0xb6, 0xc7, 0xa2, 0x3a, 0x33,
+	0x1e, 0xa9, 0xaf, 0x43, 0x1d, 0x47, 0xd4, 0xc6, 0x3e, 0xd2, 0x4a, 0x1d, 0xa5, 0xfb, 0x6c, 0x52,
+	0x06, 0x27, 0x8b, 0x15, 0xf1, 0xb1, 0xf0, 0x9a, 0x49, 0x18, 0x9b, 0x29, 0x44, 0x16, 0xc1, 0x81,
+	0x56, 0x16, 0x33, 0x89, 0x91, 0xf1, 0x19, 0xb4, 0x32, 0x35, 0x98, 0x88, 0x4c, 0x71, 0x40, 0x90,
+	0x7a, 0x1b, 0xea, 0x21, 0x2f, 0x83, 0x68, 0x0a, 0xc7, 0xba, 0x99, 0x8f, 0x55, 0xd4, 0xba, 0x57,
+	0x61, 0x88, 0xcd, 0x24, 0xc5, 0xf8, 0xaa, 0x04, 0xea, 0x01, 0x71, 0xef, 0x46, 0xc3, 0x89, 0x47,
+	0x46, 0x26, 0x13, 0x61, 0x1f, 0xcd, 0x2e, 0xc8, 0xf6, 0x4d, 0xa8, 0x8c, 0xbd, 0xc0, 0x89, 0x41,
+	0x6a, 0x4b, 0xeb, 0xef, 0xa3, 0xd9, 0xbe, 0x17, 0x38, 0x26, 0x8f, 0x52, 0x75, 0x00, 0x17, 0x05,
+	0x28, 0xb4, 0xa8, 0x17, 0xe3, 0xac, 0x98, 0x29, 0x8b, 0xba, 0x05, 0x0d, 0x2e, 0xc5, 0x3d, 0x34,
+	0xc5, 0xf6, 0x48, 0xab, 0x88, 0x00, 0x6e, 0xfa, 0x80, 0x59, 0x54, 0x0d, 0xea, 0x16, 0xa5, 0xc8,
+	0x9f, 0x52, 0xad, 0xca, 0x9d, 0xc9, 0x50, 0x7d, 0x0e, 0xca, 0x63, 0x34, 0xd3, 0x6a, 0x1d, 0xa5,
+	0xdb, 0x34, 0xd9, 0xe7, 0xe0, 0x25, 0x49, 0xcd, 0x56, 0xa2, 0x66, 0x06, 0xaf, 0x71, 0x0c, 0xed,
+	0x65, 0xeb, 0x9c, 0xe2, 0x94, 0x8e, 0xca, 0x45, 0x75, 0x2c, 0x49, 0x3a, 0xfe, 0x52, 0x82, 0x67,
+	0xe6, 0x42, 0xbe, 0x8f, 0xac, 0xc9, 0xff, 0xca, 0xf4, 0x3a, 0x54, 0x79, 0xdb, 0x71, 0x8e, 0x9b,
+	0xa6, 0x18, 0xa8, 0x1d, 0x68, 0xd8, 0xd8, 0xf7, 0x3d, 0xea, 0xa3, 0x80, 0x12, 0xad, 0xda, 0x29,
+	0x77, 0x9b, 0x66, 0xda, 0xa4, 0x6e, 0xc2, 0xea, 0x38, 0xc0, 0x0f, 0x26, 0xc8, 0x71, 0x51, 0x4c,
+	0xf6, 0xc2, 0xa0, 0xbe, 0x33, 0xef, 0xbd, 0x3a, 0xdf, 0x8f, 0x5b, 0xcb, 0xfb, 0x11, 0x59, 0x13,
+	0xe4, 0x1c, 0x46, 0x43, 0xd1, 0x84, 0x62, 0x4b, 0x26, 0xfd, 0xd7, 0x91, 0x14, 0x53, 0xe5, 0xfe,
+	0x63, 0x94, 0x19, 0x16, 0xbc, 0x28, 0x19, 0x2e, 0x41, 0xa7, 0x73, 0x85, 0xb7, 0x85, 0x58, 0xe3,
+	0x0e, 0xf6, 0xa7, 0x13, 0xcb, 0x0b, 0xe8, 0x15, 0x14, 0x4b, 0x83, 0xba, 0xc3, 0xd8, 0x0c, 0x85,
+	0x50, 0x15, 0x33, 0x19, 0x16, 0xed, 0xfc, 0x0c, 0xa4, 0x78, 0xe7, 0x67, 0xac, 0x97, 0xc0, 0xe8,
+	0xb7, 0x25, 0xd8, 0x98, 0x2f, 0xf4, 0x51, 0x44, 0xa8, 0x77, 0xec, 0xd9, 0x02, 0xd9, 0xd5, 0x63,
+	0xf5, 0x5d, 0xa8, 0x5b, 0x01, 0x79, 0x90, 0xb0, 0xda, 0xd8, 0xd5, 0x97, 0x96, 0x91, 0x20, 0x24,
+	0xa7, 0x6a, 0x9c, 0x34, 0x78, 0x45, 0xe2, 0xfe, 0xba, 0xcc, 0xbd, 0x94, 0x69, 0x7c, 0x0e, 0x7a,
+	0xbe, 0xe7, 0x72, 0x76, 0x35, 0xbb, 0x57, 0xef, 0xe0, 0xe0, 0xd8, 0x0b, 0x7d, 0xde, 0x7c, 0x57,
+	0x90, 0x7c, 0x1d, 0x60, 0x8a, 0x09, 0x41, 0x84, 0xb0, 0xac, 0x2a, 0x77, 0xa5, 0x2c, 0x45, 0x17,
+	0x74, 0x1a, 0x95, 0x61, 0xf3, 0xfb, 0x32, 0x6d, 0xba, 0x04, 0x3a, 0x7f, 0x8e, 0x9f, 0x29, 0xd4,
+	0x0a, 0x59, 0xc7, 0x70, 0x3a, 0xdf, 0x84, 0x55, 0x2b, 0xa2, 0x23, 0x1c, 0x7a, 0x74, 0xf6, 0x44,
+	0x4e, 0x17, 0xa1, 0xff, 0x2e, 0xb1, 0x83, 0x1b, 0x8c, 0xa2, 0xc5, 0xec, 0xf2, 0x43, 0x26, 0x55,
+	0xae, 0x71, 0x4d, 0xbc, 0x2b, 0x52, 0xa6, 0x84, 0x27, 0xe3, 0xfb, 0xf8, 0x08, 0x64, 0xbe, 0x0f,
+	0x17, 0x9a, 0xfd, 0x27, 0x00, 0x07, 0x3b, 0xcb, 0x00, 0x5a, 0x12, 0x80, 0x45, 0x45, 0xc6, 0x6d,
+	0x71, 0x82, 0xc9, 0xd6, 0xb9, 0xdc, 0x32, 0x55, 0x4a, 0x96, 0x2a, 0xe3, 0x27, 0x21, 0xe2, 0xa7,
+	0x53, 0xc7, 0xa2, 0xe8, 0xae, 0x15, 0x5a, 0x3e, 0xf9, 0xc7, 0x18, 0x07, 0x50, 0x9b, 0xf2, 0x19,
+	0x38, 0xca, 0xc6, 0x6e, 0x6b, 0x09, 0xa5, 0x58, 0x40, 0x7a, 0x76, 0x8a, 0x8c, 0x41, 0x7f, 0x19,
+	0xf1, 0xa6, 0xf4, 0x46, 0xce, 0x14, 0x19, 0x4b, 0x97, 0x36, 0x25, 0x98, 0x77, 0xff, 0xac, 0x41,
+	0xf9, 0x80, 0xb8, 0xea, 0x11, 0x34, 0xa5, 0x37, 0x74, 0x67, 0xa9, 0x9e, 0xcc, 0xa3, 0xb2, 0xdd,
+	0x7d, 0x52, 0xc4, 0x9c, 0x57, 0x1b, 0xd6, 0xb2, 0x8f, 0xc6, 0xed, 0xbc, 0xe4, 0x4c, 0x50, 0xfb,
+	0xd5, 0xa7, 0x08, 0x9a, 0x2f, 0xf2, 0x09, 0x40, 0xea, 0xa9, 0xa4, 0x17, 0x17, 0xc7, 0xfc, 0xed,
+	0x97, 0xff, 0xde, 0x9f, 0x2e, 0x3d, 0x7b, 0xb1, 0x6f, 0x17, 0xa7, 0xce, 0x83, 0xf2, 0x4b, 0x2f,
+	0xba, 0x39, 0x31, 0xbc, 0x90, 0x77, 0xd7, 0xdd, 0x28, 0x9e, 0x43, 0x0a, 0x6c, 0xf7, 0x9f, 0x32,
+	0x70, 0xbe, 0xe0, 0x11, 0x34, 0xa5, 0x83, 0x3d, 0x57, 0xec, 0x74, 0x44, 0xbe, 0xd8, 0xb9, 0x67,
+	0x26, 0xdb, 0x48, 0xe9, 0x53, 0x2e, 0x7f, 0x23, 0xa5, 0x22, 0x0a, 0x36, 0x52, 0xce, 0x39, 0xc3,
+	0xd5, 0xc8, 0x9c, 0x31, 0xdb, 0x85, 0xc9, 0x8b, 0xa0, 0x02, 0x35, 0x0a, 0x4e, 0x81, 0x23, 0x68,
+	0x4a, 0x1d, 0x9e, 0x0b, 0x20, 0x1d, 0x91, 0x0f, 0x20, 0xaf, 0xdb, 0xda, 0xd5, 0x2f, 0x58, 0x23,
+	0xef, 0xbd, 0xf5, 0xe8, 0x54, 0x57, 0x1e, 0x9f, 0xea, 0xca, 0x1f, 0xa7, 0xba, 0xf2, 0xcd, 0x99,
+	0xbe, 0xf2, 0xf8, 0x4c, 0x5f, 0xf9, 0xed, 0x4c, 0x5f, 0x39, 0xd2, 0x5d, 0x8f, 0x8e, 0xa2, 0x61,
+	0xcf, 0xc6, 0x7e, 0x9f, 0xb7, 0x34, 0xff, 0x79, 0x98, 0x74, 0xf6, 0xb0, 0xc6, 0xff, 0xf5, 0xbe,
+	0xf1, 0x57, 0x00, 0x00, 0x00, 0xff, 0xff, 0x68, 0x98, 0x32, 0x56, 0xd2, 0x0f, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -350,6 +1312,20 @@ const _ = grpc.SupportPackageIsVersion4
 type MsgClient interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(ctx context.Context, in *MsgSubmitShares, opts ...grpc.CallOption) (*MsgSubmitSharesResponse, error)
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	PublishRoundKey(ctx context.Context, in *MsgPublishRoundKey, opts ...grpc.CallOption) (*MsgPublishRoundKeyResponse, error)
+	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
+	SubmitDeal(ctx context.Context, in *MsgSubmitDeal, opts ...grpc.CallOption) (*MsgSubmitDealResponse, error)
+	// SubmitComplaint says which dealers' sub-shares a receiver can't accept, if any. Signer: the node account of a receiver.
+	SubmitComplaint(ctx context.Context, in *MsgSubmitComplaint, opts ...grpc.CallOption) (*MsgSubmitComplaintResponse, error)
+	// SubmitJustification answers complaints with the sub-shares in clear. Signer: the node account of the dealer.
+	SubmitJustification(ctx context.Context, in *MsgSubmitJustification, opts ...grpc.CallOption) (*MsgSubmitJustificationResponse, error)
+	// ConfirmShare proves that a receiver has its new share. Signer: the node account of the receiver.
+	ConfirmShare(ctx context.Context, in *MsgConfirmShare, opts ...grpc.CallOption) (*MsgConfirmShareResponse, error)
+	// StartReshare has the shares of a key renewed at once. Signer: the consortium's account, by a vote.
+	StartReshare(ctx context.Context, in *MsgStartReshare, opts ...grpc.CallOption) (*MsgStartReshareResponse, error)
+	// StartGeneration has the members make a new key of a kind, under which all is locked that is stored later. Signer: the consortium's account, by a vote.
+	StartGeneration(ctx context.Context, in *MsgStartGeneration, opts ...grpc.CallOption) (*MsgStartGenerationResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -371,6 +1347,69 @@ func (c *msgClient) SubmitShares(ctx context.Context, in *MsgSubmitShares, opts 
 	return out, nil
 }
 
+func (c *msgClient) PublishRoundKey(ctx context.Context, in *MsgPublishRoundKey, opts ...grpc.CallOption) (*MsgPublishRoundKeyResponse, error) {
+	out := new(MsgPublishRoundKeyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/PublishRoundKey", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitDeal(ctx context.Context, in *MsgSubmitDeal, opts ...grpc.CallOption) (*MsgSubmitDealResponse, error) {
+	out := new(MsgSubmitDealResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/SubmitDeal", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitComplaint(ctx context.Context, in *MsgSubmitComplaint, opts ...grpc.CallOption) (*MsgSubmitComplaintResponse, error) {
+	out := new(MsgSubmitComplaintResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/SubmitComplaint", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitJustification(ctx context.Context, in *MsgSubmitJustification, opts ...grpc.CallOption) (*MsgSubmitJustificationResponse, error) {
+	out := new(MsgSubmitJustificationResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/SubmitJustification", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ConfirmShare(ctx context.Context, in *MsgConfirmShare, opts ...grpc.CallOption) (*MsgConfirmShareResponse, error) {
+	out := new(MsgConfirmShareResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/ConfirmShare", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) StartReshare(ctx context.Context, in *MsgStartReshare, opts ...grpc.CallOption) (*MsgStartReshareResponse, error) {
+	out := new(MsgStartReshareResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/StartReshare", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) StartGeneration(ctx context.Context, in *MsgStartGeneration, opts ...grpc.CallOption) (*MsgStartGenerationResponse, error) {
+	out := new(MsgStartGenerationResponse)
+	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/StartGeneration", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.custody.v1.Msg/UpdateParams", in, out, opts...)
@@ -384,6 +1423,20 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 type MsgServer interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(context.Context, *MsgSubmitShares) (*MsgSubmitSharesResponse, error)
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	PublishRoundKey(context.Context, *MsgPublishRoundKey) (*MsgPublishRoundKeyResponse, error)
+	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
+	SubmitDeal(context.Context, *MsgSubmitDeal) (*MsgSubmitDealResponse, error)
+	// SubmitComplaint says which dealers' sub-shares a receiver can't accept, if any. Signer: the node account of a receiver.
+	SubmitComplaint(context.Context, *MsgSubmitComplaint) (*MsgSubmitComplaintResponse, error)
+	// SubmitJustification answers complaints with the sub-shares in clear. Signer: the node account of the dealer.
+	SubmitJustification(context.Context, *MsgSubmitJustification) (*MsgSubmitJustificationResponse, error)
+	// ConfirmShare proves that a receiver has its new share. Signer: the node account of the receiver.
+	ConfirmShare(context.Context, *MsgConfirmShare) (*MsgConfirmShareResponse, error)
+	// StartReshare has the shares of a key renewed at once. Signer: the consortium's account, by a vote.
+	StartReshare(context.Context, *MsgStartReshare) (*MsgStartReshareResponse, error)
+	// StartGeneration has the members make a new key of a kind, under which all is locked that is stored later. Signer: the consortium's account, by a vote.
+	StartGeneration(context.Context, *MsgStartGeneration) (*MsgStartGenerationResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -394,6 +1447,27 @@ type UnimplementedMsgServer struct {
 
 func (*UnimplementedMsgServer) SubmitShares(ctx context.Context, req *MsgSubmitShares) (*MsgSubmitSharesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SubmitShares not implemented")
+}
+func (*UnimplementedMsgServer) PublishRoundKey(ctx context.Context, req *MsgPublishRoundKey) (*MsgPublishRoundKeyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method PublishRoundKey not implemented")
+}
+func (*UnimplementedMsgServer) SubmitDeal(ctx context.Context, req *MsgSubmitDeal) (*MsgSubmitDealResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubmitDeal not implemented")
+}
+func (*UnimplementedMsgServer) SubmitComplaint(ctx context.Context, req *MsgSubmitComplaint) (*MsgSubmitComplaintResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubmitComplaint not implemented")
+}
+func (*UnimplementedMsgServer) SubmitJustification(ctx context.Context, req *MsgSubmitJustification) (*MsgSubmitJustificationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubmitJustification not implemented")
+}
+func (*UnimplementedMsgServer) ConfirmShare(ctx context.Context, req *MsgConfirmShare) (*MsgConfirmShareResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ConfirmShare not implemented")
+}
+func (*UnimplementedMsgServer) StartReshare(ctx context.Context, req *MsgStartReshare) (*MsgStartReshareResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method StartReshare not implemented")
+}
+func (*UnimplementedMsgServer) StartGeneration(ctx context.Context, req *MsgStartGeneration) (*MsgStartGenerationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method StartGeneration not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -417,6 +1491,132 @@ func _Msg_SubmitShares_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).SubmitShares(ctx, req.(*MsgSubmitShares))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_PublishRoundKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgPublishRoundKey)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).PublishRoundKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/PublishRoundKey",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).PublishRoundKey(ctx, req.(*MsgPublishRoundKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitDeal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitDeal)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitDeal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/SubmitDeal",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitDeal(ctx, req.(*MsgSubmitDeal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitComplaint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitComplaint)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitComplaint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/SubmitComplaint",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitComplaint(ctx, req.(*MsgSubmitComplaint))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitJustification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitJustification)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitJustification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/SubmitJustification",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitJustification(ctx, req.(*MsgSubmitJustification))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ConfirmShare_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgConfirmShare)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ConfirmShare(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/ConfirmShare",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ConfirmShare(ctx, req.(*MsgConfirmShare))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_StartReshare_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgStartReshare)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).StartReshare(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/StartReshare",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).StartReshare(ctx, req.(*MsgStartReshare))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_StartGeneration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgStartGeneration)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).StartGeneration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.custody.v1.Msg/StartGeneration",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).StartGeneration(ctx, req.(*MsgStartGeneration))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -447,6 +1647,34 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitShares",
 			Handler:    _Msg_SubmitShares_Handler,
+		},
+		{
+			MethodName: "PublishRoundKey",
+			Handler:    _Msg_PublishRoundKey_Handler,
+		},
+		{
+			MethodName: "SubmitDeal",
+			Handler:    _Msg_SubmitDeal_Handler,
+		},
+		{
+			MethodName: "SubmitComplaint",
+			Handler:    _Msg_SubmitComplaint_Handler,
+		},
+		{
+			MethodName: "SubmitJustification",
+			Handler:    _Msg_SubmitJustification_Handler,
+		},
+		{
+			MethodName: "ConfirmShare",
+			Handler:    _Msg_ConfirmShare_Handler,
+		},
+		{
+			MethodName: "StartReshare",
+			Handler:    _Msg_StartReshare_Handler,
+		},
+		{
+			MethodName: "StartGeneration",
+			Handler:    _Msg_StartGeneration_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -580,6 +1808,621 @@ func (m *MsgSubmitSharesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgPublishRoundKey) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgPublishRoundKey) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgPublishRoundKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Attempt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Attempt))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.ShareEpoch != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ShareEpoch))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgPublishRoundKeyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgPublishRoundKeyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgPublishRoundKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitDeal) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitDeal) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitDeal) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Shares) > 0 {
+		for iNdEx := len(m.Shares) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Shares[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.Knowledge) > 0 {
+		i -= len(m.Knowledge)
+		copy(dAtA[i:], m.Knowledge)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Knowledge)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Commitments) > 0 {
+		for iNdEx := len(m.Commitments) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Commitments[iNdEx])
+			copy(dAtA[i:], m.Commitments[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Commitments[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Round) > 0 {
+		i -= len(m.Round)
+		copy(dAtA[i:], m.Round)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Round)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitDealResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitDealResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitDealResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitComplaint) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitComplaint) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitComplaint) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Dealers) > 0 {
+		dAtA2 := make([]byte, len(m.Dealers)*10)
+		var j1 int
+		for _, num := range m.Dealers {
+			for num >= 1<<7 {
+				dAtA2[j1] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j1++
+			}
+			dAtA2[j1] = uint8(num)
+			j1++
+		}
+		i -= j1
+		copy(dAtA[i:], dAtA2[:j1])
+		i = encodeVarintTx(dAtA, i, uint64(j1))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Round) > 0 {
+		i -= len(m.Round)
+		copy(dAtA[i:], m.Round)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Round)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitComplaintResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitComplaintResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitComplaintResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitJustification) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitJustification) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitJustification) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Answers) > 0 {
+		for iNdEx := len(m.Answers) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Answers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.Round) > 0 {
+		i -= len(m.Round)
+		copy(dAtA[i:], m.Round)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Round)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitJustificationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitJustificationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitJustificationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgConfirmShare) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgConfirmShare) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgConfirmShare) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Possession) > 0 {
+		i -= len(m.Possession)
+		copy(dAtA[i:], m.Possession)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Possession)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Round) > 0 {
+		i -= len(m.Round)
+		copy(dAtA[i:], m.Round)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Round)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Node) > 0 {
+		i -= len(m.Node)
+		copy(dAtA[i:], m.Node)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Node)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgConfirmShareResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgConfirmShareResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgConfirmShareResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStartReshare) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStartReshare) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStartReshare) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStartReshareResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStartReshareResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStartReshareResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStartGeneration) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStartGeneration) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStartGeneration) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Kind != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgStartGenerationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgStartGenerationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgStartGenerationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -704,6 +2547,296 @@ func (m *MsgSubmitSharesResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovTx(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *MsgPublishRoundKey) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	if m.ShareEpoch != 0 {
+		n += 1 + sovTx(uint64(m.ShareEpoch))
+	}
+	if m.Attempt != 0 {
+		n += 1 + sovTx(uint64(m.Attempt))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgPublishRoundKeyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSubmitDeal) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	l = len(m.Round)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Commitments) > 0 {
+		for _, b := range m.Commitments {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.Knowledge)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Shares) > 0 {
+		for _, e := range m.Shares {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgSubmitDealResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSubmitComplaint) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	l = len(m.Round)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Dealers) > 0 {
+		l = 0
+		for _, e := range m.Dealers {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgSubmitComplaintResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSubmitJustification) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	l = len(m.Round)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Answers) > 0 {
+		for _, e := range m.Answers {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgSubmitJustificationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgConfirmShare) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Node)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	l = len(m.Round)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Possession)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgConfirmShareResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgStartReshare) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	return n
+}
+
+func (m *MsgStartReshareResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgStartGeneration) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Kind != 0 {
+		n += 1 + sovTx(uint64(m.Kind))
+	}
+	return n
+}
+
+func (m *MsgStartGenerationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
 	}
 	return n
 }
@@ -1050,6 +3183,1903 @@ func (m *MsgSubmitSharesResponse) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgPublishRoundKey) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgPublishRoundKey: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgPublishRoundKey: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ShareEpoch", wireType)
+			}
+			m.ShareEpoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ShareEpoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attempt", wireType)
+			}
+			m.Attempt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Attempt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgPublishRoundKeyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgPublishRoundKeyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgPublishRoundKeyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitDeal) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitDeal: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitDeal: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Round", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Round = append(m.Round[:0], dAtA[iNdEx:postIndex]...)
+			if m.Round == nil {
+				m.Round = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commitments", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commitments = append(m.Commitments, make([]byte, postIndex-iNdEx))
+			copy(m.Commitments[len(m.Commitments)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Knowledge", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Knowledge = append(m.Knowledge[:0], dAtA[iNdEx:postIndex]...)
+			if m.Knowledge == nil {
+				m.Knowledge = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Shares", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Shares = append(m.Shares, SealedSubShare{})
+			if err := m.Shares[len(m.Shares)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitDealResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitDealResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitDealResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitComplaint) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitComplaint: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitComplaint: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Round", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Round = append(m.Round[:0], dAtA[iNdEx:postIndex]...)
+			if m.Round == nil {
+				m.Round = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Dealers = append(m.Dealers, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Dealers) == 0 {
+					m.Dealers = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Dealers = append(m.Dealers, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Dealers", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitComplaintResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitComplaintResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitComplaintResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitJustification) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitJustification: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitJustification: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Round", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Round = append(m.Round[:0], dAtA[iNdEx:postIndex]...)
+			if m.Round == nil {
+				m.Round = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Answers", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Answers = append(m.Answers, Justification{})
+			if err := m.Answers[len(m.Answers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitJustificationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitJustificationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitJustificationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgConfirmShare) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgConfirmShare: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgConfirmShare: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Node", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Node = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Round", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Round = append(m.Round[:0], dAtA[iNdEx:postIndex]...)
+			if m.Round == nil {
+				m.Round = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Possession", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Possession = append(m.Possession[:0], dAtA[iNdEx:postIndex]...)
+			if m.Possession == nil {
+				m.Possession = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgConfirmShareResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgConfirmShareResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgConfirmShareResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStartReshare) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStartReshare: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStartReshare: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStartReshareResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStartReshareResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStartReshareResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStartGeneration) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStartGeneration: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStartGeneration: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Kind |= KeyKind(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgStartGenerationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgStartGenerationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgStartGenerationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -36,7 +36,7 @@ type Keeper struct {
 	accounts   Accounts
 	router     Router
 	principals consortium.Principals
-	nodeHooks  consortium.NodeHooks
+	nodeHooks  []consortium.NodeHooks
 
 	membershipHooks []consortium.MembershipHooks
 	keyholders      consortium.Keyholders
@@ -152,9 +152,9 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 // before the first block; until then no account has a patient.
 func (k *Keeper) SetPrincipals(p consortium.Principals) { k.principals = p }
 
-// SetNodeHooks names who is told of a member's nodes. It is called once, before the
-// first block.
-func (k *Keeper) SetNodeHooks(h consortium.NodeHooks) { k.nodeHooks = h }
+// SetNodeHooks names who is told of a member's nodes, in that order. It is called once,
+// before the first block.
+func (k *Keeper) SetNodeHooks(h ...consortium.NodeHooks) { k.nodeHooks = h }
 
 // SetMembershipHooks names who is told of members that come and go, in that order. It
 // is called once, before the first block.

@@ -76,10 +76,12 @@ func (k *Keeper) NodesOf(ctx context.Context, member uint64) ([]consortium.Stora
 
 // nodesChanged tells who follows a member's nodes.
 func (k *Keeper) nodesChanged(ctx context.Context, member uint64) error {
-	if k.nodeHooks == nil {
-		return nil
+	for _, h := range k.nodeHooks {
+		if err := h.NodesChanged(ctx, member); err != nil {
+			return err
+		}
 	}
-	return k.nodeHooks.NodesChanged(ctx, member)
+	return nil
 }
 
 // PlaceableNodes are the nodes that take copies, of members that stay, by number.

@@ -10,8 +10,7 @@ import (
 )
 
 // InitGenesis writes the state of the first block. The genesis was validated; a
-// holder of an active epoch that is no member is refused here. What holders wait
-// for follows from releases and shares.
+// holder of an active epoch that is no member is refused here.
 func (k *Keeper) InitGenesis(ctx context.Context, g *custody.GenesisState) error {
 	if err := k.setParams(ctx, g.Params); err != nil {
 		return err
@@ -45,10 +44,20 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *custody.GenesisState) error
 			return fmt.Errorf("release %q: %w", r.Unlock, err)
 		}
 	}
+	for _, key := range g.RoundKeys {
+		if err := k.roundKeys.Set(ctx, collections.Join3(uint64(key.Kind), key.Generation, key.Member), key.Key); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Rounds {
+		if err := k.initRound(ctx, r); err != nil {
+			return fmt.Errorf("round for %s/%d: %w", r.Kind, r.Generation, err)
+		}
+	}
 	return nil
 }
 
-// initRelease writes a release and lets the holders without a share wait for it.
+// initRelease writes a release, and that it waits for shares.
 func (k *Keeper) initRelease(ctx context.Context, r custody.Release) error {
 	id, err := custody.ParseUnlockID(r.Unlock)
 	if err != nil {
@@ -60,30 +69,22 @@ func (k *Keeper) initRelease(ctx context.Context, r custody.Release) error {
 	if r.Status != custody.RELEASE_STATUS_PENDING {
 		return nil
 	}
-	key, err := k.Key(ctx, r.Kind, r.Generation)
-	if err != nil {
-		return err
-	}
-	holders, err := k.Holders(ctx, key, key.ShareEpoch)
-	if err != nil {
-		return err
-	}
-	for _, h := range holders {
-		given, err := k.shares.Has(ctx, collections.Join3(id.Bytes(), h.ShareEpoch, h.Index))
-		if err != nil {
-			return err
-		}
-		if given || !h.Confirmed {
-			continue
-		}
-		if err := k.waiting.Set(ctx, collections.Join(h.Index, id.Bytes())); err != nil {
-			return err
-		}
-	}
-	return nil
+	return k.pending.Set(ctx, id.Bytes())
 }
 
-// ExportGenesis reads the whole state, each part in the order of its keys.
+// initRound writes a round that has begun. Its receivers are members.
+func (k *Keeper) initRound(ctx context.Context, r custody.Round) error {
+	for _, number := range r.Receivers {
+		if _, err := k.consortium.Member(ctx, number); err != nil {
+			return err
+		}
+	}
+	return k.setRound(ctx, r)
+}
+
+// ExportGenesis reads the whole state, each part in the order of its keys. A round
+// that runs is exported as its next attempt, and what it had made is left out: what
+// was sealed to its round keys must not be opened by the keys of another chain.
 func (k *Keeper) ExportGenesis(ctx context.Context) (*custody.GenesisState, error) {
 	params, err := k.Params(ctx)
 	if err != nil {
@@ -96,10 +97,10 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*custody.GenesisState, erro
 	}); err != nil {
 		return nil, err
 	}
-	if err := k.holders.Walk(ctx, nil, func(_ holderKey, h custody.Holder) (bool, error) {
-		g.Holders = append(g.Holders, h)
-		return false, nil
-	}); err != nil {
+	if err := k.exportRounds(ctx, g); err != nil {
+		return nil, err
+	}
+	if err := k.exportHolders(ctx, g); err != nil {
 		return nil, err
 	}
 	if err := k.releases.Walk(ctx, nil, func(_ []byte, r custody.Release) (bool, error) {
@@ -115,4 +116,40 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*custody.GenesisState, erro
 		return nil, err
 	}
 	return g, nil
+}
+
+// exportRounds reads the rounds that run.
+func (k *Keeper) exportRounds(ctx context.Context, g *custody.GenesisState) error {
+	return k.running.Walk(ctx, nil, func(id keyKey) (bool, error) {
+		r, err := k.rounds.Get(ctx, id)
+		if err != nil {
+			return true, err
+		}
+		next := custody.Round{
+			Kind: r.Kind, Generation: r.Generation, ShareEpoch: r.ShareEpoch, Attempt: r.Attempt, Phase: custody.ROUND_PHASE_KEYS,
+			StartedAt: r.StartedAt, Awaited: r.Awaited,
+		}
+		if r.Phase != custody.ROUND_PHASE_KEYS || r.Received != 0 {
+			if next.Awaited, err = k.countServing(ctx); err != nil {
+				return true, err
+			}
+			next.Attempt, next.StartedAt = r.Attempt+1, blockTime(ctx)
+		}
+		g.Rounds = append(g.Rounds, next)
+		return false, nil
+	})
+}
+
+// exportHolders reads the holders of the epochs that are or were in force.
+func (k *Keeper) exportHolders(ctx context.Context, g *custody.GenesisState) error {
+	active := map[keyKey]uint64{}
+	for _, key := range g.Keys {
+		active[collections.Join(uint64(key.Kind), key.Generation)] = key.ShareEpoch
+	}
+	return k.holders.Walk(ctx, nil, func(id holderKey, h custody.Holder) (bool, error) {
+		if h.ShareEpoch <= active[collections.Join(id.K1(), id.K2())] {
+			g.Holders = append(g.Holders, h)
+		}
+		return false, nil
+	})
 }

@@ -24,8 +24,11 @@ type holderKey = collections.Quad[uint64, uint64, uint64, uint64]
 // shareKey is an unlock, a share epoch and an index.
 type shareKey = collections.Triple[[]byte, uint64, uint64]
 
-// waitingKey is an index and an unlock.
-type waitingKey = collections.Pair[uint64, []byte]
+// memberKey is a kind, a generation and a member's number.
+type memberKey = collections.Triple[uint64, uint64, uint64]
+
+// partiesKey is a kind, a generation and the numbers of two parties of its round.
+type partiesKey = collections.Quad[uint64, uint64, uint64, uint64]
 
 // Keeper reads and writes the state of the module. An unlock's id is a key as its
 // 32 bytes.
@@ -33,6 +36,7 @@ type Keeper struct {
 	audit      Audit
 	consortium Consortium
 	hooks      custody.ReleaseHooks
+	service    store.KVStoreService
 
 	schema collections.Schema
 	// params: the bounds
@@ -45,8 +49,25 @@ type Keeper struct {
 	releases collections.Map[[]byte, custody.Release]
 	// shares: (unlock, share epoch, index) -> verified share
 	shares collections.Map[shareKey, custody.Share]
-	// waiting: (index, unlock), of pending releases that the holder gave no share for
-	waiting collections.KeySet[waitingKey]
+	// pending: unlock of each release that waits for shares
+	pending collections.KeySet[[]byte]
+
+	// rounds: (kind, generation) -> its newest round
+	rounds collections.Map[keyKey, custody.Round]
+	// running: (kind, generation) of each round that is not done
+	running collections.KeySet[keyKey]
+	// roundKeys: (kind, generation, receiver) -> round key, 1216 bytes
+	roundKeys collections.Map[memberKey, []byte]
+	// deals: (kind, generation, dealer) -> deal
+	deals collections.Map[memberKey, custody.Deal]
+	// subShares: (kind, generation, receiver, dealer) -> sealed sub-share, 1168 bytes
+	subShares collections.Map[partiesKey, []byte]
+	// spoken: (kind, generation, receiver) who said what it got
+	spoken collections.KeySet[memberKey]
+	// complaints: (kind, generation, dealer, receiver) -> sub-share in clear, empty until the dealer answers
+	complaints collections.Map[partiesKey, []byte]
+	// wanted: (kind, generation) of each key whose shares are to be renewed
+	wanted collections.KeySet[keyKey]
 }
 
 // New opens the module's state in the store.
@@ -56,14 +77,25 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 	}
 	sb := collections.NewSchemaBuilder(service)
 	number := collections.Uint64Key
+	member := collections.TripleKeyCodec(number, number, number)
+	parties := collections.QuadKeyCodec(number, number, number, number)
 	k := &Keeper{
-		audit: audit, consortium: consortium,
+		audit: audit, consortium: consortium, service: service,
 		params:   collections.NewItem(sb, custody.ParamsPrefix, "params", codec.CollValue[custody.Params](cdc)),
 		keys:     collections.NewMap(sb, custody.KeysPrefix, "keys", collections.PairKeyCodec(number, number), codec.CollValue[custody.Key](cdc)),
-		holders:  collections.NewMap(sb, custody.HoldersPrefix, "holders", collections.QuadKeyCodec(number, number, number, number), codec.CollValue[custody.Holder](cdc)),
+		holders:  collections.NewMap(sb, custody.HoldersPrefix, "holders", parties, codec.CollValue[custody.Holder](cdc)),
 		releases: collections.NewMap(sb, custody.ReleasesPrefix, "releases", collections.BytesKey, codec.CollValue[custody.Release](cdc)),
 		shares:   collections.NewMap(sb, custody.SharesPrefix, "shares", collections.TripleKeyCodec(collections.BytesKey, number, number), codec.CollValue[custody.Share](cdc)),
-		waiting:  collections.NewKeySet(sb, custody.WaitingPrefix, "waiting", collections.PairKeyCodec(number, collections.BytesKey)),
+		pending:  collections.NewKeySet(sb, custody.PendingPrefix, "pending", collections.BytesKey),
+
+		rounds:     collections.NewMap(sb, custody.RoundsPrefix, "rounds", collections.PairKeyCodec(number, number), codec.CollValue[custody.Round](cdc)),
+		running:    collections.NewKeySet(sb, custody.RunningPrefix, "running", collections.PairKeyCodec(number, number)),
+		roundKeys:  collections.NewMap(sb, custody.RoundKeysPrefix, "round_keys", member, collections.BytesValue),
+		deals:      collections.NewMap(sb, custody.DealsPrefix, "deals", member, codec.CollValue[custody.Deal](cdc)),
+		subShares:  collections.NewMap(sb, custody.SubSharesPrefix, "sub_shares", parties, collections.BytesValue),
+		spoken:     collections.NewKeySet(sb, custody.SpokenPrefix, "spoken", member),
+		complaints: collections.NewMap(sb, custody.ComplaintsPrefix, "complaints", parties, collections.BytesValue),
+		wanted:     collections.NewKeySet(sb, custody.WantedPrefix, "wanted", collections.PairKeyCodec(number, number)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 // Key answers a generation of a kind of key, the newest where generation is 0;
-// custody.ErrNoKey where there is none.
+// custody.ErrNoKey where there is none, and custody.ErrKeyInMaking where the members
+// are making the first.
 func (k *Keeper) Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error) {
 	if generation == 0 {
 		return k.newest(ctx, kind)
@@ -32,9 +33,32 @@ func (k *Keeper) newest(ctx context.Context, kind custody.KeyKind) (custody.Key,
 		return true, nil
 	})
 	if err == nil && !found {
-		err = custody.ErrNoKey.Wrapf("kind %d", kind)
+		err = k.noKey(ctx, kind)
 	}
 	return key, err
+}
+
+// allKeys are the keys by kind and generation.
+func (k *Keeper) allKeys(ctx context.Context) ([]custody.Key, error) {
+	var keys []custody.Key
+	err := k.keys.Walk(ctx, nil, func(_ keyKey, key custody.Key) (bool, error) {
+		keys = append(keys, key)
+		return false, nil
+	})
+	return keys, err
+}
+
+// noKey is the error of a kind of which there is no key yet: custody.ErrKeyInMaking
+// where its first one is being made, else custody.ErrNoKey.
+func (k *Keeper) noKey(ctx context.Context, kind custody.KeyKind) error {
+	r, err := k.rounds.Get(ctx, collections.Join(uint64(kind), uint64(1)))
+	if errors.Is(err, collections.ErrNotFound) {
+		return custody.ErrNoKey.Wrapf("kind %d", kind)
+	}
+	if err != nil {
+		return err
+	}
+	return custody.ErrKeyInMaking.Wrap(r.Progress())
 }
 
 // Holders answers the holders of a key in an epoch by index.

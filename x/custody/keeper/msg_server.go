@@ -19,8 +19,8 @@ func NewMsgServer(k *Keeper) custody.MsgServer { return msgServer{k} }
 // UpdateParams changes the bounds; only the consortium's
 // account may.
 func (s msgServer) UpdateParams(ctx context.Context, msg *custody.MsgUpdateParams) (*custody.MsgUpdateParamsResponse, error) {
-	if authority := s.consortium.Authority(); msg.Authority != authority {
-		return nil, custody.ErrUnauthorized.Wrapf("got %q, want %q", msg.Authority, authority)
+	if err := s.vote(msg.Authority); err != nil {
+		return nil, err
 	}
 	if err := s.setParams(ctx, msg.Params); err != nil {
 		return nil, err

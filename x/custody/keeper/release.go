@@ -33,8 +33,7 @@ func (k *Keeper) RequestRelease(ctx context.Context, r custody.Release) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	key, err := k.Key(ctx, r.Kind, r.Generation)
-	if err != nil {
+	if _, err := k.Key(ctx, r.Kind, r.Generation); err != nil {
 		return err
 	}
 	id, err := custody.ParseUnlockID(r.Unlock)
@@ -55,17 +54,8 @@ func (k *Keeper) RequestRelease(ctx context.Context, r custody.Release) error {
 	if err := k.releases.Set(ctx, id.Bytes(), r); err != nil {
 		return err
 	}
-	holders, err := k.Holders(ctx, key, key.ShareEpoch)
-	if err != nil {
+	if err := k.pending.Set(ctx, id.Bytes()); err != nil {
 		return err
-	}
-	for _, h := range holders {
-		if !h.Confirmed {
-			continue
-		}
-		if err := k.waiting.Set(ctx, collections.Join(h.Index, id.Bytes())); err != nil {
-			return err
-		}
 	}
 	return sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&custody.EventReleaseRequested{Unlock: r.Unlock})
 }
@@ -95,18 +85,8 @@ func (k *Keeper) finish(ctx context.Context, r custody.Release) error {
 	if err != nil {
 		return err
 	}
-	key, err := k.Key(ctx, r.Kind, r.Generation)
-	if err != nil {
+	if err := k.pending.Remove(ctx, id.Bytes()); err != nil {
 		return err
-	}
-	holders, err := k.Holders(ctx, key, key.ShareEpoch)
-	if err != nil {
-		return err
-	}
-	for _, h := range holders {
-		if err := k.waiting.Remove(ctx, collections.Join(h.Index, id.Bytes())); err != nil {
-			return err
-		}
 	}
 	return k.releases.Set(ctx, id.Bytes(), r)
 }

@@ -157,9 +157,6 @@ func (k *Keeper) accept(ctx context.Context, share custody.Share, key custody.Ke
 	if err != nil {
 		return err
 	}
-	if err := k.waiting.Remove(ctx, collections.Join(share.Index, id.K1())); err != nil {
-		return err
-	}
 	entry.Outcome = audit.OUTCOME_OK
 	if err := k.append(ctx, entry); err != nil {
 		return err

@@ -48,13 +48,13 @@ func (k *Keeper) changeCopies(ctx context.Context, signer string, objects []stri
 	entry.Kind = kind
 	results := make([]storage.CopyResult, len(objects))
 	for i, cid := range objects {
-		reason := refusal
+		reason, changed := refusal, false
 		if reason == "" {
-			if reason, err = k.changeCopy(ctx, node, cid, to, entry); err != nil {
+			if reason, changed, err = k.changeCopy(ctx, node, cid, to, entry); err != nil {
 				return nil, err
 			}
 		}
-		results[i] = storage.CopyResult{Object: cid, Outcome: audit.OUTCOME_OK, Reason: reason}
+		results[i] = storage.CopyResult{Object: cid, Outcome: audit.OUTCOME_OK, Reason: reason, Changed: changed}
 		if reason != "" {
 			results[i].Outcome = audit.OUTCOME_REFUSED
 			if err := k.refuse(ctx, entry, cid, reason); err != nil {
@@ -79,14 +79,15 @@ func (k *Keeper) signingNode(ctx context.Context, p consortium.Principal) (node 
 	return node, "", err
 }
 
-// changeCopy brings one copy to a status and writes its entry, or answers why not.
-func (k *Keeper) changeCopy(ctx context.Context, node consortium.StorageNode, cid string, to storage.CopyStatus, entry audit.Entry) (string, error) {
+// changeCopy brings one copy to a status and writes its entry, answers that it was so
+// before, or why not.
+func (k *Keeper) changeCopy(ctx context.Context, node consortium.StorageNode, cid string, to storage.CopyStatus, entry audit.Entry) (refusal string, changed bool, err error) {
 	object, copies, err := k.Object(ctx, cid)
 	if errors.Is(err, storage.ErrUnknownObject) {
-		return storage.ReasonUnknownObject, nil
+		return storage.ReasonUnknownObject, false, nil
 	}
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	at := -1
 	for i, c := range copies {
@@ -96,41 +97,41 @@ func (k *Keeper) changeCopy(ctx context.Context, node consortium.StorageNode, ci
 	}
 	switch {
 	case at < 0:
-		return storage.ReasonNotAssigned, nil
+		return storage.ReasonNotAssigned, false, nil
 	case copies[at].Status == to:
-		return "", nil
+		return "", false, nil
 	case to == storage.COPY_STATUS_LOST && copies[at].Status != storage.COPY_STATUS_HELD:
-		return storage.ReasonNotHeld, nil
+		return storage.ReasonNotHeld, false, nil
 	}
 	root, err := lock.ParseCID(cid)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	was := copies[at].Status
 	copies[at].Status, copies[at].Since = to, blockTime(ctx)
 	if err := k.changeStatus(ctx, root, object.Size_, copies[at], was); err != nil {
-		return "", err
+		return "", false, err
 	}
 	placed, err := k.placed(ctx, object, copies)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if placed, err = k.settle(ctx, root, object, placed); err != nil {
-		return "", err
+		return "", false, err
 	}
 	held := heldCopies(placed)
 	entry.Outcome, entry.Target, entry.Count = audit.OUTCOME_OK, cid, uint64(held)
 	if err := k.append(ctx, entry); err != nil {
-		return "", err
+		return "", false, err
 	}
 	event := &storage.EventCopyChanged{Cid: cid, Node: node.Number, Held: held}
 	if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if k.hooks == nil {
-		return "", nil
+		return "", true, nil
 	}
-	return "", k.hooks.CopyChanged(ctx, cid, held, object.Target)
+	return "", true, k.hooks.CopyChanged(ctx, cid, held, object.Target)
 }
 
 // refuse writes the entry of something that was refused.

@@ -113,6 +113,70 @@ func (x *EventReleased) GetUnlock() string {
 	return ""
 }
 
+// EventRoundChanged tells that a round began, ended, or went on to its next phase.
+type EventRoundChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind of the key as a number.
+	Kind uint64 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// phase as a number.
+	Phase         uint64 `protobuf:"varint,3,opt,name=phase,proto3" json:"phase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventRoundChanged) Reset() {
+	*x = EventRoundChanged{}
+	mi := &file_phrd_custody_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventRoundChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventRoundChanged) ProtoMessage() {}
+
+func (x *EventRoundChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventRoundChanged.ProtoReflect.Descriptor instead.
+func (*EventRoundChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EventRoundChanged) GetKind() uint64 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *EventRoundChanged) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *EventRoundChanged) GetPhase() uint64 {
+	if x != nil {
+		return x.Phase
+	}
+	return 0
+}
+
 var File_phrd_custody_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_custody_v1_events_proto_rawDesc = "" +
@@ -121,7 +185,13 @@ const file_phrd_custody_v1_events_proto_rawDesc = "" +
 	"\x15EventReleaseRequested\x12\x16\n" +
 	"\x06unlock\x18\x01 \x01(\tR\x06unlock\"'\n" +
 	"\rEventReleased\x12\x16\n" +
-	"\x06unlock\x18\x01 \x01(\tR\x06unlockB Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
+	"\x06unlock\x18\x01 \x01(\tR\x06unlock\"]\n" +
+	"\x11EventRoundChanged\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\x04R\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05phase\x18\x03 \x01(\x04R\x05phaseB Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
 
 var (
 	file_phrd_custody_v1_events_proto_rawDescOnce sync.Once
@@ -135,10 +205,11 @@ func file_phrd_custody_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_custody_v1_events_proto_rawDescData
 }
 
-var file_phrd_custody_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_phrd_custody_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_phrd_custody_v1_events_proto_goTypes = []any{
 	(*EventReleaseRequested)(nil), // 0: phrd.custody.v1.EventReleaseRequested
 	(*EventReleased)(nil),         // 1: phrd.custody.v1.EventReleased
+	(*EventRoundChanged)(nil),     // 2: phrd.custody.v1.EventRoundChanged
 }
 var file_phrd_custody_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -159,7 +230,7 @@ func file_phrd_custody_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_custody_v1_events_proto_rawDesc), len(file_phrd_custody_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -34,7 +34,11 @@ type GenesisState struct {
 	// releases that were requested.
 	Releases []*Release `protobuf:"bytes,4,rep,name=releases,proto3" json:"releases,omitempty"`
 	// shares that were given.
-	Shares        []*Share `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`
+	Shares []*Share `protobuf:"bytes,5,rep,name=shares,proto3" json:"shares,omitempty"`
+	// rounds that have begun, before their first deal.
+	Rounds []*Round `protobuf:"bytes,6,rep,name=rounds,proto3" json:"rounds,omitempty"`
+	// round_keys of these rounds, by kind, generation and member.
+	RoundKeys     []*RoundKey `protobuf:"bytes,7,rep,name=round_keys,json=roundKeys,proto3" json:"round_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,17 +108,34 @@ func (x *GenesisState) GetShares() []*Share {
 	return nil
 }
 
+func (x *GenesisState) GetRounds() []*Round {
+	if x != nil {
+		return x.Rounds
+	}
+	return nil
+}
+
+func (x *GenesisState) GetRoundKeys() []*RoundKey {
+	if x != nil {
+		return x.RoundKeys
+	}
+	return nil
+}
+
 var File_phrd_custody_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_custody_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/custody/v1/genesis.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\x1a\x19phrd/custody/v1/key.proto\"\xa0\x02\n" +
+	"\x1dphrd/custody/v1/genesis.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\x1a\x19phrd/custody/v1/key.proto\x1a\x1bphrd/custody/v1/round.proto\"\x96\x03\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.custody.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12.\n" +
 	"\x04keys\x18\x02 \x03(\v2\x14.phrd.custody.v1.KeyB\x04\xc8\xde\x1f\x00R\x04keys\x127\n" +
 	"\aholders\x18\x03 \x03(\v2\x17.phrd.custody.v1.HolderB\x04\xc8\xde\x1f\x00R\aholders\x12:\n" +
 	"\breleases\x18\x04 \x03(\v2\x18.phrd.custody.v1.ReleaseB\x04\xc8\xde\x1f\x00R\breleases\x124\n" +
-	"\x06shares\x18\x05 \x03(\v2\x16.phrd.custody.v1.ShareB\x04\xc8\xde\x1f\x00R\x06sharesB Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
+	"\x06shares\x18\x05 \x03(\v2\x16.phrd.custody.v1.ShareB\x04\xc8\xde\x1f\x00R\x06shares\x124\n" +
+	"\x06rounds\x18\x06 \x03(\v2\x16.phrd.custody.v1.RoundB\x04\xc8\xde\x1f\x00R\x06rounds\x12>\n" +
+	"\n" +
+	"round_keys\x18\a \x03(\v2\x19.phrd.custody.v1.RoundKeyB\x04\xc8\xde\x1f\x00R\troundKeysB Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
 
 var (
 	file_phrd_custody_v1_genesis_proto_rawDescOnce sync.Once
@@ -136,6 +157,8 @@ var file_phrd_custody_v1_genesis_proto_goTypes = []any{
 	(*Holder)(nil),       // 3: phrd.custody.v1.Holder
 	(*Release)(nil),      // 4: phrd.custody.v1.Release
 	(*Share)(nil),        // 5: phrd.custody.v1.Share
+	(*Round)(nil),        // 6: phrd.custody.v1.Round
+	(*RoundKey)(nil),     // 7: phrd.custody.v1.RoundKey
 }
 var file_phrd_custody_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.custody.v1.GenesisState.params:type_name -> phrd.custody.v1.Params
@@ -143,11 +166,13 @@ var file_phrd_custody_v1_genesis_proto_depIdxs = []int32{
 	3, // 2: phrd.custody.v1.GenesisState.holders:type_name -> phrd.custody.v1.Holder
 	4, // 3: phrd.custody.v1.GenesisState.releases:type_name -> phrd.custody.v1.Release
 	5, // 4: phrd.custody.v1.GenesisState.shares:type_name -> phrd.custody.v1.Share
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 5: phrd.custody.v1.GenesisState.rounds:type_name -> phrd.custody.v1.Round
+	7, // 6: phrd.custody.v1.GenesisState.round_keys:type_name -> phrd.custody.v1.RoundKey
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_custody_v1_genesis_proto_init() }
@@ -156,6 +181,7 @@ func file_phrd_custody_v1_genesis_proto_init() {
 		return
 	}
 	file_phrd_custody_v1_key_proto_init()
+	file_phrd_custody_v1_round_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -205,7 +205,11 @@ type Key struct {
 	// share_epoch is the active epoch of the shares, from 1.
 	ShareEpoch uint64 `protobuf:"varint,6,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
 	// since is the block time of the generation's activation, unix seconds.
-	Since         int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,7,opt,name=since,proto3" json:"since,omitempty"`
+	// first_threshold is the threshold of the generation's first epoch, below which none ever falls; 0 where it is the present one.
+	FirstThreshold uint64 `protobuf:"varint,8,opt,name=first_threshold,json=firstThreshold,proto3" json:"first_threshold,omitempty"`
+	// renewed is the block time at which the active epoch began, unix seconds; 0 where that was the generation's activation.
+	Renewed       int64 `protobuf:"varint,9,opt,name=renewed,proto3" json:"renewed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +289,20 @@ func (x *Key) GetShareEpoch() uint64 {
 func (x *Key) GetSince() int64 {
 	if x != nil {
 		return x.Since
+	}
+	return 0
+}
+
+func (x *Key) GetFirstThreshold() uint64 {
+	if x != nil {
+		return x.FirstThreshold
+	}
+	return 0
+}
+
+func (x *Key) GetRenewed() int64 {
+	if x != nil {
+		return x.Renewed
 	}
 	return 0
 }
@@ -593,7 +611,11 @@ func (x *Share) GetProof() []byte {
 type Params struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// rank_delay is how many seconds holders after the first threshold wait before they post, 1 to 60.
-	RankDelay     uint64 `protobuf:"varint,1,opt,name=rank_delay,json=rankDelay,proto3" json:"rank_delay,omitempty"`
+	RankDelay uint64 `protobuf:"varint,1,opt,name=rank_delay,json=rankDelay,proto3" json:"rank_delay,omitempty"`
+	// round_window is how many seconds a phase of a round takes at most, 10 to 86400; 0 means 120.
+	RoundWindow uint64 `protobuf:"varint,2,opt,name=round_window,json=roundWindow,proto3" json:"round_window,omitempty"`
+	// reshare_every is after how many seconds the shares of a key are renewed, 3600 to 315360000; 0 means 30 days.
+	ReshareEvery  uint64 `protobuf:"varint,3,opt,name=reshare_every,json=reshareEvery,proto3" json:"reshare_every,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,11 +657,25 @@ func (x *Params) GetRankDelay() uint64 {
 	return 0
 }
 
+func (x *Params) GetRoundWindow() uint64 {
+	if x != nil {
+		return x.RoundWindow
+	}
+	return 0
+}
+
+func (x *Params) GetReshareEvery() uint64 {
+	if x != nil {
+		return x.ReshareEvery
+	}
+	return 0
+}
+
 var File_phrd_custody_v1_key_proto protoreflect.FileDescriptor
 
 const file_phrd_custody_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x19phrd/custody/v1/key.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\"\xf8\x01\n" +
+	"\x19phrd/custody/v1/key.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\"\xbb\x02\n" +
 	"\x03Key\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
 	"\n" +
@@ -651,7 +687,9 @@ const file_phrd_custody_v1_key_proto_rawDesc = "" +
 	"\tthreshold\x18\x05 \x01(\x04R\tthreshold\x12\x1f\n" +
 	"\vshare_epoch\x18\x06 \x01(\x04R\n" +
 	"shareEpoch\x12\x14\n" +
-	"\x05since\x18\a \x01(\x03R\x05since\"\xed\x01\n" +
+	"\x05since\x18\a \x01(\x03R\x05since\x12'\n" +
+	"\x0ffirst_threshold\x18\b \x01(\x04R\x0efirstThreshold\x12\x18\n" +
+	"\arenewed\x18\t \x01(\x03R\arenewed\"\xed\x01\n" +
 	"\x06Holder\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
 	"\n" +
@@ -684,10 +722,12 @@ const file_phrd_custody_v1_key_proto_rawDesc = "" +
 	"shareEpoch\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x16\n" +
 	"\x06points\x18\x04 \x03(\fR\x06points\x12\x14\n" +
-	"\x05proof\x18\x05 \x01(\fR\x05proof\"'\n" +
+	"\x05proof\x18\x05 \x01(\fR\x05proof\"o\n" +
 	"\x06Params\x12\x1d\n" +
 	"\n" +
-	"rank_delay\x18\x01 \x01(\x04R\trankDelay*o\n" +
+	"rank_delay\x18\x01 \x01(\x04R\trankDelay\x12!\n" +
+	"\fround_window\x18\x02 \x01(\x04R\vroundWindow\x12#\n" +
+	"\rreshare_every\x18\x03 \x01(\x04R\freshareEvery*o\n" +
 	"\aKeyKind\x12\x18\n" +
 	"\x14KEY_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KEY_KIND_RECORDS\x10\x01\x12\x16\n" +

@@ -703,11 +703,415 @@ func (x *QuerySharesResponse) GetShares() []*Share {
 	return nil
 }
 
+// QueryRoundsRequest has no fields.
+type QueryRoundsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRoundsRequest) Reset() {
+	*x = QueryRoundsRequest{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRoundsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRoundsRequest) ProtoMessage() {}
+
+func (x *QueryRoundsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRoundsRequest.ProtoReflect.Descriptor instead.
+func (*QueryRoundsRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+// QueryRoundsResponse holds the rounds.
+type QueryRoundsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rounds by kind and generation.
+	Rounds        []*Round `protobuf:"bytes,1,rep,name=rounds,proto3" json:"rounds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRoundsResponse) Reset() {
+	*x = QueryRoundsResponse{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRoundsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRoundsResponse) ProtoMessage() {}
+
+func (x *QueryRoundsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRoundsResponse.ProtoReflect.Descriptor instead.
+func (*QueryRoundsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryRoundsResponse) GetRounds() []*Round {
+	if x != nil {
+		return x.Rounds
+	}
+	return nil
+}
+
+// QueryReceivedRequest names a receiver of a round.
+type QueryReceivedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// receiver is a member's number.
+	Receiver      uint64 `protobuf:"varint,3,opt,name=receiver,proto3" json:"receiver,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryReceivedRequest) Reset() {
+	*x = QueryReceivedRequest{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryReceivedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryReceivedRequest) ProtoMessage() {}
+
+func (x *QueryReceivedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryReceivedRequest.ProtoReflect.Descriptor instead.
+func (*QueryReceivedRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryReceivedRequest) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *QueryReceivedRequest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *QueryReceivedRequest) GetReceiver() uint64 {
+	if x != nil {
+		return x.Receiver
+	}
+	return 0
+}
+
+// QueryReceivedResponse holds what the receiver has.
+type QueryReceivedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// received by dealer.
+	Received      []*Received `protobuf:"bytes,1,rep,name=received,proto3" json:"received,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryReceivedResponse) Reset() {
+	*x = QueryReceivedResponse{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryReceivedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryReceivedResponse) ProtoMessage() {}
+
+func (x *QueryReceivedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryReceivedResponse.ProtoReflect.Descriptor instead.
+func (*QueryReceivedResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryReceivedResponse) GetReceived() []*Received {
+	if x != nil {
+		return x.Received
+	}
+	return nil
+}
+
+// QueryRoundKeysRequest names a round.
+type QueryRoundKeysRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation    uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRoundKeysRequest) Reset() {
+	*x = QueryRoundKeysRequest{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRoundKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRoundKeysRequest) ProtoMessage() {}
+
+func (x *QueryRoundKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRoundKeysRequest.ProtoReflect.Descriptor instead.
+func (*QueryRoundKeysRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueryRoundKeysRequest) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *QueryRoundKeysRequest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// QueryRoundKeysResponse holds the round keys.
+type QueryRoundKeysResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// keys by member.
+	Keys          []*RoundKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRoundKeysResponse) Reset() {
+	*x = QueryRoundKeysResponse{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRoundKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRoundKeysResponse) ProtoMessage() {}
+
+func (x *QueryRoundKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRoundKeysResponse.ProtoReflect.Descriptor instead.
+func (*QueryRoundKeysResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *QueryRoundKeysResponse) GetKeys() []*RoundKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// QueryComplaintsRequest names a dealer of a round.
+type QueryComplaintsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,1,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	// dealer is a member's number.
+	Dealer        uint64 `protobuf:"varint,3,opt,name=dealer,proto3" json:"dealer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryComplaintsRequest) Reset() {
+	*x = QueryComplaintsRequest{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryComplaintsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryComplaintsRequest) ProtoMessage() {}
+
+func (x *QueryComplaintsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryComplaintsRequest.ProtoReflect.Descriptor instead.
+func (*QueryComplaintsRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *QueryComplaintsRequest) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *QueryComplaintsRequest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *QueryComplaintsRequest) GetDealer() uint64 {
+	if x != nil {
+		return x.Dealer
+	}
+	return 0
+}
+
+// QueryComplaintsResponse holds the complaints.
+type QueryComplaintsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// complaints by receiver, with the answer where there is one.
+	Complaints    []*Justification `protobuf:"bytes,1,rep,name=complaints,proto3" json:"complaints,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryComplaintsResponse) Reset() {
+	*x = QueryComplaintsResponse{}
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryComplaintsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryComplaintsResponse) ProtoMessage() {}
+
+func (x *QueryComplaintsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryComplaintsResponse.ProtoReflect.Descriptor instead.
+func (*QueryComplaintsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *QueryComplaintsResponse) GetComplaints() []*Justification {
+	if x != nil {
+		return x.Complaints
+	}
+	return nil
+}
+
 var File_phrd_custody_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_custody_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1bphrd/custody/v1/query.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19phrd/custody/v1/key.proto\"\x14\n" +
+	"\x1bphrd/custody/v1/query.proto\x12\x0fphrd.custody.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19phrd/custody/v1/key.proto\x1a\x1bphrd/custody/v1/round.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"L\n" +
 	"\x13QueryParamsResponse\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.custody.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"_\n" +
@@ -744,7 +1148,35 @@ const file_phrd_custody_v1_query_proto_rawDesc = "" +
 	"\x12QuerySharesRequest\x12\x16\n" +
 	"\x06unlock\x18\x01 \x01(\tR\x06unlock\"K\n" +
 	"\x13QuerySharesResponse\x124\n" +
-	"\x06shares\x18\x01 \x03(\v2\x16.phrd.custody.v1.ShareB\x04\xc8\xde\x1f\x00R\x06shares2\x81\a\n" +
+	"\x06shares\x18\x01 \x03(\v2\x16.phrd.custody.v1.ShareB\x04\xc8\xde\x1f\x00R\x06shares\"\x14\n" +
+	"\x12QueryRoundsRequest\"K\n" +
+	"\x13QueryRoundsResponse\x124\n" +
+	"\x06rounds\x18\x01 \x03(\v2\x16.phrd.custody.v1.RoundB\x04\xc8\xde\x1f\x00R\x06rounds\"\x80\x01\n" +
+	"\x14QueryReceivedRequest\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x1a\n" +
+	"\breceiver\x18\x03 \x01(\x04R\breceiver\"T\n" +
+	"\x15QueryReceivedResponse\x12;\n" +
+	"\breceived\x18\x01 \x03(\v2\x19.phrd.custody.v1.ReceivedB\x04\xc8\xde\x1f\x00R\breceived\"e\n" +
+	"\x15QueryRoundKeysRequest\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\"M\n" +
+	"\x16QueryRoundKeysResponse\x123\n" +
+	"\x04keys\x18\x01 \x03(\v2\x19.phrd.custody.v1.RoundKeyB\x04\xc8\xde\x1f\x00R\x04keys\"~\n" +
+	"\x16QueryComplaintsRequest\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x16\n" +
+	"\x06dealer\x18\x03 \x01(\x04R\x06dealer\"_\n" +
+	"\x17QueryComplaintsResponse\x12D\n" +
+	"\n" +
+	"complaints\x18\x01 \x03(\v2\x1e.phrd.custody.v1.JustificationB\x04\xc8\xde\x1f\x00R\n" +
+	"complaints2\xb9\v\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.custody.v1.QueryParamsRequest\x1a$.phrd.custody.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/custody/v1/params\x12p\n" +
 	"\x03Key\x12 .phrd.custody.v1.QueryKeyRequest\x1a!.phrd.custody.v1.QueryKeyResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/custody/v1/keys/{kind}\x12l\n" +
@@ -752,7 +1184,12 @@ const file_phrd_custody_v1_query_proto_rawDesc = "" +
 	"\aHolders\x12$.phrd.custody.v1.QueryHoldersRequest\x1a%.phrd.custody.v1.QueryHoldersResponse\",\x82\xd3\xe4\x93\x02&\x12$/phrd/custody/v1/keys/{kind}/holders\x12\x82\x01\n" +
 	"\aRelease\x12$.phrd.custody.v1.QueryReleaseRequest\x1a%.phrd.custody.v1.QueryReleaseResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/custody/v1/releases/{unlock}\x12\x8c\x01\n" +
 	"\bReleases\x12%.phrd.custody.v1.QueryReleasesRequest\x1a&.phrd.custody.v1.QueryReleasesResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/custody/v1/holders/{index}/releases\x12\x86\x01\n" +
-	"\x06Shares\x12#.phrd.custody.v1.QuerySharesRequest\x1a$.phrd.custody.v1.QuerySharesResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/custody/v1/releases/{unlock}/sharesB Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
+	"\x06Shares\x12#.phrd.custody.v1.QuerySharesRequest\x1a$.phrd.custody.v1.QuerySharesResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/custody/v1/releases/{unlock}/shares\x12t\n" +
+	"\x06Rounds\x12#.phrd.custody.v1.QueryRoundsRequest\x1a$.phrd.custody.v1.QueryRoundsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/custody/v1/rounds\x12\x95\x01\n" +
+	"\bReceived\x12%.phrd.custody.v1.QueryReceivedRequest\x1a&.phrd.custody.v1.QueryReceivedResponse\":\x82\xd3\xe4\x93\x024\x122/phrd/custody/v1/rounds/{kind}/received/{receiver}\x12\x89\x01\n" +
+	"\tRoundKeys\x12&.phrd.custody.v1.QueryRoundKeysRequest\x1a'.phrd.custody.v1.QueryRoundKeysResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/custody/v1/rounds/{kind}/keys\x12\x9b\x01\n" +
+	"\n" +
+	"Complaints\x12'.phrd.custody.v1.QueryComplaintsRequest\x1a(.phrd.custody.v1.QueryComplaintsResponse\":\x82\xd3\xe4\x93\x024\x122/phrd/custody/v1/rounds/{kind}/complaints/{dealer}B Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
 
 var (
 	file_phrd_custody_v1_query_proto_rawDescOnce sync.Once
@@ -766,58 +1203,85 @@ func file_phrd_custody_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_custody_v1_query_proto_rawDescData
 }
 
-var file_phrd_custody_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_phrd_custody_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_phrd_custody_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),    // 0: phrd.custody.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),   // 1: phrd.custody.v1.QueryParamsResponse
-	(*QueryKeyRequest)(nil),       // 2: phrd.custody.v1.QueryKeyRequest
-	(*QueryKeyResponse)(nil),      // 3: phrd.custody.v1.QueryKeyResponse
-	(*QueryKeysRequest)(nil),      // 4: phrd.custody.v1.QueryKeysRequest
-	(*QueryKeysResponse)(nil),     // 5: phrd.custody.v1.QueryKeysResponse
-	(*QueryHoldersRequest)(nil),   // 6: phrd.custody.v1.QueryHoldersRequest
-	(*QueryHoldersResponse)(nil),  // 7: phrd.custody.v1.QueryHoldersResponse
-	(*QueryReleaseRequest)(nil),   // 8: phrd.custody.v1.QueryReleaseRequest
-	(*QueryReleaseResponse)(nil),  // 9: phrd.custody.v1.QueryReleaseResponse
-	(*QueryReleasesRequest)(nil),  // 10: phrd.custody.v1.QueryReleasesRequest
-	(*QueryReleasesResponse)(nil), // 11: phrd.custody.v1.QueryReleasesResponse
-	(*QuerySharesRequest)(nil),    // 12: phrd.custody.v1.QuerySharesRequest
-	(*QuerySharesResponse)(nil),   // 13: phrd.custody.v1.QuerySharesResponse
-	(*Params)(nil),                // 14: phrd.custody.v1.Params
-	(KeyKind)(0),                  // 15: phrd.custody.v1.KeyKind
-	(*Key)(nil),                   // 16: phrd.custody.v1.Key
-	(*Holder)(nil),                // 17: phrd.custody.v1.Holder
-	(*Release)(nil),               // 18: phrd.custody.v1.Release
-	(*Share)(nil),                 // 19: phrd.custody.v1.Share
+	(*QueryParamsRequest)(nil),      // 0: phrd.custody.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),     // 1: phrd.custody.v1.QueryParamsResponse
+	(*QueryKeyRequest)(nil),         // 2: phrd.custody.v1.QueryKeyRequest
+	(*QueryKeyResponse)(nil),        // 3: phrd.custody.v1.QueryKeyResponse
+	(*QueryKeysRequest)(nil),        // 4: phrd.custody.v1.QueryKeysRequest
+	(*QueryKeysResponse)(nil),       // 5: phrd.custody.v1.QueryKeysResponse
+	(*QueryHoldersRequest)(nil),     // 6: phrd.custody.v1.QueryHoldersRequest
+	(*QueryHoldersResponse)(nil),    // 7: phrd.custody.v1.QueryHoldersResponse
+	(*QueryReleaseRequest)(nil),     // 8: phrd.custody.v1.QueryReleaseRequest
+	(*QueryReleaseResponse)(nil),    // 9: phrd.custody.v1.QueryReleaseResponse
+	(*QueryReleasesRequest)(nil),    // 10: phrd.custody.v1.QueryReleasesRequest
+	(*QueryReleasesResponse)(nil),   // 11: phrd.custody.v1.QueryReleasesResponse
+	(*QuerySharesRequest)(nil),      // 12: phrd.custody.v1.QuerySharesRequest
+	(*QuerySharesResponse)(nil),     // 13: phrd.custody.v1.QuerySharesResponse
+	(*QueryRoundsRequest)(nil),      // 14: phrd.custody.v1.QueryRoundsRequest
+	(*QueryRoundsResponse)(nil),     // 15: phrd.custody.v1.QueryRoundsResponse
+	(*QueryReceivedRequest)(nil),    // 16: phrd.custody.v1.QueryReceivedRequest
+	(*QueryReceivedResponse)(nil),   // 17: phrd.custody.v1.QueryReceivedResponse
+	(*QueryRoundKeysRequest)(nil),   // 18: phrd.custody.v1.QueryRoundKeysRequest
+	(*QueryRoundKeysResponse)(nil),  // 19: phrd.custody.v1.QueryRoundKeysResponse
+	(*QueryComplaintsRequest)(nil),  // 20: phrd.custody.v1.QueryComplaintsRequest
+	(*QueryComplaintsResponse)(nil), // 21: phrd.custody.v1.QueryComplaintsResponse
+	(*Params)(nil),                  // 22: phrd.custody.v1.Params
+	(KeyKind)(0),                    // 23: phrd.custody.v1.KeyKind
+	(*Key)(nil),                     // 24: phrd.custody.v1.Key
+	(*Holder)(nil),                  // 25: phrd.custody.v1.Holder
+	(*Release)(nil),                 // 26: phrd.custody.v1.Release
+	(*Share)(nil),                   // 27: phrd.custody.v1.Share
+	(*Round)(nil),                   // 28: phrd.custody.v1.Round
+	(*Received)(nil),                // 29: phrd.custody.v1.Received
+	(*RoundKey)(nil),                // 30: phrd.custody.v1.RoundKey
+	(*Justification)(nil),           // 31: phrd.custody.v1.Justification
 }
 var file_phrd_custody_v1_query_proto_depIdxs = []int32{
-	14, // 0: phrd.custody.v1.QueryParamsResponse.params:type_name -> phrd.custody.v1.Params
-	15, // 1: phrd.custody.v1.QueryKeyRequest.kind:type_name -> phrd.custody.v1.KeyKind
-	16, // 2: phrd.custody.v1.QueryKeyResponse.key:type_name -> phrd.custody.v1.Key
-	16, // 3: phrd.custody.v1.QueryKeysResponse.keys:type_name -> phrd.custody.v1.Key
-	15, // 4: phrd.custody.v1.QueryHoldersRequest.kind:type_name -> phrd.custody.v1.KeyKind
-	17, // 5: phrd.custody.v1.QueryHoldersResponse.holders:type_name -> phrd.custody.v1.Holder
-	18, // 6: phrd.custody.v1.QueryReleaseResponse.release:type_name -> phrd.custody.v1.Release
-	18, // 7: phrd.custody.v1.QueryReleasesResponse.releases:type_name -> phrd.custody.v1.Release
-	19, // 8: phrd.custody.v1.QuerySharesResponse.shares:type_name -> phrd.custody.v1.Share
-	0,  // 9: phrd.custody.v1.Query.Params:input_type -> phrd.custody.v1.QueryParamsRequest
-	2,  // 10: phrd.custody.v1.Query.Key:input_type -> phrd.custody.v1.QueryKeyRequest
-	4,  // 11: phrd.custody.v1.Query.Keys:input_type -> phrd.custody.v1.QueryKeysRequest
-	6,  // 12: phrd.custody.v1.Query.Holders:input_type -> phrd.custody.v1.QueryHoldersRequest
-	8,  // 13: phrd.custody.v1.Query.Release:input_type -> phrd.custody.v1.QueryReleaseRequest
-	10, // 14: phrd.custody.v1.Query.Releases:input_type -> phrd.custody.v1.QueryReleasesRequest
-	12, // 15: phrd.custody.v1.Query.Shares:input_type -> phrd.custody.v1.QuerySharesRequest
-	1,  // 16: phrd.custody.v1.Query.Params:output_type -> phrd.custody.v1.QueryParamsResponse
-	3,  // 17: phrd.custody.v1.Query.Key:output_type -> phrd.custody.v1.QueryKeyResponse
-	5,  // 18: phrd.custody.v1.Query.Keys:output_type -> phrd.custody.v1.QueryKeysResponse
-	7,  // 19: phrd.custody.v1.Query.Holders:output_type -> phrd.custody.v1.QueryHoldersResponse
-	9,  // 20: phrd.custody.v1.Query.Release:output_type -> phrd.custody.v1.QueryReleaseResponse
-	11, // 21: phrd.custody.v1.Query.Releases:output_type -> phrd.custody.v1.QueryReleasesResponse
-	13, // 22: phrd.custody.v1.Query.Shares:output_type -> phrd.custody.v1.QuerySharesResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	22, // 0: phrd.custody.v1.QueryParamsResponse.params:type_name -> phrd.custody.v1.Params
+	23, // 1: phrd.custody.v1.QueryKeyRequest.kind:type_name -> phrd.custody.v1.KeyKind
+	24, // 2: phrd.custody.v1.QueryKeyResponse.key:type_name -> phrd.custody.v1.Key
+	24, // 3: phrd.custody.v1.QueryKeysResponse.keys:type_name -> phrd.custody.v1.Key
+	23, // 4: phrd.custody.v1.QueryHoldersRequest.kind:type_name -> phrd.custody.v1.KeyKind
+	25, // 5: phrd.custody.v1.QueryHoldersResponse.holders:type_name -> phrd.custody.v1.Holder
+	26, // 6: phrd.custody.v1.QueryReleaseResponse.release:type_name -> phrd.custody.v1.Release
+	26, // 7: phrd.custody.v1.QueryReleasesResponse.releases:type_name -> phrd.custody.v1.Release
+	27, // 8: phrd.custody.v1.QuerySharesResponse.shares:type_name -> phrd.custody.v1.Share
+	28, // 9: phrd.custody.v1.QueryRoundsResponse.rounds:type_name -> phrd.custody.v1.Round
+	23, // 10: phrd.custody.v1.QueryReceivedRequest.kind:type_name -> phrd.custody.v1.KeyKind
+	29, // 11: phrd.custody.v1.QueryReceivedResponse.received:type_name -> phrd.custody.v1.Received
+	23, // 12: phrd.custody.v1.QueryRoundKeysRequest.kind:type_name -> phrd.custody.v1.KeyKind
+	30, // 13: phrd.custody.v1.QueryRoundKeysResponse.keys:type_name -> phrd.custody.v1.RoundKey
+	23, // 14: phrd.custody.v1.QueryComplaintsRequest.kind:type_name -> phrd.custody.v1.KeyKind
+	31, // 15: phrd.custody.v1.QueryComplaintsResponse.complaints:type_name -> phrd.custody.v1.Justification
+	0,  // 16: phrd.custody.v1.Query.Params:input_type -> phrd.custody.v1.QueryParamsRequest
+	2,  // 17: phrd.custody.v1.Query.Key:input_type -> phrd.custody.v1.QueryKeyRequest
+	4,  // 18: phrd.custody.v1.Query.Keys:input_type -> phrd.custody.v1.QueryKeysRequest
+	6,  // 19: phrd.custody.v1.Query.Holders:input_type -> phrd.custody.v1.QueryHoldersRequest
+	8,  // 20: phrd.custody.v1.Query.Release:input_type -> phrd.custody.v1.QueryReleaseRequest
+	10, // 21: phrd.custody.v1.Query.Releases:input_type -> phrd.custody.v1.QueryReleasesRequest
+	12, // 22: phrd.custody.v1.Query.Shares:input_type -> phrd.custody.v1.QuerySharesRequest
+	14, // 23: phrd.custody.v1.Query.Rounds:input_type -> phrd.custody.v1.QueryRoundsRequest
+	16, // 24: phrd.custody.v1.Query.Received:input_type -> phrd.custody.v1.QueryReceivedRequest
+	18, // 25: phrd.custody.v1.Query.RoundKeys:input_type -> phrd.custody.v1.QueryRoundKeysRequest
+	20, // 26: phrd.custody.v1.Query.Complaints:input_type -> phrd.custody.v1.QueryComplaintsRequest
+	1,  // 27: phrd.custody.v1.Query.Params:output_type -> phrd.custody.v1.QueryParamsResponse
+	3,  // 28: phrd.custody.v1.Query.Key:output_type -> phrd.custody.v1.QueryKeyResponse
+	5,  // 29: phrd.custody.v1.Query.Keys:output_type -> phrd.custody.v1.QueryKeysResponse
+	7,  // 30: phrd.custody.v1.Query.Holders:output_type -> phrd.custody.v1.QueryHoldersResponse
+	9,  // 31: phrd.custody.v1.Query.Release:output_type -> phrd.custody.v1.QueryReleaseResponse
+	11, // 32: phrd.custody.v1.Query.Releases:output_type -> phrd.custody.v1.QueryReleasesResponse
+	13, // 33: phrd.custody.v1.Query.Shares:output_type -> phrd.custody.v1.QuerySharesResponse
+	15, // 34: phrd.custody.v1.Query.Rounds:output_type -> phrd.custody.v1.QueryRoundsResponse
+	17, // 35: phrd.custody.v1.Query.Received:output_type -> phrd.custody.v1.QueryReceivedResponse
+	19, // 36: phrd.custody.v1.Query.RoundKeys:output_type -> phrd.custody.v1.QueryRoundKeysResponse
+	21, // 37: phrd.custody.v1.Query.Complaints:output_type -> phrd.custody.v1.QueryComplaintsResponse
+	27, // [27:38] is the sub-list for method output_type
+	16, // [16:27] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_phrd_custody_v1_query_proto_init() }
@@ -826,13 +1290,14 @@ func file_phrd_custody_v1_query_proto_init() {
 		return
 	}
 	file_phrd_custody_v1_key_proto_init()
+	file_phrd_custody_v1_round_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_custody_v1_query_proto_rawDesc), len(file_phrd_custody_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,13 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName   = "/phrd.custody.v1.Query/Params"
-	Query_Key_FullMethodName      = "/phrd.custody.v1.Query/Key"
-	Query_Keys_FullMethodName     = "/phrd.custody.v1.Query/Keys"
-	Query_Holders_FullMethodName  = "/phrd.custody.v1.Query/Holders"
-	Query_Release_FullMethodName  = "/phrd.custody.v1.Query/Release"
-	Query_Releases_FullMethodName = "/phrd.custody.v1.Query/Releases"
-	Query_Shares_FullMethodName   = "/phrd.custody.v1.Query/Shares"
+	Query_Params_FullMethodName     = "/phrd.custody.v1.Query/Params"
+	Query_Key_FullMethodName        = "/phrd.custody.v1.Query/Key"
+	Query_Keys_FullMethodName       = "/phrd.custody.v1.Query/Keys"
+	Query_Holders_FullMethodName    = "/phrd.custody.v1.Query/Holders"
+	Query_Release_FullMethodName    = "/phrd.custody.v1.Query/Release"
+	Query_Releases_FullMethodName   = "/phrd.custody.v1.Query/Releases"
+	Query_Shares_FullMethodName     = "/phrd.custody.v1.Query/Shares"
+	Query_Rounds_FullMethodName     = "/phrd.custody.v1.Query/Rounds"
+	Query_Received_FullMethodName   = "/phrd.custody.v1.Query/Received"
+	Query_RoundKeys_FullMethodName  = "/phrd.custody.v1.Query/RoundKeys"
+	Query_Complaints_FullMethodName = "/phrd.custody.v1.Query/Complaints"
 )
 
 // QueryClient is the client API for Query service.
@@ -48,6 +52,14 @@ type QueryClient interface {
 	Releases(ctx context.Context, in *QueryReleasesRequest, opts ...grpc.CallOption) (*QueryReleasesResponse, error)
 	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
 	Shares(ctx context.Context, in *QuerySharesRequest, opts ...grpc.CallOption) (*QuerySharesResponse, error)
+	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
+	Rounds(ctx context.Context, in *QueryRoundsRequest, opts ...grpc.CallOption) (*QueryRoundsResponse, error)
+	// Received lists what a receiver has of each dealer in the newest round of a key. Callers: nodes, auditors.
+	Received(ctx context.Context, in *QueryReceivedRequest, opts ...grpc.CallOption) (*QueryReceivedResponse, error)
+	// RoundKeys lists the round keys of the newest round of a key. Callers: nodes, auditors.
+	RoundKeys(ctx context.Context, in *QueryRoundKeysRequest, opts ...grpc.CallOption) (*QueryRoundKeysResponse, error)
+	// Complaints lists the complaints about a dealer in the newest round of a key, answered or not. Callers: nodes, auditors.
+	Complaints(ctx context.Context, in *QueryComplaintsRequest, opts ...grpc.CallOption) (*QueryComplaintsResponse, error)
 }
 
 type queryClient struct {
@@ -128,6 +140,46 @@ func (c *queryClient) Shares(ctx context.Context, in *QuerySharesRequest, opts .
 	return out, nil
 }
 
+func (c *queryClient) Rounds(ctx context.Context, in *QueryRoundsRequest, opts ...grpc.CallOption) (*QueryRoundsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRoundsResponse)
+	err := c.cc.Invoke(ctx, Query_Rounds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Received(ctx context.Context, in *QueryReceivedRequest, opts ...grpc.CallOption) (*QueryReceivedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryReceivedResponse)
+	err := c.cc.Invoke(ctx, Query_Received_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) RoundKeys(ctx context.Context, in *QueryRoundKeysRequest, opts ...grpc.CallOption) (*QueryRoundKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRoundKeysResponse)
+	err := c.cc.Invoke(ctx, Query_RoundKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Complaints(ctx context.Context, in *QueryComplaintsRequest, opts ...grpc.CallOption) (*QueryComplaintsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryComplaintsResponse)
+	err := c.cc.Invoke(ctx, Query_Complaints_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -148,6 +200,14 @@ type QueryServer interface {
 	Releases(context.Context, *QueryReleasesRequest) (*QueryReleasesResponse, error)
 	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
 	Shares(context.Context, *QuerySharesRequest) (*QuerySharesResponse, error)
+	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
+	Rounds(context.Context, *QueryRoundsRequest) (*QueryRoundsResponse, error)
+	// Received lists what a receiver has of each dealer in the newest round of a key. Callers: nodes, auditors.
+	Received(context.Context, *QueryReceivedRequest) (*QueryReceivedResponse, error)
+	// RoundKeys lists the round keys of the newest round of a key. Callers: nodes, auditors.
+	RoundKeys(context.Context, *QueryRoundKeysRequest) (*QueryRoundKeysResponse, error)
+	// Complaints lists the complaints about a dealer in the newest round of a key, answered or not. Callers: nodes, auditors.
+	Complaints(context.Context, *QueryComplaintsRequest) (*QueryComplaintsResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -178,6 +238,18 @@ func (UnimplementedQueryServer) Releases(context.Context, *QueryReleasesRequest)
 }
 func (UnimplementedQueryServer) Shares(context.Context, *QuerySharesRequest) (*QuerySharesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Shares not implemented")
+}
+func (UnimplementedQueryServer) Rounds(context.Context, *QueryRoundsRequest) (*QueryRoundsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Rounds not implemented")
+}
+func (UnimplementedQueryServer) Received(context.Context, *QueryReceivedRequest) (*QueryReceivedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Received not implemented")
+}
+func (UnimplementedQueryServer) RoundKeys(context.Context, *QueryRoundKeysRequest) (*QueryRoundKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RoundKeys not implemented")
+}
+func (UnimplementedQueryServer) Complaints(context.Context, *QueryComplaintsRequest) (*QueryComplaintsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Complaints not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -326,6 +398,78 @@ func _Query_Shares_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Rounds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRoundsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Rounds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Rounds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Rounds(ctx, req.(*QueryRoundsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Received_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryReceivedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Received(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Received_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Received(ctx, req.(*QueryReceivedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_RoundKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRoundKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).RoundKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_RoundKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).RoundKeys(ctx, req.(*QueryRoundKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Complaints_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryComplaintsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Complaints(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Complaints_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Complaints(ctx, req.(*QueryComplaintsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -360,6 +504,22 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Shares",
 			Handler:    _Query_Shares_Handler,
+		},
+		{
+			MethodName: "Rounds",
+			Handler:    _Query_Rounds_Handler,
+		},
+		{
+			MethodName: "Received",
+			Handler:    _Query_Received_Handler,
+		},
+		{
+			MethodName: "RoundKeys",
+			Handler:    _Query_RoundKeys_Handler,
+		},
+		{
+			MethodName: "Complaints",
+			Handler:    _Query_Complaints_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -191,6 +191,920 @@ func (x *MsgSubmitSharesResponse) GetResults() []*ShareResult {
 	return nil
 }
 
+// MsgPublishRoundKey gives a round key.
+type MsgPublishRoundKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// share_epoch that the round makes.
+	ShareEpoch uint64 `protobuf:"varint,4,opt,name=share_epoch,json=shareEpoch,proto3" json:"share_epoch,omitempty"`
+	// attempt of the round.
+	Attempt uint64 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// key is an X-Wing public key, 1216 bytes, made for this round.
+	Key           []byte `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgPublishRoundKey) Reset() {
+	*x = MsgPublishRoundKey{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgPublishRoundKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgPublishRoundKey) ProtoMessage() {}
+
+func (x *MsgPublishRoundKey) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgPublishRoundKey.ProtoReflect.Descriptor instead.
+func (*MsgPublishRoundKey) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MsgPublishRoundKey) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgPublishRoundKey) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgPublishRoundKey) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgPublishRoundKey) GetShareEpoch() uint64 {
+	if x != nil {
+		return x.ShareEpoch
+	}
+	return 0
+}
+
+func (x *MsgPublishRoundKey) GetAttempt() uint64 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *MsgPublishRoundKey) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// MsgPublishRoundKeyResponse says what became of the key.
+type MsgPublishRoundKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of it.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgPublishRoundKeyResponse) Reset() {
+	*x = MsgPublishRoundKeyResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgPublishRoundKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgPublishRoundKeyResponse) ProtoMessage() {}
+
+func (x *MsgPublishRoundKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgPublishRoundKeyResponse.ProtoReflect.Descriptor instead.
+func (*MsgPublishRoundKeyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *MsgPublishRoundKeyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgPublishRoundKeyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgSubmitDeal gives a deal, or goes on with one.
+type MsgSubmitDeal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// commitments are A_0 … A_{t−1}, points of 32 bytes; empty where the message goes on with a deal.
+	Commitments [][]byte `protobuf:"bytes,5,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// knowledge proves knowledge of the constant term, 96 bytes; empty where the message goes on with a deal.
+	Knowledge []byte `protobuf:"bytes,6,opt,name=knowledge,proto3" json:"knowledge,omitempty"`
+	// shares for receivers that have none yet, at most 40.
+	Shares        []*SealedSubShare `protobuf:"bytes,7,rep,name=shares,proto3" json:"shares,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitDeal) Reset() {
+	*x = MsgSubmitDeal{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitDeal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitDeal) ProtoMessage() {}
+
+func (x *MsgSubmitDeal) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitDeal.ProtoReflect.Descriptor instead.
+func (*MsgSubmitDeal) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MsgSubmitDeal) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgSubmitDeal) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgSubmitDeal) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgSubmitDeal) GetRound() []byte {
+	if x != nil {
+		return x.Round
+	}
+	return nil
+}
+
+func (x *MsgSubmitDeal) GetCommitments() [][]byte {
+	if x != nil {
+		return x.Commitments
+	}
+	return nil
+}
+
+func (x *MsgSubmitDeal) GetKnowledge() []byte {
+	if x != nil {
+		return x.Knowledge
+	}
+	return nil
+}
+
+func (x *MsgSubmitDeal) GetShares() []*SealedSubShare {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+// MsgSubmitDealResponse says what became of the deal.
+type MsgSubmitDealResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of it.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitDealResponse) Reset() {
+	*x = MsgSubmitDealResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitDealResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitDealResponse) ProtoMessage() {}
+
+func (x *MsgSubmitDealResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitDealResponse.ProtoReflect.Descriptor instead.
+func (*MsgSubmitDealResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MsgSubmitDealResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgSubmitDealResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgSubmitComplaint is a receiver's word on all deals.
+type MsgSubmitComplaint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// dealers whose sub-shares do not open or do not fit, ascending; empty where all do.
+	Dealers       []uint64 `protobuf:"varint,5,rep,packed,name=dealers,proto3" json:"dealers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitComplaint) Reset() {
+	*x = MsgSubmitComplaint{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitComplaint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitComplaint) ProtoMessage() {}
+
+func (x *MsgSubmitComplaint) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitComplaint.ProtoReflect.Descriptor instead.
+func (*MsgSubmitComplaint) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *MsgSubmitComplaint) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgSubmitComplaint) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgSubmitComplaint) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgSubmitComplaint) GetRound() []byte {
+	if x != nil {
+		return x.Round
+	}
+	return nil
+}
+
+func (x *MsgSubmitComplaint) GetDealers() []uint64 {
+	if x != nil {
+		return x.Dealers
+	}
+	return nil
+}
+
+// MsgSubmitComplaintResponse says what became of the complaint.
+type MsgSubmitComplaintResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of it.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitComplaintResponse) Reset() {
+	*x = MsgSubmitComplaintResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitComplaintResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitComplaintResponse) ProtoMessage() {}
+
+func (x *MsgSubmitComplaintResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitComplaintResponse.ProtoReflect.Descriptor instead.
+func (*MsgSubmitComplaintResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *MsgSubmitComplaintResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgSubmitComplaintResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgSubmitJustification answers complaints about the signer.
+type MsgSubmitJustification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// answers to complaints, by receiver, ascending.
+	Answers       []*Justification `protobuf:"bytes,5,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitJustification) Reset() {
+	*x = MsgSubmitJustification{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitJustification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitJustification) ProtoMessage() {}
+
+func (x *MsgSubmitJustification) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitJustification.ProtoReflect.Descriptor instead.
+func (*MsgSubmitJustification) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MsgSubmitJustification) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgSubmitJustification) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgSubmitJustification) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgSubmitJustification) GetRound() []byte {
+	if x != nil {
+		return x.Round
+	}
+	return nil
+}
+
+func (x *MsgSubmitJustification) GetAnswers() []*Justification {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+// MsgSubmitJustificationResponse says what became of the answers.
+type MsgSubmitJustificationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of it.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSubmitJustificationResponse) Reset() {
+	*x = MsgSubmitJustificationResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSubmitJustificationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSubmitJustificationResponse) ProtoMessage() {}
+
+func (x *MsgSubmitJustificationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSubmitJustificationResponse.ProtoReflect.Descriptor instead.
+func (*MsgSubmitJustificationResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MsgSubmitJustificationResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgSubmitJustificationResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgConfirmShare proves possession of a new share.
+type MsgConfirmShare struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is the signer's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// round is the round's hash, 64 bytes.
+	Round []byte `protobuf:"bytes,4,opt,name=round,proto3" json:"round,omitempty"`
+	// possession is x_i·Q and the proof, 96 bytes.
+	Possession    []byte `protobuf:"bytes,5,opt,name=possession,proto3" json:"possession,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgConfirmShare) Reset() {
+	*x = MsgConfirmShare{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgConfirmShare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgConfirmShare) ProtoMessage() {}
+
+func (x *MsgConfirmShare) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgConfirmShare.ProtoReflect.Descriptor instead.
+func (*MsgConfirmShare) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MsgConfirmShare) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgConfirmShare) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgConfirmShare) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgConfirmShare) GetRound() []byte {
+	if x != nil {
+		return x.Round
+	}
+	return nil
+}
+
+func (x *MsgConfirmShare) GetPossession() []byte {
+	if x != nil {
+		return x.Possession
+	}
+	return nil
+}
+
+// MsgConfirmShareResponse says what became of the proof.
+type MsgConfirmShareResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of it.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgConfirmShareResponse) Reset() {
+	*x = MsgConfirmShareResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgConfirmShareResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgConfirmShareResponse) ProtoMessage() {}
+
+func (x *MsgConfirmShareResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgConfirmShareResponse.ProtoReflect.Descriptor instead.
+func (*MsgConfirmShareResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgConfirmShareResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgConfirmShareResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgStartReshare has shares renewed.
+type MsgStartReshare struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// kind of the key.
+	Kind KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	// generation of the key.
+	Generation    uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgStartReshare) Reset() {
+	*x = MsgStartReshare{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgStartReshare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgStartReshare) ProtoMessage() {}
+
+func (x *MsgStartReshare) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgStartReshare.ProtoReflect.Descriptor instead.
+func (*MsgStartReshare) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MsgStartReshare) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgStartReshare) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+func (x *MsgStartReshare) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// MsgStartReshareResponse is empty.
+type MsgStartReshareResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgStartReshareResponse) Reset() {
+	*x = MsgStartReshareResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgStartReshareResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgStartReshareResponse) ProtoMessage() {}
+
+func (x *MsgStartReshareResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgStartReshareResponse.ProtoReflect.Descriptor instead.
+func (*MsgStartReshareResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{14}
+}
+
+// MsgStartGeneration has a new key made.
+type MsgStartGeneration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// kind of the key.
+	Kind          KeyKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.custody.v1.KeyKind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgStartGeneration) Reset() {
+	*x = MsgStartGeneration{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgStartGeneration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgStartGeneration) ProtoMessage() {}
+
+func (x *MsgStartGeneration) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgStartGeneration.ProtoReflect.Descriptor instead.
+func (*MsgStartGeneration) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MsgStartGeneration) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgStartGeneration) GetKind() KeyKind {
+	if x != nil {
+		return x.Kind
+	}
+	return KeyKind_KEY_KIND_UNSPECIFIED
+}
+
+// MsgStartGenerationResponse names the generation.
+type MsgStartGenerationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// generation that is being made.
+	Generation    uint64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgStartGenerationResponse) Reset() {
+	*x = MsgStartGenerationResponse{}
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgStartGenerationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgStartGenerationResponse) ProtoMessage() {}
+
+func (x *MsgStartGenerationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgStartGenerationResponse.ProtoReflect.Descriptor instead.
+func (*MsgStartGenerationResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MsgStartGenerationResponse) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -204,7 +1118,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_custody_v1_tx_proto_msgTypes[3]
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -216,7 +1130,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_custody_v1_tx_proto_msgTypes[3]
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -229,7 +1143,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{3}
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -255,7 +1169,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_custody_v1_tx_proto_msgTypes[4]
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +1181,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_custody_v1_tx_proto_msgTypes[4]
+	mi := &file_phrd_custody_v1_tx_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,14 +1194,14 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{4}
+	return file_phrd_custody_v1_tx_proto_rawDescGZIP(), []int{18}
 }
 
 var File_phrd_custody_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_custody_v1_tx_proto_rawDesc = "" +
 	"\n" +
-	"\x18phrd/custody/v1/tx.proto\x12\x0fphrd.custody.v1\x1a\x11amino/amino.proto\x1a\x17cosmos/msg/v1/msg.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x19phrd/audit/v1/entry.proto\x1a\x19phrd/custody/v1/key.proto\"\x9e\x01\n" +
+	"\x18phrd/custody/v1/tx.proto\x12\x0fphrd.custody.v1\x1a\x11amino/amino.proto\x1a\x17cosmos/msg/v1/msg.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x19phrd/audit/v1/entry.proto\x1a\x19phrd/custody/v1/key.proto\x1a\x1bphrd/custody/v1/round.proto\"\x9e\x01\n" +
 	"\x0fMsgSubmitShares\x12,\n" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x129\n" +
 	"\x06shares\x18\x02 \x03(\v2\x16.phrd.custody.v1.ShareB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06shares:\"\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x14phrd/MsgSubmitShares\"o\n" +
@@ -296,13 +1210,96 @@ const file_phrd_custody_v1_tx_proto_rawDesc = "" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"W\n" +
 	"\x17MsgSubmitSharesResponse\x12<\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.phrd.custody.v1.ShareResultB\x04\xc8\xde\x1f\x00R\aresults\"\xb6\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.phrd.custody.v1.ShareResultB\x04\xc8\xde\x1f\x00R\aresults\"\x84\x02\n" +
+	"\x12MsgPublishRoundKey\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\x12\x1f\n" +
+	"\vshare_epoch\x18\x04 \x01(\x04R\n" +
+	"shareEpoch\x12\x18\n" +
+	"\aattempt\x18\x05 \x01(\x04R\aattempt\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\fR\x03key:%\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x17phrd/MsgPublishRoundKey\"f\n" +
+	"\x1aMsgPublishRoundKeyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc2\x02\n" +
+	"\rMsgSubmitDeal\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\fR\x05round\x12 \n" +
+	"\vcommitments\x18\x05 \x03(\fR\vcommitments\x12\x1c\n" +
+	"\tknowledge\x18\x06 \x01(\fR\tknowledge\x12=\n" +
+	"\x06shares\x18\a \x03(\v2\x1f.phrd.custody.v1.SealedSubShareB\x04\xc8\xde\x1f\x00R\x06shares: \x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x12phrd/MsgSubmitDeal\"a\n" +
+	"\x15MsgSubmitDealResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe7\x01\n" +
+	"\x12MsgSubmitComplaint\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\fR\x05round\x12\x18\n" +
+	"\adealers\x18\x05 \x03(\x04R\adealers:%\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x17phrd/MsgSubmitComplaint\"f\n" +
+	"\x1aMsgSubmitComplaintResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x95\x02\n" +
+	"\x16MsgSubmitJustification\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\fR\x05round\x12>\n" +
+	"\aanswers\x18\x05 \x03(\v2\x1e.phrd.custody.v1.JustificationB\x04\xc8\xde\x1f\x00R\aanswers:)\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x1bphrd/MsgSubmitJustification\"j\n" +
+	"\x1eMsgSubmitJustificationResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe7\x01\n" +
+	"\x0fMsgConfirmShare\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\fR\x05round\x12\x1e\n" +
+	"\n" +
+	"possession\x18\x05 \x01(\fR\n" +
+	"possession:\"\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x14phrd/MsgConfirmShare\"c\n" +
+	"\x17MsgConfirmShareResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc0\x01\n" +
+	"\x0fMsgStartReshare\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation:'\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x14phrd/MsgStartReshare\"\x19\n" +
+	"\x17MsgStartReshareResponse\"\xa6\x01\n" +
+	"\x12MsgStartGeneration\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12,\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind:*\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x17phrd/MsgStartGeneration\"<\n" +
+	"\x1aMsgStartGenerationResponse\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\"\xb6\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12:\n" +
 	"\x06params\x18\x02 \x01(\v2\x17.phrd.custody.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:/\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1cphrd/custody/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\xc4\x01\n" +
+	"\x17MsgUpdateParamsResponse2\xf2\x06\n" +
 	"\x03Msg\x12Z\n" +
-	"\fSubmitShares\x12 .phrd.custody.v1.MsgSubmitShares\x1a(.phrd.custody.v1.MsgSubmitSharesResponse\x12Z\n" +
+	"\fSubmitShares\x12 .phrd.custody.v1.MsgSubmitShares\x1a(.phrd.custody.v1.MsgSubmitSharesResponse\x12c\n" +
+	"\x0fPublishRoundKey\x12#.phrd.custody.v1.MsgPublishRoundKey\x1a+.phrd.custody.v1.MsgPublishRoundKeyResponse\x12T\n" +
+	"\n" +
+	"SubmitDeal\x12\x1e.phrd.custody.v1.MsgSubmitDeal\x1a&.phrd.custody.v1.MsgSubmitDealResponse\x12c\n" +
+	"\x0fSubmitComplaint\x12#.phrd.custody.v1.MsgSubmitComplaint\x1a+.phrd.custody.v1.MsgSubmitComplaintResponse\x12o\n" +
+	"\x13SubmitJustification\x12'.phrd.custody.v1.MsgSubmitJustification\x1a/.phrd.custody.v1.MsgSubmitJustificationResponse\x12Z\n" +
+	"\fConfirmShare\x12 .phrd.custody.v1.MsgConfirmShare\x1a(.phrd.custody.v1.MsgConfirmShareResponse\x12Z\n" +
+	"\fStartReshare\x12 .phrd.custody.v1.MsgStartReshare\x1a(.phrd.custody.v1.MsgStartReshareResponse\x12c\n" +
+	"\x0fStartGeneration\x12#.phrd.custody.v1.MsgStartGeneration\x1a+.phrd.custody.v1.MsgStartGenerationResponse\x12Z\n" +
 	"\fUpdateParams\x12 .phrd.custody.v1.MsgUpdateParams\x1a(.phrd.custody.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B Z\x1egithub.com/phrd/phrd/x/custodyb\x06proto3"
 
 var (
@@ -317,31 +1314,76 @@ func file_phrd_custody_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_custody_v1_tx_proto_rawDescData
 }
 
-var file_phrd_custody_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_phrd_custody_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_phrd_custody_v1_tx_proto_goTypes = []any{
-	(*MsgSubmitShares)(nil),         // 0: phrd.custody.v1.MsgSubmitShares
-	(*ShareResult)(nil),             // 1: phrd.custody.v1.ShareResult
-	(*MsgSubmitSharesResponse)(nil), // 2: phrd.custody.v1.MsgSubmitSharesResponse
-	(*MsgUpdateParams)(nil),         // 3: phrd.custody.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil), // 4: phrd.custody.v1.MsgUpdateParamsResponse
-	(*Share)(nil),                   // 5: phrd.custody.v1.Share
-	(v1.Outcome)(0),                 // 6: phrd.audit.v1.Outcome
-	(*Params)(nil),                  // 7: phrd.custody.v1.Params
+	(*MsgSubmitShares)(nil),                // 0: phrd.custody.v1.MsgSubmitShares
+	(*ShareResult)(nil),                    // 1: phrd.custody.v1.ShareResult
+	(*MsgSubmitSharesResponse)(nil),        // 2: phrd.custody.v1.MsgSubmitSharesResponse
+	(*MsgPublishRoundKey)(nil),             // 3: phrd.custody.v1.MsgPublishRoundKey
+	(*MsgPublishRoundKeyResponse)(nil),     // 4: phrd.custody.v1.MsgPublishRoundKeyResponse
+	(*MsgSubmitDeal)(nil),                  // 5: phrd.custody.v1.MsgSubmitDeal
+	(*MsgSubmitDealResponse)(nil),          // 6: phrd.custody.v1.MsgSubmitDealResponse
+	(*MsgSubmitComplaint)(nil),             // 7: phrd.custody.v1.MsgSubmitComplaint
+	(*MsgSubmitComplaintResponse)(nil),     // 8: phrd.custody.v1.MsgSubmitComplaintResponse
+	(*MsgSubmitJustification)(nil),         // 9: phrd.custody.v1.MsgSubmitJustification
+	(*MsgSubmitJustificationResponse)(nil), // 10: phrd.custody.v1.MsgSubmitJustificationResponse
+	(*MsgConfirmShare)(nil),                // 11: phrd.custody.v1.MsgConfirmShare
+	(*MsgConfirmShareResponse)(nil),        // 12: phrd.custody.v1.MsgConfirmShareResponse
+	(*MsgStartReshare)(nil),                // 13: phrd.custody.v1.MsgStartReshare
+	(*MsgStartReshareResponse)(nil),        // 14: phrd.custody.v1.MsgStartReshareResponse
+	(*MsgStartGeneration)(nil),             // 15: phrd.custody.v1.MsgStartGeneration
+	(*MsgStartGenerationResponse)(nil),     // 16: phrd.custody.v1.MsgStartGenerationResponse
+	(*MsgUpdateParams)(nil),                // 17: phrd.custody.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),        // 18: phrd.custody.v1.MsgUpdateParamsResponse
+	(*Share)(nil),                          // 19: phrd.custody.v1.Share
+	(v1.Outcome)(0),                        // 20: phrd.audit.v1.Outcome
+	(KeyKind)(0),                           // 21: phrd.custody.v1.KeyKind
+	(*SealedSubShare)(nil),                 // 22: phrd.custody.v1.SealedSubShare
+	(*Justification)(nil),                  // 23: phrd.custody.v1.Justification
+	(*Params)(nil),                         // 24: phrd.custody.v1.Params
 }
 var file_phrd_custody_v1_tx_proto_depIdxs = []int32{
-	5, // 0: phrd.custody.v1.MsgSubmitShares.shares:type_name -> phrd.custody.v1.Share
-	6, // 1: phrd.custody.v1.ShareResult.outcome:type_name -> phrd.audit.v1.Outcome
-	1, // 2: phrd.custody.v1.MsgSubmitSharesResponse.results:type_name -> phrd.custody.v1.ShareResult
-	7, // 3: phrd.custody.v1.MsgUpdateParams.params:type_name -> phrd.custody.v1.Params
-	0, // 4: phrd.custody.v1.Msg.SubmitShares:input_type -> phrd.custody.v1.MsgSubmitShares
-	3, // 5: phrd.custody.v1.Msg.UpdateParams:input_type -> phrd.custody.v1.MsgUpdateParams
-	2, // 6: phrd.custody.v1.Msg.SubmitShares:output_type -> phrd.custody.v1.MsgSubmitSharesResponse
-	4, // 7: phrd.custody.v1.Msg.UpdateParams:output_type -> phrd.custody.v1.MsgUpdateParamsResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	19, // 0: phrd.custody.v1.MsgSubmitShares.shares:type_name -> phrd.custody.v1.Share
+	20, // 1: phrd.custody.v1.ShareResult.outcome:type_name -> phrd.audit.v1.Outcome
+	1,  // 2: phrd.custody.v1.MsgSubmitSharesResponse.results:type_name -> phrd.custody.v1.ShareResult
+	21, // 3: phrd.custody.v1.MsgPublishRoundKey.kind:type_name -> phrd.custody.v1.KeyKind
+	20, // 4: phrd.custody.v1.MsgPublishRoundKeyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	21, // 5: phrd.custody.v1.MsgSubmitDeal.kind:type_name -> phrd.custody.v1.KeyKind
+	22, // 6: phrd.custody.v1.MsgSubmitDeal.shares:type_name -> phrd.custody.v1.SealedSubShare
+	20, // 7: phrd.custody.v1.MsgSubmitDealResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	21, // 8: phrd.custody.v1.MsgSubmitComplaint.kind:type_name -> phrd.custody.v1.KeyKind
+	20, // 9: phrd.custody.v1.MsgSubmitComplaintResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	21, // 10: phrd.custody.v1.MsgSubmitJustification.kind:type_name -> phrd.custody.v1.KeyKind
+	23, // 11: phrd.custody.v1.MsgSubmitJustification.answers:type_name -> phrd.custody.v1.Justification
+	20, // 12: phrd.custody.v1.MsgSubmitJustificationResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	21, // 13: phrd.custody.v1.MsgConfirmShare.kind:type_name -> phrd.custody.v1.KeyKind
+	20, // 14: phrd.custody.v1.MsgConfirmShareResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	21, // 15: phrd.custody.v1.MsgStartReshare.kind:type_name -> phrd.custody.v1.KeyKind
+	21, // 16: phrd.custody.v1.MsgStartGeneration.kind:type_name -> phrd.custody.v1.KeyKind
+	24, // 17: phrd.custody.v1.MsgUpdateParams.params:type_name -> phrd.custody.v1.Params
+	0,  // 18: phrd.custody.v1.Msg.SubmitShares:input_type -> phrd.custody.v1.MsgSubmitShares
+	3,  // 19: phrd.custody.v1.Msg.PublishRoundKey:input_type -> phrd.custody.v1.MsgPublishRoundKey
+	5,  // 20: phrd.custody.v1.Msg.SubmitDeal:input_type -> phrd.custody.v1.MsgSubmitDeal
+	7,  // 21: phrd.custody.v1.Msg.SubmitComplaint:input_type -> phrd.custody.v1.MsgSubmitComplaint
+	9,  // 22: phrd.custody.v1.Msg.SubmitJustification:input_type -> phrd.custody.v1.MsgSubmitJustification
+	11, // 23: phrd.custody.v1.Msg.ConfirmShare:input_type -> phrd.custody.v1.MsgConfirmShare
+	13, // 24: phrd.custody.v1.Msg.StartReshare:input_type -> phrd.custody.v1.MsgStartReshare
+	15, // 25: phrd.custody.v1.Msg.StartGeneration:input_type -> phrd.custody.v1.MsgStartGeneration
+	17, // 26: phrd.custody.v1.Msg.UpdateParams:input_type -> phrd.custody.v1.MsgUpdateParams
+	2,  // 27: phrd.custody.v1.Msg.SubmitShares:output_type -> phrd.custody.v1.MsgSubmitSharesResponse
+	4,  // 28: phrd.custody.v1.Msg.PublishRoundKey:output_type -> phrd.custody.v1.MsgPublishRoundKeyResponse
+	6,  // 29: phrd.custody.v1.Msg.SubmitDeal:output_type -> phrd.custody.v1.MsgSubmitDealResponse
+	8,  // 30: phrd.custody.v1.Msg.SubmitComplaint:output_type -> phrd.custody.v1.MsgSubmitComplaintResponse
+	10, // 31: phrd.custody.v1.Msg.SubmitJustification:output_type -> phrd.custody.v1.MsgSubmitJustificationResponse
+	12, // 32: phrd.custody.v1.Msg.ConfirmShare:output_type -> phrd.custody.v1.MsgConfirmShareResponse
+	14, // 33: phrd.custody.v1.Msg.StartReshare:output_type -> phrd.custody.v1.MsgStartReshareResponse
+	16, // 34: phrd.custody.v1.Msg.StartGeneration:output_type -> phrd.custody.v1.MsgStartGenerationResponse
+	18, // 35: phrd.custody.v1.Msg.UpdateParams:output_type -> phrd.custody.v1.MsgUpdateParamsResponse
+	27, // [27:36] is the sub-list for method output_type
+	18, // [18:27] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_phrd_custody_v1_tx_proto_init() }
@@ -350,13 +1392,14 @@ func file_phrd_custody_v1_tx_proto_init() {
 		return
 	}
 	file_phrd_custody_v1_key_proto_init()
+	file_phrd_custody_v1_round_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_custody_v1_tx_proto_rawDesc), len(file_phrd_custody_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

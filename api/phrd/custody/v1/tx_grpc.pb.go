@@ -19,18 +19,39 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Msg_SubmitShares_FullMethodName = "/phrd.custody.v1.Msg/SubmitShares"
-	Msg_UpdateParams_FullMethodName = "/phrd.custody.v1.Msg/UpdateParams"
+	Msg_SubmitShares_FullMethodName        = "/phrd.custody.v1.Msg/SubmitShares"
+	Msg_PublishRoundKey_FullMethodName     = "/phrd.custody.v1.Msg/PublishRoundKey"
+	Msg_SubmitDeal_FullMethodName          = "/phrd.custody.v1.Msg/SubmitDeal"
+	Msg_SubmitComplaint_FullMethodName     = "/phrd.custody.v1.Msg/SubmitComplaint"
+	Msg_SubmitJustification_FullMethodName = "/phrd.custody.v1.Msg/SubmitJustification"
+	Msg_ConfirmShare_FullMethodName        = "/phrd.custody.v1.Msg/ConfirmShare"
+	Msg_StartReshare_FullMethodName        = "/phrd.custody.v1.Msg/StartReshare"
+	Msg_StartGeneration_FullMethodName     = "/phrd.custody.v1.Msg/StartGeneration"
+	Msg_UpdateParams_FullMethodName        = "/phrd.custody.v1.Msg/UpdateParams"
 )
 
 // MsgClient is the client API for Msg service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Msg brings the holders' shares to the chain.
+// Msg brings the holders' shares to the chain, and what they need to make shares together.
 type MsgClient interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(ctx context.Context, in *MsgSubmitShares, opts ...grpc.CallOption) (*MsgSubmitSharesResponse, error)
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	PublishRoundKey(ctx context.Context, in *MsgPublishRoundKey, opts ...grpc.CallOption) (*MsgPublishRoundKeyResponse, error)
+	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
+	SubmitDeal(ctx context.Context, in *MsgSubmitDeal, opts ...grpc.CallOption) (*MsgSubmitDealResponse, error)
+	// SubmitComplaint says which dealers' sub-shares a receiver can't accept, if any. Signer: the node account of a receiver.
+	SubmitComplaint(ctx context.Context, in *MsgSubmitComplaint, opts ...grpc.CallOption) (*MsgSubmitComplaintResponse, error)
+	// SubmitJustification answers complaints with the sub-shares in clear. Signer: the node account of the dealer.
+	SubmitJustification(ctx context.Context, in *MsgSubmitJustification, opts ...grpc.CallOption) (*MsgSubmitJustificationResponse, error)
+	// ConfirmShare proves that a receiver has its new share. Signer: the node account of the receiver.
+	ConfirmShare(ctx context.Context, in *MsgConfirmShare, opts ...grpc.CallOption) (*MsgConfirmShareResponse, error)
+	// StartReshare has the shares of a key renewed at once. Signer: the consortium's account, by a vote.
+	StartReshare(ctx context.Context, in *MsgStartReshare, opts ...grpc.CallOption) (*MsgStartReshareResponse, error)
+	// StartGeneration has the members make a new key of a kind, under which all is locked that is stored later. Signer: the consortium's account, by a vote.
+	StartGeneration(ctx context.Context, in *MsgStartGeneration, opts ...grpc.CallOption) (*MsgStartGenerationResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -53,6 +74,76 @@ func (c *msgClient) SubmitShares(ctx context.Context, in *MsgSubmitShares, opts 
 	return out, nil
 }
 
+func (c *msgClient) PublishRoundKey(ctx context.Context, in *MsgPublishRoundKey, opts ...grpc.CallOption) (*MsgPublishRoundKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgPublishRoundKeyResponse)
+	err := c.cc.Invoke(ctx, Msg_PublishRoundKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitDeal(ctx context.Context, in *MsgSubmitDeal, opts ...grpc.CallOption) (*MsgSubmitDealResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSubmitDealResponse)
+	err := c.cc.Invoke(ctx, Msg_SubmitDeal_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitComplaint(ctx context.Context, in *MsgSubmitComplaint, opts ...grpc.CallOption) (*MsgSubmitComplaintResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSubmitComplaintResponse)
+	err := c.cc.Invoke(ctx, Msg_SubmitComplaint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) SubmitJustification(ctx context.Context, in *MsgSubmitJustification, opts ...grpc.CallOption) (*MsgSubmitJustificationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSubmitJustificationResponse)
+	err := c.cc.Invoke(ctx, Msg_SubmitJustification_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ConfirmShare(ctx context.Context, in *MsgConfirmShare, opts ...grpc.CallOption) (*MsgConfirmShareResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgConfirmShareResponse)
+	err := c.cc.Invoke(ctx, Msg_ConfirmShare_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) StartReshare(ctx context.Context, in *MsgStartReshare, opts ...grpc.CallOption) (*MsgStartReshareResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgStartReshareResponse)
+	err := c.cc.Invoke(ctx, Msg_StartReshare_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) StartGeneration(ctx context.Context, in *MsgStartGeneration, opts ...grpc.CallOption) (*MsgStartGenerationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgStartGenerationResponse)
+	err := c.cc.Invoke(ctx, Msg_StartGeneration_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -67,10 +158,24 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 // All implementations must embed UnimplementedMsgServer
 // for forward compatibility.
 //
-// Msg brings the holders' shares to the chain.
+// Msg brings the holders' shares to the chain, and what they need to make shares together.
 type MsgServer interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(context.Context, *MsgSubmitShares) (*MsgSubmitSharesResponse, error)
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	PublishRoundKey(context.Context, *MsgPublishRoundKey) (*MsgPublishRoundKeyResponse, error)
+	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
+	SubmitDeal(context.Context, *MsgSubmitDeal) (*MsgSubmitDealResponse, error)
+	// SubmitComplaint says which dealers' sub-shares a receiver can't accept, if any. Signer: the node account of a receiver.
+	SubmitComplaint(context.Context, *MsgSubmitComplaint) (*MsgSubmitComplaintResponse, error)
+	// SubmitJustification answers complaints with the sub-shares in clear. Signer: the node account of the dealer.
+	SubmitJustification(context.Context, *MsgSubmitJustification) (*MsgSubmitJustificationResponse, error)
+	// ConfirmShare proves that a receiver has its new share. Signer: the node account of the receiver.
+	ConfirmShare(context.Context, *MsgConfirmShare) (*MsgConfirmShareResponse, error)
+	// StartReshare has the shares of a key renewed at once. Signer: the consortium's account, by a vote.
+	StartReshare(context.Context, *MsgStartReshare) (*MsgStartReshareResponse, error)
+	// StartGeneration has the members make a new key of a kind, under which all is locked that is stored later. Signer: the consortium's account, by a vote.
+	StartGeneration(context.Context, *MsgStartGeneration) (*MsgStartGenerationResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -85,6 +190,27 @@ type UnimplementedMsgServer struct{}
 
 func (UnimplementedMsgServer) SubmitShares(context.Context, *MsgSubmitShares) (*MsgSubmitSharesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitShares not implemented")
+}
+func (UnimplementedMsgServer) PublishRoundKey(context.Context, *MsgPublishRoundKey) (*MsgPublishRoundKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PublishRoundKey not implemented")
+}
+func (UnimplementedMsgServer) SubmitDeal(context.Context, *MsgSubmitDeal) (*MsgSubmitDealResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitDeal not implemented")
+}
+func (UnimplementedMsgServer) SubmitComplaint(context.Context, *MsgSubmitComplaint) (*MsgSubmitComplaintResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitComplaint not implemented")
+}
+func (UnimplementedMsgServer) SubmitJustification(context.Context, *MsgSubmitJustification) (*MsgSubmitJustificationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SubmitJustification not implemented")
+}
+func (UnimplementedMsgServer) ConfirmShare(context.Context, *MsgConfirmShare) (*MsgConfirmShareResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmShare not implemented")
+}
+func (UnimplementedMsgServer) StartReshare(context.Context, *MsgStartReshare) (*MsgStartReshareResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartReshare not implemented")
+}
+func (UnimplementedMsgServer) StartGeneration(context.Context, *MsgStartGeneration) (*MsgStartGenerationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartGeneration not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -128,6 +254,132 @@ func _Msg_SubmitShares_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_PublishRoundKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgPublishRoundKey)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).PublishRoundKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_PublishRoundKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).PublishRoundKey(ctx, req.(*MsgPublishRoundKey))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitDeal_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitDeal)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitDeal(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SubmitDeal_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitDeal(ctx, req.(*MsgSubmitDeal))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitComplaint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitComplaint)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitComplaint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SubmitComplaint_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitComplaint(ctx, req.(*MsgSubmitComplaint))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_SubmitJustification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitJustification)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitJustification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SubmitJustification_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitJustification(ctx, req.(*MsgSubmitJustification))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ConfirmShare_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgConfirmShare)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ConfirmShare(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ConfirmShare_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ConfirmShare(ctx, req.(*MsgConfirmShare))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_StartReshare_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgStartReshare)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).StartReshare(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_StartReshare_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).StartReshare(ctx, req.(*MsgStartReshare))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_StartGeneration_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgStartGeneration)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).StartGeneration(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_StartGeneration_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).StartGeneration(ctx, req.(*MsgStartGeneration))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -156,6 +408,34 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitShares",
 			Handler:    _Msg_SubmitShares_Handler,
+		},
+		{
+			MethodName: "PublishRoundKey",
+			Handler:    _Msg_PublishRoundKey_Handler,
+		},
+		{
+			MethodName: "SubmitDeal",
+			Handler:    _Msg_SubmitDeal_Handler,
+		},
+		{
+			MethodName: "SubmitComplaint",
+			Handler:    _Msg_SubmitComplaint_Handler,
+		},
+		{
+			MethodName: "SubmitJustification",
+			Handler:    _Msg_SubmitJustification_Handler,
+		},
+		{
+			MethodName: "ConfirmShare",
+			Handler:    _Msg_ConfirmShare_Handler,
+		},
+		{
+			MethodName: "StartReshare",
+			Handler:    _Msg_StartReshare_Handler,
+		},
+		{
+			MethodName: "StartGeneration",
+			Handler:    _Msg_StartGeneration_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

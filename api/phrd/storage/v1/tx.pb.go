@@ -89,7 +89,9 @@ type CopyResult struct {
 	// outcome of the confirmation.
 	Outcome v1.Outcome `protobuf:"varint,2,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
 	// reason of a refusal.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// changed says that the copy was not so before, of which there is an entry; false where it was, and nothing was written.
+	Changed       bool `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +145,13 @@ func (x *CopyResult) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *CopyResult) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
 }
 
 // MsgConfirmCopiesResponse says what became of each confirmation.
@@ -996,12 +1005,13 @@ const file_phrd_storage_v1_tx_proto_rawDesc = "" +
 	"\x18phrd/storage/v1/tx.proto\x12\x0fphrd.storage.v1\x1a\x11amino/amino.proto\x1a\x17cosmos/msg/v1/msg.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x19phrd/audit/v1/entry.proto\x1a\x1cphrd/storage/v1/object.proto\"\x7f\n" +
 	"\x10MsgConfirmCopies\x12,\n" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12\x18\n" +
-	"\aobjects\x18\x02 \x03(\tR\aobjects:#\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x15phrd/MsgConfirmCopies\"n\n" +
+	"\aobjects\x18\x02 \x03(\tR\aobjects:#\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x15phrd/MsgConfirmCopies\"\x88\x01\n" +
 	"\n" +
 	"CopyResult\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x120\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"W\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\achanged\x18\x04 \x01(\bR\achanged\"W\n" +
 	"\x18MsgConfirmCopiesResponse\x12;\n" +
 	"\aresults\x18\x01 \x03(\v2\x1b.phrd.storage.v1.CopyResultB\x04\xc8\xde\x1f\x00R\aresults\"\x85\x01\n" +
 	"\x13MsgReportLostCopies\x12,\n" +

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	"github.com/phrd/phrd/phr"
+)
+
+func custodyCommand() *cobra.Command {
+	return group("custody", "the network's keys: who holds shares, and what is being made", custodyStatusCommand())
+}
+
+// keyView is where one of the network's keys stands.
+type keyView struct {
+	Kind       string       `json:"kind"`
+	Generation uint64       `json:"generation"`
+	Epoch      uint64       `json:"epoch"` // of the shares in force, 0 as long as there are none
+	Origin     string       `json:"origin"`
+	Threshold  uint64       `json:"threshold"`
+	Since      int64        `json:"since"` // unix seconds
+	Holders    []holderView `json:"holders"`
+	Round      *roundView   `json:"round,omitempty"`
+}
+
+type holderView struct {
+	Hospital  uint64 `json:"hospital"`
+	Confirmed bool   `json:"confirmed"`
+	BadShares uint64 `json:"bad_shares"`
+}
+
+// roundView is a round that runs.
+type roundView struct {
+	Epoch    uint64 `json:"epoch"`
+	Attempt  uint64 `json:"attempt"`
+	Phase    string `json:"phase"`
+	Received uint64 `json:"received"`
+	Awaited  uint64 `json:"awaited"`
+	EndsAt   int64  `json:"ends_at"` // unix seconds, 0 as long as the phase has no end
+}
+
+func keyViewOf(k phr.NetworkKey) keyView {
+	v := keyView{
+		Generation: k.Key.GetGeneration(), Epoch: k.Key.GetShareEpoch(), Origin: "making", Threshold: k.Key.GetThreshold(), Since: k.Key.GetSince(),
+		Holders: make([]holderView, len(k.Holders)),
+	}
+	kind := k.Key.GetKind()
+	if k.Key == nil {
+		kind, v.Generation, v.Threshold = k.Round.GetKind(), k.Round.GetGeneration(), k.Round.GetThreshold()
+	} else {
+		v.Origin = strings.ToLower(strings.TrimPrefix(k.Key.GetOrigin().String(), "ORIGIN_"))
+	}
+	v.Kind = strings.ToLower(strings.TrimPrefix(kind.String(), "KEY_KIND_"))
+	for i, h := range k.Holders {
+		v.Holders[i] = holderView{h.GetIndex(), h.GetConfirmed(), h.GetBadShares()}
+	}
+	if r := k.Round; r != nil && r.GetPhase() != custodyv1.RoundPhase_ROUND_PHASE_DONE {
+		v.Round = &roundView{
+			Epoch: r.GetShareEpoch(), Attempt: r.GetAttempt(), Phase: strings.ToLower(strings.TrimPrefix(r.GetPhase().String(), "ROUND_PHASE_")),
+			Received: r.GetReceived(), Awaited: r.GetAwaited(), EndsAt: r.GetEndsAt(),
+		}
+	}
+	return v
+}
+
+// confirmed counts the holders that proved that they have their share.
+func (v keyView) confirmed() int {
+	n := 0
+	for _, h := range v.Holders {
+		if h.Confirmed {
+			n++
+		}
+	}
+	return n
+}
+
+func (v keyView) row() []string {
+	round := "-"
+	if r := v.Round; r != nil {
+		round = fmt.Sprintf("epoch %d, attempt %d: %d of %d %s", r.Epoch, r.Attempt, r.Received, r.Awaited, r.Phase)
+	}
+	return []string{
+		v.Kind, strconv.FormatUint(v.Generation, 10), strconv.FormatUint(v.Epoch, 10), v.Origin, fmt.Sprintf("%d of %d", v.confirmed(), len(v.Holders)),
+		strconv.FormatUint(v.Threshold, 10), timeText(v.Since), round,
+	}
+}
+
+var keyHeader = []string{"KEY", "GENERATION", "EPOCH", "ORIGIN", "SHARES", "OPEN", "SINCE (UTC)", "ROUND"}
+
+func custodyStatusCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "status", Short: "show the network's keys, who holds their shares, and the round that runs",
+		Long: "Show each of the network's keys: its generation, the epoch of its shares, how it came to be, how many hospitals have proved that\n" +
+			"they hold a share, how many of them open, and the round in which a key is made or shares are renewed.\n\n" +
+			"A key of origin dkg was made by the hospitals together and never known to anybody; whoever dealt one of origin dealt could have kept it.",
+		Example: "  phrd custody status\n  phrd custody status --wait 10m --json", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				keys, err := keysWithin(ctx, u.client, wait)
+				if err != nil {
+					return err
+				}
+				views, rows := make([]keyView, len(keys)), make([][]string, len(keys))
+				for i, k := range keys {
+					views[i] = keyViewOf(k)
+					rows[i] = views[i].row()
+				}
+				return o.print(views, keyHeader, rows)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long for every share to be confirmed and every round to be over")
+	userFlags(cmd)
+	return cmd
+}
+
+// keyPoll is how often the keys are asked for while one waits for them.
+const keyPoll = 500 * time.Millisecond
+
+// keysWithin are the network's keys, as soon as all are whole where wait is not 0. The error is errKeys where they are not within that time.
+func keysWithin(ctx context.Context, c *phr.Client, wait time.Duration) ([]phr.NetworkKey, error) {
+	until := time.Now().Add(wait)
+	for {
+		keys, err := c.NetworkKeys(ctx)
+		if err != nil || wait == 0 {
+			return keys, err
+		}
+		whole := len(keys) > 0
+		for _, k := range keys {
+			whole = whole && k.IsWhole()
+		}
+		if whole {
+			return keys, nil
+		}
+		if time.Now().After(until) {
+			return nil, fmt.Errorf("%w after %s: %s", errKeys, wait, strings.Join(keyViewOf(keys[len(keys)-1]).row(), ", "))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(keyPoll):
+		}
+	}
+}
+
+func proposeReshareCommand() *cobra.Command {
+	var generation uint64
+	cmd := &cobra.Command{
+		Use: "reshare", Short: "ask to renew the hospitals' shares of the records key at once", Args: exactArgs(), Example: "  phrd hospital propose reshare",
+		Long: "Ask to renew the hospitals' shares of the records key at once. They are renewed every month, and when a hospital comes or goes, by\n" +
+			"themselves; do it when a share may have been stolen. The key stays, and so does all that is locked.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				number, err := u.client.ProposeReshare(ctx, generation)
+				if err != nil {
+					return err
+				}
+				return o.print(proposed{number}, nil, proposed{number}.rows())
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&generation, "generation", 1, "generation of the key")
+	userFlags(cmd)
+	return cmd
+}
+
+func proposeKeyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "key", Short: "ask to make a new records key, for all that is stored from then on", Args: exactArgs(), Example: "  phrd hospital propose key",
+		Long: "Ask to make a new records key, under which all is locked that is stored from then on. What was stored before stays locked under the\n" +
+			"old one, whose shares the hospitals go on keeping. A network whose key was dealt gets one that nobody ever knew.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				number, err := u.client.ProposeGeneration(ctx)
+				if err != nil {
+					return err
+				}
+				return o.print(proposed{number}, nil, proposed{number}.rows())
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
