@@ -62,7 +62,7 @@ const (
 	KindDealsDisputed = "deals_disputed"
 	// KindDealJustified says that a dealer answered complaints with the sub-shares in clear.
 	KindDealJustified = "deal_justified"
-	// KindDealerExcluded says that a dealer left a complaint without an answer, and counts no more.
+	// KindDealerExcluded says that a dealer left a complaint without an answer, and counts no more; its number stands behind the share epoch.
 	KindDealerExcluded = "dealer_excluded"
 	// KindShareConfirmed says that a hospital proved that it holds its share.
 	KindShareConfirmed = "share_confirmed"

@@ -48,6 +48,7 @@ type fixture struct {
 	people *fakeConsortium
 	hooks  *fakeHooks
 	random *rand.ChaCha8
+	store  *storetypes.KVStoreKey
 
 	dealt *lock.Dealt
 	// nodes are the node accounts by member's number
@@ -58,12 +59,12 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{
 		t: t, log: &fakeAudit{}, random: rand.NewChaCha8([32]byte{1}), hooks: &fakeHooks{}, nodes: map[uint64]string{},
-		people: &fakeConsortium{principals: map[string]consortium.Principal{}, members: map[uint64]bool{}},
+		people: &fakeConsortium{principals: map[string]consortium.Principal{}, members: map[uint64]consortium.MemberStatus{}},
 	}
 	indexes := make([]uint64, members)
 	for i := range indexes {
 		indexes[i] = uint64(i) + 1
-		f.people.members[indexes[i]] = true
+		f.people.members[indexes[i]] = consortium.MEMBER_STATUS_ACTIVE
 		f.nodes[indexes[i]] = f.account(consortium.ROLE_NODE, indexes[i])
 	}
 	var err error
@@ -99,6 +100,7 @@ func (f *fixture) restart(g *custody.GenesisState) {
 func (f *fixture) open() {
 	f.t.Helper()
 	store := storetypes.NewKVStoreKey(custody.StoreKey)
+	f.store = store
 	f.ctx = testutil.DefaultContextWithKeys(map[string]*storetypes.KVStoreKey{custody.StoreKey: store}, nil, nil).
 		WithBlockTime(time.Unix(start, 0)).WithBlockHeight(10)
 	registry := codectypes.NewInterfaceRegistry()
@@ -125,9 +127,10 @@ func (f *fixture) bytes(n int) []byte {
 	return b
 }
 
-// nextBlock begins a block five seconds later. The module has no work of its own
-// at the end of one.
+// nextBlock ends the block, and begins one five seconds later.
 func (f *fixture) nextBlock() {
+	f.t.Helper()
+	require.NoError(f.t, f.keeper.EndBlock(f.ctx))
 	f.ctx = f.ctx.WithBlockHeight(f.ctx.BlockHeight() + 1).WithBlockTime(f.ctx.BlockTime().Add(5 * time.Second))
 }
 
@@ -266,7 +269,7 @@ func (a *fakeAudit) last() audit.Entry { return a.entries[len(a.entries)-1] }
 // fakeConsortium knows who it was told about.
 type fakeConsortium struct {
 	principals map[string]consortium.Principal
-	members    map[uint64]bool
+	members    map[uint64]consortium.MemberStatus
 }
 
 func (c *fakeConsortium) Actor(_ context.Context, address string) (consortium.Principal, audit.Entry, error) {
@@ -278,10 +281,11 @@ func (c *fakeConsortium) Actor(_ context.Context, address string) (consortium.Pr
 }
 
 func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Member, error) {
-	if !c.members[number] {
+	status, known := c.members[number]
+	if !known {
 		return consortium.Member{}, consortium.ErrUnknownMember.Wrapf("%d", number)
 	}
-	return consortium.Member{Number: number}, nil
+	return consortium.Member{Number: number, Status: status}, nil
 }
 
 func (c *fakeConsortium) NetworkID(context.Context) (lock.Network, error) { return network, nil }

@@ -127,7 +127,7 @@ func (k *Keeper) exportRounds(ctx context.Context, g *custody.GenesisState) erro
 		}
 		next := custody.Round{
 			Kind: r.Kind, Generation: r.Generation, ShareEpoch: r.ShareEpoch, Attempt: r.Attempt, Phase: custody.ROUND_PHASE_KEYS,
-			StartedAt: r.StartedAt, Awaited: r.Awaited,
+			OldThreshold: r.OldThreshold, StartedAt: r.StartedAt, Awaited: r.Awaited,
 		}
 		if r.Phase != custody.ROUND_PHASE_KEYS || r.Received != 0 {
 			if next.Awaited, err = k.countServing(ctx); err != nil {
@@ -142,12 +142,12 @@ func (k *Keeper) exportRounds(ctx context.Context, g *custody.GenesisState) erro
 
 // exportHolders reads the holders of the epochs that are or were in force.
 func (k *Keeper) exportHolders(ctx context.Context, g *custody.GenesisState) error {
-	active := map[keyKey]uint64{}
+	active := map[keyID]uint64{}
 	for _, key := range g.Keys {
-		active[collections.Join(uint64(key.Kind), key.Generation)] = key.ShareEpoch
+		active[keyID{key.Kind, key.Generation}] = key.ShareEpoch
 	}
-	return k.holders.Walk(ctx, nil, func(id holderKey, h custody.Holder) (bool, error) {
-		if h.ShareEpoch <= active[collections.Join(id.K1(), id.K2())] {
+	return k.holders.Walk(ctx, nil, func(_ holderKey, h custody.Holder) (bool, error) {
+		if h.ShareEpoch <= active[keyID{h.Kind, h.Generation}] {
 			g.Holders = append(g.Holders, h)
 		}
 		return false, nil

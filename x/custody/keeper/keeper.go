@@ -18,6 +18,12 @@ import (
 // keyKey is a kind and a generation.
 type keyKey = collections.Pair[uint64, uint64]
 
+// keyID is a kind and a generation in a map of Go.
+type keyID struct {
+	kind       custody.KeyKind
+	generation uint64
+}
+
 // holderKey is a kind, a generation, a share epoch and an index.
 type holderKey = collections.Quad[uint64, uint64, uint64, uint64]
 

@@ -99,7 +99,7 @@ func (q queryServer) Releases(ctx context.Context, req *custody.QueryReleasesReq
 		ranger = ranger.StartExclusive(id.Bytes())
 	}
 	res := &custody.QueryReleasesResponse{}
-	keys := map[keyKey]custody.Key{}
+	keys := map[keyID]custody.Key{}
 	err := q.k.pending.Walk(ctx, ranger, func(id []byte) (bool, error) {
 		r, err := q.k.releases.Get(ctx, id)
 		if err != nil {
@@ -124,8 +124,8 @@ func (q queryServer) Releases(ctx context.Context, req *custody.QueryReleasesReq
 
 // waitsFor says whether a pending release waits for a holder's share. It notes the
 // keys that it met.
-func (k *Keeper) waitsFor(ctx context.Context, keys map[keyKey]custody.Key, r custody.Release, id []byte, index uint64) (bool, error) {
-	name := collections.Join(uint64(r.Kind), r.Generation)
+func (k *Keeper) waitsFor(ctx context.Context, keys map[keyID]custody.Key, r custody.Release, id []byte, index uint64) (bool, error) {
+	name := keyID{r.Kind, r.Generation}
 	key, known := keys[name]
 	if !known {
 		var err error

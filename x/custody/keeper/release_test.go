@@ -257,7 +257,7 @@ func TestGenesisWithAHolderWhoIsNoMember(t *testing.T) {
 	delete(f.people.members, 3)
 	f.open()
 	require.ErrorIs(t, f.keeper.InitGenesis(f.ctx, f.genesis(custody.KEY_KIND_RECORDS)), consortium.ErrUnknownMember)
-	f.people.members[3] = true
+	f.people.members[3] = consortium.MEMBER_STATUS_ACTIVE
 	f.open()
 	require.NoError(t, f.keeper.InitGenesis(f.ctx, f.genesis(custody.KEY_KIND_RECORDS)))
 }

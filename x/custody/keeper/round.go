@@ -485,7 +485,8 @@ func (k *Keeper) endJustifications(ctx context.Context, r custody.Round) error {
 		}
 		r.Qualified = slices.DeleteFunc(r.Qualified, func(dealer uint64) bool { return dealer == c.dealer })
 		entry := audit.Entry{
-			Kind: audit.KindDealerExcluded, Role: audit.RoleChain, Target: targetOf(r), Hospital: c.dealer, Count: r.Attempt, Outcome: audit.OUTCOME_OK,
+			Kind: audit.KindDealerExcluded, Role: audit.RoleChain, Target: targetOf(r) + "/" + strconv.FormatUint(c.dealer, 10), Count: r.Attempt,
+			Outcome: audit.OUTCOME_OK,
 		}
 		if _, err := k.audit.Append(ctx, entry); err != nil {
 			return err
