@@ -2,6 +2,7 @@ package scenario_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -226,12 +227,11 @@ func TestAssembleGivesOneNetworkInAnyOrder(t *testing.T) {
 	if one.ID != two.ID {
 		t.Error("the network id depends on the order")
 	}
-	// Nothing differs but the key that was dealt.
-	if got, want := withoutKey(t, two.Genesis), withoutKey(t, one.Genesis); got != want {
-		t.Errorf("the genesis depends on the order:\n%s\n%s", got, want)
+	if !bytes.Equal(one.Genesis, two.Genesis) {
+		t.Errorf("the genesis depends on the order:\n%s\n%s", one.Genesis, two.Genesis)
 	}
-	if bytes.Equal(one.Key.PublicKey, two.Key.PublicKey) {
-		t.Error("the same key was dealt twice")
+	if again, err := home.Assemble("phrd-1", genesisDay, members); err != nil || again.Hash != one.Hash {
+		t.Errorf("the same inputs give another genesis: %v", err)
 	}
 	other, err := home.Assemble("phrd-1", genesisDay.Add(time.Second), members)
 	if err != nil || other.ID == one.ID {
@@ -239,8 +239,8 @@ func TestAssembleGivesOneNetworkInAnyOrder(t *testing.T) {
 	}
 }
 
-// withoutKey is a genesis without the dealt key.
-func withoutKey(t *testing.T, genesis []byte) string {
+// withDealtKey is a genesis as older programs made it, of a network whose key somebody dealt.
+func withDealtKey(t *testing.T, genesis []byte, members uint64) []byte {
 	t.Helper()
 	var file map[string]any
 	if err := json.Unmarshal(genesis, &file); err != nil {
@@ -250,12 +250,30 @@ func withoutKey(t *testing.T, genesis []byte) string {
 	if !ok {
 		t.Fatal("genesis without state")
 	}
-	delete(state, custody.ModuleName)
+	threshold := custody.Threshold(custody.KEY_KIND_RECORDS, members)
+	var numbers []uint64
+	for n := range members {
+		numbers = append(numbers, n+1)
+	}
+	dealt, err := lock.Deal(threshold, numbers, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kind = "KEY_KIND_RECORDS"
+	var holders []any
+	for _, h := range dealt.Holders {
+		holders = append(holders, map[string]any{
+			"kind": kind, "generation": "1", "share_epoch": "1", "index": number(h.Index), "public_share": h.X.Bytes(), "confirmed": true,
+		})
+	}
+	state[custody.ModuleName] = map[string]any{"params": map[string]any{"rank_delay": "3"}, "holders": holders, "keys": []any{map[string]any{
+		"kind": kind, "generation": "1", "public_key": dealt.X.Bytes(), "origin": "ORIGIN_DEALT", "threshold": number(threshold), "share_epoch": "1",
+	}}}
 	encoded, err := json.Marshal(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(encoded)
+	return encoded
 }
 
 func TestAssembleRefuses(t *testing.T) {
@@ -276,44 +294,37 @@ func TestAssembleRefuses(t *testing.T) {
 // written is a network in a folder.
 type written struct {
 	genesis, hash string
-	shares        []string
 }
 
 func write(t *testing.T, n *home.Network) written {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "network")
-	genesis, shares, err := n.Write(dir)
+	genesis, err := n.Write(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := n.Write(dir); !errors.Is(err, home.ErrExists) {
+	if _, err := n.Write(dir); !errors.Is(err, home.ErrExists) {
 		t.Fatalf("written over: %v", err)
 	}
-	return written{genesis, home.HashText(n.Hash), shares}
+	return written{genesis, home.HashText(n.Hash)}
 }
 
 func TestAccept(t *testing.T) {
 	homes, network := newNetwork(t, 4)
 	w := write(t, network)
-	var shares []lock.SecretShare
 	for i, made := range homes {
-		g, member, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[i])
+		g, member, err := made.Home.Accept(made.Keys, w.genesis, w.hash)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if member.Number != uint64(i+1) || g.ID != network.ID {
 			t.Errorf("hospital %d is number %d of %x", i+1, member.Number, g.ID)
 		}
-		share, err := made.Keys.Share(lock.KeyRecords, 1, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shares = append(shares, lock.SecretShare{Index: share.Index, Value: share.Scalar})
-		if _, err := made.Keys.Get("round/1"); !errors.Is(err, keys.ErrNotFound) {
-			t.Errorf("the round key was not erased: %v", err)
+		if _, err := made.Keys.KeptRoundSecret(keys.FirstRound, keys.RoundKey); err != nil {
+			t.Errorf("the key for the first round: %v", err)
 		}
 		// Once more changes nothing.
-		if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[i]); err != nil {
+		if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash); err != nil {
 			t.Errorf("again: %v", err)
 		}
 		var door home.Door
@@ -327,14 +338,6 @@ func TestAccept(t *testing.T) {
 		if door.ChainID != "phrd-test" || door.NetworkID != fmt.Sprintf("%x", network.ID[:]) || door.Gateway != member.GatewayUrl {
 			t.Errorf("client.json %+v", door)
 		}
-	}
-	// The threshold of them is the key.
-	x, err := lock.Interpolate(shares[:network.Key.Threshold])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(x.Public().Bytes(), network.Key.PublicKey) {
-		t.Error("the shares do not give the key")
 	}
 }
 
@@ -350,32 +353,28 @@ func TestAcceptRefuses(t *testing.T) {
 	if err := os.WriteFile(damaged, bytes.Replace(network.Genesis, []byte(`"since"`), []byte(`"sinze"`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := os.ReadFile(w.shares[0])
+	dealt := filepath.Join(t.TempDir(), "genesis.json")
+	if err := os.WriteFile(dealt, withDealtKey(t, network.Genesis, 2), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := home.ReadGenesis(dealt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	flipped := filepath.Join(t.TempDir(), "share.json")
-	if err := os.WriteFile(flipped, bytes.Replace(sealed, []byte(`"index": 1`), []byte(`"index": 2`), 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
-		name                 string
-		home                 *home.Created
-		genesis, hash, share string
-		want                 error
+		name          string
+		home          *home.Created
+		genesis, hash string
+		want          error
 	}{
-		{"another hash", made, w.genesis, other.hash, w.shares[0], home.ErrWrongHash},
-		{"another network", made, other.genesis, other.hash, other.shares[0], home.ErrWrongGenesis},
-		{"no member", strangers[0], w.genesis, w.hash, w.shares[0], home.ErrWrongGenesis},
-		{"damaged genesis", made, damaged, w.hash, w.shares[0], home.ErrWrongGenesis},
-		{"no share", made, w.genesis, w.hash, "", home.ErrWrongShare},
-		{"another's share", made, w.genesis, w.hash, w.shares[1], home.ErrWrongShare},
-		{"share of another network", made, w.genesis, w.hash, other.shares[0], home.ErrWrongShare},
-		{"changed share", homes[1], w.genesis, w.hash, flipped, home.ErrWrongShare},
-		{"no share file", made, w.genesis, w.hash, w.genesis, home.ErrWrongShare},
+		{"another hash", made, w.genesis, other.hash, home.ErrWrongHash},
+		{"another network", made, other.genesis, other.hash, home.ErrWrongGenesis},
+		{"no member", strangers[0], w.genesis, w.hash, home.ErrWrongGenesis},
+		{"damaged genesis", made, damaged, w.hash, home.ErrWrongGenesis},
+		{"a key of which it should have a share", made, dealt, home.HashText(read.Hash), home.ErrWrongShare},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, _, err := c.home.Home.Accept(c.home.Keys, c.genesis, c.hash, c.share); !errors.Is(err, c.want) {
+			if _, _, err := c.home.Home.Accept(c.home.Keys, c.genesis, c.hash); !errors.Is(err, c.want) {
 				t.Fatalf("got %v, want %v", err, c.want)
 			}
 			if _, err := os.Stat(c.home.Home.Genesis()); !errors.Is(err, os.ErrNotExist) {
@@ -383,7 +382,7 @@ func TestAcceptRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash, w.shares[0]); err != nil {
+	if _, _, err := made.Home.Accept(made.Keys, w.genesis, w.hash); err != nil {
 		t.Fatal(err)
 	}
 }

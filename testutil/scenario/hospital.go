@@ -21,7 +21,6 @@ import (
 	"github.com/phrd/phrd/app/server"
 	"github.com/phrd/phrd/gateway"
 	"github.com/phrd/phrd/keys"
-	"github.com/phrd/phrd/lock"
 )
 
 const loopback = "127.0.0.1"
@@ -219,7 +218,12 @@ func (n *Network) In(t testing.TB) *Network { return &Network{t, n.network} }
 // LoseShare takes the hospital's share of the records key out of its home, until it is found again.
 func (h *Hospital) LoseShare() (found func()) {
 	h.t.Helper()
-	name := keys.ShareName(lock.KeyRecords, 1, 1)
+	ctx, cancel := step(h.t)
+	defer cancel()
+	name, err := h.activeShare(ctx)
+	if err != nil {
+		h.t.Fatalf("share of %s: %v", h.name, err)
+	}
 	share, err := h.keys.Get(name)
 	if err == nil {
 		err = h.keys.Delete(name)

@@ -73,7 +73,7 @@ func TestJoinHome(t *testing.T) {
 	}
 }
 
-// One of the first members has a share to accept, and does not join.
+// One of the first members accepts the genesis, and does not join.
 func TestFounderDoesNotJoin(t *testing.T) {
 	homes, network := newNetwork(t, 2)
 	w := write(t, network)

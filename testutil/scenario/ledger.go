@@ -208,6 +208,28 @@ func (l *ledger) countUnlocks(o Operation) error {
 			}
 		}
 	default:
+		return l.countRounds(o)
+	}
+	return nil
+}
+
+func (l *ledger) countRounds(o Operation) error {
+	switch m := o.Message.(type) {
+	case *custodyv1.MsgPublishRoundKey:
+		l.add(o, audit.KindRoundKeyPublished, m.GetNode(), reasonOf(o.Answer))
+	case *custodyv1.MsgSubmitDeal:
+		l.add(o, audit.KindDealt, m.GetNode(), reasonOf(o.Answer))
+	case *custodyv1.MsgSubmitComplaint:
+		kind := audit.KindDealsChecked
+		if len(m.GetDealers()) > 0 {
+			kind = audit.KindDealsDisputed
+		}
+		l.add(o, kind, m.GetNode(), reasonOf(o.Answer))
+	case *custodyv1.MsgSubmitJustification:
+		l.add(o, audit.KindDealJustified, m.GetNode(), reasonOf(o.Answer))
+	case *custodyv1.MsgConfirmShare:
+		l.add(o, audit.KindShareConfirmed, m.GetNode(), reasonOf(o.Answer))
+	default:
 		return fmt.Errorf("message %s is not counted", o.Message.ProtoReflect().Descriptor().FullName())
 	}
 	return nil
@@ -354,6 +376,8 @@ func kindOfVote(m proto.Message) string {
 		return audit.KindMemberReinstated
 	case *consortiumv1.MsgReplaceAdmin:
 		return audit.KindAdminReplaced
+	case *custodyv1.MsgStartReshare, *custodyv1.MsgStartGeneration:
+		return audit.KindRoundStarted
 	default:
 		return audit.KindParamsChanged
 	}

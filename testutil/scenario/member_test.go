@@ -41,7 +41,7 @@ func TestHospitalsComeAndGo(t *testing.T) {
 	moved := south.Store(alice, "after-the-move.dcm")
 
 	reaches(t, south, er, atER) // the twin of what is refused when it has left
-	holds := uint64(0) // placement alone says how many of these
+	holds := uint64(0)          // placement alone says how many of these
 	for _, v := range []scenario.Version{kept, moved, atER} {
 		if isPlacedAt(er.IsWhole(v), south) {
 			holds++

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -50,10 +51,15 @@ type settings struct {
 	emptyBlocks time.Duration
 	snapshots   int
 	storage     []func(*storage.Params)
+	window      time.Duration
+	absent      []string
 }
 
 // Hospitals sets the number of hospitals, 4 to 7; 4 without it.
 func Hospitals(n int) Option { return func(s *settings) { s.hospitals = n } }
+
+// Absent names hospitals whose servers are not started. The others then make the records key in a while: nobody waits for it.
+func Absent(names ...string) Option { return func(s *settings) { s.absent = names } }
 
 // Limits sets what the gateways allow; without it they allow more than a story asks.
 func Limits(l gateway.Limits) Option { return func(s *settings) { s.limits = l } }
@@ -209,10 +215,16 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	return n, n.each(func(h *hospital) error {
+		if slices.Contains(set.absent, h.name) {
+			return nil
+		}
 		if err := h.start(ctx); err != nil {
 			return err
 		}
-		return h.ready(ctx)
+		if err := h.ready(ctx); err != nil || len(set.absent) > 0 {
+			return err
+		}
+		return h.awaitKeys(ctx)
 	})
 }
 
@@ -230,8 +242,8 @@ func (n *network) assemble(set settings) error {
 	if err != nil {
 		return err
 	}
-	if len(set.storage) > 0 {
-		if err := setStorage(assembled, set.storage); err != nil {
+	if len(set.storage) > 0 || set.window != 0 {
+		if err := setRules(assembled, set); err != nil {
 			return err
 		}
 	}

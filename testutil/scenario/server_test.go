@@ -50,7 +50,7 @@ func startOneOfTwo(t *testing.T) (running, other *home.Created, offset int) {
 	offset = freeOffset(t)
 	homes, network := newNetworkAt(t, 2, offset)
 	w := write(t, network)
-	if _, _, err := homes[0].Home.Accept(homes[0].Keys, w.genesis, w.hash, w.shares[0]); err != nil {
+	if _, _, err := homes[0].Home.Accept(homes[0].Keys, w.genesis, w.hash); err != nil {
 		t.Fatal(err)
 	}
 	s := newServer(t, homes[0])

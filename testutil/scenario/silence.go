@@ -8,6 +8,7 @@ import (
 
 	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/x/custody"
 	"github.com/phrd/phrd/x/storage"
 )
 
@@ -21,8 +22,8 @@ func Silence(interval, suspect, lost time.Duration) Option {
 	}
 }
 
-// setStorage changes the rules of storage in a genesis that nobody has accepted yet.
-func setStorage(n *home.Network, changes []func(*storage.Params)) error {
+// setRules changes the rules of modules in a genesis that nobody has accepted yet.
+func setRules(n *home.Network, set settings) error {
 	codec, _, err := app.DefaultGenesis()
 	if err != nil {
 		return err
@@ -34,14 +35,22 @@ func setStorage(n *home.Network, changes []func(*storage.Params)) error {
 	if err := json.Unmarshal(file["app_state"], &state); err != nil {
 		return fmt.Errorf("state of the genesis: %w", err)
 	}
-	var rules storage.GenesisState
-	if err := codec.UnmarshalJSON(state[storage.ModuleName], &rules); err != nil {
+	var copies storage.GenesisState
+	if err := codec.UnmarshalJSON(state[storage.ModuleName], &copies); err != nil {
 		return fmt.Errorf("storage of the genesis: %w", err)
 	}
-	for _, change := range changes {
-		change(&rules.Params)
+	for _, change := range set.storage {
+		change(&copies.Params)
 	}
-	if state[storage.ModuleName], err = codec.MarshalJSON(&rules); err != nil {
+	if state[storage.ModuleName], err = codec.MarshalJSON(&copies); err != nil {
+		return err
+	}
+	var keys custody.GenesisState
+	if err := codec.UnmarshalJSON(state[custody.ModuleName], &keys); err != nil {
+		return fmt.Errorf("custody of the genesis: %w", err)
+	}
+	keys.Params.RoundWindow = uint64(set.window.Seconds())
+	if state[custody.ModuleName], err = codec.MarshalJSON(&keys); err != nil {
 		return err
 	}
 	if file["app_state"], err = json.Marshal(state); err != nil {

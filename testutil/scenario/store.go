@@ -65,6 +65,19 @@ func (h *Hospital) Upload(patient *Patient, record lock.ID, name string, content
 	return v
 }
 
+// CannotStore has the hospital's clerk try to store a file of a patient, and returns the error.
+func (h *Hospital) CannotStore(patient *Patient, name string) error {
+	h.t.Helper()
+	clerk := h.Clerk()
+	ctx, cancel := clerk.step()
+	defer cancel()
+	_, err := clerk.store(ctx, patient, lock.ID{}, name, randomContent(contentSize))
+	if err == nil {
+		h.t.Fatalf("%s stores %s", h.name, name)
+	}
+	return err
+}
+
 func (p *person) store(ctx context.Context, patient *Patient, record lock.ID, name string, content []byte) (Version, error) {
 	v := Version{Name: name, Content: content, Patient: patient}
 	file := imaging(patient, name, content)

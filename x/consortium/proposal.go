@@ -44,6 +44,8 @@ var proposable = []string{
 	"/phrd.consortium.v1.MsgReplaceAdmin",
 	"/phrd.consortium.v1.MsgSuspendMember",
 	"/phrd.consortium.v1.MsgUpdateParams",
+	"/phrd.custody.v1.MsgStartGeneration",
+	"/phrd.custody.v1.MsgStartReshare",
 	"/phrd.custody.v1.MsgUpdateParams",
 	"/phrd.records.v1.MsgUpdateParams",
 	"/phrd.storage.v1.MsgUpdateParams",

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"cosmossdk.io/collections"
 	"google.golang.org/grpc/codes"
@@ -251,7 +252,8 @@ func asStatus(err error) error {
 	case errors.Is(err, custody.ErrNoKey), errors.Is(err, custody.ErrUnknownRelease), errors.Is(err, collections.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, custody.ErrKeyInMaking):
-		return status.Error(codes.FailedPrecondition, err.Error())
+		progress := strings.TrimSuffix(err.Error(), ": "+custody.ErrKeyInMaking.Error())
+		return status.Errorf(codes.FailedPrecondition, "%v (%s)", custody.ErrKeyInMaking, progress)
 	case errors.Is(err, custody.ErrInvalidUnlock):
 		return status.Error(codes.InvalidArgument, err.Error())
 	default:
