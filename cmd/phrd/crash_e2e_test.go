@@ -281,7 +281,7 @@ func newCrasherAlone(t *testing.T) *crasher {
 	p.does(t, nil, initArguments("Hospital", offset)...)
 	var n assembledNetwork
 	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), filepath.Join(p.home, "member.json"))
-	p.does(t, nil, "init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash", n.Hash)
+	p.does(t, nil, "init", "--genesis", n.Genesis, "--hash", n.Hash)
 	p.sets(t, crashSettings)
 	p.sets(t, map[string]string{"create_empty_blocks_interval": "500ms"})
 	// What it signed is there from the first block on.

@@ -185,17 +185,20 @@ func (m *machines) founds(count int) (map[int]person, assembledNetwork) {
 	}
 	var network assembledNetwork
 	hospitals[1].does(m.t, &network, args...)
-	for n, h := range hospitals {
-		h.does(m.t, nil, "init", "--genesis", network.Genesis, "--share", network.Members[n-1].Share, "--hash", network.Hash)
+	for _, h := range hospitals {
+		h.does(m.t, nil, "init", "--genesis", network.Genesis, "--hash", network.Hash)
 	}
 	return hospitals, network
 }
 
-// areReady waits until hospitals take part.
+// areReady waits until hospitals take part, and have made the network's key.
 func (m *machines) areReady(hospitals map[int]person) {
 	m.t.Helper()
 	for n, h := range hospitals {
 		eventually(m.t, 2*time.Minute, fmt.Sprintf("hospital %d is ready", n), func() bool { return h.runs(m.t, "status").code == 0 })
+	}
+	for n, h := range hospitals {
+		require.Len(m.t, h.keys(m.t)[0].Holders, len(hospitals), "hospital %d sees the key", n)
 	}
 }
 

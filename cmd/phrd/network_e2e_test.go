@@ -32,6 +32,7 @@ var program = os.Getenv("PHRD_BINARY")
 // shared is the one network that all tests here use, in processes of its own. Starting it takes longer than most tests.
 var shared struct {
 	once sync.Once
+	keys sync.Once // until they are made
 	net  *localNet
 	err  error
 }
@@ -62,6 +63,7 @@ func startNet(t *testing.T) *localNet {
 	}
 	shared.once.Do(func() { shared.net, shared.err = newLocalNet(program) })
 	require.NoError(t, shared.err)
+	shared.keys.Do(func() { shared.net.hospital(1).keys(t) })
 	return shared.net
 }
 

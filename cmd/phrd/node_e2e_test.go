@@ -27,7 +27,7 @@ func TestFurtherStorageNode(t *testing.T) {
 	hospital.does(t, nil, initArguments("Hospital", offset)...)
 	var n assembledNetwork
 	hospital.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(hospital.home), "network"), filepath.Join(hospital.home, "member.json"))
-	hospital.does(t, nil, "init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash", n.Hash)
+	hospital.does(t, nil, "init", "--genesis", n.Genesis, "--hash", n.Hash)
 	stopHospital := hospital.serves(t, filepath.Join(filepath.Dir(hospital.home), "log"))
 	eventually(t, time.Minute, "the server is ready", func() bool { return hospital.runs(t, "status").code == 0 })
 
@@ -38,7 +38,7 @@ func TestFurtherStorageNode(t *testing.T) {
 	node.fails(t, 1, "another hash", append(create, strings.Repeat("0", 64))...)
 	node.fails(t, 2, "--hash", create[:len(create)-1]...)
 	node.fails(t, 2, "--site is missing", "init", "--storage-only", "--genesis", n.Genesis, "--hospital", "Hospital", "--hash", n.Hash)
-	node.fails(t, 2, "leave it out", append(create, n.Hash, "--share", n.Members[0].Share)...)
+	node.fails(t, 2, "leave it out", append(create, n.Hash, "--time-zone", "Etc/UTC")...)
 	var made struct {
 		Node         string
 		Fingerprints struct {

@@ -49,14 +49,9 @@ type assembledNetwork struct {
 	NetworkID string `json:"network_id"`
 	Genesis   string `json:"genesis"`
 	Hash      string `json:"hash"`
-	Custody   struct {
-		Origin    string `json:"origin"`
-		Holders   int    `json:"holders"`
-		Threshold int    `json:"threshold"`
-	} `json:"custody"`
-	Members []struct {
+	Threshold int    `json:"threshold"`
+	Members   []struct {
 		Number   int    `json:"number"`
-		Share    string `json:"share"`
 		Hospital string `json:"hospital"`
 		Gateway  string `json:"gateway_fingerprint"`
 	} `json:"members"`
@@ -81,13 +76,17 @@ func TestOneHospital(t *testing.T) {
 
 	var n assembledNetwork
 	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), made.Member)
-	require.Equal(t, "dealt", n.Custody.Origin)
-	require.Equal(t, 1, n.Custody.Threshold)
+	require.Equal(t, 1, n.Threshold)
 	require.Equal(t, made.Fingerprints.Gateway, n.Members[0].Gateway)
-	text := p.does(t, nil, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "again"), made.Member)
-	require.Contains(t, text, "dealt: whoever ran this could have kept the key")
+	// The same inputs give the same file, and no secret is in it: the key is made when the server runs.
+	at := []string{"network", "assemble", "--time", "2027-01-31T12:00:00Z", made.Member, "--out"}
+	var one, two assembledNetwork
+	p.does(t, &one, append(at, filepath.Join(filepath.Dir(p.home), "one"))...)
+	p.does(t, &two, append(at, filepath.Join(filepath.Dir(p.home), "two"))...)
+	require.Equal(t, one.Hash, two.Hash)
+	require.Equal(t, []string{"genesis.json"}, names(t, filepath.Dir(two.Genesis)))
 
-	accept := []string{"init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash"}
+	accept := []string{"init", "--genesis", n.Genesis, "--hash"}
 	p.fails(t, 1, "another hash", append(accept, strings.Repeat("0", 64))...)
 	p.fails(t, 2, "--hash", "init", "--genesis", n.Genesis)
 	p.does(t, nil, append(accept, n.Hash)...)
@@ -107,6 +106,8 @@ func TestOneHospital(t *testing.T) {
 	require.Equal(t, 1, status.Hospital)
 	require.Equal(t, n.NetworkID, status.NetworkID)
 	require.Positive(t, status.Height)
+
+	require.Equal(t, []networkKey{{Kind: "records", Generation: 1, Epoch: 1, Origin: "dkg", Threshold: 1, Holders: []keyHolder{{1, true}}}}, p.keys(t))
 
 	checkLoopback(t, offset)
 	r := p.fails(t, 1, "running already", "start")
@@ -223,7 +224,7 @@ func TestStartRefuses(t *testing.T) {
 	p.does(t, nil, initArguments("Hospital", offset)...)
 	var n assembledNetwork
 	p.does(t, &n, "network", "assemble", "--out", filepath.Join(filepath.Dir(p.home), "network"), filepath.Join(p.home, "member.json"))
-	p.does(t, nil, "init", "--genesis", n.Genesis, "--share", n.Members[0].Share, "--hash", n.Hash)
+	p.does(t, nil, "init", "--genesis", n.Genesis, "--hash", n.Hash)
 
 	t.Run("loose permissions", func(t *testing.T) {
 		for _, name := range []string{"config/priv_validator_key.json", "config/node_key.json", "config/gateway.key", "keys/identity.age", "keys/account/node.age"} {
@@ -437,7 +438,7 @@ func TestProgram(t *testing.T) {
 	}
 	for _, line := range []string{
 		"init", "start", "status", "network assemble", "network create", "network start", "network stop", "network status",
-		"keys add", "keys list", "keys show", "keys export", "keys import", "version", "demo",
+		"keys add", "keys list", "keys show", "keys export", "keys import", "version", "demo", "custody status",
 	} {
 		out := p.does(t, nil, append(strings.Fields(line), "--help")...)
 		require.Contains(t, out, "Examples:", line)

@@ -159,6 +159,18 @@ func TestUpgrade(t *testing.T) {
 	var shown json.RawMessage
 	four.as("desk").does(t, &shown, "record", "show", again[0].Record)
 	one.as("desk").does(t, &shown, "record", "show", stored[0].Record)
+	// Its key was dealt. The hospitals make one that nobody knows, and what is stored from then on is locked under it.
+	require.Equal(t, "dealt", one.keys(t)[0].Origin)
+	one.does(t, &p, "hospital", "propose", "key")
+	for number := 1; number <= 3; number++ {
+		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
+	}
+	eventually(t, 3*time.Minute, "the new key is there", func() bool { return len(one.keys(t)) == 2 })
+	newest := one.keys(t)[1]
+	require.Equal(t, "dkg", newest.Origin)
+	require.EqualValues(t, 2, newest.Generation)
+	require.Len(t, newest.Holders, hospitals)
+	four.as("desk").does(t, &again, "record", "store", path, "--wait", "copies")
 	// The program of before does not go on where the network is now.
 	n.turn(t, "stop", 4)
 	laggard.fails(t, 5, "older than the network", "start")

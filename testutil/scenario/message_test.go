@@ -103,6 +103,7 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.nodes()
 	s.hospital()
 	s.votes()
+	s.rounds()
 	s.erasures()
 	s.membership()
 
@@ -411,6 +412,44 @@ func (s *messageStory) votes() {
 		t.Fatalf("vote on a proposal that was taken back: %v", err)
 	}
 	net.Tells(because(target(entryOf(s.er.Admin(), "admin", audit.KindProposalVoted), number(taken)), consortium.ReasonClosed))
+}
+
+// rounds renew the shares of the records key, in spite of a complaint without need, and make a new key.
+func (s *messageStory) rounds() {
+	net, clinic, south := s.net, s.clinic, s.south
+	by, kind := phr.Authority(), custodyv1.KeyKind_KEY_KIND_RECORDS
+	stop := south.Rogue(clinic, func(m proto.Message) proto.Message {
+		if c, is := m.(*custodyv1.MsgSubmitComplaint); is {
+			c.Dealers = []uint64{clinic.Number()}
+		}
+		return m
+	})
+	s.decide(&custodyv1.MsgStartReshare{Authority: by, Kind: kind, Generation: 1})
+	clinic.Reshared(2, 4)
+	stop()
+	south.Start()
+	const round = "1/1/2"
+	net.Tells(atFirst(byChain(audit.KindRoundStarted, round)))
+	for _, h := range net.Hospitals() {
+		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindRoundKeyPublished), round)))
+		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindDealt), round)))
+		checked := audit.KindDealsChecked
+		if h.Number() == south.Number() {
+			checked = audit.KindDealsDisputed
+		}
+		net.Tells(atFirst(target(entryOf(h.Node(), "node", checked), round)))
+		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindShareConfirmed), round)))
+	}
+	net.Tells(atFirst(target(entryOf(clinic.Node(), "node", audit.KindDealJustified), round)))
+	net.Tells(atFirst(byChain(audit.KindSharesRenewed, round)))
+	node := clinic.Node()
+	node.CannotSend(&custodyv1.MsgConfirmShare{Node: node.Address(), Kind: kind, Generation: 1, Round: make([]byte, 64), Possession: make([]byte, 96)},
+		&custodyv1.MsgConfirmShareResponse{}, custody.ReasonWrongRound)
+	net.Tells(because(target(entryOf(node, "node", audit.KindShareConfirmed), "1/1/0"), custody.ReasonWrongRound))
+
+	s.decide(&custodyv1.MsgStartGeneration{Authority: by, Kind: kind})
+	clinic.RecordsKey(isWhole)
+	net.Tells(atFirst(byChain(audit.KindKeyMade, "1/2/1")))
 }
 
 // membership changes last: no server of the fifth hospital ever runs.
