@@ -65,6 +65,7 @@ type KeyMaker struct {
 	consortium consortiumv1.QueryClient
 	report     reporter
 	next       map[string]time.Time // when a contribution may be tried again; zero for never
+	settled    map[string]bool      // rounds of which the share was found to be of use
 }
 
 // NewKeyMaker returns a KeyMaker that has not begun.
@@ -83,7 +84,7 @@ func NewKeyMaker(config KeyMakerConfig) (*KeyMaker, error) {
 	}
 	return &KeyMaker{
 		config: config, custody: custodyv1.NewQueryClient(config.Chain), consortium: consortiumv1.NewQueryClient(config.Chain),
-		report: reporter{log: config.Log}, next: map[string]time.Time{},
+		report: reporter{log: config.Log}, next: map[string]time.Time{}, settled: map[string]bool{},
 	}, nil
 }
 
@@ -106,7 +107,8 @@ func (k *KeyMaker) serve(ctx context.Context) error {
 		return err
 	}
 	// The state that is read from here on is not older than this head.
-	if _, err := freshHead(ctx, k.config.Chain, k.config.Now()); err != nil {
+	head, err := freshHead(ctx, k.config.Chain, k.config.Now())
+	if err != nil {
 		return err
 	}
 	got, err := k.custody.Rounds(ctx, &custodyv1.QueryRoundsRequest{})
@@ -119,7 +121,7 @@ func (k *KeyMaker) serve(ctx context.Context) error {
 	}
 	var faults []error
 	for _, r := range got.GetRounds() {
-		p := &part{KeyMaker: k, round: r, self: self, network: network, name: nameOfRound(r)}
+		p := &part{KeyMaker: k, round: r, self: self, network: network, name: nameOfRound(r), now: head.Time}
 		if err := p.take(ctx); err != nil {
 			faults = append(faults, fmt.Errorf("kind %d, generation %d, epoch %d: %w", r.GetKind(), r.GetGeneration(), r.GetShareEpoch(), err))
 		}

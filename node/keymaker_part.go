@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	"github.com/phrd/phrd/keys"
@@ -23,6 +24,7 @@ type part struct {
 	self    uint64
 	network lock.Network
 	name    keys.RoundName
+	now     time.Time // of the newest block
 }
 
 // take does what the round waits for.
@@ -33,21 +35,88 @@ func (p *part) take(ctx context.Context) error {
 		custodyv1.RoundPhase_ROUND_PHASE_COMPLAINTS:     p.check,
 		custodyv1.RoundPhase_ROUND_PHASE_JUSTIFICATIONS: p.justify,
 		custodyv1.RoundPhase_ROUND_PHASE_CONFIRMATIONS:  p.confirm,
-		custodyv1.RoundPhase_ROUND_PHASE_DONE:           p.confirm, // late
 	}[p.round.GetPhase()]
+	if p.round.GetPhase() == custodyv1.RoundPhase_ROUND_PHASE_DONE {
+		return p.settle(ctx)
+	}
 	if do == nil {
 		return fmt.Errorf("phase %d is not known to this program", p.round.GetPhase())
 	}
-	return p.once(fmt.Sprintf("%v %d", p.name, p.round.GetPhase()), func() error { return do(ctx) })
+	return p.once(p.named(), func() error { return do(ctx) })
 }
+
+// named names the round and its phase.
+func (p *part) named() string { return fmt.Sprintf("%v %d", p.name, p.round.GetPhase()) }
+
+// askEvery is how often a member asks for a share that it does not have.
+const askEvery = 10 * time.Minute
+
+// settle makes sure that this member has a share of the epoch in force: it confirms one late,
+// or has shares renewed where it was away, or has lost its own.
+func (p *part) settle(ctx context.Context) error {
+	if p.settled[p.named()] {
+		return nil
+	}
+	holder, err := p.KeyMaker.holder(ctx, p.round, p.self)
+	if err != nil {
+		return err
+	}
+	if holder != nil && !holder.GetConfirmed() {
+		err := p.once(p.named(), func() error { return p.confirm(ctx) })
+		if !errors.Is(err, errNoShare) {
+			return err
+		}
+	}
+	if share, err := p.config.Store.Share(p.name.Kind, p.name.Generation, p.name.Epoch); err == nil && holder.GetConfirmed() &&
+		bytes.Equal(share.Scalar.Public().Bytes(), holder.GetPublicShare()) {
+		p.settled[p.named()] = true
+		return nil
+	}
+	return p.ask(ctx, holder.GetConfirmed())
+}
+
+// ask has shares renewed as soon as the chain does so for one member.
+func (p *part) ask(ctx context.Context, confirmed bool) error {
+	stays, err := staysMember(ctx, p.consortium, p.self)
+	if err != nil || !stays {
+		return err
+	}
+	answer, err := p.custody.Key(ctx, &custodyv1.QueryKeyRequest{Kind: p.round.GetKind(), Generation: p.name.Generation})
+	if err != nil {
+		return fmt.Errorf("ask for the key: %w", err)
+	}
+	wait := renewForOne
+	if confirmed {
+		wait = renewForLost
+	}
+	what := p.named() + " ask"
+	if p.now.Before(time.Unix(max(answer.GetKey().GetSince(), answer.GetKey().GetRenewed()), 0).Add(wait)) || p.config.Now().Before(p.next[what]) {
+		return nil
+	}
+	p.next[what] = p.config.Now().Add(askEvery)
+	next := keys.RoundName{Kind: p.name.Kind, Generation: p.name.Generation, Epoch: p.name.Epoch + 1, Attempt: 1}
+	return p.offer(ctx, next)
+}
+
+// After what age of the shares in force the chain renews them for one member that has none,
+// and for one that has confirmed its own.
+const (
+	renewForOne  = 10 * time.Minute
+	renewForLost = 24 * time.Hour
+)
 
 // publish gives a fresh round key.
 func (p *part) publish(ctx context.Context) error {
-	m, err := p.member(ctx)
-	if err != nil || !m {
+	stays, err := staysMember(ctx, p.consortium, p.self)
+	if err != nil || !stays {
 		return err
 	}
-	seed, err := p.config.Store.RoundSecret(p.name, keys.RoundKey)
+	return p.offer(ctx, p.name)
+}
+
+// offer gives a key for a round.
+func (p *part) offer(ctx context.Context, round keys.RoundName) error {
+	seed, err := p.config.Store.RoundSecret(round, keys.RoundKey)
 	if err != nil {
 		return err
 	}
@@ -56,14 +125,9 @@ func (p *part) publish(ctx context.Context) error {
 		return err
 	}
 	return p.send(ctx, &custodyv1.MsgPublishRoundKey{
-		Node: p.config.Chain.Account(), Kind: p.round.GetKind(), Generation: p.round.GetGeneration(), ShareEpoch: p.round.GetShareEpoch(),
-		Attempt: p.round.GetAttempt(), Key: key.Public().Bytes(),
+		Node: p.config.Chain.Account(), Kind: p.round.GetKind(), Generation: round.Generation, ShareEpoch: round.Epoch,
+		Attempt: round.Attempt, Key: key.Public().Bytes(),
 	}, &custodyv1.MsgPublishRoundKeyResponse{})
-}
-
-// member says whether this hospital is to get a share: it does not leave.
-func (p *part) member(ctx context.Context) (bool, error) {
-	return staysMember(ctx, p.consortium, p.self)
 }
 
 // roundKey is the key that this member published for the round. A home that was restored has

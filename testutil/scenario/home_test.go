@@ -73,7 +73,7 @@ func TestCreate(t *testing.T) {
 		t.Errorf("fingerprint %x, declared %x, %v", fingerprint, declared.GatewayFingerprint, err)
 	}
 	names, err := made.Keys.Names("")
-	if err != nil || !slices.Equal(names, []string{"account/admin", "account/node", "libp2p", "round/1", "vault/hospital/1"}) {
+	if err != nil || !slices.Equal(names, []string{"account/admin", "account/node", "libp2p", "round/1-1-1-1/key", "vault/hospital/1"}) {
 		t.Errorf("keys %q, %v", names, err)
 	}
 }

@@ -394,7 +394,7 @@ func firstDifference(got, want []line) string {
 	return "none"
 }
 
-// Height is the newest block of the first hospital that runs.
+// Height is the newest block that the first hospital that runs has carried out.
 func (n *Network) Height() int64 {
 	n.t.Helper()
 	ctx, cancel := step(n.t)
@@ -407,11 +407,12 @@ func (n *Network) Height() int64 {
 		if err != nil {
 			n.t.Fatalf("height: %v", err)
 		}
-		status, err := client.Status(ctx)
+		// The newest block that CometBFT has may not have been carried out yet.
+		info, err := client.ABCIInfo(ctx)
 		if err != nil {
 			n.t.Fatalf("height: %v", err)
 		}
-		return status.SyncInfo.LatestBlockHeight
+		return info.Response.LastBlockHeight
 	}
 	n.t.Fatal("height: no hospital runs")
 	return 0

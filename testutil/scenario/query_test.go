@@ -124,6 +124,10 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{custodyv1.Query_Holders_FullMethodName, &custodyv1.QueryHoldersRequest{Kind: records, Generation: 1}, &custodyv1.QueryHoldersResponse{}, loggedIn},
 		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: unlock.ID}, &custodyv1.QueryReleaseResponse{}, "owner requester officer auditor node"},
 		{custodyv1.Query_Releases_FullMethodName, &custodyv1.QueryReleasesRequest{Index: number}, &custodyv1.QueryReleasesResponse{}, "node"},
+		{custodyv1.Query_Rounds_FullMethodName, &custodyv1.QueryRoundsRequest{}, &custodyv1.QueryRoundsResponse{}, everybody},
+		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Kind: records, Generation: 1, Receiver: number}, &custodyv1.QueryReceivedResponse{}, "auditor node"},
+		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{Kind: records, Generation: 1}, &custodyv1.QueryRoundKeysResponse{}, "auditor node"},
+		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Kind: records, Generation: 1, Dealer: number}, &custodyv1.QueryComplaintsResponse{}, "auditor node"},
 		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: unlock.ID}, &custodyv1.QuerySharesResponse{}, "requester auditor node"},
 
 		{recordsv1.Query_Params_FullMethodName, &recordsv1.QueryParamsRequest{}, &recordsv1.QueryParamsResponse{}, everybody},

@@ -51,6 +51,16 @@ func (p Params) Window() int64 {
 	return int64(p.RoundWindow) //nolint:gosec // bounded by Validate
 }
 
+// RenewalFor is after how many seconds a member may have shares renewed because it has
+// none of use. One that has proved possession of its share may have lost it; that is
+// taken on its word, once a day.
+func RenewalFor(confirmed bool) int64 {
+	if confirmed {
+		return 24 * 3600
+	}
+	return 600
+}
+
 // Renewal is after how many seconds the shares of a key are renewed.
 func (p Params) Renewal() int64 {
 	if p.ReshareEvery == 0 {

@@ -47,4 +47,7 @@ const (
 	ReasonFewHolders = "few_holders"
 	// ReasonNoResult says that the deals sum to a key or a share that is none.
 	ReasonNoResult = "no_result"
+
+	// ReasonTooSoon says that the shares are too new to be renewed for one member alone.
+	ReasonTooSoon = "too_soon"
 )

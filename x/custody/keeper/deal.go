@@ -98,16 +98,22 @@ func (k *Keeper) settle(ctx context.Context, p party, reason string) (audit.Outc
 	return p.entry.Outcome, err
 }
 
-// PublishRoundKey takes the key that is to receive a member's sub-shares.
+// PublishRoundKey takes the key that is to receive a member's sub-shares. Where no round
+// runs, the key for the next one begins it, for a member that has no share of use: it was
+// away when the others made theirs, or lost it.
 func (s msgServer) PublishRoundKey(ctx context.Context, msg *custody.MsgPublishRoundKey) (*custody.MsgPublishRoundKeyResponse, error) {
 	if err := msg.Validate(); err != nil {
 		return nil, err
 	}
 	p, reason, err := s.party(ctx, named{msg.Node, msg.Kind, msg.Generation}, audit.KindRoundKeyPublished, func(r custody.Round) bool {
-		return r.ShareEpoch == msg.ShareEpoch && r.Attempt == msg.Attempt
-	}, custody.ROUND_PHASE_KEYS)
-	if err == nil && reason == "" {
+		return r.ShareEpoch == msg.ShareEpoch && r.Attempt == msg.Attempt || !r.IsRunning() && r.ShareEpoch+1 == msg.ShareEpoch && msg.Attempt == 1
+	}, custody.ROUND_PHASE_KEYS, custody.ROUND_PHASE_DONE)
+	switch {
+	case err != nil || reason != "":
+	case p.round.IsRunning():
 		reason, err = s.takeRoundKey(ctx, p, msg.Key)
+	default:
+		reason, err = s.beginFor(ctx, p)
 	}
 	if err != nil {
 		return nil, err
@@ -132,6 +138,29 @@ func (k *Keeper) takeRoundKey(ctx context.Context, p party, key []byte) (string,
 		return "", err
 	}
 	return "", k.contributed(ctx, p.round, 1)
+}
+
+// beginFor has shares renewed for a member that needs one.
+func (k *Keeper) beginFor(ctx context.Context, p party) (string, error) {
+	m, err := k.consortium.Member(ctx, p.member)
+	if err != nil {
+		return "", err
+	}
+	if !m.Stays() {
+		return custody.ReasonNotParty, nil
+	}
+	key, err := k.Key(ctx, p.round.Kind, p.round.Generation)
+	if err != nil {
+		return "", err
+	}
+	h, holds, err := k.holder(ctx, key, key.ShareEpoch, p.member)
+	if err != nil {
+		return "", err
+	}
+	if key.Age(blockTime(ctx)) < custody.RenewalFor(holds && h.Confirmed) {
+		return custody.ReasonTooSoon, nil
+	}
+	return "", k.wanted.Set(ctx, nameOf(p.round))
 }
 
 // SubmitDeal takes a deal, or the part of one.

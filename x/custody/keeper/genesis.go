@@ -133,7 +133,7 @@ func (k *Keeper) exportRounds(ctx context.Context, g *custody.GenesisState) erro
 			if next.Awaited, err = k.countServing(ctx); err != nil {
 				return true, err
 			}
-			next.Attempt, next.StartedAt = r.Attempt+1, blockTime(ctx)
+			next.Attempt++
 		}
 		g.Rounds = append(g.Rounds, next)
 		return false, nil

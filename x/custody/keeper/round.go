@@ -586,36 +586,11 @@ func (k *Keeper) activate(ctx context.Context, r custody.Round) error {
 		key.FirstThreshold, key.Renewed, kind = key.Floor(), now, audit.KindSharesRenewed
 	}
 	key.Threshold, key.ShareEpoch = r.Threshold, r.ShareEpoch
-	name := nameOf(r)
-	if err := k.keys.Set(ctx, name, key); err != nil {
+	if err := k.keys.Set(ctx, nameOf(r), key); err != nil {
 		return err
 	}
 	if err := k.note(ctx, r, kind, ""); err != nil {
 		return err
 	}
-	late, err := k.isShort(ctx, r)
-	if err != nil {
-		return err
-	}
-	if late {
-		if err := k.wanted.Set(ctx, name); err != nil {
-			return err
-		}
-	}
 	return k.enter(ctx, r, custody.ROUND_PHASE_DONE, 0)
-}
-
-// isShort says whether a member that serves got no share in a round, though it could
-// have: it is to get one in the next.
-func (k *Keeper) isShort(ctx context.Context, r custody.Round) (bool, error) {
-	members, err := k.members(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, m := range members {
-		if m.Stays() && !slices.Contains(r.Receivers, m.Number) {
-			return true, nil
-		}
-	}
-	return false, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -487,11 +488,44 @@ func TestRenewalWaitsWhereItWouldMakeThingsWorse(t *testing.T) {
 	c.nextBlock()
 	c.make(7)
 	require.Len(t, c.holdersOf(2, true), 6)
-	// It comes back and gets a share.
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase(), "nobody waits for it")
+}
+
+// A member without a share of use has the others renew theirs, but not all the time.
+func TestRenewalForOneMember(t *testing.T) {
+	c := newCommittee(newFixture(t), 7)
+	c.make()
+	_, err := c.msg.StartReshare(c.ctx, &custody.MsgStartReshare{Authority: authority, Kind: custody.KEY_KIND_RECORDS, Generation: 1})
+	require.NoError(t, err)
+	c.nextBlock()
+	c.make(7)
+	asks := func(number uint64) *custody.MsgPublishRoundKey {
+		m := c.hospitals[number-1].published()
+		m.ShareEpoch, m.Attempt = 3, 1
+		return m
+	}
+	c.reasons([]refusal{{"without a share, at once", asks(7), custody.ReasonTooSoon}})
+	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(10 * time.Minute))
+	c.people.members[7] = consortium.MEMBER_STATUS_LEAVING
+	c.reasons([]refusal{
+		{"with a share", asks(6), custody.ReasonTooSoon},
+		{"while it leaves", asks(7), custody.ReasonNotParty},
+	})
+	c.people.members[7] = consortium.MEMBER_STATUS_ACTIVE
+	require.Empty(t, c.post(asks(7)))
 	c.nextBlock()
 	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
 	c.make()
 	require.Len(t, c.holdersOf(3, true), 7)
+
+	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(23 * time.Hour))
+	m := asks(6)
+	m.ShareEpoch = 4
+	c.reasons([]refusal{{"it lost its share, too soon", m, custody.ReasonTooSoon}})
+	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(time.Hour))
+	require.Empty(t, c.post(m))
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
 }
 
 func TestANewGeneration(t *testing.T) {
