@@ -98,6 +98,20 @@ func (c *Client) AddSite(ctx context.Context, name, zone string) (uint64, error)
 	return answer.Number, err
 }
 
+// UpdateSite changes the name and time zone of a site of the admin's hospital; an empty one stays.
+func (c *Client) UpdateSite(ctx context.Context, number uint64, name, zone string) error {
+	msg := &consortiumv1.MsgUpdateSite{Admin: c.key.Address(), Number: number, Name: name, TimeZone: zone}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgUpdateSiteResponse{})
+	return err
+}
+
+// RemoveSite gives up a site of the admin's hospital, whose storage nodes are all retired.
+func (c *Client) RemoveSite(ctx context.Context, number uint64) error {
+	msg := &consortiumv1.MsgRemoveSite{Admin: c.key.Address(), Number: number}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRemoveSiteResponse{})
+	return err
+}
+
 // RegisterStorageNode adds a further server that stores blobs to the admin's hospital, as its keys have signed in its node.json, and
 // returns its number. The message's admin is filled in.
 func (c *Client) RegisterStorageNode(ctx context.Context, node *consortiumv1.MsgRegisterStorageNode) (uint64, error) {

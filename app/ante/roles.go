@@ -49,6 +49,8 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgUpdateMember":        {admin},
 	"/phrd.consortium.v1.MsgRequestLeave":        {admin},
 	"/phrd.consortium.v1.MsgAddSite":             {admin},
+	"/phrd.consortium.v1.MsgUpdateSite":          {admin},
+	"/phrd.consortium.v1.MsgRemoveSite":          {admin},
 	"/phrd.consortium.v1.MsgRegisterStorageNode": {admin},
 	"/phrd.consortium.v1.MsgUpdateStorageNode":   {admin},
 	"/phrd.consortium.v1.MsgRetireStorageNode":   {admin},

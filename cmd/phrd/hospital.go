@@ -16,7 +16,7 @@ import (
 func hospitalCommand() *cobra.Command {
 	return group("hospital", "the hospitals of the network, and what they vote on",
 		hospitalListCommand(), hospitalShowCommand(), hospitalProposalsCommand(), hospitalProposeCommand(), hospitalVoteCommand(), hospitalWithdrawCommand(),
-		hospitalUpdateCommand(), hospitalLeaveCommand(), hospitalCandidatesCommand(), hospitalAddSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
+		hospitalUpdateCommand(), hospitalLeaveCommand(), hospitalCandidatesCommand(), hospitalSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
 }
 
 func hospitalListCommand() *cobra.Command {
@@ -79,7 +79,7 @@ func hospitalShowCommand() *cobra.Command {
 					{"gateway", m.GatewayUrl}, {"fingerprint", hex.EncodeToString(m.GatewayFingerprint)}, {"node account", m.NodeAccount}, {"CometBFT", m.CometId + "@" + m.CometAddress},
 				}
 				for _, s := range sites {
-					rows = append(rows, []string{fmt.Sprintf("site %d", s.Number), s.Name + " (" + s.TimeZone + ")"})
+					rows = append(rows, []string{fmt.Sprintf("site %d", s.Number), s.Name + " (" + s.TimeZone + "), " + siteStatus(s)})
 				}
 				for _, n := range nodes {
 					state := ""

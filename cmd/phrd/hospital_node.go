@@ -17,29 +17,6 @@ type numbered struct {
 	Number uint64 `json:"number"`
 }
 
-func hospitalAddSiteCommand() *cobra.Command {
-	var zone string
-	cmd := &cobra.Command{
-		Use: "add-site NAME", Short: "add a place of your hospital, where copies don't fail together with others", Args: exactArgs("the site's name"),
-		Example: "  phrd hospital add-site \"Annex\" --time-zone Europe/Vienna",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if zone == "" {
-				return usage("--time-zone is missing")
-			}
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := u.client.AddSite(ctx, args[0], zone)
-				if err != nil {
-					return err
-				}
-				return o.print(numbered{number}, nil, [][]string{{"site", strconv.FormatUint(number, 10)}})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&zone, "time-zone", "", "IANA time zone of the site, such as Europe/Vienna")
-	userFlags(cmd)
-	return cmd
-}
-
 // addedNode is what `hospital add-node` says.
 type addedNode struct {
 	Number uint64 `json:"number,omitempty"` // none with --show

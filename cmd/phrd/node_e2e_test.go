@@ -63,7 +63,7 @@ func TestFurtherStorageNode(t *testing.T) {
 	}
 	eventually(t, time.Minute, "the node waits to be registered", says("no hospital's node admits this storage node"))
 	hospital.fails(t, 4, "no such site", "hospital", "add-node", made.Node)
-	hospital.does(t, nil, "hospital", "add-site", "Annex", "--time-zone", "Europe/Vienna")
+	hospital.does(t, nil, "hospital", "site", "add", "Annex", "--time-zone", "Europe/Vienna")
 	hospital.fails(t, 2, "site 2, not 1", "hospital", "add-node", made.Node, "--site", "1")
 	hospital.does(t, nil, "hospital", "add-node", made.Node, "--site", "2")
 
@@ -91,7 +91,27 @@ func TestFurtherStorageNode(t *testing.T) {
 		hospital.does(t, &nodes, "hospital", "nodes")
 		return nodes[1].Status == "retired"
 	})
+	hospital.givesUpASite(t)
 	require.Zero(t, stopNode())
 	require.Zero(t, hospital.runs(t, "status").code, "the hospital goes on")
 	require.Zero(t, stopHospital())
+}
+
+// givesUpASite is the end of a site: nothing stands there any more.
+func (p person) givesUpASite(t *testing.T) {
+	t.Helper()
+	p.fails(t, 4, "a storage node that is not retired stands at the site", "hospital", "site", "remove", "1")
+	p.fails(t, 2, "nothing changes", "hospital", "site", "update", "2")
+	p.does(t, nil, "hospital", "site", "update", "2", "--name", "North wing")
+	p.does(t, nil, "hospital", "site", "remove", "2")
+	p.fails(t, 4, "no such site", "hospital", "site", "remove", "2")
+	var sites []struct {
+		Number, Name string
+		Removed      bool
+	}
+	p.does(t, &sites, "hospital", "site", "list", "1")
+	require.Len(t, sites, 2)
+	require.Equal(t, "North wing", sites[1].Name)
+	require.True(t, sites[1].Removed)
+	require.False(t, sites[0].Removed)
 }

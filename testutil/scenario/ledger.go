@@ -61,6 +61,10 @@ func (l *ledger) count(o Operation) error {
 		l.add(o, audit.KindStorageNodeUpdated, m.GetAdmin(), "")
 	case *consortiumv1.MsgAddSite:
 		l.add(o, audit.KindSiteAdded, m.GetAdmin(), "")
+	case *consortiumv1.MsgUpdateSite:
+		l.add(o, audit.KindSiteUpdated, m.GetAdmin(), "")
+	case *consortiumv1.MsgRemoveSite:
+		l.add(o, audit.KindSiteRemoved, m.GetAdmin(), "")
 	case *consortiumv1.MsgRegisterStorageNode:
 		l.add(o, audit.KindStorageNodeRegistered, m.GetAdmin(), "")
 	case *consortiumv1.MsgRetireStorageNode:

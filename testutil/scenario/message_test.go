@@ -331,6 +331,7 @@ func (s *messageStory) hospital() {
 		t.Fatal(err)
 	}
 	net.Tells(target(entryOf(admin, "admin", audit.KindStorageNodeRetired), number(node.GetNumber())))
+	s.sites(admin, site.GetNumber())
 
 	self, err := admin.Client().Member(t.Context(), clinic.Number())
 	if err != nil {
@@ -340,6 +341,22 @@ func (s *messageStory) hospital() {
 		t.Fatal(err)
 	}
 	net.Tells(target(entryOf(admin, "admin", audit.KindMemberUpdated), number(clinic.Number())))
+}
+
+// sites change, and go when nothing stands there any more.
+func (s *messageStory) sites(admin scenario.Staff, number uint64) {
+	for _, c := range []struct {
+		kind         string
+		msg, answers proto.Message
+	}{
+		{audit.KindSiteUpdated, &consortiumv1.MsgUpdateSite{Admin: admin.Address(), Number: number, Name: "north wing"}, &consortiumv1.MsgUpdateSiteResponse{}},
+		{audit.KindSiteRemoved, &consortiumv1.MsgRemoveSite{Admin: admin.Address(), Number: number}, &consortiumv1.MsgRemoveSiteResponse{}},
+	} {
+		if err := admin.Send(c.msg, c.answers); err != nil {
+			s.t.Fatalf("%s: %v", c.kind, err)
+		}
+		s.net.Tells(target(entryOf(admin, "admin", c.kind), strconv.FormatUint(number, 10)))
+	}
 }
 
 func (s *messageStory) votes() {

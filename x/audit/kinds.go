@@ -86,6 +86,10 @@ const (
 	KindStaffRevoked = "staff_revoked"
 	// KindSiteAdded says that a hospital got a further site.
 	KindSiteAdded = "site_added"
+	// KindSiteUpdated says that a site's name or time zone changed; the target is its number.
+	KindSiteUpdated = "site_updated"
+	// KindSiteRemoved says that a hospital gave up a site; the target is its number.
+	KindSiteRemoved = "site_removed"
 	// KindStorageNodeRegistered says that a hospital got a further storage node.
 	KindStorageNodeRegistered = "storage_node_registered"
 	// KindStorageNodeUpdated says that a storage node's address or capacity changed; the target is its number.
@@ -143,7 +147,7 @@ var kinds = map[string]bool{
 	KindRoundStarted: true, KindRoundFailed: true, KindRoundKeyPublished: true, KindDealt: true, KindDealsChecked: true, KindDealsDisputed: true,
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
 	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
-	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true,
+	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberSuspended: true, KindMemberReinstated: true,
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,

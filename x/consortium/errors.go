@@ -36,4 +36,5 @@ var (
 	ErrLastAdmin          = errorsmod.Register(ModuleName, 29, "a member's last admin stays")
 	ErrTooMany            = errorsmod.Register(ModuleName, 30, "too many")
 	ErrTooFewHolders      = errorsmod.Register(ModuleName, 31, "too few members would hold a share of a network key")
+	ErrSiteInUse          = errorsmod.Register(ModuleName, 32, "a storage node that is not retired stands at the site")
 )

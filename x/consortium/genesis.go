@@ -23,7 +23,7 @@ func (g *GenesisState) Validate() error {
 		return ErrInvalidGenesis.Wrap("network_id: want 32 bytes that are not zero")
 	}
 	v := genesisCheck{
-		members: map[uint64]*Member{}, sites: map[uint64]uint64{}, siteNames: map[siteName]bool{}, nodes: map[uint64]uint64{},
+		members: map[uint64]*Member{}, sites: map[uint64]uint64{}, siteNames: map[siteName]bool{}, removed: map[[2]uint64]bool{}, nodes: map[uint64]uint64{},
 		admins: map[uint64]int{}, staff: map[string]Staff{}, open: map[uint64]int{},
 		names: map[string]bool{}, keys: map[string]bool{}, accounts: map[string]bool{},
 		proposals: map[uint64]bool{}, votes: map[[2]uint64]bool{},
@@ -74,9 +74,10 @@ type genesisCheck struct {
 	members   map[uint64]*Member
 	sites     map[uint64]uint64 // sites by member
 	siteNames map[siteName]bool
-	nodes     map[uint64]uint64 // storage nodes by member
-	admins    map[uint64]int    // admins that were not revoked, by member
-	open      map[uint64]int    // open proposals by member
+	removed   map[[2]uint64]bool // member and site
+	nodes     map[uint64]uint64  // storage nodes by member
+	admins    map[uint64]int     // admins that were not revoked, by member
+	open      map[uint64]int     // open proposals by member
 	staff     map[string]Staff
 	proposals map[uint64]bool
 	votes     map[[2]uint64]bool
@@ -139,14 +140,18 @@ func (g genesisCheck) site(s Site) error {
 	if s.Number != g.sites[s.Member]+1 || s.Number > MaxSites {
 		return ErrInvalidGenesis.Wrapf("out of order: want site %d of at most %d", g.sites[s.Member]+1, MaxSites)
 	}
-	name := siteName{s.Member, foldName(s.Name)}
-	if g.siteNames[name] {
-		return ErrKnownName
-	}
 	if err := s.Validate(); err != nil {
 		return err
 	}
 	g.sites[s.Member]++
+	if s.Removed {
+		g.removed[[2]uint64{s.Member, s.Number}] = true
+		return nil
+	}
+	name := siteName{s.Member, foldName(s.Name)}
+	if g.siteNames[name] {
+		return ErrKnownName
+	}
 	g.siteNames[name] = true
 	return nil
 }
@@ -162,6 +167,9 @@ func (g genesisCheck) node(number uint64, n StorageNode) error {
 	}
 	if n.Site < 1 || n.Site > g.sites[n.Member] {
 		return ErrUnknownSite
+	}
+	if !n.Retired && g.removed[[2]uint64{n.Member, n.Site}] {
+		return ErrSiteInUse.Wrapf("site %d was removed", n.Site)
 	}
 	if err := n.Validate(); err != nil {
 		return err

@@ -76,6 +76,8 @@ func TestGenesisInvariants(t *testing.T) {
 		{"two sites of one name", func(g *consortium.GenesisState) { g.Sites[2].Name = "MAIN SITE" }},
 		{"a site without a zone", func(g *consortium.GenesisState) { g.Sites[2].TimeZone = "" }},
 
+		{"a node at a site that was removed", func(g *consortium.GenesisState) { g.Sites[2].Removed = true }},
+
 		{"nodes out of order", func(g *consortium.GenesisState) { g.StorageNodes[2].Number = 4 }},
 		{"a node of nobody", func(g *consortium.GenesisState) { g.StorageNodes[2].Member = 3 }},
 		{"a node at no site", func(g *consortium.GenesisState) { g.StorageNodes[2].Site = 3 }},
@@ -136,4 +138,8 @@ func TestGenesisInvariants(t *testing.T) {
 	g.Members[1].Status = consortium.MEMBER_STATUS_LEFT
 	g.Staff[1].Revoked = true
 	require.NoError(t, g.Validate())
+	g = lived(t)
+	g.Sites[2].Removed, g.StorageNodes[2].Retired = true, true
+	g.Sites[2].Name = g.Sites[0].Name
+	require.NoError(t, g.Validate(), "what was removed keeps no name, and what is retired may stand there")
 }

@@ -13,7 +13,7 @@ const (
 
 	// MaxMembers is how many members a network has at most.
 	MaxMembers = 128
-	// MaxSites is how many sites a member has at most.
+	// MaxSites is how many sites a member has at most, removed ones included: a number is a failure domain for good.
 	MaxSites = 100
 	// MaxStorageNodes is how many storage nodes a member registers at most, retired ones included.
 	MaxStorageNodes = 100

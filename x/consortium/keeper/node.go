@@ -140,12 +140,8 @@ func (k *Keeper) checkNewNode(ctx context.Context, n consortium.StorageNode) err
 	if _, err := k.newAccount(ctx, n.Account); err != nil {
 		return err
 	}
-	known, err := k.sites.Has(ctx, collections.Join(n.Member, n.Site))
-	if err != nil {
+	if _, err := k.site(ctx, n.Member, n.Site); err != nil {
 		return err
-	}
-	if !known {
-		return consortium.ErrUnknownSite.Wrapf("%d", n.Site)
 	}
 	peer, err := consortium.ParsePeerID(n.PeerId)
 	if err != nil {

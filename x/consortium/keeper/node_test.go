@@ -26,11 +26,11 @@ func (f *fixture) machine() machine {
 	}
 }
 
-// declares is the machine's registration at the first site of a member of a network.
-func (m machine) declares(t *testing.T, network lock.Network, member uint64) *consortium.MsgRegisterStorageNode {
+// declares is the machine's registration at a site of a member of a network.
+func (m machine) declares(t *testing.T, network lock.Network, member, site uint64) *consortium.MsgRegisterStorageNode {
 	t.Helper()
 	d := consortium.NodeDeclaration{
-		NetworkId: network[:], Member: member, Site: 1, CometKey: public(m.comet), Libp2PKey: public(m.libp2p), NodeKey: m.node.PubKey().Bytes(),
+		NetworkId: network[:], Member: member, Site: site, CometKey: public(m.comet), Libp2PKey: public(m.libp2p), NodeKey: m.node.PubKey().Bytes(),
 		Address: "/ip4/192.0.2.9/tcp/4001", Capacity: 1 << 30,
 	}
 	signature, err := m.node.Sign(d.Digest())
@@ -48,12 +48,18 @@ func (f *fixture) newNode(member int) *consortium.MsgRegisterStorageNode {
 	return f.register(f.machine(), member)
 }
 
-// register is the registration of a machine at a member.
+// register is the registration of a machine at the first site of a member.
 func (f *fixture) register(m machine, member int) *consortium.MsgRegisterStorageNode {
+	f.t.Helper()
+	return f.registerAt(m, member, 1)
+}
+
+// registerAt is the registration of a machine at a site of a member.
+func (f *fixture) registerAt(m machine, member int, site uint64) *consortium.MsgRegisterStorageNode {
 	f.t.Helper()
 	network, err := f.keeper.NetworkID(f.ctx)
 	require.NoError(f.t, err)
-	msg := m.declares(f.t, network, uint64(member))
+	msg := m.declares(f.t, network, uint64(member), site)
 	msg.Admin = f.admins[member-1]
 	return msg
 }
@@ -191,7 +197,7 @@ func TestRegisterStorageNodeErrors(t *testing.T) {
 			m.Admin = f.admins[1]
 		}, consortium.ErrBadSignature},
 		{"another network's node", func(m *consortium.MsgRegisterStorageNode) {
-			*m = *f.machine().declares(t, lock.Network{1}, 2)
+			*m = *f.machine().declares(t, lock.Network{1}, 2, 1)
 			m.Admin = f.admins[1]
 		}, consortium.ErrBadSignature},
 		{"no peer id", func(m *consortium.MsgRegisterStorageNode) { m.PeerId = "" }, consortium.ErrInvalidKey},

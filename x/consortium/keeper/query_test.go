@@ -31,7 +31,7 @@ func TestQueries(t *testing.T) {
 	require.Equal(t, exported.Sites, sites.Sites)
 	sites, err = f.query.Sites(f.ctx, &consortium.QuerySitesRequest{Member: 3})
 	require.NoError(t, err)
-	require.Equal(t, exported.Sites[2:4], sites.Sites)
+	require.Equal(t, exported.Sites[3:5], sites.Sites)
 	nodes, err := f.query.StorageNodes(f.ctx, &consortium.QueryStorageNodesRequest{})
 	require.NoError(t, err)
 	require.Len(t, nodes.StorageNodes, len(exported.StorageNodes))

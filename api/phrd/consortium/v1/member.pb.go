@@ -752,7 +752,9 @@ type Site struct {
 	// name is 1 to 40 of [A-Za-z0-9 .-].
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// time_zone is an IANA name.
-	TimeZone      string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	TimeZone string `protobuf:"bytes,4,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// removed sites get no storage node; their name is free again and their number is not.
+	Removed       bool `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +815,13 @@ func (x *Site) GetTimeZone() string {
 		return x.TimeZone
 	}
 	return ""
+}
+
+func (x *Site) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
 }
 
 // StorageNode is a server that stores blobs; each member's own server is its first.
@@ -1255,12 +1264,13 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\vhanded_over\x18\x0f \x01(\x04R\n" +
 	"handedOver\x12\x1d\n" +
 	"\n" +
-	"left_entry\x18\x10 \x01(\x04R\tleftEntry\"g\n" +
+	"left_entry\x18\x10 \x01(\x04R\tleftEntry\"\x81\x01\n" +
 	"\x04Site\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
-	"\ttime_zone\x18\x04 \x01(\tR\btimeZone\"\x89\x02\n" +
+	"\ttime_zone\x18\x04 \x01(\tR\btimeZone\x12\x18\n" +
+	"\aremoved\x18\x05 \x01(\bR\aremoved\"\x89\x02\n" +
 	"\vStorageNode\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member\x12\x12\n" +

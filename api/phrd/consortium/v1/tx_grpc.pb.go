@@ -31,6 +31,8 @@ const (
 	Msg_UpdateMember_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateMember"
 	Msg_RequestLeave_FullMethodName        = "/phrd.consortium.v1.Msg/RequestLeave"
 	Msg_AddSite_FullMethodName             = "/phrd.consortium.v1.Msg/AddSite"
+	Msg_UpdateSite_FullMethodName          = "/phrd.consortium.v1.Msg/UpdateSite"
+	Msg_RemoveSite_FullMethodName          = "/phrd.consortium.v1.Msg/RemoveSite"
 	Msg_RegisterStorageNode_FullMethodName = "/phrd.consortium.v1.Msg/RegisterStorageNode"
 	Msg_UpdateStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/UpdateStorageNode"
 	Msg_RetireStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/RetireStorageNode"
@@ -72,6 +74,10 @@ type MsgClient interface {
 	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
+	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
+	UpdateSite(ctx context.Context, in *MsgUpdateSite, opts ...grpc.CallOption) (*MsgUpdateSiteResponse, error)
+	// RemoveSite gives up a site at which only retired storage nodes stand. Its number is never used again. Signer: an admin of its member.
+	RemoveSite(ctx context.Context, in *MsgRemoveSite, opts ...grpc.CallOption) (*MsgRemoveSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error)
 	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
@@ -218,6 +224,26 @@ func (c *msgClient) AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.Ca
 	return out, nil
 }
 
+func (c *msgClient) UpdateSite(ctx context.Context, in *MsgUpdateSite, opts ...grpc.CallOption) (*MsgUpdateSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgUpdateSiteResponse)
+	err := c.cc.Invoke(ctx, Msg_UpdateSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RemoveSite(ctx context.Context, in *MsgRemoveSite, opts ...grpc.CallOption) (*MsgRemoveSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRemoveSiteResponse)
+	err := c.cc.Invoke(ctx, Msg_RemoveSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) RegisterStorageNode(ctx context.Context, in *MsgRegisterStorageNode, opts ...grpc.CallOption) (*MsgRegisterStorageNodeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgRegisterStorageNodeResponse)
@@ -329,6 +355,10 @@ type MsgServer interface {
 	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
+	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
+	UpdateSite(context.Context, *MsgUpdateSite) (*MsgUpdateSiteResponse, error)
+	// RemoveSite gives up a site at which only retired storage nodes stand. Its number is never used again. Signer: an admin of its member.
+	RemoveSite(context.Context, *MsgRemoveSite) (*MsgRemoveSiteResponse, error)
 	// RegisterStorageNode adds a storage node and its account, as the node's keys have signed. Signer: an admin.
 	RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error)
 	// UpdateStorageNode changes where a storage node is reached and how much it stores. Signer: an admin of its member.
@@ -390,6 +420,12 @@ func (UnimplementedMsgServer) RequestLeave(context.Context, *MsgRequestLeave) (*
 }
 func (UnimplementedMsgServer) AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddSite not implemented")
+}
+func (UnimplementedMsgServer) UpdateSite(context.Context, *MsgUpdateSite) (*MsgUpdateSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateSite not implemented")
+}
+func (UnimplementedMsgServer) RemoveSite(context.Context, *MsgRemoveSite) (*MsgRemoveSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveSite not implemented")
 }
 func (UnimplementedMsgServer) RegisterStorageNode(context.Context, *MsgRegisterStorageNode) (*MsgRegisterStorageNodeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RegisterStorageNode not implemented")
@@ -652,6 +688,42 @@ func _Msg_AddSite_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_UpdateSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUpdateSite)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UpdateSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_UpdateSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UpdateSite(ctx, req.(*MsgUpdateSite))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RemoveSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRemoveSite)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RemoveSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RemoveSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RemoveSite(ctx, req.(*MsgRemoveSite))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_RegisterStorageNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgRegisterStorageNode)
 	if err := dec(in); err != nil {
@@ -850,6 +922,14 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AddSite",
 			Handler:    _Msg_AddSite_Handler,
+		},
+		{
+			MethodName: "UpdateSite",
+			Handler:    _Msg_UpdateSite_Handler,
+		},
+		{
+			MethodName: "RemoveSite",
+			Handler:    _Msg_RemoveSite_Handler,
 		},
 		{
 			MethodName: "RegisterStorageNode",
