@@ -55,6 +55,12 @@ func (l *ledger) count(o Operation) error {
 		l.add(o, audit.KindProposalWithdrawn, m.GetProposer(), "")
 	case *consortiumv1.MsgUpdateMember:
 		l.add(o, audit.KindMemberUpdated, m.GetAdmin(), "")
+	case *consortiumv1.MsgRotateMemberKeys:
+		l.add(o, audit.KindMemberKeysRotated, m.GetAdmin(), "")
+		if len(m.GetAdminKey()) > 0 {
+			l.add(o, audit.KindStaffRevoked, m.GetAdmin(), "")
+			l.add(o, audit.KindStaffRegistered, m.GetAdmin(), "")
+		}
 	case *consortiumv1.MsgRequestLeave:
 		l.add(o, audit.KindMemberLeaving, m.GetAdmin(), "")
 	case *consortiumv1.MsgUpdateStorageNode:

@@ -24,7 +24,7 @@ func (g *GenesisState) Validate() error {
 	}
 	v := genesisCheck{
 		members: map[uint64]*Member{}, sites: map[uint64]uint64{}, siteNames: map[siteName]bool{}, removed: map[[2]uint64]bool{}, nodes: map[uint64]uint64{},
-		admins: map[uint64]int{}, staff: map[string]Staff{}, open: map[uint64]int{},
+		rotations: map[uint64]uint64{}, admins: map[uint64]int{}, staff: map[string]Staff{}, open: map[uint64]int{},
 		names: map[string]bool{}, keys: map[string]bool{}, accounts: map[string]bool{},
 		proposals: map[uint64]bool{}, votes: map[[2]uint64]bool{},
 	}
@@ -41,6 +41,11 @@ func (g *GenesisState) Validate() error {
 	for i, n := range g.StorageNodes {
 		if err := v.node(uint64(i)+1, n); err != nil {
 			return ErrInvalidGenesis.Wrapf("storage node %d: %v", i+1, err)
+		}
+	}
+	for i := range g.FormerKeys {
+		if err := v.former(&g.FormerKeys[i]); err != nil {
+			return ErrInvalidGenesis.Wrapf("former keys %d of member %d: %v", g.FormerKeys[i].Number, g.FormerKeys[i].Member, err)
 		}
 	}
 	for _, s := range g.Staff {
@@ -76,6 +81,7 @@ type genesisCheck struct {
 	siteNames map[siteName]bool
 	removed   map[[2]uint64]bool // member and site
 	nodes     map[uint64]uint64  // storage nodes by member
+	rotations map[uint64]uint64  // replacements of keys by member
 	admins    map[uint64]int     // admins that were not revoked, by member
 	open      map[uint64]int     // open proposals by member
 	staff     map[string]Staff
@@ -189,6 +195,34 @@ func (g genesisCheck) node(number uint64, n StorageNode) error {
 		return err
 	}
 	return once(g.keys, "peer id", n.PeerId)
+}
+
+// former takes keys that were replaced, in their order within the member. Nobody has or
+// had them besides.
+func (g genesisCheck) former(f *FormerKeys) error {
+	if g.members[f.Member] == nil {
+		return ErrUnknownMember
+	}
+	if g.rotations[f.Member]++; f.Number != g.rotations[f.Member] {
+		return ErrInvalidGenesis.Wrapf("out of order: want number %d", g.rotations[f.Member])
+	}
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	for _, c := range []struct{ what, key string }{
+		{"consensus key", string(f.ConsensusKey)}, {"comet id", f.CometId}, {"peer id", f.PeerId},
+	} {
+		if c.key == "" {
+			continue
+		}
+		if err := once(g.keys, c.what, c.key); err != nil {
+			return err
+		}
+	}
+	if f.NodeAccount == "" {
+		return nil
+	}
+	return g.account(f.NodeAccount)
 }
 
 func (g genesisCheck) person(s Staff) error {

@@ -21,6 +21,10 @@ func lived(t *testing.T) *consortium.GenesisState {
 		Number: 3, Member: 1, Site: 2, Account: account(3), PeerId: consortium.PeerID(slices.Repeat([]byte{3}, 32)),
 		Address: "/ip4/192.0.2.3/tcp/4001", Capacity: 1 << 30, CometId: consortium.CometID(slices.Repeat([]byte{3}, 32)),
 	})
+	g.FormerKeys = []consortium.FormerKeys{
+		{Member: 1, Number: 1, ConsensusKey: slices.Repeat([]byte{8}, 32), NodeAccount: account(8), Until: since},
+		{Member: 1, Number: 2, CometId: consortium.CometID(slices.Repeat([]byte{9}, 32)), PeerId: consortium.PeerID(slices.Repeat([]byte{9}, 32)), Until: since},
+	}
 	g.Staff = append(g.Staff, consortium.Staff{Address: account(4), Hospital: 2, Role: consortium.ROLE_CLERK, Since: since})
 	g.Invitations = []consortium.Invitation{
 		{Key: slices.Repeat([]byte{5}, 32), Hospital: 1, Role: consortium.ROLE_PATIENT, ExpiresAt: since, Address: account(5)},
@@ -97,6 +101,17 @@ func TestGenesisInvariants(t *testing.T) {
 		}},
 		{"a node without room", func(g *consortium.GenesisState) { g.StorageNodes[2].Capacity = 0 }},
 		{"a member without a node", func(g *consortium.GenesisState) { g.StorageNodes = g.StorageNodes[:1] }},
+
+		{"former keys of nobody", func(g *consortium.GenesisState) { g.FormerKeys[0].Member = 3 }},
+		{"a gap between former keys", func(g *consortium.GenesisState) { g.FormerKeys[1].Number = 3 }},
+		{"no former key", func(g *consortium.GenesisState) { g.FormerKeys[0].ConsensusKey, g.FormerKeys[0].NodeAccount = nil, "" }},
+		{"half a former key", func(g *consortium.GenesisState) { g.FormerKeys[0].ConsensusKey = g.FormerKeys[0].ConsensusKey[1:] }},
+		{"a former key that validates", func(g *consortium.GenesisState) { g.FormerKeys[0].ConsensusKey = g.Members[1].ConsensusKey }},
+		{"a former comet id that is used", func(g *consortium.GenesisState) { g.FormerKeys[1].CometId = g.Members[1].CometId }},
+		{"a former peer id that is used", func(g *consortium.GenesisState) { g.FormerKeys[1].PeerId = g.StorageNodes[2].PeerId }},
+		{"a former peer id that is none", func(g *consortium.GenesisState) { g.FormerKeys[1].PeerId = "peer" }},
+		{"a former node account that is used", func(g *consortium.GenesisState) { g.FormerKeys[0].NodeAccount = g.StorageNodes[2].Account }},
+		{"a former node account that is staff", func(g *consortium.GenesisState) { g.Staff[2].Address = g.FormerKeys[0].NodeAccount }},
 
 		{"staff twice", func(g *consortium.GenesisState) { g.Staff = append(g.Staff, g.Staff[2]) }},
 		{"staff with a node's account", func(g *consortium.GenesisState) { g.Staff[2].Address = g.StorageNodes[2].Account }},

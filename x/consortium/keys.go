@@ -39,6 +39,8 @@ var (
 	ChangedPrefix              = collections.NewPrefix(21)
 	NodesByCometPrefix         = collections.NewPrefix(22)
 	LeavingPrefix              = collections.NewPrefix(23)
+	FormerKeysPrefix           = collections.NewPrefix(24)
+	ReplacedPrefix             = collections.NewPrefix(25)
 )
 
 // Account is the consortium's account, whose signature is a vote. It is a hash of

@@ -17,6 +17,8 @@ const (
 	MaxSites = 100
 	// MaxStorageNodes is how many storage nodes a member registers at most, retired ones included.
 	MaxStorageNodes = 100
+	// RotationPause is how many seconds pass at least between two replacements of the keys of a member's server.
+	RotationPause = 60 * minute
 	// MaxAdmins is how many admins a member has at most at a time.
 	MaxAdmins = 16
 	// MaxOpenProposals is how many proposals of one member are open at most at a time.

@@ -78,7 +78,8 @@ func (k *Keeper) asNode(ctx context.Context, account sdk.AccAddress, p *consorti
 	if err != nil {
 		return err
 	}
-	p.Role, p.Hospital, p.Active = consortium.ROLE_STORAGE, n.Member, m.IsActive()
+	isItsOwn := n.Account == p.Address // and not one of former days, which only a member's own server has
+	p.Role, p.Hospital, p.Active = consortium.ROLE_STORAGE, n.Member, isItsOwn && m.IsActive()
 	if n.Account == m.NodeAccount {
 		p.Role = consortium.ROLE_NODE
 	}

@@ -58,6 +58,11 @@ func (k *Keeper) initMembers(ctx context.Context, g *consortium.GenesisState) er
 			return fmt.Errorf("storage node %d: %w", n.Number, err)
 		}
 	}
+	for _, f := range g.FormerKeys {
+		if err := k.addFormerKeys(ctx, f); err != nil {
+			return fmt.Errorf("former keys %d of member %d: %w", f.Number, f.Member, err)
+		}
+	}
 	for _, s := range g.Staff {
 		account, err := consortium.ParseAccount(s.Address)
 		if err != nil {
@@ -118,6 +123,9 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*consortium.GenesisState, e
 		return nil, err
 	}
 	if g.Proposals, err = all(ctx, k.proposals); err != nil {
+		return nil, err
+	}
+	if g.FormerKeys, err = all(ctx, k.formerKeys); err != nil {
 		return nil, err
 	}
 	g.Votes, err = all(ctx, k.votes)

@@ -56,11 +56,11 @@ type Keeper struct {
 	nodes collections.Map[uint64, consortium.StorageNode]
 	// nodesByMember: (member's number, storage node's number)
 	nodesByMember collections.KeySet[numberPair]
-	// nodesByAccount: account -> storage node's number
+	// nodesByAccount: account, now or in former days -> storage node's number
 	nodesByAccount collections.Map[[]byte, uint64]
-	// nodesByPeer: ed25519 key in the peer id -> storage node's number
+	// nodesByPeer: ed25519 key in the peer id, now or in former days -> storage node's number
 	nodesByPeer collections.Map[[]byte, uint64]
-	// nodesByComet: CometBFT id as text -> storage node's number
+	// nodesByComet: CometBFT id as text, now or in former days -> storage node's number
 	nodesByComet collections.Map[string, uint64]
 	// staff: account -> staff
 	staff collections.Map[[]byte, consortium.Staff]
@@ -90,6 +90,10 @@ type Keeper struct {
 	changed collections.KeySet[uint64]
 	// leaving: number of each member that is leaving
 	leaving collections.KeySet[uint64]
+	// formerKeys: (member's number, number of the replacement) -> keys that were replaced
+	formerKeys collections.Map[numberPair, consortium.FormerKeys]
+	// replaced: number of a member -> consensus key that CometBFT was told and that is not the member's any more
+	replaced collections.Map[uint64, []byte]
 }
 
 // Neighbours are what the module calls.
@@ -139,6 +143,8 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 		validators: collections.NewKeySet(sb, consortium.ValidatorsPrefix, "validators", collections.Uint64Key),
 		changed:    collections.NewKeySet(sb, consortium.ChangedPrefix, "changed", collections.Uint64Key),
 		leaving:    collections.NewKeySet(sb, consortium.LeavingPrefix, "leaving", collections.Uint64Key),
+		formerKeys: collections.NewMap(sb, consortium.FormerKeysPrefix, "former_keys", numbers, codec.CollValue[consortium.FormerKeys](cdc)),
+		replaced:   collections.NewMap(sb, consortium.ReplacedPrefix, "replaced", collections.Uint64Key, collections.BytesValue),
 	}
 	schema, err := sb.Build()
 	if err != nil {

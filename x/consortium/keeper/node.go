@@ -21,7 +21,7 @@ func (k *Keeper) StorageNode(ctx context.Context, number uint64) (consortium.Sto
 }
 
 // StorageNodeByAccount is the node of that account; consortium.ErrUnknownNode where
-// the account is no node's.
+// the account is no node's, or is one that a node had in former days.
 func (k *Keeper) StorageNodeByAccount(ctx context.Context, address string) (consortium.StorageNode, error) {
 	account, err := sdk.AccAddressFromBech32(address)
 	if err != nil {
@@ -34,7 +34,11 @@ func (k *Keeper) StorageNodeByAccount(ctx context.Context, address string) (cons
 	if err != nil {
 		return consortium.StorageNode{}, err
 	}
-	return k.StorageNode(ctx, number)
+	n, err := k.StorageNode(ctx, number)
+	if err == nil && n.Account != account.String() {
+		err = consortium.ErrUnknownNode.Wrapf("account %q was replaced", address)
+	}
+	return n, err
 }
 
 // MemberNode is the first node of a member, its own server;
@@ -103,13 +107,9 @@ func (k *Keeper) PlaceableNodes(ctx context.Context) ([]consortium.StorageNode, 
 	return nodes, err
 }
 
-// addNode writes a storage node and the ways to find it.
+// addNode writes a storage node, opens its account, and writes the ways to find it.
 func (k *Keeper) addNode(ctx context.Context, n consortium.StorageNode) error {
 	account, err := consortium.ParseAccount(n.Account)
-	if err != nil {
-		return err
-	}
-	peer, err := consortium.ParsePeerID(n.PeerId)
 	if err != nil {
 		return err
 	}
@@ -119,17 +119,27 @@ func (k *Keeper) addNode(ctx context.Context, n consortium.StorageNode) error {
 	if err := k.nodesByMember.Set(ctx, collections.Join(n.Member, n.Number)); err != nil {
 		return err
 	}
+	k.openAuth(ctx, account)
+	return k.knowNode(ctx, n)
+}
+
+// knowNode writes how a storage node is found by its account and ids, for good.
+func (k *Keeper) knowNode(ctx context.Context, n consortium.StorageNode) error {
+	account, err := consortium.ParseAccount(n.Account)
+	if err != nil {
+		return err
+	}
+	peer, err := consortium.ParsePeerID(n.PeerId)
+	if err != nil {
+		return err
+	}
 	if err := k.nodesByAccount.Set(ctx, account, n.Number); err != nil {
 		return err
 	}
 	if err := k.nodesByPeer.Set(ctx, peer, n.Number); err != nil {
 		return err
 	}
-	if err := k.nodesByComet.Set(ctx, n.CometId, n.Number); err != nil {
-		return err
-	}
-	k.openAuth(ctx, account)
-	return nil
+	return k.nodesByComet.Set(ctx, n.CometId, n.Number)
 }
 
 // checkNewNode answers what keeps a node from being added to its member.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"cosmossdk.io/collections"
 	"cosmossdk.io/core/comet"
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtcrypto "github.com/cometbft/cometbft/proto/tendermint/crypto"
@@ -32,6 +33,9 @@ func (k *Keeper) validatorUpdates(ctx context.Context) ([]abci.ValidatorUpdate, 
 		if err != nil {
 			return nil, err
 		}
+		if updates, err = k.withdrawReplaced(ctx, number, updates); err != nil {
+			return nil, err
+		}
 		told, err := k.validators.Has(ctx, number)
 		if err != nil {
 			return nil, err
@@ -48,9 +52,34 @@ func (k *Keeper) validatorUpdates(ctx context.Context) ([]abci.ValidatorUpdate, 
 	return updates, nil
 }
 
+// withdrawReplaced adds to updates that a consensus key has no power any more which its
+// member has replaced. CometBFT puts the updates of one block into force together, so
+// that at each height either the old key or the new one counts.
+func (k *Keeper) withdrawReplaced(ctx context.Context, number uint64, updates []abci.ValidatorUpdate) ([]abci.ValidatorUpdate, error) {
+	old, err := k.replaced.Get(ctx, number)
+	if errors.Is(err, collections.ErrNotFound) {
+		return updates, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := k.replaced.Remove(ctx, number); err != nil {
+		return nil, err
+	}
+	if err := k.validators.Remove(ctx, number); err != nil {
+		return nil, err
+	}
+	return append(updates, abci.ValidatorUpdate{PubKey: cometKey(old)}), nil
+}
+
+// cometKey is an ed25519 key as CometBFT takes it.
+func cometKey(key []byte) cmtcrypto.PublicKey {
+	return cmtcrypto.PublicKey{Sum: &cmtcrypto.PublicKey_Ed25519{Ed25519: key}}
+}
+
 // tellComet notes what CometBFT is told of a member and answers the update.
 func (k *Keeper) tellComet(ctx context.Context, m consortium.Member) (abci.ValidatorUpdate, error) {
-	update := abci.ValidatorUpdate{PubKey: cmtcrypto.PublicKey{Sum: &cmtcrypto.PublicKey_Ed25519{Ed25519: m.ConsensusKey}}}
+	update := abci.ValidatorUpdate{PubKey: cometKey(m.ConsensusKey)}
 	if !m.IsActive() {
 		return update, k.validators.Remove(ctx, m.Number)
 	}

@@ -42,7 +42,9 @@ type GenesisState struct {
 	// proposals that were made.
 	Proposals []*Proposal `protobuf:"bytes,8,rep,name=proposals,proto3" json:"proposals,omitempty"`
 	// votes that were cast.
-	Votes         []*Vote `protobuf:"bytes,9,rep,name=votes,proto3" json:"votes,omitempty"`
+	Votes []*Vote `protobuf:"bytes,9,rep,name=votes,proto3" json:"votes,omitempty"`
+	// former_keys of members' own servers, which nobody may have again.
+	FormerKeys    []*FormerKeys `protobuf:"bytes,10,rep,name=former_keys,json=formerKeys,proto3" json:"former_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -140,11 +142,18 @@ func (x *GenesisState) GetVotes() []*Vote {
 	return nil
 }
 
+func (x *GenesisState) GetFormerKeys() []*FormerKeys {
+	if x != nil {
+		return x.FormerKeys
+	}
+	return nil
+}
+
 var File_phrd_consortium_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	" phrd/consortium/v1/genesis.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\x1a\x1fphrd/consortium/v1/member.proto\x1a\x1fphrd/consortium/v1/params.proto\x1a!phrd/consortium/v1/proposal.proto\"\x9c\x04\n" +
+	" phrd/consortium/v1/genesis.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\x1a\x1fphrd/consortium/v1/member.proto\x1a\x1fphrd/consortium/v1/params.proto\x1a!phrd/consortium/v1/proposal.proto\"\xe3\x04\n" +
 	"\fGenesisState\x12\x1d\n" +
 	"\n" +
 	"network_id\x18\x01 \x01(\fR\tnetworkId\x128\n" +
@@ -155,7 +164,10 @@ const file_phrd_consortium_v1_genesis_proto_rawDesc = "" +
 	"\x05staff\x18\x06 \x03(\v2\x19.phrd.consortium.v1.StaffB\x04\xc8\xde\x1f\x00R\x05staff\x12F\n" +
 	"\vinvitations\x18\a \x03(\v2\x1e.phrd.consortium.v1.InvitationB\x04\xc8\xde\x1f\x00R\vinvitations\x12@\n" +
 	"\tproposals\x18\b \x03(\v2\x1c.phrd.consortium.v1.ProposalB\x04\xc8\xde\x1f\x00R\tproposals\x124\n" +
-	"\x05votes\x18\t \x03(\v2\x18.phrd.consortium.v1.VoteB\x04\xc8\xde\x1f\x00R\x05votesB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"\x05votes\x18\t \x03(\v2\x18.phrd.consortium.v1.VoteB\x04\xc8\xde\x1f\x00R\x05votes\x12E\n" +
+	"\vformer_keys\x18\n" +
+	" \x03(\v2\x1e.phrd.consortium.v1.FormerKeysB\x04\xc8\xde\x1f\x00R\n" +
+	"formerKeysB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_genesis_proto_rawDescOnce sync.Once
@@ -180,6 +192,7 @@ var file_phrd_consortium_v1_genesis_proto_goTypes = []any{
 	(*Invitation)(nil),   // 6: phrd.consortium.v1.Invitation
 	(*Proposal)(nil),     // 7: phrd.consortium.v1.Proposal
 	(*Vote)(nil),         // 8: phrd.consortium.v1.Vote
+	(*FormerKeys)(nil),   // 9: phrd.consortium.v1.FormerKeys
 }
 var file_phrd_consortium_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.consortium.v1.GenesisState.params:type_name -> phrd.consortium.v1.Params
@@ -190,11 +203,12 @@ var file_phrd_consortium_v1_genesis_proto_depIdxs = []int32{
 	6, // 5: phrd.consortium.v1.GenesisState.invitations:type_name -> phrd.consortium.v1.Invitation
 	7, // 6: phrd.consortium.v1.GenesisState.proposals:type_name -> phrd.consortium.v1.Proposal
 	8, // 7: phrd.consortium.v1.GenesisState.votes:type_name -> phrd.consortium.v1.Vote
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	9, // 8: phrd.consortium.v1.GenesisState.former_keys:type_name -> phrd.consortium.v1.FormerKeys
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_consortium_v1_genesis_proto_init() }

@@ -742,6 +742,106 @@ func (x *Member) GetLeftEntry() uint64 {
 	return 0
 }
 
+// FormerKeys are keys of a member's own server that others replaced at one time; they are used up. A key that stayed is empty.
+type FormerKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// member is the member's number.
+	Member uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	// number counts from 1 within the member.
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// consensus_key was the validator's, 32 bytes.
+	ConsensusKey []byte `protobuf:"bytes,3,opt,name=consensus_key,json=consensusKey,proto3" json:"consensus_key,omitempty"`
+	// comet_id was the CometBFT node id, 40 lower-case hex digits.
+	CometId string `protobuf:"bytes,4,opt,name=comet_id,json=cometId,proto3" json:"comet_id,omitempty"`
+	// peer_id was the libp2p peer id, base58btc text.
+	PeerId string `protobuf:"bytes,5,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	// node_account was the node's address.
+	NodeAccount string `protobuf:"bytes,6,opt,name=node_account,json=nodeAccount,proto3" json:"node_account,omitempty"`
+	// until is the block time at which they were replaced, unix seconds.
+	Until         int64 `protobuf:"varint,7,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FormerKeys) Reset() {
+	*x = FormerKeys{}
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FormerKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FormerKeys) ProtoMessage() {}
+
+func (x *FormerKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FormerKeys.ProtoReflect.Descriptor instead.
+func (*FormerKeys) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *FormerKeys) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *FormerKeys) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *FormerKeys) GetConsensusKey() []byte {
+	if x != nil {
+		return x.ConsensusKey
+	}
+	return nil
+}
+
+func (x *FormerKeys) GetCometId() string {
+	if x != nil {
+		return x.CometId
+	}
+	return ""
+}
+
+func (x *FormerKeys) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *FormerKeys) GetNodeAccount() string {
+	if x != nil {
+		return x.NodeAccount
+	}
+	return ""
+}
+
+func (x *FormerKeys) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 // Site is a place of a member; copies at one site may fail together.
 type Site struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -761,7 +861,7 @@ type Site struct {
 
 func (x *Site) Reset() {
 	*x = Site{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +873,7 @@ func (x *Site) String() string {
 func (*Site) ProtoMessage() {}
 
 func (x *Site) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[4]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +886,7 @@ func (x *Site) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Site.ProtoReflect.Descriptor instead.
 func (*Site) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{4}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Site) GetMember() uint64 {
@@ -851,7 +951,7 @@ type StorageNode struct {
 
 func (x *StorageNode) Reset() {
 	*x = StorageNode{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +963,7 @@ func (x *StorageNode) String() string {
 func (*StorageNode) ProtoMessage() {}
 
 func (x *StorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[5]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +976,7 @@ func (x *StorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StorageNode.ProtoReflect.Descriptor instead.
 func (*StorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{5}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StorageNode) GetNumber() uint64 {
@@ -961,7 +1061,7 @@ type Staff struct {
 
 func (x *Staff) Reset() {
 	*x = Staff{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1073,7 @@ func (x *Staff) String() string {
 func (*Staff) ProtoMessage() {}
 
 func (x *Staff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[6]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1086,7 @@ func (x *Staff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staff.ProtoReflect.Descriptor instead.
 func (*Staff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{6}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Staff) GetAddress() string {
@@ -1043,7 +1143,7 @@ type Principal struct {
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1155,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[7]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1168,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{7}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Principal) GetAddress() string {
@@ -1127,7 +1227,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1239,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1252,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{8}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -1264,7 +1364,16 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\vhanded_over\x18\x0f \x01(\x04R\n" +
 	"handedOver\x12\x1d\n" +
 	"\n" +
-	"left_entry\x18\x10 \x01(\x04R\tleftEntry\"\x81\x01\n" +
+	"left_entry\x18\x10 \x01(\x04R\tleftEntry\"\xe8\x01\n" +
+	"\n" +
+	"FormerKeys\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12#\n" +
+	"\rconsensus_key\x18\x03 \x01(\fR\fconsensusKey\x12\x19\n" +
+	"\bcomet_id\x18\x04 \x01(\tR\acometId\x12\x17\n" +
+	"\apeer_id\x18\x05 \x01(\tR\x06peerId\x12;\n" +
+	"\fnode_account\x18\x06 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\vnodeAccount\x12\x14\n" +
+	"\x05until\x18\a \x01(\x03R\x05until\"\x81\x01\n" +
 	"\x04Site\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
@@ -1334,7 +1443,7 @@ func file_phrd_consortium_v1_member_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_consortium_v1_member_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_phrd_consortium_v1_member_proto_goTypes = []any{
 	(Role)(0),                 // 0: phrd.consortium.v1.Role
 	(MemberStatus)(0),         // 1: phrd.consortium.v1.MemberStatus
@@ -1342,11 +1451,12 @@ var file_phrd_consortium_v1_member_proto_goTypes = []any{
 	(*SignedDeclaration)(nil), // 3: phrd.consortium.v1.SignedDeclaration
 	(*NodeDeclaration)(nil),   // 4: phrd.consortium.v1.NodeDeclaration
 	(*Member)(nil),            // 5: phrd.consortium.v1.Member
-	(*Site)(nil),              // 6: phrd.consortium.v1.Site
-	(*StorageNode)(nil),       // 7: phrd.consortium.v1.StorageNode
-	(*Staff)(nil),             // 8: phrd.consortium.v1.Staff
-	(*Principal)(nil),         // 9: phrd.consortium.v1.Principal
-	(*Invitation)(nil),        // 10: phrd.consortium.v1.Invitation
+	(*FormerKeys)(nil),        // 6: phrd.consortium.v1.FormerKeys
+	(*Site)(nil),              // 7: phrd.consortium.v1.Site
+	(*StorageNode)(nil),       // 8: phrd.consortium.v1.StorageNode
+	(*Staff)(nil),             // 9: phrd.consortium.v1.Staff
+	(*Principal)(nil),         // 10: phrd.consortium.v1.Principal
+	(*Invitation)(nil),        // 11: phrd.consortium.v1.Invitation
 }
 var file_phrd_consortium_v1_member_proto_depIdxs = []int32{
 	1, // 0: phrd.consortium.v1.Member.status:type_name -> phrd.consortium.v1.MemberStatus
@@ -1371,7 +1481,7 @@ func file_phrd_consortium_v1_member_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_member_proto_rawDesc), len(file_phrd_consortium_v1_member_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1019,6 +1019,181 @@ func (*MsgUpdateMemberResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
 }
 
+// MsgRotateMemberKeys replaces keys of a member by keys that nobody had before; a key that is empty stays. Each new key signs
+// H("phrd/v1/rotate-keys", network id, member, consensus key, comet key, libp2p key, node key, admin key). The old keys are used up. The
+// member's vault key is not one of them: records are locked to it.
+type MsgRotateMemberKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// consensus_key is the validator's new ed25519 public key, 32 bytes; it validates from the next block but one.
+	ConsensusKey []byte `protobuf:"bytes,2,opt,name=consensus_key,json=consensusKey,proto3" json:"consensus_key,omitempty"`
+	// comet_key is the CometBFT node's new ed25519 public key, 32 bytes; the node id follows from it.
+	CometKey []byte `protobuf:"bytes,3,opt,name=comet_key,json=cometKey,proto3" json:"comet_key,omitempty"`
+	// libp2p_key is the blob node's new ed25519 public key, 32 bytes; the peer id follows from it.
+	Libp2PKey []byte `protobuf:"bytes,4,opt,name=libp2p_key,json=libp2pKey,proto3" json:"libp2p_key,omitempty"`
+	// node_key is the node account's new compressed secp256k1 public key, 33 bytes.
+	NodeKey []byte `protobuf:"bytes,5,opt,name=node_key,json=nodeKey,proto3" json:"node_key,omitempty"`
+	// admin_key is the signer's new compressed secp256k1 public key, 33 bytes; the signer's account loses its role.
+	AdminKey []byte `protobuf:"bytes,6,opt,name=admin_key,json=adminKey,proto3" json:"admin_key,omitempty"`
+	// consensus_signature by consensus_key, ed25519, 64 bytes.
+	ConsensusSignature []byte `protobuf:"bytes,7,opt,name=consensus_signature,json=consensusSignature,proto3" json:"consensus_signature,omitempty"`
+	// comet_signature by comet_key, ed25519, 64 bytes.
+	CometSignature []byte `protobuf:"bytes,8,opt,name=comet_signature,json=cometSignature,proto3" json:"comet_signature,omitempty"`
+	// libp2p_signature by libp2p_key, ed25519, 64 bytes.
+	Libp2PSignature []byte `protobuf:"bytes,9,opt,name=libp2p_signature,json=libp2pSignature,proto3" json:"libp2p_signature,omitempty"`
+	// node_signature by node_key, secp256k1 r‖s with low s, 64 bytes.
+	NodeSignature []byte `protobuf:"bytes,10,opt,name=node_signature,json=nodeSignature,proto3" json:"node_signature,omitempty"`
+	// admin_signature by admin_key, secp256k1 r‖s with low s, 64 bytes.
+	AdminSignature []byte `protobuf:"bytes,11,opt,name=admin_signature,json=adminSignature,proto3" json:"admin_signature,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *MsgRotateMemberKeys) Reset() {
+	*x = MsgRotateMemberKeys{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateMemberKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateMemberKeys) ProtoMessage() {}
+
+func (x *MsgRotateMemberKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateMemberKeys.ProtoReflect.Descriptor instead.
+func (*MsgRotateMemberKeys) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MsgRotateMemberKeys) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+func (x *MsgRotateMemberKeys) GetConsensusKey() []byte {
+	if x != nil {
+		return x.ConsensusKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetCometKey() []byte {
+	if x != nil {
+		return x.CometKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetLibp2PKey() []byte {
+	if x != nil {
+		return x.Libp2PKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetNodeKey() []byte {
+	if x != nil {
+		return x.NodeKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetAdminKey() []byte {
+	if x != nil {
+		return x.AdminKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetConsensusSignature() []byte {
+	if x != nil {
+		return x.ConsensusSignature
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetCometSignature() []byte {
+	if x != nil {
+		return x.CometSignature
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetLibp2PSignature() []byte {
+	if x != nil {
+		return x.Libp2PSignature
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetNodeSignature() []byte {
+	if x != nil {
+		return x.NodeSignature
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberKeys) GetAdminSignature() []byte {
+	if x != nil {
+		return x.AdminSignature
+	}
+	return nil
+}
+
+// MsgRotateMemberKeysResponse is empty.
+type MsgRotateMemberKeysResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateMemberKeysResponse) Reset() {
+	*x = MsgRotateMemberKeysResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateMemberKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateMemberKeysResponse) ProtoMessage() {}
+
+func (x *MsgRotateMemberKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateMemberKeysResponse.ProtoReflect.Descriptor instead.
+func (*MsgRotateMemberKeysResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+}
+
 // MsgRequestLeave begins to take a member out of the network.
 type MsgRequestLeave struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1030,7 +1205,7 @@ type MsgRequestLeave struct {
 
 func (x *MsgRequestLeave) Reset() {
 	*x = MsgRequestLeave{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1217,7 @@ func (x *MsgRequestLeave) String() string {
 func (*MsgRequestLeave) ProtoMessage() {}
 
 func (x *MsgRequestLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1230,7 @@ func (x *MsgRequestLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestLeave.ProtoReflect.Descriptor instead.
 func (*MsgRequestLeave) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MsgRequestLeave) GetAdmin() string {
@@ -1076,7 +1251,7 @@ type MsgRequestLeaveResponse struct {
 
 func (x *MsgRequestLeaveResponse) Reset() {
 	*x = MsgRequestLeaveResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1088,7 +1263,7 @@ func (x *MsgRequestLeaveResponse) String() string {
 func (*MsgRequestLeaveResponse) ProtoMessage() {}
 
 func (x *MsgRequestLeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1101,7 +1276,7 @@ func (x *MsgRequestLeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestLeaveResponse.ProtoReflect.Descriptor instead.
 func (*MsgRequestLeaveResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MsgRequestLeaveResponse) GetCopies() uint64 {
@@ -1126,7 +1301,7 @@ type MsgAddSite struct {
 
 func (x *MsgAddSite) Reset() {
 	*x = MsgAddSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1313,7 @@ func (x *MsgAddSite) String() string {
 func (*MsgAddSite) ProtoMessage() {}
 
 func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1326,7 @@ func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSite.ProtoReflect.Descriptor instead.
 func (*MsgAddSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MsgAddSite) GetAdmin() string {
@@ -1186,7 +1361,7 @@ type MsgAddSiteResponse struct {
 
 func (x *MsgAddSiteResponse) Reset() {
 	*x = MsgAddSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1373,7 @@ func (x *MsgAddSiteResponse) String() string {
 func (*MsgAddSiteResponse) ProtoMessage() {}
 
 func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1386,7 @@ func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgAddSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *MsgAddSiteResponse) GetNumber() uint64 {
@@ -1238,7 +1413,7 @@ type MsgUpdateSite struct {
 
 func (x *MsgUpdateSite) Reset() {
 	*x = MsgUpdateSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1425,7 @@ func (x *MsgUpdateSite) String() string {
 func (*MsgUpdateSite) ProtoMessage() {}
 
 func (x *MsgUpdateSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1438,7 @@ func (x *MsgUpdateSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateSite.ProtoReflect.Descriptor instead.
 func (*MsgUpdateSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MsgUpdateSite) GetAdmin() string {
@@ -1303,7 +1478,7 @@ type MsgUpdateSiteResponse struct {
 
 func (x *MsgUpdateSiteResponse) Reset() {
 	*x = MsgUpdateSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1490,7 @@ func (x *MsgUpdateSiteResponse) String() string {
 func (*MsgUpdateSiteResponse) ProtoMessage() {}
 
 func (x *MsgUpdateSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1503,7 @@ func (x *MsgUpdateSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
 // MsgRemoveSite gives up a site.
@@ -1344,7 +1519,7 @@ type MsgRemoveSite struct {
 
 func (x *MsgRemoveSite) Reset() {
 	*x = MsgRemoveSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1531,7 @@ func (x *MsgRemoveSite) String() string {
 func (*MsgRemoveSite) ProtoMessage() {}
 
 func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1544,7 @@ func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSite.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgRemoveSite) GetAdmin() string {
@@ -1395,7 +1570,7 @@ type MsgRemoveSiteResponse struct {
 
 func (x *MsgRemoveSiteResponse) Reset() {
 	*x = MsgRemoveSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1582,7 @@ func (x *MsgRemoveSiteResponse) String() string {
 func (*MsgRemoveSiteResponse) ProtoMessage() {}
 
 func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1595,7 @@ func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 // MsgRegisterStorageNode adds a storage node. Beside what the admin reads and compares it carries the keys behind that and their signatures,
@@ -1455,7 +1630,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1642,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1655,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -1571,7 +1746,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1758,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1771,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -1623,7 +1798,7 @@ type MsgUpdateStorageNode struct {
 
 func (x *MsgUpdateStorageNode) Reset() {
 	*x = MsgUpdateStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1810,7 @@ func (x *MsgUpdateStorageNode) String() string {
 func (*MsgUpdateStorageNode) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1823,7 @@ func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgUpdateStorageNode) GetAdmin() string {
@@ -1688,7 +1863,7 @@ type MsgUpdateStorageNodeResponse struct {
 
 func (x *MsgUpdateStorageNodeResponse) Reset() {
 	*x = MsgUpdateStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1875,7 @@ func (x *MsgUpdateStorageNodeResponse) String() string {
 func (*MsgUpdateStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1888,7 @@ func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 // MsgRetireStorageNode retires a node.
@@ -1729,7 +1904,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1916,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1929,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -1780,7 +1955,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1967,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1980,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -1823,7 +1998,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +2010,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +2023,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -1881,7 +2056,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2068,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2081,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -1922,7 +2097,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2109,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2122,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -1973,7 +2148,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2160,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2173,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 // MsgCreateInvitation invites a person.
@@ -2018,7 +2193,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2205,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2218,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -2083,7 +2258,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2270,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2283,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -2124,7 +2299,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2311,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2324,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -2175,7 +2350,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2362,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2375,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -2220,7 +2395,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2407,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2420,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -2289,7 +2464,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2476,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2489,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -2384,7 +2559,22 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\vgateway_url\x18\x03 \x01(\tR\n" +
 	"gatewayUrl\x12/\n" +
 	"\x13gateway_fingerprint\x18\x04 \x01(\fR\x12gatewayFingerprint:#\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x14phrd/MsgUpdateMember\"\x19\n" +
-	"\x17MsgUpdateMemberResponse\"f\n" +
+	"\x17MsgUpdateMemberResponse\"\xdc\x03\n" +
+	"\x13MsgRotateMemberKeys\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12#\n" +
+	"\rconsensus_key\x18\x02 \x01(\fR\fconsensusKey\x12\x1b\n" +
+	"\tcomet_key\x18\x03 \x01(\fR\bcometKey\x12\x1d\n" +
+	"\n" +
+	"libp2p_key\x18\x04 \x01(\fR\tlibp2pKey\x12\x19\n" +
+	"\bnode_key\x18\x05 \x01(\fR\anodeKey\x12\x1b\n" +
+	"\tadmin_key\x18\x06 \x01(\fR\badminKey\x12/\n" +
+	"\x13consensus_signature\x18\a \x01(\fR\x12consensusSignature\x12'\n" +
+	"\x0fcomet_signature\x18\b \x01(\fR\x0ecometSignature\x12)\n" +
+	"\x10libp2p_signature\x18\t \x01(\fR\x0flibp2pSignature\x12%\n" +
+	"\x0enode_signature\x18\n" +
+	" \x01(\fR\rnodeSignature\x12'\n" +
+	"\x0fadmin_signature\x18\v \x01(\fR\x0eadminSignature:'\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x18phrd/MsgRotateMemberKeys\"\x1d\n" +
+	"\x1bMsgRotateMemberKeysResponse\"f\n" +
 	"\x0fMsgRequestLeave\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin:#\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x14phrd/MsgRequestLeave\"1\n" +
 	"\x17MsgRequestLeaveResponse\x12\x16\n" +
@@ -2460,7 +2650,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xa8\x11\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\x96\x12\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -2471,7 +2661,8 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\fRemoveMember\x12#.phrd.consortium.v1.MsgRemoveMember\x1a+.phrd.consortium.v1.MsgRemoveMemberResponse\x12`\n" +
 	"\fReplaceAdmin\x12#.phrd.consortium.v1.MsgReplaceAdmin\x1a+.phrd.consortium.v1.MsgReplaceAdminResponse\x12`\n" +
 	"\fUpdateParams\x12#.phrd.consortium.v1.MsgUpdateParams\x1a+.phrd.consortium.v1.MsgUpdateParamsResponse\x12`\n" +
-	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12`\n" +
+	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12l\n" +
+	"\x10RotateMemberKeys\x12'.phrd.consortium.v1.MsgRotateMemberKeys\x1a/.phrd.consortium.v1.MsgRotateMemberKeysResponse\x12`\n" +
 	"\fRequestLeave\x12#.phrd.consortium.v1.MsgRequestLeave\x1a+.phrd.consortium.v1.MsgRequestLeaveResponse\x12Q\n" +
 	"\aAddSite\x12\x1e.phrd.consortium.v1.MsgAddSite\x1a&.phrd.consortium.v1.MsgAddSiteResponse\x12Z\n" +
 	"\n" +
@@ -2499,7 +2690,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
 	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
@@ -2521,44 +2712,46 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgUpdateParamsResponse)(nil),        // 17: phrd.consortium.v1.MsgUpdateParamsResponse
 	(*MsgUpdateMember)(nil),                // 18: phrd.consortium.v1.MsgUpdateMember
 	(*MsgUpdateMemberResponse)(nil),        // 19: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgRequestLeave)(nil),                // 20: phrd.consortium.v1.MsgRequestLeave
-	(*MsgRequestLeaveResponse)(nil),        // 21: phrd.consortium.v1.MsgRequestLeaveResponse
-	(*MsgAddSite)(nil),                     // 22: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),             // 23: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgUpdateSite)(nil),                  // 24: phrd.consortium.v1.MsgUpdateSite
-	(*MsgUpdateSiteResponse)(nil),          // 25: phrd.consortium.v1.MsgUpdateSiteResponse
-	(*MsgRemoveSite)(nil),                  // 26: phrd.consortium.v1.MsgRemoveSite
-	(*MsgRemoveSiteResponse)(nil),          // 27: phrd.consortium.v1.MsgRemoveSiteResponse
-	(*MsgRegisterStorageNode)(nil),         // 28: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil), // 29: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgUpdateStorageNode)(nil),           // 30: phrd.consortium.v1.MsgUpdateStorageNode
-	(*MsgUpdateStorageNodeResponse)(nil),   // 31: phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),           // 32: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),   // 33: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),               // 34: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),       // 35: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                 // 36: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),         // 37: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgCreateInvitation)(nil),            // 38: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 39: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 40: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 41: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 42: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 43: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 44: google.protobuf.Any
-	(v1.Outcome)(0),                        // 45: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),              // 46: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                         // 47: phrd.consortium.v1.Params
-	(Role)(0),                              // 48: phrd.consortium.v1.Role
+	(*MsgRotateMemberKeys)(nil),            // 20: phrd.consortium.v1.MsgRotateMemberKeys
+	(*MsgRotateMemberKeysResponse)(nil),    // 21: phrd.consortium.v1.MsgRotateMemberKeysResponse
+	(*MsgRequestLeave)(nil),                // 22: phrd.consortium.v1.MsgRequestLeave
+	(*MsgRequestLeaveResponse)(nil),        // 23: phrd.consortium.v1.MsgRequestLeaveResponse
+	(*MsgAddSite)(nil),                     // 24: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),             // 25: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgUpdateSite)(nil),                  // 26: phrd.consortium.v1.MsgUpdateSite
+	(*MsgUpdateSiteResponse)(nil),          // 27: phrd.consortium.v1.MsgUpdateSiteResponse
+	(*MsgRemoveSite)(nil),                  // 28: phrd.consortium.v1.MsgRemoveSite
+	(*MsgRemoveSiteResponse)(nil),          // 29: phrd.consortium.v1.MsgRemoveSiteResponse
+	(*MsgRegisterStorageNode)(nil),         // 30: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil), // 31: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),           // 32: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),   // 33: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),           // 34: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),   // 35: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),               // 36: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),       // 37: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                 // 38: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),         // 39: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgCreateInvitation)(nil),            // 40: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),    // 41: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),            // 42: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),    // 43: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                 // 44: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),         // 45: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                      // 46: google.protobuf.Any
+	(v1.Outcome)(0),                        // 47: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),              // 48: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                         // 49: phrd.consortium.v1.Params
+	(Role)(0),                              // 50: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	44, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	45, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	46, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	47, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	48, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	48, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	45, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	46, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	47, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	48, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	49, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	50, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	50, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	47, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
@@ -2569,42 +2762,44 @@ var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
 	14, // 14: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
 	16, // 15: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
 	18, // 16: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
-	20, // 17: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
-	22, // 18: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	24, // 19: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
-	26, // 20: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
-	28, // 21: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	30, // 22: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
-	32, // 23: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	34, // 24: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	36, // 25: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	38, // 26: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	40, // 27: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	42, // 28: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 29: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 30: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 31: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 32: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 33: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 34: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 35: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	15, // 36: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	17, // 37: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	19, // 38: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	21, // 39: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	23, // 40: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	25, // 41: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	27, // 42: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	29, // 43: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	31, // 44: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	33, // 45: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	35, // 46: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	37, // 47: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	39, // 48: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	41, // 49: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	43, // 50: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	29, // [29:51] is the sub-list for method output_type
-	7,  // [7:29] is the sub-list for method input_type
+	20, // 17: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
+	22, // 18: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
+	24, // 19: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	26, // 20: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
+	28, // 21: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
+	30, // 22: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	32, // 23: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	34, // 24: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	36, // 25: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	38, // 26: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	40, // 27: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	42, // 28: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	44, // 29: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 30: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 31: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 32: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 33: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 34: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 35: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 36: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	15, // 37: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	17, // 38: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	19, // 39: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	21, // 40: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	23, // 41: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	25, // 42: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	27, // 43: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	29, // 44: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	31, // 45: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	33, // 46: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	35, // 47: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	37, // 48: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	39, // 49: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	41, // 50: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	43, // 51: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	45, // 52: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	30, // [30:53] is the sub-list for method output_type
+	7,  // [7:30] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -2623,7 +2818,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   44,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

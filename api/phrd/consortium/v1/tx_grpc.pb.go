@@ -29,6 +29,7 @@ const (
 	Msg_ReplaceAdmin_FullMethodName        = "/phrd.consortium.v1.Msg/ReplaceAdmin"
 	Msg_UpdateParams_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateParams"
 	Msg_UpdateMember_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateMember"
+	Msg_RotateMemberKeys_FullMethodName    = "/phrd.consortium.v1.Msg/RotateMemberKeys"
 	Msg_RequestLeave_FullMethodName        = "/phrd.consortium.v1.Msg/RequestLeave"
 	Msg_AddSite_FullMethodName             = "/phrd.consortium.v1.Msg/AddSite"
 	Msg_UpdateSite_FullMethodName          = "/phrd.consortium.v1.Msg/UpdateSite"
@@ -69,6 +70,8 @@ type MsgClient interface {
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(ctx context.Context, in *MsgUpdateMember, opts ...grpc.CallOption) (*MsgUpdateMemberResponse, error)
+	// RotateMemberKeys replaces keys of a member's own server and of the signer, as each new key has signed. Signer: an admin of that member.
+	RotateMemberKeys(ctx context.Context, in *MsgRotateMemberKeys, opts ...grpc.CallOption) (*MsgRotateMemberKeysResponse, error)
 	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
 	// an admin.
 	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
@@ -198,6 +201,16 @@ func (c *msgClient) UpdateMember(ctx context.Context, in *MsgUpdateMember, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateMemberResponse)
 	err := c.cc.Invoke(ctx, Msg_UpdateMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateMemberKeys(ctx context.Context, in *MsgRotateMemberKeys, opts ...grpc.CallOption) (*MsgRotateMemberKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRotateMemberKeysResponse)
+	err := c.cc.Invoke(ctx, Msg_RotateMemberKeys_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -350,6 +363,8 @@ type MsgServer interface {
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
 	UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error)
+	// RotateMemberKeys replaces keys of a member's own server and of the signer, as each new key has signed. Signer: an admin of that member.
+	RotateMemberKeys(context.Context, *MsgRotateMemberKeys) (*MsgRotateMemberKeysResponse, error)
 	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
 	// an admin.
 	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
@@ -414,6 +429,9 @@ func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*
 }
 func (UnimplementedMsgServer) UpdateMember(context.Context, *MsgUpdateMember) (*MsgUpdateMemberResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateMember not implemented")
+}
+func (UnimplementedMsgServer) RotateMemberKeys(context.Context, *MsgRotateMemberKeys) (*MsgRotateMemberKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateMemberKeys not implemented")
 }
 func (UnimplementedMsgServer) RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RequestLeave not implemented")
@@ -648,6 +666,24 @@ func _Msg_UpdateMember_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).UpdateMember(ctx, req.(*MsgUpdateMember))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateMemberKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateMemberKeys)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateMemberKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RotateMemberKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateMemberKeys(ctx, req.(*MsgRotateMemberKeys))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -914,6 +950,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateMember",
 			Handler:    _Msg_UpdateMember_Handler,
+		},
+		{
+			MethodName: "RotateMemberKeys",
+			Handler:    _Msg_RotateMemberKeys_Handler,
 		},
 		{
 			MethodName: "RequestLeave",
