@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"maps"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
@@ -92,10 +93,32 @@ func (app *App) admitFrom(ctx sdk.Context) error {
 		}
 	}
 	ids := admissible(members, nodes)
+	if err := app.admitFormer(ctx, members, ids); err != nil {
+		return err
+	}
 	if other := app.introduced.Load(); other != nil && ctx.BlockHeight() < other.height {
 		maps.Copy(ids, other.ids)
 	}
 	app.peers.Store(&ids)
+	return nil
+}
+
+// admitFormer adds the ids of servers whose keys were replaced a short while ago. It goes by this machine's clock: who connects is no matter
+// of the state.
+func (app *App) admitFormer(ctx sdk.Context, members []consortium.Member, ids map[string]bool) error {
+	now := time.Now().Unix()
+	for _, m := range members {
+		if m.Status == consortium.MEMBER_STATUS_LEFT {
+			continue
+		}
+		former, err := app.Consortium.LastFormerKeys(ctx, m.Number)
+		if err != nil {
+			return err
+		}
+		if former.MayConnect(now) {
+			ids[former.CometId] = true
+		}
+	}
 	return nil
 }
 

@@ -34,13 +34,18 @@ func (s *Store) NewAccount(name string) (*wallet.Key, error) {
 
 // Account returns the account key account/<name>. Errors are those of Get.
 func (s *Store) Account(name string) (*wallet.Key, error) {
-	secret, err := s.Get(AccountPrefix + name)
+	return s.Secp256k1(AccountPrefix + name)
+}
+
+// Secp256k1 returns the account key that is kept under name. Errors are those of Get.
+func (s *Store) Secp256k1(name string) (*wallet.Key, error) {
+	secret, err := s.Get(name)
 	if err != nil {
 		return nil, err
 	}
 	key, err := wallet.KeyFromBytes(secret)
 	if err != nil {
-		return nil, fmt.Errorf("key %q: %w: %w", AccountPrefix+name, ErrDamaged, err)
+		return nil, fmt.Errorf("key %q: %w: %w", name, ErrDamaged, err)
 	}
 	return key, nil
 }

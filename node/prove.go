@@ -37,6 +37,9 @@ type ProverConfig struct {
 	Store blob.Getter
 	// Key is the account's. What the node reveals follows from it, so nothing has to be kept.
 	Key *wallet.Key
+	// Former is the key of the account that the storage node had before; nil where it had none. What was committed with it is revealed
+	// with it.
+	Former *wallet.Key
 	// Log is told what is disputed and what can't be done; slog.Default() if nil.
 	Log *slog.Logger
 }
@@ -165,36 +168,45 @@ func (p *Prover) answer(ctx context.Context, node uint64, asked *storagev1.Query
 	}
 	message := &storagev1.MsgSubmitProofs{Node: p.config.Chain.Account(), Epoch: number, Digests: digests}
 	if asked.GetCommitted() {
-		reveal, err := p.reveal(head.ChainID, number, node)
+		reveal, err := reveal(p.config.Key, head.ChainID, number, node)
 		if err != nil {
 			return err
 		}
 		message.Reveal = reveal[:]
 	}
-	next, err := p.reveal(head.ChainID, number+1, node)
+	next, err := reveal(p.config.Key, head.ChainID, number+1, node)
 	if err != nil {
 		return err
 	}
 	commitment := lock.RevealCommitment(number+1, node, next)
 	message.Commitment = commitment[:]
 	_, err = p.config.Chain.Submit(ctx, message)
+	if errors.Is(err, ErrRefused) && asked.GetCommitted() && p.config.Former != nil {
+		// It may have been committed before the account was replaced.
+		former, failed := reveal(p.config.Former, head.ChainID, number, node)
+		if failed != nil {
+			return failed
+		}
+		message.Reveal = former[:]
+		_, err = p.config.Chain.Submit(ctx, message)
+	}
 	if err == nil || errors.Is(err, ErrRefused) {
 		p.answered = number // what was refused once is refused again
 	}
 	return err
 }
 
-// reveal is what this node reveals in an epoch: nobody else can tell, and it is the same
-// after a restart.
-func (p *Prover) reveal(chainID string, epoch, node uint64) ([32]byte, error) {
+// reveal is what a node with this key reveals in an epoch: nobody else can tell, and it is
+// the same after a restart.
+func reveal(key *wallet.Key, chainID string, epoch, node uint64) ([32]byte, error) {
 	info := lock.H32("phrd/v1/reveal-of", []byte(chainID), lock.Uint(epoch), lock.Uint(node))
-	secret := p.config.Key.Bytes()
+	secret := key.Bytes()
 	defer clear(secret)
-	reveal, err := hkdf.Key(sha256.New, secret, nil, string(info[:]), 32)
+	drawn, err := hkdf.Key(sha256.New, secret, nil, string(info[:]), 32)
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("derive a reveal: %w", err)
 	}
-	return [32]byte(reveal), nil
+	return [32]byte(drawn), nil
 }
 
 // read returns the digests of all challenges of this node, empty where a leaf is lost or

@@ -128,6 +128,14 @@ func (c *Client) UpdateMember(ctx context.Context, addresses *consortiumv1.MsgUp
 	return err
 }
 
+// RotateMemberKeys tells the network of new keys of the server of the admin's hospital, as they have signed. The message's admin is filled
+// in.
+func (c *Client) RotateMemberKeys(ctx context.Context, keys *consortiumv1.MsgRotateMemberKeys) error {
+	keys.Admin = c.key.Address()
+	_, err := c.send(ctx, c.amino, gasBase, keys, &consortiumv1.MsgRotateMemberKeysResponse{})
+	return err
+}
+
 // RequestLeave begins to take the admin's hospital out of the network, and returns how many copies others are to take over first.
 func (c *Client) RequestLeave(ctx context.Context) (copies uint64, err error) {
 	msg := &consortiumv1.MsgRequestLeave{Admin: c.key.Address()}

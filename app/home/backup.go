@@ -53,7 +53,7 @@ func (h Home) backedUp() []struct {
 	}{
 		{h.CometConfig(), true}, {h.AppConfig(), true}, {h.NodeKey(), true}, {h.ConsensusKey(), true},
 		{h.GatewayCertificate(), true}, {h.GatewayKey(), true}, {h.Member(), true}, {h.Genesis(), false}, {h.Client(), false},
-		{h.joining(), false},
+		{h.joining(), false}, {h.nextConsensus(), false}, {h.nextComet(), false}, {h.nextKeys(), false},
 	}
 }
 

@@ -6,6 +6,7 @@
 //	config/join.json                how a hospital found the network that it joined
 //	config/node_key.json            CometBFT node key
 //	config/priv_validator_key.json  consensus key
+//	config/next_*.json              new keys, until the network knows them
 //	config/gateway.crt, .key        TLS certificate of the gateway, self-signed unless replaced
 //	data/                           the chain's data
 //	blobs/                          encrypted blobs

@@ -102,7 +102,7 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 	if err := ch.startLoopback(ctx, c, files, genesis.ChainID); err != nil {
 		return nil, err
 	}
-	ch.group.Go(func() { ch.watch(ctx, c) })
+	ch.group.Go(func() { ch.watch(ctx, c, failed) })
 	if ch.quiet != nil {
 		ch.group.Go(func() {
 			if err := ch.quiet.watch(ctx, ch, c.Home, c.Logger); err != nil {
@@ -159,6 +159,9 @@ func openApp(c Config, files home.Config, chainID string, committed func(), unfi
 
 // startNode starts CometBFT around the application.
 func (ch *chain) startNode(ctx context.Context, c Config, files home.Config) error {
+	if err := ch.takeKeys(c, files); err != nil {
+		return err
+	}
 	nodeKey, err := p2p.LoadNodeKey(c.Home.NodeKey())
 	if err != nil {
 		return fmt.Errorf("%s: %w: %w", c.Home.NodeKey(), home.ErrDamaged, err)
@@ -303,12 +306,18 @@ func (ch *chain) startLoopback(ctx context.Context, c Config, files home.Config,
 }
 
 // watch keeps CometBFT's connections in step with the members: it dials who is new or has moved and drops who has left. With the
-// first block the node is healthy.
-func (ch *chain) watch(ctx context.Context, c Config) {
+// first block the node is healthy. When the network knows new keys of the server, failed is told.
+func (ch *chain) watch(ctx context.Context, c Config, failed func(error)) {
 	known := ch.app.Peers()
 	var called []string
+	var renewed renewal
 	for first := true; ; first = false {
 		rung := ch.bell.Rung()
+		if due, err := renewed.isDue(ch, c.Home); err != nil {
+			c.Logger.Error("look for new keys", "err", err)
+		} else if due {
+			failed(ErrNewKeys)
+		}
 		if now := ch.app.Peers(); !maps.Equal(known, now) {
 			ch.dropPeers(now)
 			known = now

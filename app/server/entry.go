@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cosmossdk.io/log/v2"
@@ -48,8 +49,8 @@ type entry struct {
 	files   home.Config
 	genesis *home.Genesis
 	joining home.Joining
-	// key is the consensus key of a hospital that may not be a member yet; nil for others.
-	key    []byte
+	// keys are the consensus keys by which the network may know a hospital that may not be a member yet; none for others.
+	keys   [][]byte
 	logger log.Logger
 	waits  status
 	// failed is told that the server must not go on.
@@ -77,11 +78,9 @@ func newEntry(c Config, files home.Config, genesis *home.Genesis, failed func(er
 		return nil, err
 	}
 	if !founder {
-		_, declared, err := home.ReadMember(c.Home.Member())
-		if err != nil {
+		if e.keys, err = c.Home.ConsensusKeys(); err != nil {
 			return nil, err
 		}
-		e.key = declared.ConsensusKey
 	}
 	e.waits.say("asks the network how far it is")
 	return e, nil
@@ -107,7 +106,7 @@ func (e *entry) isOld(v *join.View) bool {
 
 // isNeeded tells whether a server must wait for something before its parts run. Others go on at once, with who they were introduced to.
 func (e *entry) isNeeded(ctx context.Context) (bool, introduction) {
-	if e.key != nil {
+	if e.keys != nil {
 		return true, founded(e.genesis)
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
@@ -168,11 +167,13 @@ func (e *entry) admitted(ctx context.Context) (*join.View, error) {
 }
 
 func (e *entry) isMember(v *join.View) bool {
-	if e.key == nil {
+	if e.keys == nil {
 		return true
 	}
-	m, is := v.Member(e.key)
-	return is && m.Status != consortium.MEMBER_STATUS_LEFT
+	return slices.ContainsFunc(e.keys, func(key []byte) bool {
+		m, is := v.Member(key)
+		return is && m.Status != consortium.MEMBER_STATUS_LEFT
+	})
 }
 
 // fetch fetches the state. Where that does not work the home is left without one, and all blocks are read; the error is for a home that can't be written,

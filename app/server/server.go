@@ -94,7 +94,7 @@ func (s *Server) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.lock, err = lockHome(s.config.Home); err != nil {
+	if s.lock, err = LockHome(s.config.Home); err != nil {
 		return err
 	}
 	defer func() {
@@ -200,8 +200,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lockHome keeps other processes out of a home until this one ends, however it ends.
-func lockHome(h home.Home) (*os.File, error) {
+// LockHome keeps other processes out of a home until the file is closed or this process ends, however it ends. The error is ErrRunning where
+// another one is in it.
+func LockHome(h home.Home) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(h.Data(), "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock home: %w", err)

@@ -216,7 +216,11 @@ func newProver(c Config, client *node.Client, store *pack.Store, logger *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	return node.NewProver(node.ProverConfig{Chain: client, Store: store, Key: key, Log: logger})
+	former, err := c.Keys.Secp256k1(home.FormerNode)
+	if err != nil && !errors.Is(err, keys.ErrNotFound) {
+		return nil, err
+	}
+	return node.NewProver(node.ProverConfig{Chain: client, Store: store, Key: key, Former: former, Log: logger})
 }
 
 // startIndex starts the index of the log, which the log's queries ask.

@@ -158,7 +158,7 @@ func TestHelp(t *testing.T) {
 	for _, line := range []string{
 		"object export", "object import",
 		"hospital list", "hospital show", "hospital proposals", "hospital propose suspend", "hospital propose reinstate", "hospital propose admin", "hospital vote",
-		"hospital withdraw", "hospital site add", "hospital site update", "hospital site remove", "hospital site list", "hospital add-node", "hospital nodes", "hospital retire-node", "staff add", "staff list", "staff revoke", "patient invite", "patient join", "patient show", "record store", "record list",
+		"hospital withdraw", "hospital rotate-keys", "hospital site add", "hospital site update", "hospital site remove", "hospital site list", "hospital add-node", "hospital nodes", "hospital retire-node", "staff add", "staff list", "staff revoke", "patient invite", "patient join", "patient show", "record store", "record list",
 		"record show", "record history", "record open", "unlock propose", "unlock list", "unlock show", "unlock endorse", "unlock approve", "unlock deny",
 		"unlock withdraw", "audit log", "audit show", "audit head",
 	} {

@@ -72,17 +72,31 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
 		return fmt.Errorf("turn core dumps off: %w", err)
 	}
-	s, err := server.New(server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version, SignAtOnce: start.signAtOnce})
-	if err != nil {
-		return err
-	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	config := server.Config{Home: h, Keys: store, Logger: logger, Version: thisVersion().Version, SignAtOnce: start.signAtOnce}
+	logger = logger.With(log.ModuleKey, "phrd")
+	for {
+		err := runServer(ctx, config, hangup, logger)
+		if !errors.Is(err, server.ErrNewKeys) || ctx.Err() != nil {
+			return err
+		}
+		logger.Info("starts again with its new keys")
+		// Who restored the home said so for the first start.
+		config.SignAtOnce = false
+	}
+}
+
+// runServer starts a server and stops it when ctx ends or a part of it fails.
+func runServer(ctx context.Context, config server.Config, hangup <-chan os.Signal, logger log.Logger) error {
+	s, err := server.New(config)
+	if err != nil {
+		return err
+	}
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
-	logger = logger.With(log.ModuleKey, "phrd")
 	awaitEnd(ctx, s, hangup, logger)
 	failed := s.Err()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)

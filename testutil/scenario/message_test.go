@@ -17,6 +17,7 @@ import (
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
 	"github.com/phrd/phrd/x/access"
@@ -415,6 +416,7 @@ func (s *messageStory) votes() {
 	reinstated := s.decide(&consortiumv1.MsgReinstateMember{Authority: by, Member: s.south.Number()})
 	net.Tells(byChain(audit.KindProposalExecuted, number(reinstated)))
 	net.Tells(byChain(audit.KindMemberReinstated, number(s.south.Number())))
+	s.succession(successor)
 
 	taken, err := admin.Client().ProposeSuspension(t.Context(), s.south.Number())
 	if err != nil {
@@ -467,6 +469,24 @@ func (s *messageStory) rounds() {
 	s.decide(&custodyv1.MsgStartGeneration{Authority: by, Kind: kind})
 	clinic.RecordsKey(isWhole)
 	net.Tells(atFirst(byChain(audit.KindKeyMade, "1/2/1")))
+}
+
+// succession is an admin's who takes a new key.
+func (s *messageStory) succession(admin scenario.Person) {
+	next := s.net.Stranger()
+	m := &consortium.MsgRotateMemberKeys{AdminKey: next.Key().PublicKey()}
+	m.AdminSignature = next.Key().Sign(m.Digest(s.net.ID(), s.south.Number()))
+	sent := home.Rotated(m)
+	sent.Admin = admin.Address()
+	if err := admin.Send(sent, &consortiumv1.MsgRotateMemberKeysResponse{}); err != nil {
+		s.t.Fatal(err)
+	}
+	entry := func(kind, on string) *auditv1.Entry {
+		return &auditv1.Entry{Kind: kind, Actor: admin.Address(), Role: "admin", Hospital: s.south.Number(), Target: on, Outcome: ok}
+	}
+	s.net.Tells(entry(audit.KindMemberKeysRotated, number(s.south.Number())))
+	s.net.Tells(entry(audit.KindStaffRevoked, admin.Address()))
+	s.net.Tells(entry(audit.KindStaffRegistered, next.Address()))
 }
 
 // membership changes last: no server of the fifth hospital ever runs.

@@ -313,6 +313,9 @@ func (n *network) tellLogs(t testing.TB) {
 // keyOptions make opening a home cheap.
 var keyOptions = []keys.Option{keys.WithWorkFactor(1)}
 
+// ID is the network's id, which every hash of its cryptography binds.
+func (n *Network) ID() lock.Network { return n.id }
+
 // Stop stops every hospital of a network that [New] has started.
 func (n *Network) Stop() {
 	n.t.Helper()

@@ -119,6 +119,14 @@ func (f *FormerKeys) IsEmpty() bool {
 	return len(f.ConsensusKey) == 0 && f.CometId == "" && f.PeerId == "" && f.NodeAccount == ""
 }
 
+// MayConnect says whether a server that still has the CometBFT id of former days may
+// connect at a time in unix seconds: RotationPause after it was replaced at most. The
+// server learns in a block that the network knows its new keys, so the others must not
+// hang up before it has that block. Nothing else of former days is good for anything.
+func (f *FormerKeys) MayConnect(now int64) bool {
+	return f.CometId != "" && now < f.Until+RotationPause
+}
+
 // Validate answers what is wrong with a key that was replaced, and ErrInvalidKey where
 // there is none.
 func (f *FormerKeys) Validate() error {

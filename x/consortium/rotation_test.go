@@ -139,3 +139,22 @@ func TestRotationErrors(t *testing.T) {
 		require.ErrorIs(t, m.Validate(), consortium.ErrInvalidKey, name)
 	}
 }
+
+// A server has time to learn of its new keys, and no more.
+func TestFormerKeysMayConnect(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		keys consortium.FormerKeys
+		now  int64
+		want bool
+	}{
+		{"at once", consortium.FormerKeys{CometId: "id", Until: since}, since, true},
+		{"at last", consortium.FormerKeys{CometId: "id", Until: since}, since + consortium.RotationPause - 1, true},
+		{"too late", consortium.FormerKeys{CometId: "id", Until: since}, since + consortium.RotationPause, false},
+		{"by another clock", consortium.FormerKeys{CometId: "id", Until: since}, since - 5, true},
+		{"the id stayed", consortium.FormerKeys{PeerId: "id", Until: since}, since, false},
+		{"none", consortium.FormerKeys{}, 0, false},
+	} {
+		require.Equal(t, c.want, c.keys.MayConnect(c.now), c.name)
+	}
+}

@@ -89,12 +89,8 @@ func (k *Keeper) checkRotation(ctx context.Context, msg *consortium.MsgRotateMem
 // consortium.ErrRateLimited where the last one was less than consortium.RotationPause
 // ago. Former keys are kept for good, so there must not be many.
 func (k *Keeper) nextRotation(ctx context.Context, member uint64) (uint64, error) {
-	var last consortium.FormerKeys
-	if err := k.formerKeys.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](member).Descending(),
-		func(_ numberPair, f consortium.FormerKeys) (bool, error) {
-			last = f
-			return true, nil
-		}); err != nil {
+	last, err := k.LastFormerKeys(ctx, member)
+	if err != nil {
 		return 0, err
 	}
 	if last.Number > 0 && blockTime(ctx) < last.Until+consortium.RotationPause {
@@ -102,6 +98,17 @@ func (k *Keeper) nextRotation(ctx context.Context, member uint64) (uint64, error
 			member, blockTime(ctx)-last.Until, consortium.RotationPause)
 	}
 	return last.Number + 1, nil
+}
+
+// LastFormerKeys are the keys that a member's server replaced last; the zero value where
+// it has its first ones.
+func (k *Keeper) LastFormerKeys(ctx context.Context, member uint64) (last consortium.FormerKeys, err error) {
+	err = k.formerKeys.Walk(ctx, collections.NewPrefixedPairRange[uint64, uint64](member).Descending(),
+		func(_ numberPair, f consortium.FormerKeys) (bool, error) {
+			last = f
+			return true, nil
+		})
+	return last, err
 }
 
 // replaceKeys writes a member and its server with their new keys, and remembers the old

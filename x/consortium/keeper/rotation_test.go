@@ -101,6 +101,15 @@ func TestRotateMemberKeys(t *testing.T) {
 	require.Equal(t, []power{{string(was.ConsensusKey), 0}, {string(want.ConsensusKey), 1}}, f.powers())
 	require.Empty(t, f.powers(), "CometBFT is told once")
 
+	former, err := f.keeper.LastFormerKeys(f.ctx, 2)
+	require.NoError(t, err)
+	require.Equal(t, consortium.FormerKeys{
+		Member: 2, Number: 1, ConsensusKey: was.ConsensusKey, CometId: was.CometId, PeerId: f.genesis.StorageNodes[1].PeerId, NodeAccount: f.nodes[1], Until: start,
+	}, former)
+	former, err = f.keeper.LastFormerKeys(f.ctx, 1)
+	require.NoError(t, err)
+	require.Zero(t, former)
+
 	// The old account is known and may nothing; the new one may all.
 	require.Equal(t, consortium.Principal{Address: f.nodes[1], Role: consortium.ROLE_NODE, Hospital: 2}, f.principal(f.nodes[1]))
 	require.True(t, f.principal(is.Node.Account).Active)
