@@ -59,11 +59,16 @@ func (h *Hospital) PutServerKeys(k ServerKeys) {
 	}
 }
 
-// RotatesKeys makes new keys for the hospital's server, has its admin tell the network of them, and waits until the server has ended itself
-// for them. Then it starts it again, as its program does.
+// RotatesKeys makes new keys for the hospital's server, has its admin tell the network of them, and waits until the server has them.
 func (h *Hospital) RotatesKeys() {
 	h.t.Helper()
 	h.tellsNewKeys(h.Admin().client)
+	h.startsAgain()
+}
+
+// startsAgain waits until the hospital's server has ended itself for its new keys, and starts it again as its program does.
+func (h *Hospital) startsAgain() {
+	h.t.Helper()
 	ctx, cancel := step(h.t)
 	defer cancel()
 	select {
@@ -77,7 +82,7 @@ func (h *Hospital) RotatesKeys() {
 	h.Start()
 }
 
-// RotatesKeysBy does that while the hospital's server is stopped, by way of another hospital.
+// RotatesKeysBy does that while the hospital's server is stopped, by way of another hospital. The server learns of it when it starts.
 func (h *Hospital) RotatesKeysBy(by *Hospital) {
 	h.t.Helper()
 	ctx, cancel := step(h.t)
@@ -92,7 +97,10 @@ func (h *Hospital) RotatesKeysBy(by *Hospital) {
 		h.t.Fatalf("admin of %s: %v", h.name, err)
 	}
 	h.tellsNewKeys(admin.client)
-	h.Start()
+	if err := h.start(ctx); err != nil {
+		h.t.Fatalf("start %s: %v", h.name, err)
+	}
+	h.startsAgain()
 }
 
 func (h *Hospital) tellsNewKeys(admin *phr.Client) {

@@ -73,7 +73,7 @@ func TestHospitalRotatesItsKeys(t *testing.T) {
 	south.Start()
 	south.SignsAgain(er)
 
-	// A server that is stopped takes its new keys when it starts.
+	// A server that is stopped learns of its new keys when it starts.
 	north := net.Hospital("north")
 	old = north.ServerKeys()
 	north.RotatesKeysBy(er)
