@@ -13,7 +13,6 @@ import (
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/server"
-	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/wallet"
 	"github.com/phrd/phrd/x/consortium"
@@ -103,10 +102,6 @@ func (r rotation) run(ctx context.Context, u *user, o *output) error {
 	if err != nil {
 		return err
 	}
-	network, err := networkOf(u)
-	if err != nil {
-		return err
-	}
 	var admin *wallet.Key
 	if r.admin != "" {
 		if admin, err = u.store.Account(r.admin); err != nil {
@@ -116,7 +111,7 @@ func (r rotation) run(ctx context.Context, u *user, o *output) error {
 	if known {
 		return takeKnown(u, o, h, who.Hospital)
 	}
-	m, err := h.PrepareKeys(u.store, network, who.Hospital, admin)
+	m, err := h.PrepareKeys(u.store, u.client.Network(), who.Hospital, admin)
 	if err != nil {
 		return err
 	}
@@ -221,14 +216,4 @@ func sendRotation(ctx context.Context, u *user, o *output, file string) error {
 	}
 	said := rotatedOf(who.Hospital, m)
 	return o.print(said, nil, said.rows("the server starts again with these keys by itself; then make a backup"))
-}
-
-// networkOf is the id of the network that a home belongs to.
-func networkOf(u *user) (lock.Network, error) {
-	file, err := readClientFile(u.home)
-	if err != nil {
-		return lock.Network{}, err
-	}
-	config, err := file.config()
-	return config.Network, err
 }

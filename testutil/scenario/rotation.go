@@ -85,6 +85,18 @@ func (h *Hospital) startsAgain() {
 // RotatesKeysBy does that while the hospital's server is stopped, by way of another hospital. The server learns of it when it starts.
 func (h *Hospital) RotatesKeysBy(by *Hospital) {
 	h.t.Helper()
+	h.rotatesBy(by, func() error { return nil })
+}
+
+// TakesKeysBy is RotatesKeysBy where the server has its new keys by hand before it learns of them, as if the others let the old ones in no
+// more.
+func (h *Hospital) TakesKeysBy(by *Hospital) {
+	h.t.Helper()
+	h.rotatesBy(by, func() error { return h.home.TakeKeys(h.keys, false) })
+}
+
+func (h *Hospital) rotatesBy(by *Hospital, before func() error) {
+	h.t.Helper()
 	ctx, cancel := step(h.t)
 	defer cancel()
 	h.Stop()
@@ -97,7 +109,7 @@ func (h *Hospital) RotatesKeysBy(by *Hospital) {
 		h.t.Fatalf("admin of %s: %v", h.name, err)
 	}
 	h.tellsNewKeys(admin.client)
-	if err := h.start(ctx); err != nil {
+	if err := errors.Join(before(), h.start(ctx)); err != nil {
 		h.t.Fatalf("start %s: %v", h.name, err)
 	}
 	h.startsAgain()

@@ -81,6 +81,12 @@ func TestHospitalRotatesItsKeys(t *testing.T) {
 	if er.IsValidator(old) {
 		t.Error("the old key of north validates")
 	}
+	old = clinic.ServerKeys()
+	clinic.TakesKeysBy(er)
+	clinic.SignsAgain(er)
+	if er.IsValidator(old) {
+		t.Error("the old key of clinic validates")
+	}
 }
 
 // The only admin of a hospital is lost. The others vote for a new one, who acts; the old one, found again, does not.
