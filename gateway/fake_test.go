@@ -363,6 +363,22 @@ func (f fakeCustody) Keys(context.Context, *custodyv1.QueryKeysRequest) (*custod
 	return &custodyv1.QueryKeysResponse{}, nil
 }
 
+func (f fakeCustody) Rounds(context.Context, *custodyv1.QueryRoundsRequest) (*custodyv1.QueryRoundsResponse, error) {
+	return &custodyv1.QueryRoundsResponse{}, nil
+}
+
+func (f fakeCustody) Received(context.Context, *custodyv1.QueryReceivedRequest) (*custodyv1.QueryReceivedResponse, error) {
+	return &custodyv1.QueryReceivedResponse{}, nil
+}
+
+func (f fakeCustody) RoundKeys(context.Context, *custodyv1.QueryRoundKeysRequest) (*custodyv1.QueryRoundKeysResponse, error) {
+	return &custodyv1.QueryRoundKeysResponse{}, nil
+}
+
+func (f fakeCustody) Complaints(context.Context, *custodyv1.QueryComplaintsRequest) (*custodyv1.QueryComplaintsResponse, error) {
+	return &custodyv1.QueryComplaintsResponse{}, nil
+}
+
 func (f fakeCustody) Holders(context.Context, *custodyv1.QueryHoldersRequest) (*custodyv1.QueryHoldersResponse, error) {
 	return &custodyv1.QueryHoldersResponse{}, nil
 }

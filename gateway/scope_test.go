@@ -136,6 +136,10 @@ func scopeCases(d *door) []scopeCase {
 		{custodyv1.Query_Holders_FullMethodName, &custodyv1.QueryHoldersRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS}, everyone, nil},
 		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: d.unlock}, and(parties, []string{"auditor3"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
 		{custodyv1.Query_Releases_FullMethodName, &custodyv1.QueryReleasesRequest{Index: 1}, allNodes, nil},
+		{custodyv1.Query_Rounds_FullMethodName, &custodyv1.QueryRoundsRequest{}, anybody, nil},
+		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Receiver: 1}, and([]string{"auditor3"}, allNodes), nil},
+		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{}, and([]string{"auditor3"}, allNodes), nil},
+		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Dealer: 1}, and([]string{"auditor3"}, allNodes), nil},
 		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: d.unlock}, and([]string{"er", "auditor3"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
 
 		{recordsv1.Query_Params_FullMethodName, &recordsv1.QueryParamsRequest{}, anybody, nil},
