@@ -91,12 +91,12 @@ func NewKeyMaker(config KeyMakerConfig) (*KeyMaker, error) {
 // Run takes part in rounds until ctx ends; then it returns nil.
 func (k *KeyMaker) Run(ctx context.Context) error {
 	return loop(ctx, k.config.Chain, func(ctx context.Context) (time.Duration, error) {
-		err := k.serve(ctx)
-		k.report.changed(ctx, "part in the making of keys can't be taken", err)
+		pause, err := time.Duration(0), k.serve(ctx)
 		if err != nil {
-			return firstRetry, nil
+			pause = firstRetry
 		}
-		return 0, nil
+		k.report.changed(ctx, "part in the making of keys can't be taken", err)
+		return pause, nil
 	})
 }
 
@@ -204,12 +204,12 @@ func (k *KeyMaker) holder(ctx context.Context, r *custodyv1.Round, member uint64
 }
 
 // once makes a contribution unless it was made, or failed a moment ago.
-func (k *KeyMaker) once(what string, make func() error) error {
+func (k *KeyMaker) once(what string, contribute func() error) error {
 	at, tried := k.next[what]
 	if tried && (at.IsZero() || k.config.Now().Before(at)) {
 		return nil
 	}
-	if err := make(); err != nil {
+	if err := contribute(); err != nil {
 		k.next[what] = k.config.Now().Add(firstRetry)
 		return err
 	}

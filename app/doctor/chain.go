@@ -136,6 +136,9 @@ func (f *facts) admins() Result {
 	return ok("the hospital has %d admins", n)
 }
 
+// renewShares is how a hospital gets a share that is of use.
+const renewShares = "the server asks for a new share by itself; `phrd hospital propose reshare` asks the hospitals to vote for it at once"
+
 // share: the hospital can give its share of each of the network's keys.
 func (f *facts) share() Result {
 	if f.Server == nil {
@@ -147,25 +150,34 @@ func (f *facts) share() Result {
 	if f.Keys == nil {
 		return unknown("name the passphrase: --passphrase-file", "without the passphrase no share can be read")
 	}
-	held := false
+	held, late := false, false
 	for _, k := range f.Server.Keys {
 		i := slices.IndexFunc(f.Server.Holders[k], func(h *holder) bool { return h.GetIndex() == f.Server.Own.GetNumber() })
 		if i < 0 {
 			continue
 		}
+		if !f.Server.Holders[k][i].GetConfirmed() {
+			late = true
+			continue
+		}
 		share, err := f.Keys.Share(lock.KeyKind(k.GetKind()), k.GetGeneration(), k.GetShareEpoch())
 		if err != nil {
-			return fail("restore the newest backup; without one the others make the shares anew, which leaves this hospital out until then",
+			return fail(renewShares,
 				"the share of key %s, generation %d, epoch %d is missing: %v", k.GetKind(), k.GetGeneration(), k.GetShareEpoch(), err)
 		}
 		if !bytes.Equal(share.Scalar.Public().Bytes(), f.Server.Holders[k][i].GetPublicShare()) {
-			return fail("restore the newest backup", "the share of key %s, generation %d, epoch %d is not the one that the chain expects",
+			return fail(renewShares, "the share of key %s, generation %d, epoch %d is not the one that the chain expects",
 				k.GetKind(), k.GetGeneration(), k.GetShareEpoch())
 		}
 		held = true
 	}
-	if !held {
-		return warn("the next round of the network's keys gives the hospital one", "the hospital holds no share of the network's key")
+	switch {
+	case len(f.Server.Keys) == 0:
+		return warn("`phrd custody status` shows how far it is", "the hospitals have not made the network's key yet")
+	case late:
+		return warn(renewShares, "the hospital has not proved that it has its share of a key")
+	case !held:
+		return warn(renewShares, "the hospital holds no share of the network's key")
 	}
 	return ok("all shares are here, and are those that the chain expects")
 }

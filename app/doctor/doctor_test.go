@@ -118,7 +118,7 @@ func giveShare(t *testing.T, f *doctor.Facts) {
 	}
 	key := &custodyv1.Key{Kind: 1, Generation: 1, ShareEpoch: 1}
 	f.Server.Keys = []*custodyv1.Key{key}
-	f.Server.Holders = map[*custodyv1.Key][]*custodyv1.Holder{key: {{Index: 1, PublicShare: value.Public().Bytes()}}}
+	f.Server.Holders = map[*custodyv1.Key][]*custodyv1.Holder{key: {{Index: 1, Confirmed: true, PublicShare: value.Public().Bytes()}}}
 }
 
 // Every check finds a server well that is, and has something to say when it is not.
@@ -197,6 +197,8 @@ func TestChecks(t *testing.T) {
 			}, doctor.Fail},
 			"nobody can read it":    {func(f patient) { f.Keys = nil }, doctor.Unknown},
 			"the hospital has none": {func(f patient) { clear(f.Server.Holders) }, doctor.Warn},
+			"it was not confirmed":  {func(f patient) { f.Server.Holders[f.Server.Keys[0]][0].Confirmed = false }, doctor.Warn},
+			"there is no key":       {func(f patient) { f.Server.Keys = nil }, doctor.Warn},
 			"stopped":               {stop, doctor.Unknown},
 		},
 		"admins": {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/node"
@@ -28,6 +29,9 @@ var (
 	silentMetric  = metric("storage_node_silent_seconds", "For how long the network has not heard of a storage node while it ran.", "node")
 	placedMetric  = metric("storage_node_placed_bytes", "Bytes that are placed on a storage node.", "node")
 	strikesMetric = metric("storage_node_strikes_total", "Challenges to prove a copy that a storage node failed.", "node")
+	sharesMetric  = metric("key_shares", "Shares of a network key, by whether the hospital that is to hold it has proved that it does.", "kind", "generation", "confirmed")
+	openMetric    = metric("key_threshold", "How many shares of a network key open.", "kind", "generation")
+	roundMetric   = metric("key_round", "Whether a network key is being made, or its shares renewed.", "kind", "generation")
 	chainMetric   = metric("chain_readable", "Whether the state of the chain could be read for this scrape.")
 	freeMetric    = metric("disk_free_bytes", "Bytes of disk that are left for blobs.")
 	sentMetric    = metric("blob_sent_bytes_total", "Bytes of blocks sent to other hospitals since the start.")
@@ -48,15 +52,17 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 
 // metrics measures a server; it is a [prometheus.Collector].
 type metrics struct {
-	chain storagev1.QueryClient
-	disk  disk
-	ipfs  *ipfs.Node
+	chain   storagev1.QueryClient
+	custody custodyv1.QueryClient
+	disk    disk
+	ipfs    *ipfs.Node
 }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		objectsMetric, copiesMetric, nodeMetric, silentMetric, placedMetric, strikesMetric, chainMetric, freeMetric, sentMetric, fetchedMetric, wrongMetric,
+		sharesMetric, openMetric, roundMetric,
 	} {
 		to <- d
 	}
@@ -77,6 +83,9 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	health, err := m.chain.Health(ctx, &storagev1.QueryHealthRequest{})
+	if err == nil {
+		err = m.keys(ctx, gauge)
+	}
 	if err != nil {
 		gauge(chainMetric, 0)
 		return
@@ -107,6 +116,43 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 		gauge(placedMetric, n.GetUsage().GetBytes(), node)
 		to <- prometheus.MustNewConstMetric(strikesMetric, prometheus.CounterValue, float64(n.GetStrikes()), node)
 	}
+}
+
+// keys measures the network's keys.
+func (m *metrics) keys(ctx context.Context, gauge func(d *prometheus.Desc, value uint64, labels ...string)) error {
+	made, err := m.custody.Keys(ctx, &custodyv1.QueryKeysRequest{})
+	if err != nil {
+		return err
+	}
+	label := func(kind custodyv1.KeyKind, generation uint64) []string {
+		return []string{strings.ToLower(strings.TrimPrefix(kind.String(), "KEY_KIND_")), strconv.FormatUint(generation, 10)}
+	}
+	for _, key := range made.GetKeys() {
+		holders, err := m.custody.Holders(ctx, &custodyv1.QueryHoldersRequest{Kind: key.GetKind(), Generation: key.GetGeneration(), ShareEpoch: key.GetShareEpoch()})
+		if err != nil {
+			return err
+		}
+		counts := map[bool]uint64{}
+		for _, h := range holders.GetHolders() {
+			counts[h.GetConfirmed()]++
+		}
+		labels := label(key.GetKind(), key.GetGeneration())
+		gauge(sharesMetric, counts[true], append(labels, "yes")...)
+		gauge(sharesMetric, counts[false], append(labels, "no")...)
+		gauge(openMetric, key.GetThreshold(), labels...)
+	}
+	rounds, err := m.custody.Rounds(ctx, &custodyv1.QueryRoundsRequest{})
+	if err != nil {
+		return err
+	}
+	for _, r := range rounds.GetRounds() {
+		runs := uint64(1)
+		if r.GetPhase() == custodyv1.RoundPhase_ROUND_PHASE_DONE {
+			runs = 0
+		}
+		gauge(roundMetric, runs, label(r.GetKind(), r.GetGeneration())...)
+	}
+	return nil
 }
 
 // upkeep measures what a server does to its own store; it is a [prometheus.Collector].

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob/cache"
@@ -77,7 +78,7 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 		return nil, err
 	}
 	room := disk{s.blobs, s.cache, mirror}
-	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), disk: room, ipfs: s.ipfs}); err != nil {
+	if err := ch.metrics.Register(&metrics{chain: storagev1.NewQueryClient(client), custody: custodyv1.NewQueryClient(client), disk: room, ipfs: s.ipfs}); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	replicator, err := node.NewReplicator(node.ReplicatorConfig{

@@ -63,11 +63,11 @@ func TestHospitalsMakeTheKeyWithoutOneThatIsLate(t *testing.T) {
 	net.HasWholeLog()
 }
 
-// A hospital's operator has it deal sub-shares that are none, deal another secret than its share, and complain without need. Each time
-// the others renew their shares without what it spoiled; what was locked opens after each, and old shares are gone from every disk.
+// A hospital's operator has it deal sub-shares that are none and not answer for them, answer after a restart, and complain without need. Each
+// time the others renew their shares without what it spoiled; what was locked opens after each, and old shares are gone from every disk.
 func TestRoundsWithARogue(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.RoundWindow(10*time.Second))
+	net := scenario.New(t, scenario.RoundWindow(15*time.Second))
 	clinic, er, south := net.Hospital("clinic"), net.Hospital("er"), net.Hospital("south")
 	alice := net.Patient("alice")
 	scan := clinic.Store(alice, "scan.dcm")
@@ -109,18 +109,36 @@ func TestRoundsWithARogue(t *testing.T) {
 	alice.Approve(waiting)
 	er.Opens(scan)
 
-	// It complains about one that did nothing wrong, which answers; and then holds its share with the others.
-	complained := 0
+	// Once more, but it ends after its deal and is started again. It complains about one that did nothing wrong, which answers; answers
+	// for what it spoiled, with the polynomial of before; and then holds its share with the others.
 	stop = south.Rogue(clinic, func(m proto.Message) proto.Message {
-		if c, is := m.(*custodyv1.MsgSubmitComplaint); is {
-			c.Dealers = []uint64{clinic.Number()}
-			complained++
+		switch m := m.(type) {
+		case *custodyv1.MsgSubmitDeal:
+			m.Shares[0].Sealed[1120] ^= 1
+		case *custodyv1.MsgSubmitComplaint:
+			return nil
 		}
 		return m
 	})
 	net.Decide(reshare)
+	clinic.RecordsKey(func(k phr.NetworkKey) bool { return k.Round.GetPhase() == custodyv1.RoundPhase_ROUND_PHASE_COMPLAINTS })
+	stop()
+	complained, answered := 0, 0
+	stop = south.Rogue(clinic, func(m proto.Message) proto.Message {
+		switch m := m.(type) {
+		case *custodyv1.MsgSubmitComplaint:
+			m.Dealers = []uint64{clinic.Number()}
+			complained++
+		case *custodyv1.MsgSubmitJustification:
+			answered++
+		}
+		return m
+	})
 	renewed = clinic.Reshared(3, 4)
 	stop()
+	if answered != 1 {
+		t.Errorf("it answered %d times", answered)
+	}
 	if complained != 1 || len(renewed.Round.GetQualified()) != 4 {
 		t.Errorf("%d complaints, dealers that count: %v", complained, renewed.Round.GetQualified())
 	}

@@ -48,7 +48,7 @@ func (p Params) Window() int64 {
 	if p.RoundWindow == 0 {
 		return defaultRoundWindow
 	}
-	return int64(p.RoundWindow) //nolint:gosec // bounded by Validate
+	return int64(p.RoundWindow)
 }
 
 // RenewalFor is after how many seconds a member may have shares renewed because it has
@@ -66,5 +66,5 @@ func (p Params) Renewal() int64 {
 	if p.ReshareEvery == 0 {
 		return defaultReshareEvery
 	}
-	return int64(p.ReshareEvery) //nolint:gosec // bounded by Validate
+	return int64(p.ReshareEvery)
 }

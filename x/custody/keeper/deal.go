@@ -232,8 +232,8 @@ func (k *Keeper) checkDealing(ctx context.Context, p party, msg *custody.MsgSubm
 	r := p.round
 	sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(gasPerWitness+gasPerCommitment*storetypes.Gas(len(msg.Commitments)), "proof of a deal")
 	commitments, err := lock.ParseCommitments(r.Threshold, msg.Commitments)
-	if err != nil {
-		return custody.ReasonBadDeal, nil //nolint:nilerr // what are no commitments is a fault of the dealer
+	if reason := fault(err, custody.ReasonBadDeal); reason != "" {
+		return reason, nil
 	}
 	d := lock.Dealing{Dealer: p.member, Commitments: commitments}
 	var old []lock.Holder
@@ -247,13 +247,19 @@ func (k *Keeper) checkDealing(ctx context.Context, p party, msg *custody.MsgSubm
 		}
 	}
 	checked := lock.Round{OldThreshold: r.OldThreshold, Threshold: r.Threshold, Dealers: r.Dealers}
-	if checked.CheckDealing(d, old) != nil {
-		return custody.ReasonBadDeal, nil
+	if reason := fault(checked.CheckDealing(d, old), custody.ReasonBadDeal); reason != "" {
+		return reason, nil
 	}
-	if lock.VerifyKnowledge([64]byte(r.Hash), d, msg.Knowledge) != nil {
-		return custody.ReasonBadProof, nil
+	return fault(lock.VerifyKnowledge([64]byte(r.Hash), d, msg.Knowledge), custody.ReasonBadProof), nil
+}
+
+// fault is the reason of a refusal where a check of lock failed: what it found is the
+// signer's fault, never the state's.
+func fault(err error, reason string) string {
+	if err != nil {
+		return reason
 	}
-	return "", nil
+	return ""
 }
 
 // SubmitComplaint takes a receiver's word on all deals.
@@ -338,11 +344,11 @@ func (k *Keeper) takeAnswers(ctx context.Context, p party, answers []custody.Jus
 			return custody.ReasonRepeated, nil
 		}
 		value, err := lock.ParseSecretScalar(a.SubShare)
-		if err != nil {
-			return custody.ReasonBadAnswer, nil //nolint:nilerr // what is no scalar is a fault of the dealer
+		if err == nil {
+			err = d.Commitments.Check(r.Threshold, lock.SecretShare{Index: a.Receiver, Value: value})
 		}
-		if d.Commitments.Check(r.Threshold, lock.SecretShare{Index: a.Receiver, Value: value}) != nil {
-			return custody.ReasonBadAnswer, nil
+		if reason := fault(err, custody.ReasonBadAnswer); reason != "" {
+			return reason, nil
 		}
 	}
 	for _, a := range answers {
@@ -388,8 +394,9 @@ func (k *Keeper) takeConfirmation(ctx context.Context, p party, possession []byt
 		return "", err
 	}
 	sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(gasPerWitness, "proof of possession")
-	if lock.VerifyPossession([64]byte(r.Hash), lock.Holder{Index: p.member, X: x}, possession) != nil {
-		return custody.ReasonBadProof, nil
+	proof := lock.VerifyPossession([64]byte(r.Hash), lock.Holder{Index: p.member, X: x}, possession)
+	if reason := fault(proof, custody.ReasonBadProof); reason != "" {
+		return reason, nil
 	}
 	h.Confirmed = true
 	if err := k.setHolder(ctx, h); err != nil {

@@ -139,7 +139,7 @@ func (k *Keeper) forget(ctx context.Context, r custody.Round) error {
 	kind, generation := uint64(r.Kind), r.Generation
 	member := collections.NewSuperPrefixedTripleRange[uint64, uint64, uint64](kind, generation)
 	parties := collections.NewSuperPrefixedQuadRange[uint64, uint64, uint64, uint64](kind, generation)
-	for _, clear := range []func() error{
+	for _, remove := range []func() error{
 		func() error { return k.roundKeys.Clear(ctx, member) },
 		func() error { return k.deals.Clear(ctx, member) },
 		func() error { return k.spoken.Clear(ctx, member) },
@@ -149,7 +149,7 @@ func (k *Keeper) forget(ctx context.Context, r custody.Round) error {
 			return k.holders.Clear(ctx, collections.NewSuperPrefixedQuadRange3[uint64, uint64, uint64, uint64](kind, generation, r.ShareEpoch))
 		},
 	} {
-		if err := clear(); err != nil {
+		if err := remove(); err != nil {
 			return err
 		}
 	}
@@ -396,9 +396,9 @@ func (k *Keeper) lockRound(ctx context.Context, r custody.Round) (lock.Round, er
 // needed is how many deals a round needs.
 func needed(r custody.Round) int {
 	if r.IsFirst() {
-		return int(r.Threshold) //nolint:gosec // at most custody.MaxHolders
+		return int(r.Threshold)
 	}
-	return int(r.OldThreshold) //nolint:gosec // at most custody.MaxHolders
+	return int(r.OldThreshold)
 }
 
 // endDeals takes the deals that are whole, and has the receivers look at them.
