@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 )
 
@@ -44,14 +45,15 @@ func (c *Client) copiesOf(ctx context.Context, object string) (Copies, error) {
 // less, and returns the last count. tell, which may be nil, is told each new count. When the context ends first the error
 // is ErrNotCopied.
 func (c *Client) WaitForCopies(ctx context.Context, ref Ref, want uint32, tell func(Copies)) (Copies, error) {
-	v, err := c.Version(ctx, ref)
+	// It was stored a moment ago, and another gateway than that one may be asked.
+	v, err := arrived(ctx, func() (*recordsv1.Version, error) { return c.Version(ctx, ref) })
 	if err != nil {
 		return Copies{}, err
 	}
 	var last Copies
 	first := true
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
-		now, err := c.copiesOf(ctx, v.GetObject())
+		now, err := arrived(ctx, func() (Copies, error) { return c.copiesOf(ctx, v.GetObject()) })
 		if err != nil {
 			return false, err
 		}

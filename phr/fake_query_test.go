@@ -202,7 +202,7 @@ func (s *recordsServer) Records(_ context.Context, r *recordsv1.QueryRecordsRequ
 // Version implements recordsv1.QueryServer.
 func (s *recordsServer) Version(_ context.Context, r *recordsv1.QueryVersionRequest) (*recordsv1.QueryVersionResponse, error) {
 	all := s.net.versions[r.Record]
-	if uint64(len(all)) < max(r.Version, 1) {
+	if uint64(len(all)) < max(r.Version, 1) || s.net.late.Add(-1) >= 0 {
 		return nil, status.Error(codes.NotFound, "version")
 	}
 	if r.Version == 0 {

@@ -76,7 +76,7 @@ type network struct {
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
-	late    atomic.Int32                     // how many questions for an unlock come before the node knows it
+	late    atomic.Int32                     // how many questions for an unlock or a version come before the node knows it
 }
 
 // gate is the gateway of one hospital.

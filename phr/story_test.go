@@ -729,9 +729,9 @@ func TestDeniedAndExpired(t *testing.T) {
 	require.ErrorIs(t, err, phr.ErrNotApproved)
 }
 
-// A node that is a block behind does not know yet what was proposed at another hospital. Who signs it waits; what nobody proposed is not
-// found in bounded time.
-func TestUnlockArrivesLate(t *testing.T) {
+// A node that is a block behind does not know yet what was proposed or stored at another hospital. Who signs it or waits for its copies
+// waits; what is nowhere is not found in bounded time.
+func TestWhatArrivesLate(t *testing.T) {
 	c := newCast(t)
 	unlock := c.propose(c.store(content(100)).Ref)
 	c.late.Store(2)
@@ -740,6 +740,13 @@ func TestUnlockArrivesLate(t *testing.T) {
 	c.late.Store(2)
 	_, err = c.alice.Review(t.Context(), unlock)
 	require.NoError(t, err)
+
+	stored := c.store(content(200))
+	c.late.Store(2)
+	_, err = c.clerk.WaitForCopies(t.Context(), stored.Ref, 0, nil)
+	require.NoError(t, err)
+	_, err = c.clerk.WaitForCopies(t.Context(), phr.Ref{Record: stored.Record, Version: 9}, 0, nil)
+	require.ErrorIs(t, err, phr.ErrNotFound)
 
 	for _, id := range []string{strings.Repeat("ab", 32), "no id"} {
 		_, err = c.officer.Endorse(t.Context(), id)

@@ -61,13 +61,18 @@ func (c *Client) arrived(ctx context.Context, id string) (Unlock, error) {
 	if _, err := parseUnlockID(id); err != nil {
 		return Unlock{}, err
 	}
+	return arrived(ctx, func() (Unlock, error) { return c.Unlock(ctx, id) })
+}
+
+// arrived reads something that may have come to the chain a moment ago, again where it is not found until arriveTime has passed.
+func arrived[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	for until := time.Now().Add(arriveTime); ; {
-		u, err := c.Unlock(ctx, id)
+		found, err := read()
 		if !errors.Is(err, ErrNotFound) || time.Now().After(until) {
-			return u, err
+			return found, err
 		}
 		if err := sleep(ctx, pollLast); err != nil {
-			return u, err
+			return found, err
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
 	"github.com/phrd/phrd/x/audit"
@@ -43,7 +44,7 @@ func TestHospitalsMakeTheKeyWithoutOneThatIsLate(t *testing.T) {
 		t.Fatalf("the key is %v, held by %v", made.Key, made.Holders)
 	}
 	er.RecordsKey(func(k phr.NetworkKey) bool { return k.Key != nil })
-	scan := clinic.Upload(alice, [16]byte{}, "with-three.dcm", scenario.Content(3000))
+	scan := clinic.Upload(alice, lock.ID{}, "with-three.dcm", scenario.Content(3000))
 	unlock := er.Propose(scan, scenario.Treatment)
 	clinic.Endorse(unlock)
 	alice.Approve(unlock)
@@ -200,5 +201,5 @@ func TestRestoredShareIsOfNoUse(t *testing.T) {
 	}
 	clinic.Stop()
 	// Its new share counts: without it two are left, which is one too few.
-	opensAnew(t, alice, er, er, er.Store(alice, "later.dcm"))
+	opensAnew(t, alice, er, er, er.Upload(alice, lock.ID{}, "later.dcm", scenario.Content(2000)))
 }

@@ -437,6 +437,7 @@ func (s *messageStory) votes() {
 func (s *messageStory) rounds() {
 	net, clinic, south := s.net, s.clinic, s.south
 	by, kind := phr.Authority(), custodyv1.KeyKind_KEY_KIND_RECORDS
+	before := clinic.RecordsKey(isWhole).Key.GetShareEpoch() // it was renewed while south was suspended
 	stop := south.Rogue(clinic, func(m proto.Message) proto.Message {
 		if c, is := m.(*custodyv1.MsgSubmitComplaint); is {
 			c.Dealers = []uint64{clinic.Number()}
@@ -444,10 +445,10 @@ func (s *messageStory) rounds() {
 		return m
 	})
 	s.decide(&custodyv1.MsgStartReshare{Authority: by, Kind: kind, Generation: 1})
-	clinic.Reshared(2, 4)
+	clinic.Reshared(before+1, 4)
 	stop()
 	south.Start()
-	const round = "1/1/2"
+	round := "1/1/" + number(before+1)
 	net.Tells(atFirst(byChain(audit.KindRoundStarted, round)))
 	for _, h := range net.Hospitals() {
 		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindRoundKeyPublished), round)))

@@ -14,6 +14,7 @@ import (
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
 	"github.com/phrd/phrd/x/audit"
 	"github.com/phrd/phrd/x/consortium"
@@ -100,7 +101,10 @@ func TestALostAdminIsReplaced(t *testing.T) {
 	net.Tells(byChain(audit.KindStaffRevoked, old.Address()))
 
 	register := &consortiumv1.MsgRegisterStaff{Admin: old.Address(), Address: nurse.Address(), Role: consortiumv1.Role_ROLE_CLINICIAN}
-	old.CannotSend(register, &consortiumv1.MsgRegisterStaffResponse{}, "phrd-ante/7")
+	// The chain refuses it, or the gateway before it: that depends on whether the login of before is still good.
+	if err := old.Send(register, &consortiumv1.MsgRegisterStaffResponse{}); scenario.Reason(err) != "phrd-ante/7" && !errors.Is(err, phr.ErrLogin) {
+		t.Errorf("the old admin registers staff: %v", err)
+	}
 	admin := south.Admin()
 	register.Admin = admin.Address()
 	if err := admin.Send(register, &consortiumv1.MsgRegisterStaffResponse{}); err != nil {
