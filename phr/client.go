@@ -345,6 +345,14 @@ func (c *Client) attempt(ctx context.Context, d *door, other bool, ask func(cont
 			return err
 		}
 	}
+	err := ask(ctx, d)
+	if other || !errors.Is(err, ErrNotFound) || !d.isBehind(c.height()) {
+		return err
+	}
+	// The client saw at another gateway what this one's node has not carried out yet.
+	if late := d.catchUp(ctx, c.height()); late != nil {
+		return errors.Join(err, late)
+	}
 	return ask(ctx, d)
 }
 

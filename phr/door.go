@@ -138,12 +138,16 @@ func (d *door) chain(ctx context.Context) (Chain, error) {
 	return answer, nil
 }
 
+// isBehind tells whether the gateway's node is not known to have that height.
+func (d *door) isBehind(height int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.checked || d.height < height
+}
+
 // catchUp waits until the gateway's node has a height that the client has seen elsewhere.
 func (d *door) catchUp(ctx context.Context, height int64) error {
-	d.mu.Lock()
-	behind := !d.checked || d.height < height
-	d.mu.Unlock()
-	if !behind {
+	if !d.isBehind(height) {
 		return nil
 	}
 	return poll(ctx, func(ctx context.Context) (bool, error) {

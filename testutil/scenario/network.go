@@ -33,7 +33,7 @@ const (
 	// storiesAtOnce is how many stories are told at the same time: they mostly wait for blocks.
 	storiesAtOnce = 8
 	// networksAtOnce is how many networks of their own stories have at the same time, beside the shared one.
-	networksAtOnce = 2
+	networksAtOnce = 3
 
 	passphrase = "a passphrase for tests"
 	capacity   = 4 << 30
