@@ -86,6 +86,8 @@ type gate struct {
 	server   *httptest.Server
 	grpc     *grpc.Server
 
+	behind atomic.Int32 // how many questions for its height come before its node has the newest block
+
 	mu      sync.Mutex
 	blocks  map[string][]byte
 	nonces  map[string]string
@@ -225,6 +227,9 @@ func (g *gate) intercept(ctx context.Context, req any, info *grpc.UnaryServerInf
 			return nil, status.Error(codes.Unauthenticated, "log in")
 		}
 	}
+	if g.behind.Load() > 0 && info.FullMethod == recordsv1.Query_Version_FullMethodName {
+		return nil, status.Error(codes.NotFound, "version")
+	}
 	g.net.mu.Lock()
 	answer, err := next(ctx, req)
 	if m, ok := answer.(proto.Message); ok && err == nil {
@@ -260,6 +265,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.net.mu.Lock()
 		height := g.net.height
 		g.net.mu.Unlock()
+		if g.behind.Add(-1) >= 0 {
+			height--
+		}
 		writeJSON(w, map[string]any{
 			"chain_id": chainID, "network_id": hex.EncodeToString(g.net.id[:]), "height": height, "block_time": time.Now().UTC(), "version": "test",
 			"hospital": map[string]any{"number": g.hospital, "name": fmt.Sprintf("Hospital %d", g.hospital)},

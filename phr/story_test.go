@@ -754,6 +754,19 @@ func TestWhatArrivesLate(t *testing.T) {
 	}
 }
 
+// A gateway whose node has not come as far as the client has seen elsewhere is waited for.
+func TestGatewayThatIsBehind(t *testing.T) {
+	c := newCast(t)
+	stored := c.store(content(100))
+	c.gates[1].behind.Store(3)
+	v, err := c.clerk.Version(t.Context(), stored.Ref)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, v.GetVersion())
+	require.Negative(t, c.gates[1].behind.Load(), "its height was asked for until it was there")
+	_, err = c.clerk.Version(t.Context(), phr.Ref{Record: stored.Record, Version: 9})
+	require.ErrorIs(t, err, phr.ErrNotFound)
+}
+
 func TestRefusedByTheChain(t *testing.T) {
 	c := newCast(t)
 	stored := c.store(content(100))
