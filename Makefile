@@ -56,11 +56,11 @@ unit: ## part of test: packages without the chain, with the race detector, and f
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
-	@packages=$$(scripts/packages keepers) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
+	@packages=$$(scripts/packages keepers) && { [ -z "$$packages" ] || go test -timeout 20m $(TESTFLAGS) $$packages; }
 
 .PHONY: scenario
 scenario: ## part of test: stories on a network in one process, and the attacker
-	@packages=$$(scripts/packages scenario) && { [ -z "$$packages" ] || go test $(TESTFLAGS) $$packages; }
+	@packages=$$(scripts/packages scenario) && { [ -z "$$packages" ] || go test -timeout 20m $(TESTFLAGS) $$packages; }
 
 .PHONY: drill-loss
 drill-loss: ## lose hospitals one after another until the minimum is left (SIZE=short: few, as in make test; PHRD_SEED repeats one)
@@ -81,7 +81,7 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 
 .PHONY: e2e
 e2e: build ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m $(TESTFLAGS) $$packages
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
 
 .PHONY: deb
 deb: ## build the Debian package into bin/
