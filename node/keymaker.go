@@ -64,8 +64,15 @@ type KeyMaker struct {
 	custody    custodyv1.QueryClient
 	consortium consortiumv1.QueryClient
 	report     reporter
-	next       map[string]time.Time // when a contribution may be tried again; zero for never
+	tries      map[string]try       // contributions, by round and phase
+	asked      map[string]time.Time // when a share was asked for, by round
 	settled    map[string]bool      // rounds of which the share was found to be of use
+}
+
+// try is what became of a contribution.
+type try struct {
+	err   error     // nil if it was made
+	again time.Time // not tried before
 }
 
 // NewKeyMaker returns a KeyMaker that has not begun.
@@ -84,7 +91,7 @@ func NewKeyMaker(config KeyMakerConfig) (*KeyMaker, error) {
 	}
 	return &KeyMaker{
 		config: config, custody: custodyv1.NewQueryClient(config.Chain), consortium: consortiumv1.NewQueryClient(config.Chain),
-		report: reporter{log: config.Log}, next: map[string]time.Time{}, settled: map[string]bool{},
+		report: reporter{log: config.Log}, tries: map[string]try{}, asked: map[string]time.Time{}, settled: map[string]bool{},
 	}, nil
 }
 
@@ -203,18 +210,16 @@ func (k *KeyMaker) holder(ctx context.Context, r *custodyv1.Round, member uint64
 	return nil, nil
 }
 
-// once makes a contribution unless it was made, or failed a moment ago.
+// once makes a contribution unless it was made, or failed a moment ago; then it returns what
+// it failed by.
 func (k *KeyMaker) once(what string, contribute func() error) error {
-	at, tried := k.next[what]
-	if tried && (at.IsZero() || k.config.Now().Before(at)) {
-		return nil
+	last, tried := k.tries[what]
+	if tried && (last.err == nil || k.config.Now().Before(last.again)) {
+		return last.err
 	}
-	if err := contribute(); err != nil {
-		k.next[what] = k.config.Now().Add(firstRetry)
-		return err
-	}
-	k.next[what] = time.Time{}
-	return nil
+	err := contribute()
+	k.tries[what] = try{err, k.config.Now().Add(firstRetry)}
+	return err
 }
 
 // verdict is what the chain answers to a message of a round.

@@ -29,17 +29,21 @@ type part struct {
 
 // take does what the round waits for.
 func (p *part) take(ctx context.Context) error {
-	do := map[custodyv1.RoundPhase]func(context.Context) error{
-		custodyv1.RoundPhase_ROUND_PHASE_KEYS:           p.publish,
-		custodyv1.RoundPhase_ROUND_PHASE_DEALS:          p.deal,
-		custodyv1.RoundPhase_ROUND_PHASE_COMPLAINTS:     p.check,
-		custodyv1.RoundPhase_ROUND_PHASE_JUSTIFICATIONS: p.justify,
-		custodyv1.RoundPhase_ROUND_PHASE_CONFIRMATIONS:  p.confirm,
-	}[p.round.GetPhase()]
-	if p.round.GetPhase() == custodyv1.RoundPhase_ROUND_PHASE_DONE {
+	var do func(context.Context) error
+	switch p.round.GetPhase() {
+	case custodyv1.RoundPhase_ROUND_PHASE_KEYS:
+		do = p.publish
+	case custodyv1.RoundPhase_ROUND_PHASE_DEALS:
+		do = p.deal
+	case custodyv1.RoundPhase_ROUND_PHASE_COMPLAINTS:
+		do = p.check
+	case custodyv1.RoundPhase_ROUND_PHASE_JUSTIFICATIONS:
+		do = p.justify
+	case custodyv1.RoundPhase_ROUND_PHASE_CONFIRMATIONS:
+		do = p.confirm
+	case custodyv1.RoundPhase_ROUND_PHASE_DONE:
 		return p.settle(ctx)
-	}
-	if do == nil {
+	default:
 		return fmt.Errorf("phase %d is not known to this program", p.round.GetPhase())
 	}
 	return p.once(p.named(), func() error { return do(ctx) })
@@ -63,9 +67,10 @@ func (p *part) settle(ctx context.Context) error {
 	}
 	if holder != nil && !holder.GetConfirmed() {
 		err := p.once(p.named(), func() error { return p.confirm(ctx) })
-		if !errors.Is(err, errNoShare) {
-			return err
+		if errors.Is(err, errNoShare) {
+			err = errors.Join(err, p.ask(ctx, false))
 		}
+		return err
 	}
 	if share, err := p.config.Store.Share(p.name.Kind, p.name.Generation, p.name.Epoch); err == nil && holder.GetConfirmed() &&
 		bytes.Equal(share.Scalar.Public().Bytes(), holder.GetPublicShare()) {
@@ -89,11 +94,11 @@ func (p *part) ask(ctx context.Context, confirmed bool) error {
 	if confirmed {
 		wait = renewForLost
 	}
-	what := p.named() + " ask"
-	if p.now.Before(time.Unix(max(answer.GetKey().GetSince(), answer.GetKey().GetRenewed()), 0).Add(wait)) || p.config.Now().Before(p.next[what]) {
+	what := p.named()
+	if p.now.Before(time.Unix(max(answer.GetKey().GetSince(), answer.GetKey().GetRenewed()), 0).Add(wait)) || p.config.Now().Before(p.asked[what].Add(askEvery)) {
 		return nil
 	}
-	p.next[what] = p.config.Now().Add(askEvery)
+	p.asked[what] = p.config.Now()
 	next := keys.RoundName{Kind: p.name.Kind, Generation: p.name.Generation, Epoch: p.name.Epoch + 1, Attempt: 1}
 	return p.offer(ctx, next)
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/node"
 )
@@ -89,7 +90,7 @@ func (r *rogueChain) Submit(ctx context.Context, message proto.Message) (node.Re
 	changed := r.change(message)
 	if changed == nil {
 		field := kind.Descriptor().Fields().ByName("outcome")
-		answer.ProtoReflect().Set(field, protoreflect.ValueOfEnum(1)) // it shall believe that it was heard
+		answer.ProtoReflect().Set(field, protoreflect.ValueOfEnum(auditv1.Outcome_OUTCOME_OK.Number())) // it shall believe that it was heard
 		return node.NewResult(1, "", answer)
 	}
 	sent, err := r.person.broadcast(ctx, changed)

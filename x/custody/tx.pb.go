@@ -1312,7 +1312,7 @@ const _ = grpc.SupportPackageIsVersion4
 type MsgClient interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(ctx context.Context, in *MsgSubmitShares, opts ...grpc.CallOption) (*MsgSubmitSharesResponse, error)
-	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round; where none runs, a key for the next one begins it for a member that has no share of use. Signer: the node account of a member.
 	PublishRoundKey(ctx context.Context, in *MsgPublishRoundKey, opts ...grpc.CallOption) (*MsgPublishRoundKeyResponse, error)
 	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
 	SubmitDeal(ctx context.Context, in *MsgSubmitDeal, opts ...grpc.CallOption) (*MsgSubmitDealResponse, error)
@@ -1423,7 +1423,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 type MsgServer interface {
 	// SubmitShares gives a holder's shares for releases, at most 32 at once. Signer: the node account of the member that holds the share.
 	SubmitShares(context.Context, *MsgSubmitShares) (*MsgSubmitSharesResponse, error)
-	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round. Signer: the node account of a member.
+	// PublishRoundKey gives the key that is to receive the signer's sub-shares in a round; where none runs, a key for the next one begins it for a member that has no share of use. Signer: the node account of a member.
 	PublishRoundKey(context.Context, *MsgPublishRoundKey) (*MsgPublishRoundKeyResponse, error)
 	// SubmitDeal gives a dealer's commitments and sealed sub-shares, in one message or several. Signer: the node account of a dealer.
 	SubmitDeal(context.Context, *MsgSubmitDeal) (*MsgSubmitDealResponse, error)

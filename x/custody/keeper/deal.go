@@ -113,6 +113,8 @@ func (s msgServer) PublishRoundKey(ctx context.Context, msg *custody.MsgPublishR
 	case p.round.IsRunning():
 		reason, err = s.takeRoundKey(ctx, p, msg.Key)
 	default:
+		next := custody.Round{Kind: msg.Kind, Generation: msg.Generation, ShareEpoch: msg.ShareEpoch, Attempt: msg.Attempt}
+		p.entry.Target, p.entry.Count = targetOf(next), next.Attempt
 		reason, err = s.beginFor(ctx, p)
 	}
 	if err != nil {

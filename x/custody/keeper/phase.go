@@ -83,15 +83,29 @@ func suffices(n, t, serving, all uint64, first bool) bool {
 // keyed are the members that gave a round key and are to get a share, by number.
 func (k *Keeper) keyed(ctx context.Context, r custody.Round) ([]uint64, error) {
 	var numbers []uint64
-	err := k.roundKeys.Walk(ctx, collections.NewSuperPrefixedTripleRange[uint64, uint64, uint64](uint64(r.Kind), r.Generation),
+	if err := k.roundKeys.Walk(ctx, collections.NewSuperPrefixedTripleRange[uint64, uint64, uint64](uint64(r.Kind), r.Generation),
 		func(id memberKey, _ []byte) (bool, error) {
-			m, err := k.consortium.Member(ctx, id.K3())
-			if err == nil && m.Stays() {
-				numbers = append(numbers, id.K3())
-			}
-			return err != nil, err
-		})
-	return numbers, err
+			numbers = append(numbers, id.K3())
+			return false, nil
+		}); err != nil {
+		return nil, err
+	}
+	return k.staying(ctx, numbers)
+}
+
+// staying are those of these members that take part and have not asked to leave.
+func (k *Keeper) staying(ctx context.Context, numbers []uint64) ([]uint64, error) {
+	var staying []uint64
+	for _, number := range numbers {
+		m, err := k.consortium.Member(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		if m.Stays() {
+			staying = append(staying, number)
+		}
+	}
+	return staying, nil
 }
 
 // confirmed are the holders of a key's active epoch that proved possession, by index.
@@ -327,6 +341,15 @@ func (k *Keeper) activate(ctx context.Context, r custody.Round) error {
 	}
 	if err := k.note(ctx, r, kind, ""); err != nil {
 		return err
+	}
+	staying, err := k.staying(ctx, r.Receivers)
+	if err != nil {
+		return err
+	}
+	if len(staying) < len(r.Receivers) { // one went while its first share was being made
+		if err := k.wanted.Set(ctx, nameOf(r)); err != nil {
+			return err
+		}
 	}
 	return k.enter(ctx, r, custody.ROUND_PHASE_DONE, 0)
 }

@@ -459,6 +459,24 @@ func TestCommitteeFollowsTheMembers(t *testing.T) {
 	require.True(t, c.opens(5, 1, 3, 4))
 }
 
+// A member that goes while the first key is being made holds a share of it: the others renew theirs at once.
+func TestMemberGoesWhileTheKeyIsMade(t *testing.T) {
+	c := newCommittee(newFixture(t), 5)
+	c.act()
+	c.act()
+	require.Equal(t, custody.ROUND_PHASE_CONFIRMATIONS, c.phase())
+	c.people.members[5] = consortium.MEMBER_STATUS_SUSPENDED
+	require.NoError(t, c.keeper.NodesChanged(c.ctx, 5))
+	c.act()
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase())
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
+	c.make()
+	require.Len(t, c.holdersOf(2, false), 4)
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase())
+}
+
 // Where one is away a renewal waits for it rather than let the loss of one more hospital lock everything; a new key does not wait.
 func TestRenewalWaitsWhereItWouldMakeThingsWorse(t *testing.T) {
 	c := newCommittee(newFixture(t), 4)
@@ -513,6 +531,7 @@ func TestRenewalForOneMember(t *testing.T) {
 	})
 	c.people.members[7] = consortium.MEMBER_STATUS_ACTIVE
 	require.Empty(t, c.post(asks(7)))
+	require.Equal(t, "1/1/3", c.log.last().Target, "what it is for, not what is in force")
 	c.nextBlock()
 	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
 	c.make()
