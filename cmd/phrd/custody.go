@@ -157,13 +157,7 @@ func proposeReshareCommand() *cobra.Command {
 		Long: "Ask to renew the hospitals' shares of the records key at once. They are renewed every month, and when a hospital comes or goes, by\n" +
 			"themselves; do it when a share may have been stolen. The key stays, and so does all that is locked.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := u.client.ProposeReshare(ctx, generation)
-				if err != nil {
-					return err
-				}
-				return o.print(proposed{number}, nil, proposed{number}.rows())
-			})
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeReshare(ctx, generation) })
 		},
 	}
 	cmd.Flags().Uint64Var(&generation, "generation", 1, "generation of the key")
@@ -177,13 +171,7 @@ func proposeKeyCommand() *cobra.Command {
 		Long: "Ask to make a new records key, under which all is locked that is stored from then on. What was stored before stays locked under the\n" +
 			"old one, whose shares the hospitals go on keeping. A network whose key was dealt gets one that nobody ever knew.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := u.client.ProposeGeneration(ctx)
-				if err != nil {
-					return err
-				}
-				return o.print(proposed{number}, nil, proposed{number}.rows())
-			})
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeGeneration(ctx) })
 		},
 	}
 	userFlags(cmd)

@@ -35,12 +35,8 @@ func proposeUpgradeCommand() *cobra.Command {
 				}
 				info = platform() + "=" + sum
 			}
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := u.client.ProposeUpgrade(ctx, args[0], height, info)
-				if err != nil {
-					return err
-				}
-				return o.print(proposed{number}, nil, proposed{number}.rows())
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) {
+				return u.client.ProposeUpgrade(ctx, args[0], height, info)
 			})
 		},
 	}
@@ -53,13 +49,7 @@ func proposeNoUpgradeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "no-upgrade", Short: "ask to give up the upgrade that is planned", Args: exactArgs(), Example: "  phrd hospital propose no-upgrade",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := u.client.ProposeNoUpgrade(ctx)
-				if err != nil {
-					return err
-				}
-				return o.print(proposed{number}, nil, proposed{number}.rows())
-			})
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeNoUpgrade(ctx) })
 		},
 	}
 	userFlags(cmd)

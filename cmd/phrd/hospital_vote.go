@@ -104,6 +104,17 @@ func (p proposed) rows() [][]string {
 	return [][]string{{fmt.Sprintf("proposal %d is open; admins vote with `phrd hospital vote %d yes`", p.Proposal, p.Proposal)}}
 }
 
+// proposes runs a command that asks the hospitals to decide.
+func proposes(cmd *cobra.Command, ask func(ctx context.Context, u *user) (uint64, error)) error {
+	return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+		number, err := ask(ctx, u)
+		if err != nil {
+			return err
+		}
+		return o.print(proposed{number}, nil, proposed{number}.rows())
+	})
+}
+
 func hospitalProposeCommand() *cobra.Command {
 	type propose func(ctx context.Context, u *user, hospital uint64, args []string) (uint64, error)
 	command := func(use, short, example string, args cobra.PositionalArgs, run propose) *cobra.Command {
@@ -112,13 +123,7 @@ func hospitalProposeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				number, err := run(ctx, u, hospital, args[1:])
-				if err != nil {
-					return err
-				}
-				return o.print(proposed{number}, nil, proposed{number}.rows())
-			})
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return run(ctx, u, hospital, args[1:]) })
 		}}
 		userFlags(cmd)
 		return cmd
