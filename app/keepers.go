@@ -92,7 +92,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Consortium.SetNodeHooks(app.Storage, app.Custody)
 	app.Consortium.SetMembershipHooks(app.Storage, app.Custody)
 	app.Consortium.SetKeyholders(app.Custody)
-	app.Records.SetErasureHooks(app.Access)
+	app.Records.SetLockHooks(app.Access)
 	return nil
 }
 

@@ -64,12 +64,15 @@ func (app *App) makeModules() error {
 	app.modules.SetOrderPreBlockers(upgradetypes.ModuleName, authtypes.ModuleName)
 	app.modules.SetOrderBeginBlockers(consortium.ModuleName)
 	// Who is removed by a vote of this block gets nothing released in it.
-	app.modules.SetOrderEndBlockers(consortium.ModuleName, custody.ModuleName, storage.ModuleName, access.ModuleName)
+	app.modules.SetOrderEndBlockers(consortium.ModuleName, custody.ModuleName, storage.ModuleName, records.ModuleName, access.ModuleName)
 	app.modules.SetOrderInitGenesis(genesisOrder...)
 	app.modules.SetOrderExportGenesis(genesisOrder...)
 
 	app.configurator = module.NewConfigurator(app.codec, app.MsgServiceRouter(), app.GRPCQueryRouter())
 	if err := app.configurator.RegisterMigration(custody.ModuleName, 1, func(ctx sdk.Context) error { return app.Custody.MigrateWaiting(ctx) }); err != nil {
+		return err
+	}
+	if err := app.configurator.RegisterMigration(records.ModuleName, 1, func(ctx sdk.Context) error { return app.Records.MigrateLocks(ctx) }); err != nil {
 		return err
 	}
 	return app.modules.RegisterServices(app.configurator)

@@ -357,6 +357,9 @@ func (p *Prover) judge(ctx context.Context, node uint64, seed []byte, proof *sto
 		if err != nil {
 			return nil, err
 		}
+		if answer.GetObject().GetChangedIn() >= proof.GetEpoch() {
+			continue // it may have been over a block that is gone
+		}
 		if !slices.ContainsFunc(answer.GetCopies(), func(c *storagev1.Copy) bool {
 			return c.GetNode() == node && c.GetStatus() == storagev1.CopyStatus_COPY_STATUS_HELD
 		}) {

@@ -25,5 +25,5 @@ var (
 	ExpiryQueuePrefix        = collections.NewPrefix(10)
 	ReleaseQueuePrefix       = collections.NewPrefix(11)
 	OpenByVersionPrefix      = collections.NewPrefix(12)
-	ErasedPrefix             = collections.NewPrefix(13)
+	VoidPrefix               = collections.NewPrefix(13)
 )

@@ -7,8 +7,8 @@ const (
 	MaxPageSize = 200
 	// MaxExpiriesPerBlock is how many unlocks one block ends at most because their time ran out, and how many more because a version was erased.
 	MaxExpiriesPerBlock = 100
-	// MaxErasedAtOnce is how many unlocks a message ends at once, at most, because it erased a version that they name.
-	MaxErasedAtOnce = 8
+	// MaxVoidAtOnce is how many unlocks a message ends at once, at most, because a version that they name was erased or got another lock.
+	MaxVoidAtOnce = 8
 	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
 	MaxReleasesPerBlock = 100
 

@@ -11,6 +11,8 @@ const (
 	ReasonUnknownVersion = "unknown_version"
 	// ReasonErased says that a version was erased.
 	ReasonErased = "erased"
+	// ReasonRelocked says that a version got another lock since the unlock was proposed.
+	ReasonRelocked = "relocked"
 	// ReasonNotOwner says that the signer does not own the versions.
 	ReasonNotOwner = "not_owner"
 	// ReasonNotParty says that the signer is neither requester, owner nor an officer of the custodian.

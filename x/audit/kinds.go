@@ -29,6 +29,15 @@ const (
 	// KindErasureAttested says that a storage node has deleted an erased object; the count is for how many days its backups may still hold it.
 	KindErasureAttested = "erasure_attested"
 
+	// KindResealed says that versions got envelopes that are sealed to other vault keys.
+	KindResealed = "resealed"
+	// KindRelocked says that another lock of versions waits for its confirmation.
+	KindRelocked = "relocked"
+	// KindRelockConfirmed says that another lock of versions took the place of the one before.
+	KindRelockConfirmed = "relock_confirmed"
+	// KindRelockExpired says that another lock of a version was not confirmed in time, and was given up.
+	KindRelockExpired = "relock_expired"
+
 	// KindProposed says that an unlock was proposed.
 	KindProposed = "proposed"
 	// KindEndorsed says that an officer endorsed an unlock.
@@ -73,6 +82,10 @@ const (
 
 	// KindPatientRegistered says that an account became a patient with a number and a vault.
 	KindPatientRegistered = "patient_registered"
+	// KindVaultRotated says that a patient's vault got another key; the target is its epoch.
+	KindVaultRotated = "vault_rotated"
+	// KindVaultWritten says that a patient's vault was written anew under the same key; the target is its revision.
+	KindVaultWritten = "vault_written"
 	// KindInvitationCreated says that somebody was invited to open an account.
 	KindInvitationCreated = "invitation_created"
 	// KindInvitationRevoked says that an unused invitation was ended.
@@ -144,11 +157,12 @@ var kinds = map[string]bool{
 	KindStored: true, KindReplicated: true, KindCopyLost: true, KindCopyReassigned: true, KindNodeLost: true, KindNodeReturned: true,
 	KindProofMissed: true, KindProofDisputed: true, KindProofFailed: true,
 	KindErasureAsked: true, KindErased: true, KindErasureAttested: true,
+	KindResealed: true, KindRelocked: true, KindRelockConfirmed: true, KindRelockExpired: true,
 	KindProposed: true, KindEndorsed: true, KindApproved: true, KindDenied: true, KindWithdrawn: true,
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
 	KindRoundStarted: true, KindRoundFailed: true, KindRoundKeyPublished: true, KindDealt: true, KindDealsChecked: true, KindDealsDisputed: true,
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
-	KindPatientRegistered: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
+	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,

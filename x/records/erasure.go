@@ -1,16 +1,10 @@
 package records
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
-
-	"github.com/phrd/phrd/lock"
 )
 
 // What the network keeps of an erased version for ever, in certificates.
@@ -24,47 +18,6 @@ const (
 	// RemainsSharedLeaves are leaves that the version shares with others that are not erased.
 	RemainsSharedLeaves = "shared_leaves"
 )
-
-// Ref names one version of a record.
-type Ref struct {
-	// Record is the record's id.
-	Record lock.ID
-	// Version counts from 1.
-	Version uint64
-}
-
-// String is the ref as messages name it: "<record id>/<version>".
-func (r Ref) String() string { return fmt.Sprintf("%s/%d", r.Record, r.Version) }
-
-// ParseRefs reads the versions of an erasure: 1 to MaxErased, sorted by the bytes of the
-// record's id and the version's number, distinct, each in its one text. It answers
-// ErrInvalidErasure.
-func ParseRefs(texts []string) ([]Ref, error) {
-	if n := len(texts); n < 1 || n > MaxErased {
-		return nil, ErrInvalidErasure.Wrapf("got %d versions, want 1 to %d", n, MaxErased)
-	}
-	refs := make([]Ref, len(texts))
-	for i, text := range texts {
-		id, number, _ := strings.Cut(text, "/")
-		record, err := lock.ParseCanonicalID(id)
-		if err != nil {
-			return nil, ErrInvalidErasure.Wrapf("%q: %v", text, err)
-		}
-		version, err := strconv.ParseUint(number, 10, 63)
-		refs[i] = Ref{Record: record, Version: version}
-		if err != nil || version == 0 || refs[i].String() != text {
-			return nil, ErrInvalidErasure.Wrapf("%q: want a record and a version, like 3ZQK/2", text)
-		}
-		if i > 0 && refs[i-1].compare(refs[i]) >= 0 {
-			return nil, ErrInvalidErasure.Wrapf("%q after %q: want them sorted and distinct", text, texts[i-1])
-		}
-	}
-	return refs, nil
-}
-
-func (r Ref) compare(other Ref) int {
-	return cmp.Or(bytes.Compare(r.Record[:], other.Record[:]), cmp.Compare(r.Version, other.Version))
-}
 
 // Validate answers ErrInvalidErasure for a tombstone that no version can have.
 func (t Tombstone) Validate() error {

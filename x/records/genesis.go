@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -21,6 +22,7 @@ func (g *GenesisState) Validate() error {
 		patients: map[string]bool{}, addresses: map[string]bool{}, vaults: map[string]bool{},
 		records: map[string]Record{}, counts: map[string]uint64{},
 		cids: map[string]bool{}, points: map[string]bool{}, erased: map[string]bool{}, buried: map[string]uint64{}, erasures: map[uint64]bool{},
+		live: map[string]Block{},
 	}
 	for _, p := range g.Patients {
 		if err := v.patient(p); err != nil {
@@ -45,6 +47,9 @@ func (g *GenesisState) Validate() error {
 	if err := v.requests(g.ErasureRequests, g.ErasureSequence); err != nil {
 		return err
 	}
+	if err := v.former(g.FormerPoints, g.Blocks); err != nil {
+		return err
+	}
 	members := map[uint64]bool{}
 	for _, r := range g.Reported {
 		if r.Member == 0 || r.Number == 0 || members[r.Member] {
@@ -61,6 +66,7 @@ type genesisCheck struct {
 	records                                           map[string]Record
 	counts, buried                                    map[string]uint64
 	erasures                                          map[uint64]bool
+	live                                              map[string]Block // vault blobs and envelopes of today, by CID
 }
 
 func (g genesisCheck) patient(p Patient) error {
@@ -77,6 +83,7 @@ func (g genesisCheck) patient(p Patient) error {
 		return ErrInvalidGenesis.Wrap("number, account, vault or blob is repeated")
 	}
 	g.patients[p.Id], g.addresses[p.Address], g.vaults[p.Vault.Id], g.cids[p.Vault.Blob] = true, true, true, true
+	g.live[p.Vault.Blob] = Block{Patient: p.Id}
 	return nil
 }
 
@@ -144,5 +151,74 @@ func (g genesisCheck) version(v Version) error {
 	}
 	g.counts[v.Record]++
 	g.cids[v.Envelope], g.cids[v.Object], g.points[string(v.Header.U)] = true, true, true
+	g.live[v.Envelope] = Block{Record: v.Record, Version: v.Version}
+	if v.SealedEpoch < 1 || v.RelockedAt < 0 {
+		return ErrInvalidGenesis.Wrapf("sealed to epoch %d, locked anew at %d", v.SealedEpoch, v.RelockedAt)
+	}
+	return g.relock(v, r)
+}
+
+// relock takes the lock of a version that waits for its confirmation.
+func (g genesisCheck) relock(v Version, of Record) error {
+	l := v.Relock
+	if l == nil {
+		return nil
+	}
+	if err := l.Header.Validate(); err != nil {
+		return err
+	}
+	if !l.Header.IsOf(of) || !bytes.Equal(l.Header.Dc, v.Header.Dc) {
+		return ErrInvalidGenesis.Wrap("lock that waits is of another record or key")
+	}
+	if _, err := lock.ParseRawCID(l.Envelope); err != nil {
+		return err
+	}
+	if g.cids[l.Envelope] || g.points[string(l.Header.U)] {
+		return ErrInvalidGenesis.Wrap("envelope or point of the lock that waits is repeated")
+	}
+	if v.Tombstone != nil || l.SealedEpoch < 1 || l.Until < 0 {
+		return ErrInvalidGenesis.Wrapf("lock that waits: sealed to epoch %d, until %d, erased %v", l.SealedEpoch, l.Until, v.Tombstone != nil)
+	}
+	g.cids[l.Envelope], g.points[string(l.Header.U)] = true, true
+	g.live[l.Envelope] = Block{Record: v.Record, Version: v.Version}
+	return nil
+}
+
+// former takes what was replaced, after all versions: points and blocks that must never be named
+// again, and envelopes that are kept by themselves.
+func (g genesisCheck) former(points [][]byte, blocks []Block) error {
+	for i, u := range points {
+		if _, err := lock.ParseEncapsulation(u); err != nil {
+			return ErrInvalidGenesis.Wrapf("former point %d: %v", i+1, err)
+		}
+		if g.points[string(u)] || i > 0 && bytes.Compare(points[i-1], u) >= 0 {
+			return ErrInvalidGenesis.Wrapf("former point %d is of a lock of today, or not sorted", i+1)
+		}
+	}
+	replaced := map[string]bool{}
+	last := ""
+	for _, b := range blocks {
+		cid, err := lock.ParseRawCID(b.Cid)
+		if err != nil {
+			return ErrInvalidGenesis.Wrapf("block %q: %v", b.Cid, err)
+		}
+		if string(cid.Bytes()) <= last {
+			return ErrInvalidGenesis.Wrapf("block %q is not sorted", b.Cid)
+		}
+		last = string(cid.Bytes())
+		about := Block{Patient: b.Patient, Record: b.Record, Version: b.Version}
+		isVault, isEnvelope := g.patients[b.Patient] && b.Record == "" && b.Version == 0, b.Patient == "" && b.Version > 0 && b.Version <= g.counts[b.Record]
+		live, isLive := g.live[b.Cid]
+		if !isVault && !isEnvelope || isLive && live != about || g.cids[b.Cid] && !isLive {
+			return ErrInvalidGenesis.Wrapf("block %q is of nobody, or of another one", b.Cid)
+		}
+		if b.Successor == "" {
+			continue
+		}
+		if successor, known := g.live[b.Successor]; !known || successor != about || isLive || replaced[b.Successor] {
+			return ErrInvalidGenesis.Wrapf("block %q waits for %q, which is not what follows it", b.Cid, b.Successor)
+		}
+		replaced[b.Successor] = true
+	}
 	return nil
 }

@@ -39,6 +39,10 @@ type GenesisState struct {
 	ErasureRequests []ErasureRequest `protobuf:"bytes,6,rep,name=erasure_requests,json=erasureRequests,proto3" json:"erasure_requests"`
 	// erasure_sequence is the number of the last request.
 	ErasureSequence uint64 `protobuf:"varint,7,opt,name=erasure_sequence,json=erasureSequence,proto3" json:"erasure_sequence,omitempty"`
+	// former_points are the U of locks that were replaced or given up, which no lock may have again; sorted.
+	FormerPoints [][]byte `protobuf:"bytes,8,rep,name=former_points,json=formerPoints,proto3" json:"former_points,omitempty"`
+	// blocks are the envelopes that are kept by themselves, and the envelopes and vault blobs that were replaced or given up, by CID.
+	Blocks []Block `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks"`
 }
 
 func (m *GenesisState) Reset()         { *m = GenesisState{} }
@@ -123,6 +127,102 @@ func (m *GenesisState) GetErasureSequence() uint64 {
 	return 0
 }
 
+func (m *GenesisState) GetFormerPoints() [][]byte {
+	if m != nil {
+		return m.FormerPoints
+	}
+	return nil
+}
+
+func (m *GenesisState) GetBlocks() []Block {
+	if m != nil {
+		return m.Blocks
+	}
+	return nil
+}
+
+// Block is an envelope that is kept by itself, not beside its version's ciphertext, or an envelope or vault blob that was replaced or given up.
+type Block struct {
+	// cid of the block as text.
+	Cid string `protobuf:"bytes,1,opt,name=cid,proto3" json:"cid,omitempty"`
+	// patient number of the owner of a vault blob; empty for an envelope.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// record id of an envelope as text; empty for a vault blob.
+	Record string `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"`
+	// version of an envelope; 0 for a vault blob.
+	Version uint64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// successor is the CID of the block that has replaced it, and is to be copied before this one is erased; empty otherwise.
+	Successor string `protobuf:"bytes,5,opt,name=successor,proto3" json:"successor,omitempty"`
+}
+
+func (m *Block) Reset()         { *m = Block{} }
+func (m *Block) String() string { return proto.CompactTextString(m) }
+func (*Block) ProtoMessage()    {}
+func (*Block) Descriptor() ([]byte, []int) {
+	return fileDescriptor_3b33b14a162c9f80, []int{1}
+}
+func (m *Block) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Block) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Block.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Block) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Block.Merge(m, src)
+}
+func (m *Block) XXX_Size() int {
+	return m.Size()
+}
+func (m *Block) XXX_DiscardUnknown() {
+	xxx_messageInfo_Block.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Block proto.InternalMessageInfo
+
+func (m *Block) GetCid() string {
+	if m != nil {
+		return m.Cid
+	}
+	return ""
+}
+
+func (m *Block) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *Block) GetRecord() string {
+	if m != nil {
+		return m.Record
+	}
+	return ""
+}
+
+func (m *Block) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+func (m *Block) GetSuccessor() string {
+	if m != nil {
+		return m.Successor
+	}
+	return ""
+}
+
 // Reported is how far one member's access reports were written.
 type Reported struct {
 	// member's number.
@@ -135,7 +235,7 @@ func (m *Reported) Reset()         { *m = Reported{} }
 func (m *Reported) String() string { return proto.CompactTextString(m) }
 func (*Reported) ProtoMessage()    {}
 func (*Reported) Descriptor() ([]byte, []int) {
-	return fileDescriptor_3b33b14a162c9f80, []int{1}
+	return fileDescriptor_3b33b14a162c9f80, []int{2}
 }
 func (m *Reported) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -180,37 +280,44 @@ func (m *Reported) GetNumber() uint64 {
 
 func init() {
 	proto.RegisterType((*GenesisState)(nil), "phrd.records.v1.GenesisState")
+	proto.RegisterType((*Block)(nil), "phrd.records.v1.Block")
 	proto.RegisterType((*Reported)(nil), "phrd.records.v1.Reported")
 }
 
 func init() { proto.RegisterFile("phrd/records/v1/genesis.proto", fileDescriptor_3b33b14a162c9f80) }
 
 var fileDescriptor_3b33b14a162c9f80 = []byte{
-	// 371 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x92, 0xcf, 0x6a, 0xea, 0x40,
-	0x18, 0xc5, 0x13, 0xcd, 0x8d, 0x32, 0x5e, 0xf0, 0x32, 0x5c, 0xee, 0x9d, 0x4a, 0x1b, 0xc5, 0x95,
-	0xdd, 0x24, 0x68, 0x29, 0x2d, 0x76, 0x27, 0x94, 0x6e, 0x25, 0x42, 0x17, 0xdd, 0x94, 0xa8, 0x1f,
-	0x31, 0x8b, 0x64, 0xd2, 0x99, 0x89, 0xf4, 0x31, 0xfa, 0x28, 0x7d, 0x0c, 0x97, 0x2e, 0xbb, 0x2a,
-	0x45, 0x5f, 0xa4, 0x64, 0xfe, 0x58, 0xaa, 0x76, 0x23, 0x33, 0xe7, 0xfc, 0xce, 0x77, 0x06, 0xf3,
-	0xa1, 0xb3, 0x7c, 0xc1, 0xe6, 0x01, 0x83, 0x19, 0x65, 0x73, 0x1e, 0x2c, 0xfb, 0x41, 0x0c, 0x19,
-	0xf0, 0x84, 0xfb, 0x39, 0xa3, 0x82, 0xe2, 0x66, 0x69, 0xfb, 0xda, 0xf6, 0x97, 0xfd, 0xd6, 0xdf,
-	0x98, 0xc6, 0x54, 0x7a, 0x41, 0x79, 0x52, 0x58, 0xeb, 0x60, 0x0a, 0xb0, 0x88, 0x17, 0x0c, 0xb4,
-	0x7d, 0xba, 0x6f, 0xab, 0xa3, 0x72, 0xbb, 0xaf, 0x55, 0xf4, 0xfb, 0x4e, 0xb5, 0x4e, 0x44, 0x24,
-	0x00, 0x5f, 0x22, 0x37, 0x8f, 0x58, 0x94, 0x72, 0x62, 0x77, 0xec, 0x5e, 0x63, 0xf0, 0xdf, 0xdf,
-	0x7b, 0x85, 0x3f, 0x96, 0xf6, 0xc8, 0x59, 0xbd, 0xb7, 0xad, 0x50, 0xc3, 0x78, 0x88, 0xea, 0x79,
-	0x24, 0x12, 0xc8, 0x04, 0x27, 0x95, 0x4e, 0xb5, 0xd7, 0x18, 0x90, 0x23, 0x41, 0x09, 0xe8, 0xe4,
-	0x8e, 0xc7, 0x57, 0xa8, 0xa6, 0x29, 0x52, 0x95, 0xd1, 0xc3, 0xce, 0x50, 0x1e, 0x75, 0xd2, 0xd0,
-	0x65, 0xe9, 0x12, 0x18, 0x4f, 0x68, 0xc6, 0x89, 0xf3, 0x43, 0xe9, 0xbd, 0x02, 0x4c, 0xa9, 0xe1,
-	0xf1, 0x0d, 0xaa, 0x33, 0xc8, 0x29, 0x13, 0x30, 0x27, 0xbf, 0x64, 0xf6, 0xe4, 0x48, 0xab, 0x02,
-	0x4c, 0xd8, 0x04, 0xf0, 0x18, 0xfd, 0xd1, 0x7f, 0xf2, 0x23, 0x83, 0xa7, 0x02, 0xb8, 0xe0, 0xc4,
-	0x95, 0x43, 0xda, 0x07, 0x43, 0x6e, 0x15, 0x18, 0x2a, 0x4e, 0x8f, 0x6a, 0xc2, 0x37, 0x95, 0xe3,
-	0xf3, 0xaf, 0x89, 0xbc, 0xd4, 0xb2, 0x19, 0x90, 0x5a, 0xc7, 0xee, 0x39, 0x3b, 0x74, 0xa2, 0xe5,
-	0xee, 0x10, 0xd5, 0xcd, 0xc3, 0xf0, 0x3f, 0xe4, 0xa6, 0x90, 0x4e, 0x81, 0xc9, 0xaf, 0xe5, 0x84,
-	0xfa, 0x56, 0xea, 0x59, 0x21, 0xf5, 0x8a, 0xd2, 0xd5, 0x6d, 0x74, 0xbd, 0xda, 0x78, 0xf6, 0x7a,
-	0xe3, 0xd9, 0x1f, 0x1b, 0xcf, 0x7e, 0xd9, 0x7a, 0xd6, 0x7a, 0xeb, 0x59, 0x6f, 0x5b, 0xcf, 0x7a,
-	0xf0, 0xe2, 0x44, 0x2c, 0x8a, 0xa9, 0x3f, 0xa3, 0x69, 0x20, 0x37, 0x46, 0xfe, 0x3c, 0x9b, 0xc5,
-	0x99, 0xba, 0x72, 0x5f, 0x2e, 0x3e, 0x03, 0x00, 0x00, 0xff, 0xff, 0x7c, 0x60, 0xf1, 0x5a, 0xb4,
-	0x02, 0x00, 0x00,
+	// 472 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x74, 0x53, 0x4f, 0x6f, 0xd3, 0x30,
+	0x14, 0x6f, 0x9a, 0x34, 0x6d, 0xbd, 0xa2, 0x4d, 0x16, 0x1a, 0x66, 0x1a, 0x59, 0x55, 0x2e, 0xe5,
+	0x92, 0x68, 0x03, 0x04, 0x1a, 0xb7, 0x4a, 0x88, 0x6b, 0x95, 0x49, 0x1c, 0xb8, 0x4c, 0x69, 0xfa,
+	0xe8, 0x22, 0x48, 0x1c, 0x6c, 0xa7, 0xe2, 0xce, 0x91, 0x0b, 0x1f, 0x6b, 0xc7, 0x1d, 0x39, 0x21,
+	0xd4, 0x7e, 0x11, 0xe4, 0x67, 0x7b, 0x13, 0x4b, 0x77, 0xa9, 0xfc, 0x7e, 0xff, 0xde, 0xeb, 0x73,
+	0x4c, 0x9e, 0xd5, 0x57, 0x62, 0x99, 0x08, 0xc8, 0xb9, 0x58, 0xca, 0x64, 0x7d, 0x9a, 0xac, 0xa0,
+	0x02, 0x59, 0xc8, 0xb8, 0x16, 0x5c, 0x71, 0xba, 0xaf, 0xe9, 0xd8, 0xd2, 0xf1, 0xfa, 0xf4, 0xe8,
+	0xf1, 0x8a, 0xaf, 0x38, 0x72, 0x89, 0x3e, 0x19, 0xd9, 0x51, 0x2b, 0x05, 0x44, 0x26, 0x1b, 0x01,
+	0x96, 0x3e, 0xbe, 0x4f, 0x9b, 0xa3, 0x61, 0x27, 0x3f, 0x03, 0x32, 0xfa, 0x60, 0xba, 0x5e, 0xa8,
+	0x4c, 0x01, 0x7d, 0x4d, 0xc2, 0x3a, 0x13, 0x59, 0x29, 0x99, 0x37, 0xf6, 0xa6, 0x7b, 0x67, 0x4f,
+	0xe2, 0x7b, 0x53, 0xc4, 0x73, 0xa4, 0x67, 0xc1, 0xf5, 0x9f, 0x93, 0x4e, 0x6a, 0xc5, 0xf4, 0x9c,
+	0x0c, 0xea, 0x4c, 0x15, 0x50, 0x29, 0xc9, 0xba, 0x63, 0x7f, 0xba, 0x77, 0xc6, 0x76, 0x18, 0x51,
+	0x60, 0x9d, 0xb7, 0x7a, 0xfa, 0x86, 0xf4, 0xad, 0x8a, 0xf9, 0x68, 0x6d, 0xf7, 0x4c, 0xf1, 0x68,
+	0x9d, 0x4e, 0xad, 0x9b, 0xae, 0x41, 0xc8, 0x82, 0x57, 0x92, 0x05, 0x0f, 0x34, 0xfd, 0x68, 0x04,
+	0xae, 0xa9, 0xd3, 0xd3, 0x77, 0x64, 0x20, 0xa0, 0xe6, 0x42, 0xc1, 0x92, 0xf5, 0xd0, 0xfb, 0x74,
+	0x47, 0x57, 0x23, 0x70, 0x66, 0x67, 0xa0, 0x73, 0x72, 0x60, 0x97, 0x7c, 0x29, 0xe0, 0x5b, 0x03,
+	0x52, 0x49, 0x16, 0x62, 0xc8, 0x49, 0x2b, 0xe4, 0xbd, 0x11, 0xa6, 0x46, 0x67, 0xa3, 0xf6, 0xe1,
+	0x3f, 0x54, 0xd2, 0x17, 0x77, 0x89, 0x52, 0x63, 0x55, 0x0e, 0xac, 0x3f, 0xf6, 0xa6, 0xc1, 0xad,
+	0xf4, 0xc2, 0xc2, 0xf4, 0x39, 0x79, 0xf4, 0x99, 0x8b, 0x12, 0xc4, 0x65, 0xcd, 0x0b, 0xbd, 0xef,
+	0xc1, 0xd8, 0x9f, 0x8e, 0xd2, 0x91, 0x01, 0xe7, 0x88, 0xd1, 0x57, 0x24, 0x5c, 0x7c, 0xe5, 0xf9,
+	0x17, 0xc9, 0x86, 0x38, 0xd7, 0x61, 0x6b, 0xae, 0x99, 0xa6, 0xdd, 0x2d, 0x1a, 0xed, 0xe4, 0x87,
+	0x47, 0x7a, 0x88, 0xd3, 0x03, 0xe2, 0xe7, 0xc5, 0x12, 0xbf, 0x81, 0x61, 0xaa, 0x8f, 0x94, 0x91,
+	0xbe, 0xbd, 0x31, 0xd6, 0x45, 0xd4, 0x95, 0xf4, 0x90, 0x84, 0x26, 0x97, 0xf9, 0x48, 0xd8, 0x4a,
+	0x3b, 0xec, 0xba, 0x59, 0x80, 0x7f, 0xc5, 0x95, 0xf4, 0x98, 0x0c, 0x65, 0x93, 0xe7, 0x20, 0x25,
+	0x17, 0xac, 0x87, 0xa6, 0x3b, 0x60, 0x72, 0x4e, 0x06, 0x6e, 0xf3, 0x3a, 0xbb, 0x84, 0x72, 0x01,
+	0x02, 0x47, 0x09, 0x52, 0x5b, 0x69, 0xbc, 0x6a, 0x10, 0xef, 0x1a, 0xdc, 0x54, 0xb3, 0xb7, 0xd7,
+	0x9b, 0xc8, 0xbb, 0xd9, 0x44, 0xde, 0xdf, 0x4d, 0xe4, 0xfd, 0xda, 0x46, 0x9d, 0x9b, 0x6d, 0xd4,
+	0xf9, 0xbd, 0x8d, 0x3a, 0x9f, 0xa2, 0x55, 0xa1, 0xae, 0x9a, 0x45, 0x9c, 0xf3, 0x32, 0xc1, 0x27,
+	0x81, 0x3f, 0xdf, 0xdd, 0xcb, 0x58, 0x84, 0xf8, 0x20, 0x5e, 0xfe, 0x0b, 0x00, 0x00, 0xff, 0xff,
+	0x94, 0x88, 0x78, 0xca, 0x95, 0x03, 0x00, 0x00,
 }
 
 func (m *GenesisState) Marshal() (dAtA []byte, err error) {
@@ -233,6 +340,29 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Blocks) > 0 {
+		for iNdEx := len(m.Blocks) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Blocks[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintGenesis(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if len(m.FormerPoints) > 0 {
+		for iNdEx := len(m.FormerPoints) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.FormerPoints[iNdEx])
+			copy(dAtA[i:], m.FormerPoints[iNdEx])
+			i = encodeVarintGenesis(dAtA, i, uint64(len(m.FormerPoints[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
 	if m.ErasureSequence != 0 {
 		i = encodeVarintGenesis(dAtA, i, uint64(m.ErasureSequence))
 		i--
@@ -321,6 +451,62 @@ func (m *GenesisState) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Block) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Block) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Block) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Successor) > 0 {
+		i -= len(m.Successor)
+		copy(dAtA[i:], m.Successor)
+		i = encodeVarintGenesis(dAtA, i, uint64(len(m.Successor)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Version != 0 {
+		i = encodeVarintGenesis(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Record) > 0 {
+		i -= len(m.Record)
+		copy(dAtA[i:], m.Record)
+		i = encodeVarintGenesis(dAtA, i, uint64(len(m.Record)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintGenesis(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Cid) > 0 {
+		i -= len(m.Cid)
+		copy(dAtA[i:], m.Cid)
+		i = encodeVarintGenesis(dAtA, i, uint64(len(m.Cid)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Reported) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -405,6 +591,46 @@ func (m *GenesisState) Size() (n int) {
 	}
 	if m.ErasureSequence != 0 {
 		n += 1 + sovGenesis(uint64(m.ErasureSequence))
+	}
+	if len(m.FormerPoints) > 0 {
+		for _, b := range m.FormerPoints {
+			l = len(b)
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	if len(m.Blocks) > 0 {
+		for _, e := range m.Blocks {
+			l = e.Size()
+			n += 1 + l + sovGenesis(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Block) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Cid)
+	if l > 0 {
+		n += 1 + l + sovGenesis(uint64(l))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovGenesis(uint64(l))
+	}
+	l = len(m.Record)
+	if l > 0 {
+		n += 1 + l + sovGenesis(uint64(l))
+	}
+	if m.Version != 0 {
+		n += 1 + sovGenesis(uint64(m.Version))
+	}
+	l = len(m.Successor)
+	if l > 0 {
+		n += 1 + l + sovGenesis(uint64(l))
 	}
 	return n
 }
@@ -681,6 +907,269 @@ func (m *GenesisState) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FormerPoints", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.FormerPoints = append(m.FormerPoints, make([]byte, postIndex-iNdEx))
+			copy(m.FormerPoints[len(m.FormerPoints)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Blocks", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Blocks = append(m.Blocks, Block{})
+			if err := m.Blocks[len(m.Blocks)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipGenesis(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Block) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowGenesis
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Block: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Block: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cid", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cid = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Record = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Successor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenesis
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenesis
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Successor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenesis(dAtA[iNdEx:])

@@ -7,8 +7,12 @@ const (
 	MinSize = 4096
 	// MaxBatch is how many versions one message stores at most. Their proofs take some 40 ms.
 	MaxBatch = 100
-	// MaxErased is how many versions one message erases at most.
-	MaxErased = 64
+	// MaxRefs is how many versions one message of their owner names at most.
+	MaxRefs = 64
+	// MaxEnded is how many blocks that were replaced, and locks that wait for too long, a block gives up at most.
+	MaxEnded = 100
+	// RelockTime is how long a new lock waits for its confirmation, in seconds: 30 days.
+	RelockTime = 30 * 24 * 3600
 	// MaxReports is how many access reports one message carries at most.
 	MaxReports = 100
 	// MaxOwnKeys is how many recipients an envelope has at most.

@@ -49,6 +49,16 @@ const (
 	ReasonSamePerson = "same_person"
 	// ReasonLockDiffers says that the version shares leaves with one that has another lock.
 	ReasonLockDiffers = "lock_differs"
+	// ReasonLockReplaced says that a version has another lock than the message names.
+	ReasonLockReplaced = "lock_replaced"
+	// ReasonNoRelock says that no such lock waits for its confirmation.
+	ReasonNoRelock = "no_relock"
+	// ReasonNotCopied says that too few hospitals hold the new envelope yet.
+	ReasonNotCopied = "not_copied"
+	// ReasonHospitalInactive says that the hospital that took the blocks in may not write now.
+	ReasonHospitalInactive = "hospital_inactive"
+	// ReasonStaleRevision says that the revision is not one more than the vault has.
+	ReasonStaleRevision = "stale_revision"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

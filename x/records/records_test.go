@@ -1,10 +1,12 @@
 package records_test
 
 import (
+	"bytes"
 	"crypto/hpke"
 	"crypto/sha256"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -208,11 +210,50 @@ func (m *maker) genesis() *records.GenesisState {
 	}}
 	for n := range uint64(2) {
 		g.Versions = append(g.Versions, records.Version{
-			Record: record, Version: n + 1, Header: m.header(patient), Envelope: m.raw(), Object: m.dag(), Size_: 4096, StoredBy: account, StoredAt: 1,
+			Record: record, Version: n + 1, Header: m.header(patient), Envelope: m.raw(), Object: m.dag(), Size_: 4096, StoredBy: account, StoredAt: 1, SealedEpoch: 1,
 		})
 	}
 	g.Reported = []records.Reported{{Member: 1, Number: 3}}
+
+	// The second version is kept by an envelope of its own, which the first has not replaced everywhere, and waits for another lock.
+	v := &g.Versions[1]
+	header := m.header(patient)
+	header.Dc = v.Header.Dc
+	v.Relock = &records.Relock{Header: header, Envelope: m.raw(), SealedEpoch: 1, Until: 2}
+	former := m.raw()
+	g.Blocks = []records.Block{
+		{Cid: v.Envelope, Record: record, Version: 2}, {Cid: former, Record: record, Version: 2, Successor: v.Envelope},
+		{Cid: v.Relock.Envelope, Record: record, Version: 2}, {Cid: m.raw(), Patient: patient},
+	}
+	slices.SortFunc(g.Blocks, func(a, b records.Block) int { return bytes.Compare(m.cid(a.Cid), m.cid(b.Cid)) })
+	g.FormerPoints = [][]byte{m.header(patient).U}
 	return g
+}
+
+// cid is a CID's bytes, by which blocks are sorted.
+func (m *maker) cid(text string) []byte {
+	cid, err := lock.ParseCID(text)
+	require.NoError(m.t, err)
+	return cid.Bytes()
+}
+
+// blockWhere is the block of a genesis for which is answers true.
+func (m *maker) blockWhere(g *records.GenesisState, is func(records.Block) bool) *records.Block {
+	i := slices.IndexFunc(g.Blocks, is)
+	require.GreaterOrEqual(m.t, i, 0)
+	return &g.Blocks[i]
+}
+
+func (m *maker) block(g *records.GenesisState, cid string) *records.Block {
+	return m.blockWhere(g, func(b records.Block) bool { return b.Cid == cid })
+}
+
+func (m *maker) waiting(g *records.GenesisState) *records.Block {
+	return m.blockWhere(g, func(b records.Block) bool { return b.Successor != "" })
+}
+
+func (m *maker) vaultBlob(g *records.GenesisState) *records.Block {
+	return m.blockWhere(g, func(b records.Block) bool { return b.Patient != "" })
 }
 
 func TestGenesisValidate(t *testing.T) {
@@ -241,6 +282,20 @@ func TestGenesisValidate(t *testing.T) {
 		{"an object twice", func(g *records.GenesisState) { g.Versions[1].Object = g.Versions[0].Object }, records.ErrInvalidGenesis},
 		{"a vault blob as envelope", func(g *records.GenesisState) { g.Versions[1].Envelope = g.Patients[0].Vault.Blob }, records.ErrInvalidGenesis},
 		{"a size that is not padded", func(g *records.GenesisState) { g.Versions[1].Size_ = 5000 }, records.ErrInvalidGenesis},
+		{"a version that is sealed to no epoch", func(g *records.GenesisState) { g.Versions[0].SealedEpoch = 0 }, records.ErrInvalidGenesis},
+		{"a lock that waits over another key", func(g *records.GenesisState) { g.Versions[1].Relock.Header.Dc = m.bytes(32) }, records.ErrInvalidGenesis},
+		{"a lock that waits of another patient", func(g *records.GenesisState) { g.Versions[1].Relock.Header.Patient = m.id() }, records.ErrInvalidGenesis},
+		{"a lock that waits with a point of today", func(g *records.GenesisState) { g.Versions[1].Relock.Header.U = g.Versions[0].Header.U }, records.ErrInvalidGenesis},
+		{"a lock that waits with an envelope of today", func(g *records.GenesisState) { g.Versions[1].Relock.Envelope = g.Versions[0].Envelope }, records.ErrInvalidGenesis},
+		{"a former point that is of today", func(g *records.GenesisState) { g.FormerPoints[0] = g.Versions[0].Header.U }, records.ErrInvalidGenesis},
+		{"a former point that is none", func(g *records.GenesisState) { g.FormerPoints[0] = make([]byte, 32) }, records.ErrInvalidGenesis},
+		{"a former point twice", func(g *records.GenesisState) { g.FormerPoints = append(g.FormerPoints, g.FormerPoints[0]) }, records.ErrInvalidGenesis},
+		{"a block twice", func(g *records.GenesisState) { g.Blocks = append(g.Blocks, g.Blocks[3]) }, records.ErrInvalidGenesis},
+		{"a block of nobody", func(g *records.GenesisState) { g.Blocks[0].Record, g.Blocks[0].Patient = "", "" }, records.ErrInvalidGenesis},
+		{"an envelope of today as another version's", func(g *records.GenesisState) { m.block(g, g.Versions[1].Envelope).Version = 1 }, records.ErrInvalidGenesis},
+		{"a block that waits for what is gone", func(g *records.GenesisState) { m.waiting(g).Successor = m.raw() }, records.ErrInvalidGenesis},
+		{"a block that waits for another version's", func(g *records.GenesisState) { m.waiting(g).Successor = g.Versions[0].Envelope }, records.ErrInvalidGenesis},
+		{"a vault blob that waits for an envelope", func(g *records.GenesisState) { m.vaultBlob(g).Successor = g.Versions[1].Envelope }, records.ErrInvalidGenesis},
 		{"reports of nobody", func(g *records.GenesisState) { g.Reported[0].Member = 0 }, records.ErrInvalidGenesis},
 		{"reports twice", func(g *records.GenesisState) { g.Reported = append(g.Reported, g.Reported[0]) }, records.ErrInvalidGenesis},
 	} {

@@ -955,6 +955,626 @@ func (m *MsgApproveErasureResponse) GetReason() string {
 	return ""
 }
 
+// MsgRotateVault gives a vault another blob. Every field stays within a Ledger's limits.
+type MsgRotateVault struct {
+	// address of the patient's wallet account.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// vault_key is the X-Wing public key of the next epoch: 19 parts of 64 bytes; none where the epoch stays.
+	VaultKey [][]byte `protobuf:"bytes,2,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new.
+	VaultBlob string `protobuf:"bytes,4,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,5,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital uint64 `protobuf:"varint,6,opt,name=hospital,proto3" json:"hospital,omitempty"`
+}
+
+func (m *MsgRotateVault) Reset()         { *m = MsgRotateVault{} }
+func (m *MsgRotateVault) String() string { return proto.CompactTextString(m) }
+func (*MsgRotateVault) ProtoMessage()    {}
+func (*MsgRotateVault) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{14}
+}
+func (m *MsgRotateVault) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRotateVault) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRotateVault.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRotateVault) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRotateVault.Merge(m, src)
+}
+func (m *MsgRotateVault) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRotateVault) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRotateVault.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRotateVault proto.InternalMessageInfo
+
+func (m *MsgRotateVault) GetAddress() string {
+	if m != nil {
+		return m.Address
+	}
+	return ""
+}
+
+func (m *MsgRotateVault) GetVaultKey() [][]byte {
+	if m != nil {
+		return m.VaultKey
+	}
+	return nil
+}
+
+func (m *MsgRotateVault) GetRevision() uint64 {
+	if m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
+func (m *MsgRotateVault) GetVaultBlob() string {
+	if m != nil {
+		return m.VaultBlob
+	}
+	return ""
+}
+
+func (m *MsgRotateVault) GetVaultSize() uint64 {
+	if m != nil {
+		return m.VaultSize
+	}
+	return 0
+}
+
+func (m *MsgRotateVault) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+// MsgRotateVaultResponse says whether the vault was changed.
+type MsgRotateVaultResponse struct {
+	// outcome of the change.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgRotateVaultResponse) Reset()         { *m = MsgRotateVaultResponse{} }
+func (m *MsgRotateVaultResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRotateVaultResponse) ProtoMessage()    {}
+func (*MsgRotateVaultResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{15}
+}
+func (m *MsgRotateVaultResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRotateVaultResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRotateVaultResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRotateVaultResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRotateVaultResponse.Merge(m, src)
+}
+func (m *MsgRotateVaultResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRotateVaultResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRotateVaultResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRotateVaultResponse proto.InternalMessageInfo
+
+func (m *MsgRotateVaultResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgRotateVaultResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgReplaceEnvelopes replaces envelopes. Every field stays within a Ledger's limits.
+type MsgReplaceEnvelopes struct {
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the member whose server took the envelopes in.
+	Hospital uint64 `protobuf:"varint,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	// u are the points U of the locks that the envelopes hold, 32 bytes each, as many as versions.
+	U [][]byte `protobuf:"bytes,4,rep,name=u,proto3" json:"u,omitempty"`
+	// envelopes are the CIDs of the new envelopes as text, as many as versions.
+	Envelopes []string `protobuf:"bytes,5,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	// envelope_sizes in bytes, at most 65536 each, as many as versions.
+	EnvelopeSizes []uint32 `protobuf:"varint,6,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
+	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
+	OwnKeys [][]byte `protobuf:"bytes,7,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+}
+
+func (m *MsgReplaceEnvelopes) Reset()         { *m = MsgReplaceEnvelopes{} }
+func (m *MsgReplaceEnvelopes) String() string { return proto.CompactTextString(m) }
+func (*MsgReplaceEnvelopes) ProtoMessage()    {}
+func (*MsgReplaceEnvelopes) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{16}
+}
+func (m *MsgReplaceEnvelopes) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReplaceEnvelopes) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReplaceEnvelopes.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReplaceEnvelopes) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReplaceEnvelopes.Merge(m, src)
+}
+func (m *MsgReplaceEnvelopes) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReplaceEnvelopes) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReplaceEnvelopes.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReplaceEnvelopes proto.InternalMessageInfo
+
+func (m *MsgReplaceEnvelopes) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgReplaceEnvelopes) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+func (m *MsgReplaceEnvelopes) GetVersions() []string {
+	if m != nil {
+		return m.Versions
+	}
+	return nil
+}
+
+func (m *MsgReplaceEnvelopes) GetU() [][]byte {
+	if m != nil {
+		return m.U
+	}
+	return nil
+}
+
+func (m *MsgReplaceEnvelopes) GetEnvelopes() []string {
+	if m != nil {
+		return m.Envelopes
+	}
+	return nil
+}
+
+func (m *MsgReplaceEnvelopes) GetEnvelopeSizes() []uint32 {
+	if m != nil {
+		return m.EnvelopeSizes
+	}
+	return nil
+}
+
+func (m *MsgReplaceEnvelopes) GetOwnKeys() [][]byte {
+	if m != nil {
+		return m.OwnKeys
+	}
+	return nil
+}
+
+// MsgReplaceEnvelopesResponse says whether the envelopes were replaced.
+type MsgReplaceEnvelopesResponse struct {
+	// outcome for all of them.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgReplaceEnvelopesResponse) Reset()         { *m = MsgReplaceEnvelopesResponse{} }
+func (m *MsgReplaceEnvelopesResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgReplaceEnvelopesResponse) ProtoMessage()    {}
+func (*MsgReplaceEnvelopesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{17}
+}
+func (m *MsgReplaceEnvelopesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReplaceEnvelopesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReplaceEnvelopesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReplaceEnvelopesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReplaceEnvelopesResponse.Merge(m, src)
+}
+func (m *MsgReplaceEnvelopesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReplaceEnvelopesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReplaceEnvelopesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReplaceEnvelopesResponse proto.InternalMessageInfo
+
+func (m *MsgReplaceEnvelopesResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgReplaceEnvelopesResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgRelockVersions locks versions anew. Every field stays within a Ledger's limits.
+type MsgRelockVersions struct {
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the member whose server took the envelopes in.
+	Hospital uint64 `protobuf:"varint,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	// generation of the records key, the newest.
+	Generation uint64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	// u are the new points U, 32 bytes each, as many as versions.
+	U [][]byte `protobuf:"bytes,5,rep,name=u,proto3" json:"u,omitempty"`
+	// u_bar are the points Ū, 32 bytes each, as many as versions.
+	UBar [][]byte `protobuf:"bytes,6,rep,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// c are the commitments C to both halves, 32 bytes each, as many as versions.
+	C [][]byte `protobuf:"bytes,7,rep,name=c,proto3" json:"c,omitempty"`
+	// pc are the commitments to the owner's halves, 32 bytes each, as many as versions.
+	Pc [][]byte `protobuf:"bytes,8,rep,name=pc,proto3" json:"pc,omitempty"`
+	// proofs are the encapsulation proofs c‖s, 64 bytes each, as many as versions; their labels bind the signer.
+	Proofs [][]byte `protobuf:"bytes,9,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// envelopes are the CIDs of the new envelopes as text, as many as versions.
+	Envelopes []string `protobuf:"bytes,10,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	// envelope_sizes in bytes, at most 65536 each, as many as versions.
+	EnvelopeSizes []uint32 `protobuf:"varint,11,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
+	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
+	OwnKeys [][]byte `protobuf:"bytes,12,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+}
+
+func (m *MsgRelockVersions) Reset()         { *m = MsgRelockVersions{} }
+func (m *MsgRelockVersions) String() string { return proto.CompactTextString(m) }
+func (*MsgRelockVersions) ProtoMessage()    {}
+func (*MsgRelockVersions) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{18}
+}
+func (m *MsgRelockVersions) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRelockVersions) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRelockVersions.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRelockVersions) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRelockVersions.Merge(m, src)
+}
+func (m *MsgRelockVersions) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRelockVersions) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRelockVersions.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRelockVersions proto.InternalMessageInfo
+
+func (m *MsgRelockVersions) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgRelockVersions) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+func (m *MsgRelockVersions) GetVersions() []string {
+	if m != nil {
+		return m.Versions
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgRelockVersions) GetU() [][]byte {
+	if m != nil {
+		return m.U
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetUBar() [][]byte {
+	if m != nil {
+		return m.UBar
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetC() [][]byte {
+	if m != nil {
+		return m.C
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetPc() [][]byte {
+	if m != nil {
+		return m.Pc
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetProofs() [][]byte {
+	if m != nil {
+		return m.Proofs
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetEnvelopes() []string {
+	if m != nil {
+		return m.Envelopes
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetEnvelopeSizes() []uint32 {
+	if m != nil {
+		return m.EnvelopeSizes
+	}
+	return nil
+}
+
+func (m *MsgRelockVersions) GetOwnKeys() [][]byte {
+	if m != nil {
+		return m.OwnKeys
+	}
+	return nil
+}
+
+// MsgRelockVersionsResponse says whether the new locks wait.
+type MsgRelockVersionsResponse struct {
+	// outcome for all of them.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgRelockVersionsResponse) Reset()         { *m = MsgRelockVersionsResponse{} }
+func (m *MsgRelockVersionsResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRelockVersionsResponse) ProtoMessage()    {}
+func (*MsgRelockVersionsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{19}
+}
+func (m *MsgRelockVersionsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRelockVersionsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRelockVersionsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRelockVersionsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRelockVersionsResponse.Merge(m, src)
+}
+func (m *MsgRelockVersionsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRelockVersionsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRelockVersionsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRelockVersionsResponse proto.InternalMessageInfo
+
+func (m *MsgRelockVersionsResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgRelockVersionsResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgConfirmRelock says that the new envelopes opened.
+type MsgConfirmRelock struct {
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+	// u are the points U of the locks that wait, 32 bytes each, as many as versions.
+	U [][]byte `protobuf:"bytes,3,rep,name=u,proto3" json:"u,omitempty"`
+}
+
+func (m *MsgConfirmRelock) Reset()         { *m = MsgConfirmRelock{} }
+func (m *MsgConfirmRelock) String() string { return proto.CompactTextString(m) }
+func (*MsgConfirmRelock) ProtoMessage()    {}
+func (*MsgConfirmRelock) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{20}
+}
+func (m *MsgConfirmRelock) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgConfirmRelock) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgConfirmRelock.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgConfirmRelock) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgConfirmRelock.Merge(m, src)
+}
+func (m *MsgConfirmRelock) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgConfirmRelock) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgConfirmRelock.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgConfirmRelock proto.InternalMessageInfo
+
+func (m *MsgConfirmRelock) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgConfirmRelock) GetVersions() []string {
+	if m != nil {
+		return m.Versions
+	}
+	return nil
+}
+
+func (m *MsgConfirmRelock) GetU() [][]byte {
+	if m != nil {
+		return m.U
+	}
+	return nil
+}
+
+// MsgConfirmRelockResponse says whether the locks were changed.
+type MsgConfirmRelockResponse struct {
+	// outcome for all of them.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgConfirmRelockResponse) Reset()         { *m = MsgConfirmRelockResponse{} }
+func (m *MsgConfirmRelockResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgConfirmRelockResponse) ProtoMessage()    {}
+func (*MsgConfirmRelockResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3393b49fc37edd7, []int{21}
+}
+func (m *MsgConfirmRelockResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgConfirmRelockResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgConfirmRelockResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgConfirmRelockResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgConfirmRelockResponse.Merge(m, src)
+}
+func (m *MsgConfirmRelockResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgConfirmRelockResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgConfirmRelockResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgConfirmRelockResponse proto.InternalMessageInfo
+
+func (m *MsgConfirmRelockResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgConfirmRelockResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*MsgRegisterPatient)(nil), "phrd.records.v1.MsgRegisterPatient")
 	proto.RegisterType((*MsgRegisterPatientResponse)(nil), "phrd.records.v1.MsgRegisterPatientResponse")
@@ -970,83 +1590,113 @@ func init() {
 	proto.RegisterType((*MsgEraseVersionsResponse)(nil), "phrd.records.v1.MsgEraseVersionsResponse")
 	proto.RegisterType((*MsgApproveErasure)(nil), "phrd.records.v1.MsgApproveErasure")
 	proto.RegisterType((*MsgApproveErasureResponse)(nil), "phrd.records.v1.MsgApproveErasureResponse")
+	proto.RegisterType((*MsgRotateVault)(nil), "phrd.records.v1.MsgRotateVault")
+	proto.RegisterType((*MsgRotateVaultResponse)(nil), "phrd.records.v1.MsgRotateVaultResponse")
+	proto.RegisterType((*MsgReplaceEnvelopes)(nil), "phrd.records.v1.MsgReplaceEnvelopes")
+	proto.RegisterType((*MsgReplaceEnvelopesResponse)(nil), "phrd.records.v1.MsgReplaceEnvelopesResponse")
+	proto.RegisterType((*MsgRelockVersions)(nil), "phrd.records.v1.MsgRelockVersions")
+	proto.RegisterType((*MsgRelockVersionsResponse)(nil), "phrd.records.v1.MsgRelockVersionsResponse")
+	proto.RegisterType((*MsgConfirmRelock)(nil), "phrd.records.v1.MsgConfirmRelock")
+	proto.RegisterType((*MsgConfirmRelockResponse)(nil), "phrd.records.v1.MsgConfirmRelockResponse")
 }
 
 func init() { proto.RegisterFile("phrd/records/v1/tx.proto", fileDescriptor_e3393b49fc37edd7) }
 
 var fileDescriptor_e3393b49fc37edd7 = []byte{
-	// 1131 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0x41, 0x6f, 0x1b, 0x45,
-	0x14, 0xce, 0xda, 0x9b, 0xd8, 0x9e, 0x38, 0x09, 0x1d, 0x42, 0xb2, 0x71, 0x5b, 0xd7, 0x6c, 0x91,
-	0x30, 0xa1, 0xd8, 0x6d, 0x2a, 0x21, 0xe4, 0x5b, 0x8c, 0x90, 0x90, 0xaa, 0x40, 0x35, 0x11, 0x20,
-	0x55, 0x42, 0x61, 0xbd, 0x1e, 0xaf, 0x97, 0xd8, 0x3b, 0xcb, 0xcc, 0xac, 0xdd, 0xf4, 0x80, 0x10,
-	0xe2, 0xd4, 0x13, 0xff, 0x02, 0x0e, 0x1c, 0x72, 0x40, 0xfc, 0x86, 0x72, 0xab, 0x38, 0x71, 0x42,
-	0x28, 0x39, 0xe4, 0x4f, 0x14, 0x09, 0xcd, 0x9b, 0x5d, 0xdb, 0x6b, 0x2f, 0xb8, 0x87, 0x5e, 0xac,
-	0x7d, 0xef, 0x7d, 0x6f, 0xe6, 0xbd, 0x6f, 0xbf, 0xf7, 0xd6, 0xc8, 0x0a, 0xfb, 0xbc, 0xdb, 0xe4,
-	0xd4, 0x65, 0xbc, 0x2b, 0x9a, 0xa3, 0x7b, 0x4d, 0xf9, 0xb8, 0x11, 0x72, 0x26, 0x19, 0xde, 0x52,
-	0x91, 0x46, 0x1c, 0x69, 0x8c, 0xee, 0x55, 0xae, 0x39, 0x43, 0x3f, 0x60, 0x4d, 0xf8, 0xd5, 0x98,
-	0xca, 0xae, 0xcb, 0xc4, 0x90, 0x89, 0xe6, 0x50, 0x78, 0x2a, 0x77, 0x28, 0xbc, 0x38, 0xb0, 0xa7,
-	0x03, 0x27, 0x60, 0x35, 0xb5, 0x11, 0x87, 0xb6, 0x3d, 0xe6, 0x31, 0xed, 0x57, 0x4f, 0x49, 0x02,
-	0xd4, 0xe1, 0x44, 0x5d, 0x5f, 0xaa, 0x93, 0x68, 0x20, 0xf9, 0x59, 0x1c, 0xba, 0x31, 0x5f, 0xa2,
-	0x7e, 0xd4, 0x51, 0xfb, 0x1f, 0x03, 0xe1, 0x23, 0xe1, 0x11, 0xea, 0xf9, 0x42, 0x52, 0xfe, 0xd0,
-	0x91, 0x3e, 0x0d, 0x24, 0x3e, 0x40, 0x05, 0xa7, 0xdb, 0xe5, 0x54, 0x08, 0xcb, 0xa8, 0x19, 0xf5,
-	0x52, 0xdb, 0xfa, 0xe3, 0xd7, 0xf7, 0xb6, 0xe3, 0x42, 0x0e, 0x75, 0xe4, 0x58, 0x72, 0x3f, 0xf0,
-	0x48, 0x02, 0xc4, 0x16, 0x2a, 0x84, 0x3a, 0xdd, 0xca, 0xa9, 0x1c, 0x92, 0x98, 0x78, 0x1b, 0xad,
-	0x8e, 0x9c, 0x68, 0x20, 0xad, 0x3c, 0xf8, 0xb5, 0x81, 0xaf, 0xa3, 0x12, 0x3c, 0x9c, 0x9c, 0xd2,
-	0x33, 0xcb, 0xac, 0xe5, 0xeb, 0x65, 0x52, 0x04, 0xc7, 0x03, 0x7a, 0x86, 0x6f, 0x22, 0xa4, 0x83,
-	0x9d, 0x01, 0xeb, 0x58, 0xab, 0x90, 0xa7, 0xe1, 0xed, 0x01, 0xeb, 0x4c, 0xc3, 0xc2, 0x7f, 0x42,
-	0xad, 0xb5, 0x9a, 0x51, 0x37, 0xe3, 0xf0, 0xb1, 0xff, 0x84, 0xb6, 0xea, 0xdf, 0x5f, 0x9d, 0xef,
-	0x27, 0x85, 0x3d, 0xbd, 0x3a, 0xdf, 0xdf, 0x05, 0x12, 0x16, 0x1b, 0xb5, 0x6f, 0xa0, 0xca, 0xa2,
-	0x97, 0x50, 0x11, 0xb2, 0x40, 0x50, 0xfb, 0x45, 0x0e, 0xa1, 0x4f, 0xe8, 0xf8, 0x73, 0xca, 0x85,
-	0xcf, 0x02, 0xbc, 0x83, 0xd6, 0x34, 0x79, 0x9a, 0x14, 0x12, 0x5b, 0xaa, 0xf3, 0x91, 0x86, 0x40,
-	0xe7, 0x26, 0x49, 0x4c, 0x7c, 0x07, 0xad, 0xba, 0x03, 0x47, 0x08, 0xe8, 0x7c, 0xf3, 0x60, 0xa7,
-	0x31, 0xa7, 0x8a, 0xc6, 0x87, 0x2a, 0x4a, 0x34, 0x08, 0xb7, 0xd0, 0x5a, 0x9f, 0x3a, 0x5d, 0xca,
-	0x2d, 0xb3, 0x66, 0xd4, 0xd7, 0x0f, 0x76, 0x17, 0xe0, 0x1f, 0x43, 0xb8, 0x5d, 0x7a, 0xf6, 0xd7,
-	0xad, 0x95, 0x9f, 0xaf, 0xce, 0xf7, 0x0d, 0x12, 0x67, 0xe0, 0xd7, 0xd1, 0x6a, 0x74, 0xd2, 0x71,
-	0x38, 0x70, 0x55, 0x26, 0x66, 0xd4, 0x76, 0xb8, 0x22, 0x3e, 0xe4, 0x8c, 0xf5, 0x80, 0xa1, 0x32,
-	0xd1, 0x06, 0xde, 0x43, 0x45, 0x36, 0x0e, 0x14, 0xed, 0xc2, 0x2a, 0x00, 0xef, 0x05, 0x36, 0x0e,
-	0x1e, 0xd0, 0x33, 0x81, 0x2b, 0xa8, 0x48, 0x83, 0x11, 0x1d, 0xb0, 0x90, 0x5a, 0x45, 0xe8, 0x71,
-	0x62, 0xe3, 0xdb, 0x68, 0x23, 0x79, 0xd6, 0xb4, 0x97, 0x6a, 0x46, 0x7d, 0x83, 0x94, 0x13, 0xa7,
-	0x62, 0x5e, 0x51, 0xc4, 0x3a, 0x5f, 0x53, 0x57, 0x5a, 0x48, 0x53, 0xa4, 0x2d, 0x8c, 0x91, 0x09,
-	0x39, 0xeb, 0xc0, 0x0f, 0x3c, 0xe3, 0x5b, 0x68, 0x5d, 0xf4, 0x1d, 0x4e, 0xc5, 0xc9, 0xd8, 0x97,
-	0x7d, 0xab, 0x0c, 0x21, 0xa4, 0x5d, 0x5f, 0xf8, 0xb2, 0x6f, 0xff, 0x62, 0xa0, 0xd7, 0x8e, 0x84,
-	0x77, 0x2c, 0x19, 0xa7, 0xf1, 0x3b, 0x10, 0xb8, 0xa1, 0x28, 0xa5, 0xfc, 0x74, 0xa9, 0x30, 0x35,
-	0x0c, 0xb7, 0x51, 0x31, 0x7e, 0x1b, 0xc2, 0xca, 0xd5, 0xf2, 0xf5, 0xf5, 0x83, 0xeb, 0x0b, 0xb4,
-	0x4e, 0xdf, 0xf1, 0x2c, 0xb5, 0x93, 0xbc, 0xd6, 0x5b, 0x4a, 0x4f, 0xfa, 0x3c, 0xa5, 0xa6, 0x37,
-	0x12, 0x35, 0xa5, 0x2a, 0xb3, 0xbb, 0xc8, 0x9a, 0xf7, 0x25, 0x4a, 0xc2, 0x77, 0x51, 0x81, 0x45,
-	0xd2, 0x65, 0x43, 0x0a, 0x75, 0x4f, 0xa4, 0x00, 0x23, 0xab, 0x4a, 0xf8, 0x54, 0x47, 0x49, 0x02,
-	0xd3, 0x62, 0x73, 0x44, 0xac, 0x29, 0x10, 0x9b, 0xb2, 0xec, 0x17, 0x06, 0x2a, 0x1f, 0xba, 0x2e,
-	0x15, 0x82, 0xd0, 0x90, 0x71, 0xa9, 0x80, 0x41, 0x34, 0xec, 0x50, 0x0e, 0x27, 0x9b, 0x24, 0xb6,
-	0xf0, 0x5d, 0x38, 0x40, 0xa9, 0x29, 0xb7, 0x84, 0xa9, 0x18, 0x37, 0xa3, 0xef, 0xfc, 0x7f, 0xe9,
-	0xdb, 0x4c, 0xeb, 0x5b, 0xbd, 0xee, 0x5e, 0x4f, 0x50, 0x09, 0xb2, 0x33, 0x49, 0x6c, 0x29, 0xff,
-	0x80, 0x06, 0x9e, 0xec, 0xc7, 0xb3, 0x19, 0x5b, 0xca, 0x1f, 0x05, 0x03, 0xe6, 0x9e, 0x5a, 0x05,
-	0x7d, 0x83, 0xb6, 0xd4, 0x0d, 0x9c, 0xf6, 0x22, 0x41, 0xbb, 0x20, 0xbb, 0x22, 0x49, 0x4c, 0xbc,
-	0x89, 0x72, 0x8e, 0x04, 0xa9, 0xe5, 0x49, 0xce, 0x91, 0xf6, 0x4f, 0x06, 0xda, 0x82, 0x89, 0x55,
-	0xbd, 0x6b, 0x1e, 0xf0, 0x1d, 0x64, 0x06, 0xac, 0x4b, 0x97, 0x2a, 0x02, 0x50, 0xb8, 0xad, 0xee,
-	0x52, 0xd9, 0x89, 0x1e, 0x6e, 0x2e, 0xe8, 0x61, 0x96, 0xdf, 0x59, 0x45, 0x24, 0x89, 0x2d, 0x5b,
-	0x09, 0x02, 0x8e, 0x53, 0x7a, 0xd8, 0x9e, 0x6e, 0x97, 0x69, 0x55, 0xf6, 0x7d, 0xb4, 0x3b, 0xe7,
-	0x9a, 0xa8, 0xc1, 0x42, 0x85, 0x31, 0xf7, 0xa5, 0xa4, 0x01, 0xd4, 0xbc, 0x41, 0x12, 0xd3, 0xfe,
-	0x4d, 0xb7, 0xf7, 0x59, 0xd8, 0x75, 0x24, 0x7d, 0xe8, 0x70, 0x67, 0x28, 0xf0, 0xfb, 0xa8, 0xe4,
-	0x44, 0xb2, 0xcf, 0xb8, 0x2f, 0xcf, 0x96, 0xf6, 0x38, 0x85, 0xaa, 0x75, 0x12, 0xc2, 0x09, 0x20,
-	0x80, 0xac, 0x75, 0xa2, 0x2f, 0x48, 0xad, 0x13, 0x9d, 0xd1, 0x6a, 0xaa, 0x06, 0xa7, 0x67, 0xa9,
-	0x2e, 0xd3, 0x1f, 0x92, 0xb9, 0x22, 0xed, 0x3d, 0xe8, 0x76, 0xd6, 0x35, 0xd9, 0xa2, 0x3f, 0xe8,
-	0x31, 0xfe, 0x88, 0x3b, 0x22, 0x35, 0xc6, 0x6c, 0x1c, 0xc4, 0xa2, 0xfd, 0xdf, 0x31, 0x06, 0x98,
-	0xda, 0x4c, 0xa9, 0x31, 0x2e, 0x2d, 0x8c, 0x27, 0xe0, 0x52, 0xe3, 0x99, 0xba, 0xd1, 0xfe, 0x16,
-	0xc6, 0x33, 0xe5, 0x7b, 0xf5, 0xe3, 0xa9, 0x95, 0xfc, 0x4d, 0x44, 0x85, 0xfe, 0xda, 0x99, 0x24,
-	0x31, 0xed, 0xa7, 0x06, 0xba, 0x76, 0x24, 0xbc, 0xc3, 0x30, 0xe4, 0x6c, 0x44, 0x55, 0x1d, 0x11,
-	0xa7, 0xea, 0x4b, 0xcb, 0x7a, 0x3d, 0xdf, 0x7d, 0x09, 0x26, 0x12, 0xe0, 0xec, 0x1d, 0xb9, 0xd4,
-	0x1d, 0xad, 0xb7, 0xe1, 0xc3, 0x17, 0xe3, 0x14, 0x17, 0x3b, 0x09, 0x17, 0xe9, 0x6b, 0x6d, 0x8a,
-	0xf6, 0x16, 0x9c, 0xaf, 0x9e, 0x8d, 0x83, 0xdf, 0x4d, 0x94, 0x3f, 0x12, 0x1e, 0x76, 0xd1, 0xd6,
-	0xfc, 0x5f, 0x8c, 0xdb, 0x0b, 0x6a, 0x5c, 0xfc, 0x10, 0x57, 0xde, 0x7d, 0x09, 0xd0, 0xa4, 0xec,
-	0x2f, 0xd1, 0x46, 0xfa, 0x53, 0xf1, 0x66, 0x56, 0x76, 0x0a, 0x52, 0x79, 0x67, 0x29, 0x64, 0x72,
-	0xfc, 0x23, 0x54, 0x4e, 0x6d, 0x9d, 0x5a, 0x76, 0x6d, 0x53, 0x44, 0xa5, 0xbe, 0x0c, 0x31, 0x5b,
-	0x7a, 0x7a, 0x3c, 0x32, 0x4b, 0x4f, 0x41, 0xb2, 0x4b, 0xcf, 0x96, 0xf7, 0x57, 0x68, 0x73, 0x4e,
-	0x76, 0x76, 0x56, 0x72, 0x1a, 0x53, 0xd9, 0x5f, 0x8e, 0x99, 0x25, 0x27, 0xb5, 0xb3, 0x32, 0xc9,
-	0x99, 0x45, 0x64, 0x93, 0x93, 0xb5, 0x3f, 0x2a, 0xab, 0xdf, 0xa9, 0xd5, 0xd4, 0xfe, 0xe0, 0xd9,
-	0x45, 0xd5, 0x78, 0x7e, 0x51, 0x35, 0xfe, 0xbe, 0xa8, 0x1a, 0x3f, 0x5e, 0x56, 0x57, 0x9e, 0x5f,
-	0x56, 0x57, 0xfe, 0xbc, 0xac, 0xae, 0x3c, 0xaa, 0x7a, 0xbe, 0xec, 0x47, 0x9d, 0x86, 0xcb, 0x86,
-	0x4d, 0xd0, 0x3b, 0xfc, 0x3c, 0x4e, 0x76, 0x55, 0x67, 0x0d, 0xfe, 0xeb, 0xde, 0xff, 0x37, 0x00,
-	0x00, 0xff, 0xff, 0x19, 0x32, 0x81, 0xf5, 0xae, 0x0b, 0x00, 0x00,
+	// 1488 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0xcf, 0x6f, 0x13, 0xc7,
+	0x17, 0xcf, 0xfa, 0x47, 0x6c, 0xbf, 0x38, 0x01, 0x86, 0x7c, 0x93, 0x8d, 0x01, 0xe3, 0xef, 0x02,
+	0xc2, 0xdf, 0x7c, 0x69, 0x0c, 0x41, 0xaa, 0xaa, 0xdc, 0x08, 0x42, 0xaa, 0x84, 0xd2, 0xa2, 0x45,
+	0x05, 0x09, 0xa9, 0x0a, 0xeb, 0xf5, 0x78, 0xbd, 0xc5, 0xde, 0xd9, 0xce, 0xcc, 0x26, 0x84, 0x43,
+	0x55, 0x55, 0x3d, 0x71, 0xaa, 0xaa, 0xfe, 0x0f, 0xed, 0xa1, 0x07, 0x0e, 0x55, 0xff, 0x06, 0xa4,
+	0x5e, 0x50, 0x4f, 0x3d, 0x55, 0x15, 0x1c, 0xf8, 0x23, 0x0a, 0x52, 0x35, 0x33, 0xbb, 0xeb, 0x1d,
+	0x7b, 0x83, 0x11, 0x25, 0x97, 0x68, 0xdf, 0x9b, 0xcf, 0xcc, 0xbc, 0xf7, 0x79, 0x3f, 0xe6, 0x39,
+	0x60, 0x86, 0x03, 0xda, 0xeb, 0x50, 0xec, 0x12, 0xda, 0x63, 0x9d, 0xbd, 0x2b, 0x1d, 0xfe, 0x70,
+	0x23, 0xa4, 0x84, 0x13, 0x74, 0x4c, 0xac, 0x6c, 0xc4, 0x2b, 0x1b, 0x7b, 0x57, 0x1a, 0x27, 0x9c,
+	0x91, 0x1f, 0x90, 0x8e, 0xfc, 0xab, 0x30, 0x8d, 0x55, 0x97, 0xb0, 0x11, 0x61, 0x9d, 0x11, 0xf3,
+	0xc4, 0xde, 0x11, 0xf3, 0xe2, 0x85, 0x35, 0xb5, 0xb0, 0x2b, 0xa5, 0x8e, 0x12, 0xe2, 0xa5, 0x65,
+	0x8f, 0x78, 0x44, 0xe9, 0xc5, 0x57, 0xb2, 0x41, 0xda, 0xe1, 0x44, 0x3d, 0x9f, 0x8b, 0x93, 0x70,
+	0xc0, 0xe9, 0x41, 0xbc, 0x74, 0x7a, 0xd2, 0x44, 0xf5, 0xa9, 0x56, 0xad, 0xd7, 0x06, 0xa0, 0x1d,
+	0xe6, 0xd9, 0xd8, 0xf3, 0x19, 0xc7, 0xf4, 0x96, 0xc3, 0x7d, 0x1c, 0x70, 0xb4, 0x09, 0x15, 0xa7,
+	0xd7, 0xa3, 0x98, 0x31, 0xd3, 0x68, 0x19, 0xed, 0xda, 0xb6, 0xf9, 0xfb, 0x2f, 0x1f, 0x2c, 0xc7,
+	0x86, 0x5c, 0x53, 0x2b, 0xb7, 0x39, 0xf5, 0x03, 0xcf, 0x4e, 0x80, 0xc8, 0x84, 0x4a, 0xa8, 0xb6,
+	0x9b, 0x05, 0xb1, 0xc7, 0x4e, 0x44, 0xb4, 0x0c, 0xe5, 0x3d, 0x27, 0x1a, 0x72, 0xb3, 0x28, 0xf5,
+	0x4a, 0x40, 0xa7, 0xa0, 0x26, 0x3f, 0x76, 0x1f, 0xe0, 0x03, 0xb3, 0xd4, 0x2a, 0xb6, 0xeb, 0x76,
+	0x55, 0x2a, 0x6e, 0xe2, 0x03, 0x74, 0x06, 0x40, 0x2d, 0x76, 0x87, 0xa4, 0x6b, 0x96, 0xe5, 0x3e,
+	0x05, 0xdf, 0x1e, 0x92, 0xee, 0x78, 0x99, 0xf9, 0x8f, 0xb0, 0x39, 0xdf, 0x32, 0xda, 0xa5, 0x78,
+	0xf9, 0xb6, 0xff, 0x08, 0x6f, 0xb5, 0xbf, 0x79, 0xf9, 0x64, 0x3d, 0x31, 0xec, 0xf1, 0xcb, 0x27,
+	0xeb, 0xab, 0x92, 0x84, 0x69, 0x47, 0xad, 0xd3, 0xd0, 0x98, 0xd6, 0xda, 0x98, 0x85, 0x24, 0x60,
+	0xd8, 0x7a, 0x55, 0x00, 0xf8, 0x04, 0xef, 0xdf, 0xc1, 0x94, 0xf9, 0x24, 0x40, 0x2b, 0x30, 0xaf,
+	0xc8, 0x53, 0xa4, 0xd8, 0xb1, 0x24, 0x3c, 0xdf, 0x53, 0x10, 0xe9, 0x79, 0xc9, 0x4e, 0x44, 0x74,
+	0x09, 0xca, 0xee, 0xd0, 0x61, 0x4c, 0x7a, 0xbe, 0xb4, 0xb9, 0xb2, 0x31, 0x91, 0x15, 0x1b, 0xd7,
+	0xc5, 0xaa, 0xad, 0x40, 0x68, 0x0b, 0xe6, 0x07, 0xd8, 0xe9, 0x61, 0x6a, 0x96, 0x5a, 0x46, 0x7b,
+	0x61, 0x73, 0x75, 0x0a, 0xfe, 0xb1, 0x5c, 0xde, 0xae, 0x3d, 0xfd, 0xf3, 0xec, 0xdc, 0x4f, 0x2f,
+	0x9f, 0xac, 0x1b, 0x76, 0xbc, 0x03, 0x9d, 0x84, 0x72, 0xb4, 0xdb, 0x75, 0xa8, 0xe4, 0xaa, 0x6e,
+	0x97, 0xa2, 0x6d, 0x87, 0x0a, 0xe2, 0x43, 0x4a, 0x48, 0x5f, 0x32, 0x54, 0xb7, 0x95, 0x80, 0xd6,
+	0xa0, 0x4a, 0xf6, 0x03, 0x41, 0x3b, 0x33, 0x2b, 0x92, 0xf7, 0x0a, 0xd9, 0x0f, 0x6e, 0xe2, 0x03,
+	0x86, 0x1a, 0x50, 0xc5, 0xc1, 0x1e, 0x1e, 0x92, 0x10, 0x9b, 0x55, 0xe9, 0x63, 0x2a, 0xa3, 0x73,
+	0xb0, 0x98, 0x7c, 0x2b, 0xda, 0x6b, 0x2d, 0xa3, 0xbd, 0x68, 0xd7, 0x13, 0xa5, 0x60, 0x5e, 0x50,
+	0x44, 0xba, 0x5f, 0x60, 0x97, 0x9b, 0xa0, 0x28, 0x52, 0x12, 0x42, 0x50, 0x92, 0x7b, 0x16, 0x24,
+	0x3f, 0xf2, 0x1b, 0x9d, 0x85, 0x05, 0x36, 0x70, 0x28, 0x66, 0xbb, 0xfb, 0x3e, 0x1f, 0x98, 0x75,
+	0xb9, 0x04, 0x4a, 0x75, 0xd7, 0xe7, 0x03, 0xeb, 0x67, 0x03, 0x8e, 0xef, 0x30, 0xef, 0x36, 0x27,
+	0x14, 0xc7, 0x31, 0x60, 0x68, 0x43, 0x50, 0x8a, 0xe9, 0x83, 0x99, 0x89, 0xa9, 0x60, 0x68, 0x1b,
+	0xaa, 0x71, 0x34, 0x98, 0x59, 0x68, 0x15, 0xdb, 0x0b, 0x9b, 0xa7, 0xa6, 0x68, 0x1d, 0xc7, 0x38,
+	0x4b, 0x6d, 0xba, 0x6f, 0xeb, 0xbc, 0xc8, 0x27, 0x75, 0x9e, 0xc8, 0xa6, 0xff, 0x24, 0xd9, 0xa4,
+	0x59, 0x66, 0xf5, 0xc0, 0x9c, 0xd4, 0x25, 0x99, 0x84, 0x2e, 0x43, 0x85, 0x44, 0xdc, 0x25, 0x23,
+	0x2c, 0xed, 0x4e, 0x53, 0x41, 0x96, 0xac, 0x30, 0xe1, 0x53, 0xb5, 0x6a, 0x27, 0x30, 0x95, 0x6c,
+	0x0e, 0x8b, 0x73, 0x4a, 0x26, 0x9b, 0x90, 0xac, 0x57, 0x06, 0xd4, 0xaf, 0xb9, 0x2e, 0x66, 0xcc,
+	0xc6, 0x21, 0xa1, 0x5c, 0x00, 0x83, 0x68, 0xd4, 0xc5, 0x54, 0x9e, 0x5c, 0xb2, 0x63, 0x09, 0x5d,
+	0x96, 0x07, 0x88, 0x6c, 0x2a, 0xcc, 0x60, 0x2a, 0xc6, 0x65, 0xf2, 0xbb, 0x78, 0x58, 0x7e, 0x97,
+	0xf4, 0xfc, 0x16, 0xe1, 0xee, 0xf7, 0x19, 0xe6, 0x32, 0xed, 0x4a, 0x76, 0x2c, 0x09, 0xfd, 0x10,
+	0x07, 0x1e, 0x1f, 0xc4, 0xb5, 0x19, 0x4b, 0x42, 0x1f, 0x05, 0x43, 0xe2, 0x3e, 0x30, 0x2b, 0xea,
+	0x06, 0x25, 0x89, 0x1b, 0x28, 0xee, 0x47, 0x0c, 0xf7, 0x64, 0xda, 0x55, 0xed, 0x44, 0x44, 0x4b,
+	0x50, 0x70, 0xb8, 0x4c, 0xb5, 0xa2, 0x5d, 0x70, 0xb8, 0xf5, 0xa3, 0x01, 0xc7, 0x64, 0xc5, 0x0a,
+	0xdf, 0x15, 0x0f, 0xe8, 0x12, 0x94, 0x02, 0xd2, 0xc3, 0x33, 0x33, 0x42, 0xa2, 0xd0, 0xb6, 0xb8,
+	0x4b, 0xec, 0x4e, 0xf2, 0xe1, 0xcc, 0x54, 0x3e, 0x64, 0xf9, 0xcd, 0x66, 0x44, 0xb2, 0x71, 0xcb,
+	0x12, 0x09, 0x21, 0x8f, 0x13, 0xf9, 0xb0, 0x3c, 0xee, 0x2e, 0x63, 0xab, 0xac, 0xab, 0xb0, 0x3a,
+	0xa1, 0x4a, 0xb3, 0xc1, 0x84, 0xca, 0x3e, 0xf5, 0x39, 0xc7, 0x81, 0xb4, 0x79, 0xd1, 0x4e, 0x44,
+	0xeb, 0x57, 0xe5, 0xde, 0x67, 0x61, 0xcf, 0xe1, 0xf8, 0x96, 0x43, 0x9d, 0x11, 0x43, 0x1f, 0x42,
+	0xcd, 0x89, 0xf8, 0x80, 0x50, 0x9f, 0x1f, 0xcc, 0xf4, 0x71, 0x0c, 0x15, 0xed, 0x24, 0x94, 0x27,
+	0xc8, 0x04, 0xc8, 0x6b, 0x27, 0xea, 0x02, 0xad, 0x9d, 0xa8, 0x1d, 0x5b, 0x1d, 0xe1, 0xe0, 0xf8,
+	0x2c, 0xe1, 0xa5, 0xfe, 0x90, 0x4c, 0x18, 0x69, 0xad, 0x49, 0x6f, 0xb3, 0xaa, 0xb4, 0x8b, 0x7e,
+	0xab, 0xca, 0xf8, 0x06, 0x75, 0x98, 0x56, 0xc6, 0x64, 0x3f, 0x88, 0x93, 0xf6, 0x8d, 0x65, 0x2c,
+	0x61, 0xa2, 0x33, 0x69, 0x65, 0x5c, 0x9b, 0x2a, 0x4f, 0x89, 0xd3, 0xca, 0x53, 0xbb, 0xd1, 0xfa,
+	0x4a, 0x96, 0xa7, 0xa6, 0x7b, 0xff, 0xe5, 0xa9, 0x32, 0xf9, 0xcb, 0x08, 0x33, 0xf5, 0xda, 0x95,
+	0xec, 0x44, 0xb4, 0x1e, 0x1b, 0x70, 0x62, 0x87, 0x79, 0xd7, 0xc2, 0x90, 0x92, 0x3d, 0x2c, 0xec,
+	0x88, 0x28, 0x16, 0x2f, 0x2d, 0xe9, 0xf7, 0x7d, 0xf7, 0x2d, 0x98, 0x48, 0x80, 0xd9, 0x3b, 0x0a,
+	0xda, 0x1d, 0x5b, 0x17, 0xe5, 0xc3, 0x17, 0xe3, 0x04, 0x17, 0x2b, 0x09, 0x17, 0xfa, 0xb5, 0x16,
+	0x86, 0xb5, 0x29, 0xe5, 0x11, 0x34, 0xab, 0xd7, 0x06, 0x2c, 0x89, 0x22, 0x20, 0xdc, 0xe1, 0xf8,
+	0x8e, 0x7c, 0xf6, 0xdf, 0x65, 0xb4, 0xd0, 0x46, 0x85, 0xc2, 0xc4, 0xa8, 0xd0, 0x80, 0x2a, 0xc5,
+	0x7b, 0xbe, 0x6c, 0x4f, 0x8a, 0xf2, 0x54, 0x9e, 0x18, 0x23, 0x4a, 0x6f, 0x1e, 0x23, 0xca, 0x13,
+	0x63, 0x84, 0x38, 0x79, 0x40, 0x58, 0xe8, 0x73, 0x67, 0x18, 0xf7, 0xb1, 0x54, 0x56, 0x39, 0x97,
+	0x1d, 0x31, 0x4e, 0xa6, 0x4d, 0x60, 0xec, 0xac, 0xd5, 0x85, 0x15, 0x5d, 0x73, 0x04, 0x1c, 0xff,
+	0x50, 0x80, 0x93, 0xaa, 0xd1, 0x0c, 0x1d, 0x17, 0xdf, 0x88, 0x5f, 0xe3, 0x77, 0xaa, 0xb0, 0xd4,
+	0xdb, 0x82, 0xee, 0xad, 0x56, 0x7d, 0x45, 0xbd, 0xfa, 0x50, 0x1d, 0x8c, 0x28, 0x9e, 0xdf, 0x8c,
+	0x08, 0x9d, 0x86, 0x5a, 0x32, 0x10, 0x30, 0xb3, 0x2c, 0xa1, 0x63, 0x05, 0xba, 0x00, 0x4b, 0xda,
+	0x0c, 0xc1, 0xcc, 0xf9, 0x56, 0xb1, 0xbd, 0x68, 0x2f, 0x66, 0x87, 0x08, 0xf6, 0x86, 0x09, 0x45,
+	0x65, 0xf8, 0xb8, 0xd6, 0xcd, 0x4c, 0xeb, 0xd5, 0xdc, 0xb7, 0x3c, 0x38, 0x95, 0xa3, 0x3e, 0x02,
+	0xfe, 0xff, 0x2e, 0xc8, 0xba, 0xb6, 0xb1, 0x78, 0xc9, 0xfe, 0x4d, 0x7f, 0x7b, 0x27, 0xf6, 0x9b,
+	0x00, 0x1e, 0x0e, 0x30, 0x75, 0xf8, 0xf8, 0x79, 0xce, 0x68, 0x54, 0x74, 0xca, 0x49, 0x74, 0xd2,
+	0x29, 0x71, 0x5e, 0x6a, 0xd4, 0x94, 0x58, 0x07, 0xc3, 0x8d, 0x69, 0x36, 0x5c, 0xf1, 0xe0, 0x86,
+	0xae, 0x59, 0x95, 0x62, 0x21, 0x74, 0x85, 0xdb, 0x72, 0x6c, 0x64, 0x66, 0x4d, 0xea, 0x62, 0x49,
+	0x0f, 0x34, 0xcc, 0x0e, 0xf4, 0xc2, 0xac, 0x40, 0xd7, 0xf5, 0x40, 0x5f, 0xd0, 0x03, 0xbd, 0x32,
+	0x0e, 0x74, 0x96, 0xe7, 0xb8, 0x91, 0xe9, 0xca, 0x23, 0x08, 0xf2, 0xf7, 0xea, 0x0d, 0xbb, 0x4e,
+	0x82, 0xbe, 0x4f, 0x47, 0xea, 0xba, 0xf7, 0xf9, 0x86, 0xa9, 0x38, 0x15, 0xe3, 0x38, 0x1d, 0xfa,
+	0xa2, 0x69, 0xf7, 0xc7, 0x03, 0xa7, 0xa6, 0x7b, 0xff, 0xae, 0x6f, 0xfe, 0x56, 0x81, 0xe2, 0x0e,
+	0xf3, 0x90, 0x0b, 0xc7, 0x26, 0x7f, 0x26, 0x9e, 0x9b, 0x9a, 0x28, 0xa6, 0x7f, 0x4c, 0x35, 0xfe,
+	0xff, 0x16, 0xa0, 0xd4, 0xec, 0xcf, 0x61, 0x51, 0x1f, 0xf7, 0xff, 0x9b, 0xb7, 0x5b, 0x83, 0x34,
+	0xfe, 0x37, 0x13, 0x92, 0x1e, 0x7f, 0x17, 0x16, 0xb2, 0x6f, 0xd1, 0xd9, 0x5c, 0xd3, 0xc6, 0x80,
+	0xc6, 0xc5, 0x19, 0x80, 0xf4, 0xe0, 0x3e, 0x1c, 0x9f, 0x6a, 0xc0, 0xe7, 0xf3, 0x1d, 0xd7, 0x51,
+	0x8d, 0x4b, 0x6f, 0x83, 0x4a, 0xef, 0xb9, 0x0f, 0x4b, 0x13, 0x8d, 0xc6, 0xca, 0xdf, 0x9f, 0xc5,
+	0x34, 0xd6, 0x67, 0x63, 0xb2, 0x11, 0xd0, 0xb3, 0x3c, 0x37, 0x02, 0x1a, 0x24, 0x3f, 0x02, 0xf9,
+	0x79, 0x79, 0x0f, 0xea, 0xda, 0xec, 0xde, 0x3a, 0xc4, 0xfd, 0x14, 0xd1, 0x68, 0xcf, 0x42, 0x64,
+	0x4d, 0xd7, 0x87, 0xcc, 0x5c, 0xd3, 0x35, 0x48, 0xbe, 0xe9, 0xf9, 0x43, 0xe2, 0x7d, 0x58, 0x9a,
+	0x18, 0xde, 0x72, 0xb9, 0xd7, 0x31, 0xf9, 0xdc, 0x1f, 0x32, 0x78, 0xdd, 0x83, 0xba, 0x36, 0xf9,
+	0xe7, 0x92, 0x93, 0x45, 0xe4, 0x93, 0x93, 0x37, 0x85, 0x37, 0xca, 0x5f, 0x8b, 0x01, 0x7f, 0xfb,
+	0xa3, 0xa7, 0xcf, 0x9b, 0xc6, 0xb3, 0xe7, 0x4d, 0xe3, 0xaf, 0xe7, 0x4d, 0xe3, 0xbb, 0x17, 0xcd,
+	0xb9, 0x67, 0x2f, 0x9a, 0x73, 0x7f, 0xbc, 0x68, 0xce, 0xdd, 0x6b, 0x7a, 0x3e, 0x1f, 0x44, 0xdd,
+	0x0d, 0x97, 0x8c, 0x3a, 0xb2, 0xdf, 0xc8, 0x3f, 0x0f, 0x93, 0x89, 0xbf, 0x3b, 0x2f, 0xff, 0x63,
+	0x74, 0xf5, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0xb9, 0xf6, 0x1a, 0x8d, 0xf4, 0x12, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1065,6 +1715,16 @@ type MsgClient interface {
 	RegisterPatient(ctx context.Context, in *MsgRegisterPatient, opts ...grpc.CallOption) (*MsgRegisterPatientResponse, error)
 	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
+	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
+	RotateVault(ctx context.Context, in *MsgRotateVault, opts ...grpc.CallOption) (*MsgRotateVaultResponse, error)
+	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
+	// none. Signer: the patient, or an officer of the hospital that owns the records.
+	ReplaceEnvelopes(ctx context.Context, in *MsgReplaceEnvelopes, opts ...grpc.CallOption) (*MsgReplaceEnvelopesResponse, error)
+	// RelockVersions gives versions of one owner in one custody, 1 to 64, another lock, which waits for its confirmation; all or none. One that
+	// waited already is given up. Signer: the patient, or an officer of the hospital that owns the records.
+	RelockVersions(ctx context.Context, in *MsgRelockVersions, opts ...grpc.CallOption) (*MsgRelockVersionsResponse, error)
+	// ConfirmRelock puts locks that wait in the place of those that the versions have, 1 to 64; all or none. Signer: as for RelockVersions.
+	ConfirmRelock(ctx context.Context, in *MsgConfirmRelock, opts ...grpc.CallOption) (*MsgConfirmRelockResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(ctx context.Context, in *MsgReportAccess, opts ...grpc.CallOption) (*MsgReportAccessResponse, error)
 	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
@@ -1096,6 +1756,42 @@ func (c *msgClient) RegisterPatient(ctx context.Context, in *MsgRegisterPatient,
 func (c *msgClient) StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error) {
 	out := new(MsgStoreVersionsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/StoreVersions", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateVault(ctx context.Context, in *MsgRotateVault, opts ...grpc.CallOption) (*MsgRotateVaultResponse, error) {
+	out := new(MsgRotateVaultResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/RotateVault", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReplaceEnvelopes(ctx context.Context, in *MsgReplaceEnvelopes, opts ...grpc.CallOption) (*MsgReplaceEnvelopesResponse, error) {
+	out := new(MsgReplaceEnvelopesResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/ReplaceEnvelopes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RelockVersions(ctx context.Context, in *MsgRelockVersions, opts ...grpc.CallOption) (*MsgRelockVersionsResponse, error) {
+	out := new(MsgRelockVersionsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/RelockVersions", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ConfirmRelock(ctx context.Context, in *MsgConfirmRelock, opts ...grpc.CallOption) (*MsgConfirmRelockResponse, error) {
+	out := new(MsgConfirmRelockResponse)
+	err := c.cc.Invoke(ctx, "/phrd.records.v1.Msg/ConfirmRelock", in, out, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1144,6 +1840,16 @@ type MsgServer interface {
 	RegisterPatient(context.Context, *MsgRegisterPatient) (*MsgRegisterPatientResponse, error)
 	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
+	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
+	RotateVault(context.Context, *MsgRotateVault) (*MsgRotateVaultResponse, error)
+	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
+	// none. Signer: the patient, or an officer of the hospital that owns the records.
+	ReplaceEnvelopes(context.Context, *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error)
+	// RelockVersions gives versions of one owner in one custody, 1 to 64, another lock, which waits for its confirmation; all or none. One that
+	// waited already is given up. Signer: the patient, or an officer of the hospital that owns the records.
+	RelockVersions(context.Context, *MsgRelockVersions) (*MsgRelockVersionsResponse, error)
+	// ConfirmRelock puts locks that wait in the place of those that the versions have, 1 to 64; all or none. Signer: as for RelockVersions.
+	ConfirmRelock(context.Context, *MsgConfirmRelock) (*MsgConfirmRelockResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error)
 	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
@@ -1164,6 +1870,18 @@ func (*UnimplementedMsgServer) RegisterPatient(ctx context.Context, req *MsgRegi
 }
 func (*UnimplementedMsgServer) StoreVersions(ctx context.Context, req *MsgStoreVersions) (*MsgStoreVersionsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method StoreVersions not implemented")
+}
+func (*UnimplementedMsgServer) RotateVault(ctx context.Context, req *MsgRotateVault) (*MsgRotateVaultResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RotateVault not implemented")
+}
+func (*UnimplementedMsgServer) ReplaceEnvelopes(ctx context.Context, req *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ReplaceEnvelopes not implemented")
+}
+func (*UnimplementedMsgServer) RelockVersions(ctx context.Context, req *MsgRelockVersions) (*MsgRelockVersionsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RelockVersions not implemented")
+}
+func (*UnimplementedMsgServer) ConfirmRelock(ctx context.Context, req *MsgConfirmRelock) (*MsgConfirmRelockResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ConfirmRelock not implemented")
 }
 func (*UnimplementedMsgServer) ReportAccess(ctx context.Context, req *MsgReportAccess) (*MsgReportAccessResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReportAccess not implemented")
@@ -1214,6 +1932,78 @@ func _Msg_StoreVersions_Handler(srv interface{}, ctx context.Context, dec func(i
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).StoreVersions(ctx, req.(*MsgStoreVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateVault_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateVault)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateVault(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/RotateVault",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateVault(ctx, req.(*MsgRotateVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReplaceEnvelopes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReplaceEnvelopes)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReplaceEnvelopes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/ReplaceEnvelopes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReplaceEnvelopes(ctx, req.(*MsgReplaceEnvelopes))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RelockVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRelockVersions)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RelockVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/RelockVersions",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RelockVersions(ctx, req.(*MsgRelockVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ConfirmRelock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgConfirmRelock)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ConfirmRelock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.records.v1.Msg/ConfirmRelock",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ConfirmRelock(ctx, req.(*MsgConfirmRelock))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1302,6 +2092,22 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StoreVersions",
 			Handler:    _Msg_StoreVersions_Handler,
+		},
+		{
+			MethodName: "RotateVault",
+			Handler:    _Msg_RotateVault_Handler,
+		},
+		{
+			MethodName: "ReplaceEnvelopes",
+			Handler:    _Msg_ReplaceEnvelopes_Handler,
+		},
+		{
+			MethodName: "RelockVersions",
+			Handler:    _Msg_RelockVersions_Handler,
+		},
+		{
+			MethodName: "ConfirmRelock",
+			Handler:    _Msg_ConfirmRelock_Handler,
 		},
 		{
 			MethodName: "ReportAccess",
@@ -1956,6 +2762,474 @@ func (m *MsgApproveErasureResponse) MarshalToSizedBuffer(dAtA []byte) (int, erro
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgRotateVault) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRotateVault) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRotateVault) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.VaultSize != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.VaultSize))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.VaultBlob) > 0 {
+		i -= len(m.VaultBlob)
+		copy(dAtA[i:], m.VaultBlob)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.VaultBlob)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Revision != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Revision))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.VaultKey) > 0 {
+		for iNdEx := len(m.VaultKey) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.VaultKey[iNdEx])
+			copy(dAtA[i:], m.VaultKey[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.VaultKey[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Address) > 0 {
+		i -= len(m.Address)
+		copy(dAtA[i:], m.Address)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Address)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRotateVaultResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRotateVaultResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRotateVaultResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReplaceEnvelopes) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReplaceEnvelopes) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReplaceEnvelopes) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.OwnKeys) > 0 {
+		for iNdEx := len(m.OwnKeys) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.OwnKeys[iNdEx])
+			copy(dAtA[i:], m.OwnKeys[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.OwnKeys[iNdEx])))
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.EnvelopeSizes) > 0 {
+		dAtA4 := make([]byte, len(m.EnvelopeSizes)*10)
+		var j3 int
+		for _, num := range m.EnvelopeSizes {
+			for num >= 1<<7 {
+				dAtA4[j3] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j3++
+			}
+			dAtA4[j3] = uint8(num)
+			j3++
+		}
+		i -= j3
+		copy(dAtA[i:], dAtA4[:j3])
+		i = encodeVarintTx(dAtA, i, uint64(j3))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Envelopes) > 0 {
+		for iNdEx := len(m.Envelopes) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Envelopes[iNdEx])
+			copy(dAtA[i:], m.Envelopes[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Envelopes[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.U) > 0 {
+		for iNdEx := len(m.U) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.U[iNdEx])
+			copy(dAtA[i:], m.U[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.U[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Versions) > 0 {
+		for iNdEx := len(m.Versions) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Versions[iNdEx])
+			copy(dAtA[i:], m.Versions[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Versions[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReplaceEnvelopesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReplaceEnvelopesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReplaceEnvelopesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRelockVersions) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRelockVersions) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRelockVersions) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.OwnKeys) > 0 {
+		for iNdEx := len(m.OwnKeys) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.OwnKeys[iNdEx])
+			copy(dAtA[i:], m.OwnKeys[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.OwnKeys[iNdEx])))
+			i--
+			dAtA[i] = 0x62
+		}
+	}
+	if len(m.EnvelopeSizes) > 0 {
+		dAtA6 := make([]byte, len(m.EnvelopeSizes)*10)
+		var j5 int
+		for _, num := range m.EnvelopeSizes {
+			for num >= 1<<7 {
+				dAtA6[j5] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j5++
+			}
+			dAtA6[j5] = uint8(num)
+			j5++
+		}
+		i -= j5
+		copy(dAtA[i:], dAtA6[:j5])
+		i = encodeVarintTx(dAtA, i, uint64(j5))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.Envelopes) > 0 {
+		for iNdEx := len(m.Envelopes) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Envelopes[iNdEx])
+			copy(dAtA[i:], m.Envelopes[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Envelopes[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if len(m.Proofs) > 0 {
+		for iNdEx := len(m.Proofs) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Proofs[iNdEx])
+			copy(dAtA[i:], m.Proofs[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Proofs[iNdEx])))
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if len(m.Pc) > 0 {
+		for iNdEx := len(m.Pc) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Pc[iNdEx])
+			copy(dAtA[i:], m.Pc[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Pc[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
+	if len(m.C) > 0 {
+		for iNdEx := len(m.C) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.C[iNdEx])
+			copy(dAtA[i:], m.C[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.C[iNdEx])))
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.UBar) > 0 {
+		for iNdEx := len(m.UBar) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.UBar[iNdEx])
+			copy(dAtA[i:], m.UBar[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.UBar[iNdEx])))
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.U) > 0 {
+		for iNdEx := len(m.U) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.U[iNdEx])
+			copy(dAtA[i:], m.U[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.U[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Versions) > 0 {
+		for iNdEx := len(m.Versions) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Versions[iNdEx])
+			copy(dAtA[i:], m.Versions[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Versions[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRelockVersionsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRelockVersionsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRelockVersionsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgConfirmRelock) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgConfirmRelock) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgConfirmRelock) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.U) > 0 {
+		for iNdEx := len(m.U) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.U[iNdEx])
+			copy(dAtA[i:], m.U[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.U[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Versions) > 0 {
+		for iNdEx := len(m.Versions) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Versions[iNdEx])
+			copy(dAtA[i:], m.Versions[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Versions[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgConfirmRelockResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgConfirmRelockResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgConfirmRelockResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintTx(dAtA []byte, offset int, v uint64) int {
 	offset -= sovTx(v)
 	base := offset
@@ -2246,6 +3520,248 @@ func (m *MsgApproveErasure) Size() (n int) {
 }
 
 func (m *MsgApproveErasureResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRotateVault) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Address)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.VaultKey) > 0 {
+		for _, b := range m.VaultKey {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Revision != 0 {
+		n += 1 + sovTx(uint64(m.Revision))
+	}
+	l = len(m.VaultBlob)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.VaultSize != 0 {
+		n += 1 + sovTx(uint64(m.VaultSize))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	return n
+}
+
+func (m *MsgRotateVaultResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgReplaceEnvelopes) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	if len(m.Versions) > 0 {
+		for _, s := range m.Versions {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.U) > 0 {
+		for _, b := range m.U {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Envelopes) > 0 {
+		for _, s := range m.Envelopes {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.EnvelopeSizes) > 0 {
+		l = 0
+		for _, e := range m.EnvelopeSizes {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	if len(m.OwnKeys) > 0 {
+		for _, b := range m.OwnKeys {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgReplaceEnvelopesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRelockVersions) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	if len(m.Versions) > 0 {
+		for _, s := range m.Versions {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	if len(m.U) > 0 {
+		for _, b := range m.U {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.UBar) > 0 {
+		for _, b := range m.UBar {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.C) > 0 {
+		for _, b := range m.C {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Pc) > 0 {
+		for _, b := range m.Pc {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Proofs) > 0 {
+		for _, b := range m.Proofs {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Envelopes) > 0 {
+		for _, s := range m.Envelopes {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.EnvelopeSizes) > 0 {
+		l = 0
+		for _, e := range m.EnvelopeSizes {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	if len(m.OwnKeys) > 0 {
+		for _, b := range m.OwnKeys {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgRelockVersionsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgConfirmRelock) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Versions) > 0 {
+		for _, s := range m.Versions {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.U) > 0 {
+		for _, b := range m.U {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgConfirmRelockResponse) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -4110,6 +5626,1516 @@ func (m *MsgApproveErasureResponse) Unmarshal(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: MsgApproveErasureResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRotateVault) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRotateVault: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRotateVault: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Address", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Address = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultKey = append(m.VaultKey, make([]byte, postIndex-iNdEx))
+			copy(m.VaultKey[len(m.VaultKey)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revision", wireType)
+			}
+			m.Revision = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Revision |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultBlob", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultBlob = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultSize", wireType)
+			}
+			m.VaultSize = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.VaultSize |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRotateVaultResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRotateVaultResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRotateVaultResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReplaceEnvelopes) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReplaceEnvelopes: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReplaceEnvelopes: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Versions", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Versions = append(m.Versions, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field U", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.U = append(m.U, make([]byte, postIndex-iNdEx))
+			copy(m.U[len(m.U)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Envelopes", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Envelopes = append(m.Envelopes, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 6:
+			if wireType == 0 {
+				var v uint32
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint32(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.EnvelopeSizes = append(m.EnvelopeSizes, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.EnvelopeSizes) == 0 {
+					m.EnvelopeSizes = make([]uint32, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint32
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint32(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.EnvelopeSizes = append(m.EnvelopeSizes, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field EnvelopeSizes", wireType)
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OwnKeys", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.OwnKeys = append(m.OwnKeys, make([]byte, postIndex-iNdEx))
+			copy(m.OwnKeys[len(m.OwnKeys)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReplaceEnvelopesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReplaceEnvelopesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReplaceEnvelopesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRelockVersions) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRelockVersions: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRelockVersions: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Versions", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Versions = append(m.Versions, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field U", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.U = append(m.U, make([]byte, postIndex-iNdEx))
+			copy(m.U[len(m.U)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UBar", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.UBar = append(m.UBar, make([]byte, postIndex-iNdEx))
+			copy(m.UBar[len(m.UBar)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field C", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.C = append(m.C, make([]byte, postIndex-iNdEx))
+			copy(m.C[len(m.C)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pc", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Pc = append(m.Pc, make([]byte, postIndex-iNdEx))
+			copy(m.Pc[len(m.Pc)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proofs", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proofs = append(m.Proofs, make([]byte, postIndex-iNdEx))
+			copy(m.Proofs[len(m.Proofs)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Envelopes", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Envelopes = append(m.Envelopes, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 11:
+			if wireType == 0 {
+				var v uint32
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint32(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.EnvelopeSizes = append(m.EnvelopeSizes, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.EnvelopeSizes) == 0 {
+					m.EnvelopeSizes = make([]uint32, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint32
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint32(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.EnvelopeSizes = append(m.EnvelopeSizes, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field EnvelopeSizes", wireType)
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OwnKeys", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.OwnKeys = append(m.OwnKeys, make([]byte, postIndex-iNdEx))
+			copy(m.OwnKeys[len(m.OwnKeys)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRelockVersionsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRelockVersionsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRelockVersionsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgConfirmRelock) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgConfirmRelock: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgConfirmRelock: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Versions", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Versions = append(m.Versions, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field U", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.U = append(m.U, make([]byte, postIndex-iNdEx))
+			copy(m.U[len(m.U)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgConfirmRelockResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgConfirmRelockResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgConfirmRelockResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

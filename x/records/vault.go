@@ -34,19 +34,48 @@ func (v Vault) Validate() error {
 // answers ErrInvalidVault where a field is malformed. The key travels in 19 parts
 // of 64 bytes, because a hardware wallet shows no longer field.
 func (m *MsgRegisterPatient) FirstVault() (Vault, error) {
-	if len(m.VaultKey) != vaultKeyParts {
-		return Vault{}, ErrInvalidVault.Wrapf("key: got %d parts, want %d", len(m.VaultKey), vaultKeyParts)
+	key, err := joinVaultKey(m.VaultKey)
+	if err != nil {
+		return Vault{}, err
+	}
+	v := Vault{Id: m.Vault, Epoch: 1, Key: key, Revision: 1, Blob: m.VaultBlob}
+	return v, v.validate(m.VaultSize)
+}
+
+// Next is the vault after the message: its next revision, and with a key its next epoch. It
+// answers ErrInvalidVault where a field is malformed; whether the revision is the next one is
+// not said.
+func (m *MsgRotateVault) Next(v Vault) (Vault, error) {
+	v.Revision, v.Blob = m.Revision, m.VaultBlob
+	if len(m.VaultKey) > 0 {
+		key, err := joinVaultKey(m.VaultKey)
+		if err != nil {
+			return Vault{}, err
+		}
+		v.Epoch, v.Key = v.Epoch+1, key
+	}
+	return v, v.validate(m.VaultSize)
+}
+
+// joinVaultKey puts a vault's key together that travelled in parts.
+func joinVaultKey(parts [][]byte) ([]byte, error) {
+	if len(parts) != vaultKeyParts {
+		return nil, ErrInvalidVault.Wrapf("key: got %d parts, want %d", len(parts), vaultKeyParts)
 	}
 	key := make([]byte, 0, VaultKeySize)
-	for i, part := range m.VaultKey {
+	for i, part := range parts {
 		if len(part) != vaultKeyPartSize {
-			return Vault{}, ErrInvalidVault.Wrapf("key: part %d has %d bytes, want %d", i+1, len(part), vaultKeyPartSize)
+			return nil, ErrInvalidVault.Wrapf("key: part %d has %d bytes, want %d", i+1, len(part), vaultKeyPartSize)
 		}
 		key = append(key, part...)
 	}
-	if m.VaultSize < 1 || m.VaultSize > MaxVaultSize {
-		return Vault{}, ErrInvalidVault.Wrapf("blob: got %d bytes, want 1 to %d", m.VaultSize, MaxVaultSize)
+	return key, nil
+}
+
+// validate is Validate with the size of the blob.
+func (v Vault) validate(size uint64) error {
+	if size < 1 || size > MaxVaultSize {
+		return ErrInvalidVault.Wrapf("blob: got %d bytes, want 1 to %d", size, MaxVaultSize)
 	}
-	v := Vault{Id: m.Vault, Epoch: 1, Key: key, Revision: 1, Blob: m.VaultBlob}
-	return v, v.Validate()
+	return v.Validate()
 }

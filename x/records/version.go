@@ -84,7 +84,7 @@ func (n NewVersion) Validate() error {
 	if len(n.Proof) != proofSize {
 		return ErrInvalidProof.Wrapf("got %d bytes, want %d", len(n.Proof), proofSize)
 	}
-	if err := n.validateOwnKeys(); err != nil {
+	if err := OwnKeys(n.OwnKeys).Validate(); err != nil {
 		return err
 	}
 	if _, err := lock.ParseRawCID(n.Envelope); err != nil {
@@ -102,27 +102,29 @@ func (n NewVersion) Validate() error {
 	return nil
 }
 
-func (n NewVersion) validateOwnKeys() error {
-	if len(n.OwnKeys) > MaxOwnKeys {
-		return ErrInvalidHeader.Wrapf("got %d recipients, want at most %d", len(n.OwnKeys), MaxOwnKeys)
+// OwnKeys are the SHA-256 hashes of the vault keys that an envelope is sealed to.
+type OwnKeys [][]byte
+
+// Validate answers ErrInvalidHeader for more than MaxOwnKeys, for one of another length, and for
+// one that comes twice.
+func (k OwnKeys) Validate() error {
+	if len(k) > MaxOwnKeys {
+		return ErrInvalidHeader.Wrapf("got %d recipients, want at most %d", len(k), MaxOwnKeys)
 	}
-	for i, key := range n.OwnKeys {
+	for i, key := range k {
 		if len(key) != commitmentSize {
 			return ErrInvalidHeader.Wrapf("hash of recipient %d has %d bytes, want %d", i+1, len(key), commitmentSize)
 		}
-		for _, other := range n.OwnKeys[:i] {
-			if bytes.Equal(key, other) {
-				return ErrInvalidHeader.Wrapf("recipient %d is named twice", i+1)
-			}
+		if OwnKeys(k[:i]).Has([32]byte(key)) {
+			return ErrInvalidHeader.Wrapf("recipient %d is named twice", i+1)
 		}
 	}
 	return nil
 }
 
-// IsSealedTo says whether the envelope has a recipient with this SHA-256 of a
-// vault key.
-func (n NewVersion) IsSealedTo(hash [32]byte) bool {
-	for _, key := range n.OwnKeys {
+// Has says whether a vault key with this hash is one of them.
+func (k OwnKeys) Has(hash [32]byte) bool {
+	for _, key := range k {
 		if bytes.Equal(key, hash[:]) {
 			return true
 		}

@@ -21,6 +21,8 @@ const (
 	ReasonOwnProof = "own_proof"
 	// ReasonDisputedBefore says that the node has disputed this digest before.
 	ReasonDisputedBefore = "disputed_before"
+	// ReasonObjectChanged says that what is kept beside the object has changed since the node was asked.
+	ReasonObjectChanged = "object_changed"
 	// ReasonOverQuota says that the member would bring in more than it may. It is for those who place.
 	ReasonOverQuota = "over_quota"
 	// ReasonNoRoom says that no storage node has room. It is for those who place.

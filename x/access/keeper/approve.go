@@ -75,8 +75,8 @@ func (k *Keeper) whyNotApprove(ctx context.Context, owner consortium.Principal, 
 	if status := u.Status(now); status != access.UNLOCK_STATUS_ENDORSED {
 		return status.Reason(), nil
 	}
-	if _, erased, err := k.erasedOf(ctx, u); erased || err != nil {
-		return access.ReasonErased, err
+	if _, reason, err := k.voidReason(ctx, u); reason != "" || err != nil {
+		return reason, err
 	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {

@@ -67,8 +67,8 @@ func (k *Keeper) whyNotEndorse(ctx context.Context, officer consortium.Principal
 	if status := u.Status(now); status != access.UNLOCK_STATUS_PROPOSED {
 		return status.Reason(), nil
 	}
-	if _, erased, err := k.erasedOf(ctx, u); erased || err != nil {
-		return access.ReasonErased, err
+	if _, reason, err := k.voidReason(ctx, u); reason != "" || err != nil {
+		return reason, err
 	}
 	return "", nil
 }

@@ -49,8 +49,8 @@ type Keeper struct {
 	releaseQueue collections.KeySet[collections.Pair[int64, []byte]]
 	// openByVersion: (record id and version, unlock id), of unlocks that have not ended
 	openByVersion collections.KeySet[collections.Pair[[]byte, []byte]]
-	// erased: record id and version, of erased versions that open unlocks may still name
-	erased collections.KeySet[[]byte]
+	// void: record id and version, of versions that were erased or got another lock and that open unlocks from before may still name
+	void collections.KeySet[[]byte]
 }
 
 // Neighbours are the modules that this one calls.
@@ -91,7 +91,7 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		releaseQueue: collections.NewKeySet(sb, access.ReleaseQueuePrefix, "release_queue", queue),
 		openByVersion: collections.NewKeySet(sb, access.OpenByVersionPrefix, "open_by_version",
 			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
-		erased: collections.NewKeySet(sb, access.ErasedPrefix, "erased", collections.BytesKey),
+		void: collections.NewKeySet(sb, access.VoidPrefix, "void", collections.BytesKey),
 	}
 	schema, err := sb.Build()
 	if err != nil {

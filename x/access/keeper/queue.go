@@ -18,7 +18,7 @@ type queueKey = collections.Pair[int64, []byte]
 // is bounded;
 // the rest waits for the next block. A block with nothing due writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) error {
-	if err := k.endErased(ctx, access.MaxExpiriesPerBlock); err != nil {
+	if err := k.withdrawVoid(ctx, access.MaxExpiriesPerBlock); err != nil {
 		return err
 	}
 	now := blockTime(ctx)
@@ -77,10 +77,12 @@ func (k *Keeper) release(ctx context.Context, u access.Unlock, now int64) error 
 	if u.Status(now) == access.UNLOCK_STATUS_EXPIRED {
 		return k.expire(ctx, u)
 	}
-	if erased, isErased, err := k.erasedOf(ctx, u); err != nil {
+	ref, reason, err := k.voidReason(ctx, u)
+	if err != nil {
 		return err
-	} else if isErased {
-		return k.withdrawErased(ctx, u, erased)
+	}
+	if reason != "" {
+		return k.withdrawFor(ctx, u, ref)
 	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {

@@ -31,9 +31,9 @@ type batch struct {
 	key     custody.Key
 	room    storage.Room
 
-	// owners are the SHA-256 hashes of the vault keys of today, by patient; that of the
-	// hospital itself stands under no number
-	owners map[string][sha256.Size]byte
+	// owners are the vaults of today, by patient; that of the hospital itself stands under no
+	// number
+	owners map[string]ownerVault
 	// records as the versions checked so far leave them, by id
 	records map[string]records.Record
 	// points and cids of the versions checked so far
@@ -42,11 +42,19 @@ type batch struct {
 	size uint64
 }
 
+// ownerVault is an owner's vault key: its SHA-256 hash and its epoch.
+type ownerVault struct {
+	hash  [sha256.Size]byte
+	epoch uint64
+}
+
+func hashOf(key []byte) [sha256.Size]byte { return sha256.Sum256(key) }
+
 // newBatch reads what all versions of a message are checked against.
 func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*batch, error) {
 	b := &batch{
 		Keeper: k, clerk: clerk, now: blockTime(ctx),
-		owners: map[string][sha256.Size]byte{}, records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
+		owners: map[string]ownerVault{}, records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
 	}
 	var err error
 	if b.signer, err = sdk.AccAddressFromBech32(clerk.Address); err != nil {
@@ -106,33 +114,22 @@ func (b *batch) checkSigner(_ context.Context, n records.NewVersion) (string, er
 // checkOwner demands that the envelope is sealed to the owner's vault key of
 // today: to a stolen or rotated one, the owner would lose the record.
 func (b *batch) checkOwner(ctx context.Context, n records.NewVersion) (string, error) {
-	hash, known := b.owners[n.Header.Patient]
+	vault, known := b.owners[n.Header.Patient]
 	if !known {
-		key, err := b.vaultKey(ctx, n.Header)
+		key, epoch, err := b.ownerKey(ctx, n.Header)
 		if errors.Is(err, records.ErrUnknownPatient) {
 			return records.ReasonUnknownOwner, nil
 		}
 		if err != nil {
 			return "", err
 		}
-		hash = sha256.Sum256(key)
-		b.owners[n.Header.Patient] = hash
+		vault = ownerVault{hash: hashOf(key), epoch: epoch}
+		b.owners[n.Header.Patient] = vault
 	}
-	if !n.IsSealedTo(hash) {
+	if !records.OwnKeys(n.OwnKeys).Has(vault.hash) {
 		return records.ReasonStaleVaultKey, nil
 	}
 	return "", nil
-}
-
-// vaultKey is the owner's vault key of today; records.ErrUnknownPatient where there is no
-// such owner.
-func (b *batch) vaultKey(ctx context.Context, h records.Header) ([]byte, error) {
-	if h.OwnerKind == records.OWNER_KIND_PATIENT {
-		patient, err := b.Patient(ctx, h.Patient)
-		return patient.Vault.Key, err
-	}
-	member, err := b.consortium.Member(ctx, h.Custodian)
-	return member.VaultKey, err
 }
 
 func (b *batch) checkRecord(ctx context.Context, n records.NewVersion) (string, error) {
@@ -200,11 +197,7 @@ func (b *batch) checkNovelty(ctx context.Context, n records.NewVersion) (string,
 		return records.ReasonRepeatedPoint, nil
 	}
 	for _, text := range []string{n.Object, n.Envelope} {
-		cid, err := lock.ParseCID(text)
-		if err != nil {
-			return "", err
-		}
-		known, err := b.isKnownCID(ctx, cid.Bytes())
+		known, err := b.isKnownText(ctx, text)
 		if err != nil {
 			return "", err
 		}
@@ -238,7 +231,7 @@ func (b *batch) checkProof(ctx context.Context, n records.NewVersion) (string, e
 func (b *batch) stored(n records.NewVersion) records.Version {
 	return records.Version{
 		Record: n.Record, Version: n.Version, Header: n.Header, Envelope: n.Envelope, Object: n.Object, Size_: n.Size_,
-		StoredBy: b.clerk.Address, StoredAt: b.now, SharesWith: n.SharesWith,
+		StoredBy: b.clerk.Address, StoredAt: b.now, SharesWith: n.SharesWith, SealedEpoch: b.owners[n.Header.Patient].epoch,
 	}
 }
 

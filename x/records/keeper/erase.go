@@ -15,9 +15,9 @@ import (
 	"github.com/phrd/phrd/x/records"
 )
 
-// SetErasureHooks names who is told of erased versions. The application calls it once,
+// SetLockHooks names who is told of erased versions. The application calls it once,
 // before the first block.
-func (k *Keeper) SetErasureHooks(h records.ErasureHooks) { k.hooks = h }
+func (k *Keeper) SetLockHooks(h records.LockHooks) { k.hooks = h }
 
 // EraseVersions erases versions of one owner, or, where the network's rules ask for it,
 // has them wait for an officer of the custodian. Versions of several owners or
@@ -43,7 +43,7 @@ func (s msgServer) EraseVersions(ctx context.Context, msg *records.MsgEraseVersi
 		}
 	}
 	if reason != "" {
-		return &records.MsgEraseVersionsResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuseErasure(ctx, entry, reason)
+		return &records.MsgEraseVersionsResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
 	}
 	params, err := s.Params(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s msgServer) ApproveErasure(ctx context.Context, msg *records.MsgApproveEr
 	r, err := s.requests.Get(ctx, msg.Request)
 	if errors.Is(err, collections.ErrNotFound) {
 		reason := records.ReasonNotAsked
-		return &records.MsgApproveErasureResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuseErasure(ctx, entry, reason)
+		return &records.MsgApproveErasureResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
 	}
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s msgServer) ApproveErasure(ctx context.Context, msg *records.MsgApproveEr
 	}
 	entry.Patient, entry.Subjects = r.Patient, subjectsOf(refs)
 	if reason := whyNotApprove(officer, r); reason != "" {
-		return &records.MsgApproveErasureResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuseErasure(ctx, entry, reason)
+		return &records.MsgApproveErasureResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
 	}
 	versions, reason, err := s.versionsOf(ctx, refs)
 	if err != nil {
@@ -96,57 +96,18 @@ func (s msgServer) ApproveErasure(ctx context.Context, msg *records.MsgApproveEr
 	return &records.MsgApproveErasureResponse{Outcome: audit.OUTCOME_OK}, s.erase(ctx, entry, refs, versions, t)
 }
 
-func subjectsOf(refs []records.Ref) []audit.Subject {
-	subjects := make([]audit.Subject, len(refs))
-	for i, r := range refs {
-		subjects[i] = audit.Subject{Record: r.Record.String(), Version: r.Version}
-	}
-	return subjects
-}
-
-// versionsOf reads versions of one owner in one custody, or answers the reason why there
-// are none.
-func (k *Keeper) versionsOf(ctx context.Context, refs []records.Ref) ([]records.Version, string, error) {
-	versions := make([]records.Version, len(refs))
-	for i, r := range refs {
-		v, err := k.Version(ctx, r.Record.String(), r.Version)
-		if errors.Is(err, records.ErrUnknownVersion) {
-			return nil, records.ReasonUnknownVersion, nil
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		first := v.Header
-		if i > 0 {
-			first = versions[0].Header
-		}
-		if v.Header.OwnerKind != first.OwnerKind || v.Header.Patient != first.Patient || v.Header.Custodian != first.Custodian {
-			return nil, "", records.ErrInvalidErasure.Wrapf("%s and %s are of several owners or custodians", refs[0], r)
-		}
-		versions[i] = v
-	}
-	return versions, "", nil
-}
-
 // whyNotErase answers the reason why this account may not erase versions of one owner,
 // or nothing.
 func (k *Keeper) whyNotErase(ctx context.Context, p consortium.Principal, refs []records.Ref, versions []records.Version) (string, error) {
 	if !p.Active {
 		return records.ReasonInactive, nil
 	}
-	h := versions[0].Header
-	if h.Patient == "" {
-		if p.Role != consortium.ROLE_OFFICER || p.Hospital != h.Custodian {
-			return records.ReasonNotOwner, nil
-		}
-	} else {
-		patient, err := k.Patient(ctx, h.Patient)
-		if err != nil {
-			return "", err
-		}
-		if patient.Address != p.Address {
-			return records.ReasonNotOwner, nil
-		}
+	owns, err := k.isOwner(ctx, p, versions[0].Header)
+	if err != nil {
+		return "", err
+	}
+	if !owns {
+		return records.ReasonNotOwner, nil
 	}
 	for i, v := range versions {
 		if v.Tombstone != nil {
@@ -180,13 +141,6 @@ func whyNotApprove(p consortium.Principal, r records.ErasureRequest) string {
 	}
 }
 
-// refuseErasure writes that an erasure was refused.
-func (k *Keeper) refuseErasure(ctx context.Context, entry audit.Entry, reason string) error {
-	entry.Outcome, entry.Reason = audit.OUTCOME_REFUSED, reason
-	_, err := k.audit.Append(ctx, entry)
-	return err
-}
-
 // ask has versions wait for an officer, and answers the number of the request.
 func (k *Keeper) ask(ctx context.Context, entry audit.Entry, r records.ErasureRequest) (uint64, error) {
 	last, err := k.lastRequest(ctx)
@@ -200,9 +154,8 @@ func (k *Keeper) ask(ctx context.Context, entry audit.Entry, r records.ErasureRe
 	if err := k.addRequest(ctx, r); err != nil {
 		return 0, err
 	}
-	entry.Target, entry.Outcome = strconv.FormatUint(r.Number, 10), audit.OUTCOME_OK
-	_, err = k.audit.Append(ctx, entry)
-	return r.Number, err
+	entry.Target = strconv.FormatUint(r.Number, 10)
+	return r.Number, k.accept(ctx, entry)
 }
 
 // lastRequest is the number of the last request, 0 for none.
@@ -245,16 +198,19 @@ func (k *Keeper) removeRequest(ctx context.Context, r records.ErasureRequest, re
 // erase gives versions their tombstones, has their ciphertext deleted everywhere and
 // their unlocks ended, and writes the entry.
 func (k *Keeper) erase(ctx context.Context, entry audit.Entry, refs []records.Ref, versions []records.Version, t records.Tombstone) error {
-	objects := make([]string, len(versions))
+	things := make([][]string, len(versions))
 	for i, v := range versions {
-		objects[i] = v.Object
+		var err error
+		if versions[i], things[i], err = k.strip(ctx, v); err != nil {
+			return err
+		}
 	}
-	numbers, err := k.storage.Erase(ctx, objects)
+	numbers, err := k.storage.Erase(ctx, things...)
 	if err != nil {
 		return err
 	}
-	entry.Kind, entry.Outcome = audit.KindErased, audit.OUTCOME_OK
-	if _, err := k.audit.Append(ctx, entry); err != nil {
+	entry.Kind = audit.KindErased
+	if err := k.accept(ctx, entry); err != nil {
 		return err
 	}
 	for i, v := range versions {
@@ -281,6 +237,28 @@ func (k *Keeper) erase(ctx context.Context, entry audit.Entry, refs []records.Re
 		return nil
 	}
 	return k.hooks.VersionsErased(ctx, refs)
+}
+
+// strip takes from a version the lock that waits and counts it no more, and answers it with all
+// that is to be erased of it.
+func (k *Keeper) strip(ctx context.Context, v records.Version) (records.Version, []string, error) {
+	gone := []string{v.Object}
+	envelopes := []string{v.Envelope}
+	if v.Relock != nil {
+		envelopes = append(envelopes, v.Relock.Envelope)
+		var err error
+		if v, err = k.unsetRelock(ctx, v); err != nil {
+			return v, nil, err
+		}
+	}
+	for _, cid := range envelopes {
+		blocks, err := k.dismiss(ctx, cid)
+		if err != nil {
+			return v, nil, err
+		}
+		gone = append(gone, blocks...)
+	}
+	return v, gone, k.countLock(ctx, v.Header, -1)
 }
 
 // mayShare says whether another version of the record that is not erased may name leaves of

@@ -55,17 +55,22 @@ func (f *fixture) tombstone(id lock.ID, version uint64) *records.Tombstone {
 }
 
 // fakeErasures remember what they were told.
-type fakeErasures struct{ refs []records.Ref }
+type fakeErasures struct{ refs, relocked []records.Ref }
 
 func (h *fakeErasures) VersionsErased(_ context.Context, refs []records.Ref) error {
 	h.refs = append(h.refs, refs...)
 	return nil
 }
 
+func (h *fakeErasures) VersionsRelocked(_ context.Context, refs []records.Ref) error {
+	h.relocked = append(h.relocked, refs...)
+	return nil
+}
+
 func TestErase(t *testing.T) {
 	f := newFixture(t)
 	hooks := &fakeErasures{}
-	f.keeper.SetErasureHooks(hooks)
+	f.keeper.SetLockHooks(hooks)
 	alice := f.patient(f.wallet)
 	id := f.id()
 	first := f.version(alice, id, 1)
@@ -78,7 +83,7 @@ func TestErase(t *testing.T) {
 		Subjects: []audit.Subject{{Record: id.String(), Version: 1}, {Record: id.String(), Version: 3}}, Outcome: audit.OUTCOME_OK,
 	}, f.log.last())
 	require.Equal(t, []records.Ref{{Record: id, Version: 1}, {Record: id, Version: 3}}, hooks.refs)
-	require.Equal(t, first.Object, f.placed.erased[0])
+	require.Equal(t, []string{first.Object, first.Envelope}, f.placed.erased[0])
 	require.Len(t, f.placed.erased, 2)
 	require.Equal(t, &records.Tombstone{By: f.wallet, At: start, Erasure: 1}, f.tombstone(id, 1))
 	require.Nil(t, f.tombstone(id, 2))
@@ -155,7 +160,7 @@ func TestMalformedErasures(t *testing.T) {
 	require.Empty(t, f.store(f.version(alice, a, 1), f.version(alice, b, 1), f.internal(own, 1)))
 	one, two := a.String()+"/1", b.String()+"/1"
 	var many []string
-	for i := range records.MaxErased + 1 {
+	for i := range records.MaxRefs + 1 {
 		many = append(many, fmt.Sprintf("%s/%d", a, i+1))
 	}
 	mixed := []string{one, own.String() + "/1"}
@@ -167,7 +172,7 @@ func TestMalformedErasures(t *testing.T) {
 		"another text": {a.String() + "/01"}, "no record": {"x/1"}, "two owners": mixed,
 	} {
 		_, err := f.msg.EraseVersions(f.ctx, &records.MsgEraseVersions{Owner: f.wallet, Versions: versions})
-		require.ErrorIs(t, err, records.ErrInvalidErasure, name)
+		require.ErrorIs(t, err, records.ErrInvalidVersions, name)
 	}
 	_, reason := f.erase(f.wallet, one, two)
 	require.Empty(t, reason)

@@ -57,7 +57,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{
-		t: t, log: &fakeAudit{}, placed: &fakeStorage{}, random: rand.NewChaCha8([32]byte{1}),
+		t: t, log: &fakeAudit{}, placed: &fakeStorage{safe: map[string]bool{}}, random: rand.NewChaCha8([32]byte{1}),
 		people: &fakeConsortium{principals: map[string]consortium.Principal{}, members: map[uint64]consortium.Member{}, inviters: map[string]uint64{}},
 	}
 	f.keys = &fakeCustody{keys: map[uint64]custody.Key{}}
@@ -76,8 +76,8 @@ func newFixture(t *testing.T) *fixture {
 	f.people.records = f.keeper
 	f.msg, f.query = keeper.NewMsgServer(f.keeper), keeper.NewQueryServer(f.keeper)
 
-	f.people.members[clinic] = consortium.Member{Number: clinic, Name: "Clinic", VaultKey: f.vaultKey()}
-	f.people.members[hospital] = consortium.Member{Number: hospital, Name: "Hospital", VaultKey: f.vaultKey()}
+	f.people.members[clinic] = consortium.Member{Number: clinic, Name: "Clinic", Status: consortium.MEMBER_STATUS_ACTIVE, VaultKey: f.vaultKey(), VaultEpoch: 1}
+	f.people.members[hospital] = consortium.Member{Number: hospital, Name: "Hospital", Status: consortium.MEMBER_STATUS_ACTIVE, VaultKey: f.vaultKey(), VaultEpoch: 1}
 	f.clerk = f.person(consortium.ROLE_CLERK, clinic)
 	f.node = f.person(consortium.ROLE_NODE, clinic)
 	f.officer = f.person(consortium.ROLE_OFFICER, clinic)
@@ -242,20 +242,24 @@ type fakeStorage struct {
 	placements []storage.Placement
 	// quota is how many bytes a member may bring in; 0 is any number.
 	quota uint64
-	// erased are the objects that were erased, in order.
-	erased []string
+	// erased are the things that were erased, in order.
+	erased [][]string
+	// safe are the objects that enough hospitals hold.
+	safe map[string]bool
 	// nodes are where nodes stand with every erasure.
 	nodes []storage.NodeErasure
 }
 
-func (s *fakeStorage) Erase(_ context.Context, cids []string) ([]uint64, error) {
-	numbers := make([]uint64, len(cids))
-	for i, cid := range cids {
-		s.erased = append(s.erased, cid)
+func (s *fakeStorage) Erase(_ context.Context, things ...[]string) ([]uint64, error) {
+	numbers := make([]uint64, len(things))
+	for i, cids := range things {
+		s.erased = append(s.erased, cids)
 		numbers[i] = uint64(len(s.erased))
 	}
 	return numbers, nil
 }
+
+func (s *fakeStorage) IsSafe(_ context.Context, cid string) (bool, error) { return s.safe[cid], nil }
 
 func (s *fakeStorage) NodeErasures(_ context.Context, number uint64) ([]storage.NodeErasure, error) {
 	if number > uint64(len(s.erased)) {

@@ -37,6 +37,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *records.GenesisState) error
 	if err := k.initErasures(ctx, g); err != nil {
 		return fmt.Errorf("erasures: %w", err)
 	}
+	if err := k.initFormer(ctx, g); err != nil {
+		return err
+	}
 	for _, r := range g.Reported {
 		if err := k.reported.Set(ctx, r.Member, r.Number); err != nil {
 			return err
@@ -77,5 +80,88 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*records.GenesisState, erro
 	}); err != nil {
 		return nil, err
 	}
+	if err := k.exportFormer(ctx, g); err != nil {
+		return nil, err
+	}
 	return g, k.exportErasures(ctx, g)
+}
+
+// initFormer writes locks that wait and what was replaced. What waits for a successor's copies is
+// looked at in the first block, since they may be there already.
+func (k *Keeper) initFormer(ctx context.Context, g *records.GenesisState) error {
+	for _, v := range g.Versions {
+		if v.Relock == nil {
+			continue
+		}
+		if err := k.points.Set(ctx, v.Relock.Header.U); err != nil {
+			return err
+		}
+		if err := k.nameEnvelope(ctx, v.Relock.Envelope); err != nil {
+			return err
+		}
+		if err := k.setRelock(ctx, v); err != nil {
+			return err
+		}
+	}
+	for _, u := range g.FormerPoints {
+		if err := k.points.Set(ctx, u); err != nil {
+			return err
+		}
+	}
+	for _, b := range g.Blocks {
+		if err := k.initBlock(ctx, b); err != nil {
+			return fmt.Errorf("block %q: %w", b.Cid, err)
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) initBlock(ctx context.Context, b records.Block) error {
+	if err := k.setBlock(ctx, b); err != nil {
+		return err
+	}
+	if b.Patient == "" {
+		if err := k.nameEnvelope(ctx, b.Cid); err != nil {
+			return err
+		}
+	} else {
+		p, err := k.Patient(ctx, b.Patient)
+		if err != nil {
+			return err
+		}
+		if err := k.nameVaultBlob(ctx, b.Cid, p); err != nil {
+			return err
+		}
+	}
+	if b.Successor == "" {
+		return nil
+	}
+	successor, err := lock.ParseRawCID(b.Successor)
+	if err != nil {
+		return err
+	}
+	return k.copied.Set(ctx, successor.Bytes())
+}
+
+// exportFormer reads the points of locks that were replaced, and all blocks.
+func (k *Keeper) exportFormer(ctx context.Context, g *records.GenesisState) error {
+	live := map[string]bool{}
+	for _, v := range g.Versions {
+		live[string(v.Header.U)] = true
+		if v.Relock != nil {
+			live[string(v.Relock.Header.U)] = true
+		}
+	}
+	if err := k.points.Walk(ctx, nil, func(u []byte) (bool, error) {
+		if !live[string(u)] {
+			g.FormerPoints = append(g.FormerPoints, u)
+		}
+		return false, nil
+	}); err != nil {
+		return err
+	}
+	return k.blocks.Walk(ctx, nil, func(_ []byte, b records.Block) (bool, error) {
+		g.Blocks = append(g.Blocks, b)
+		return false, nil
+	})
 }

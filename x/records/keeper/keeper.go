@@ -25,7 +25,7 @@ type Keeper struct {
 	consortium Consortium
 	custody    Custody
 	storage    Storage
-	hooks      records.ErasureHooks
+	hooks      records.LockHooks
 
 	schema collections.Schema
 	// params: the bounds
@@ -62,6 +62,16 @@ type Keeper struct {
 	requestsByVersion collections.KeySet[versionKey]
 	// requestsByCustodian: (member's number, number of the request)
 	requestsByCustodian collections.KeySet[collections.Pair[uint64, uint64]]
+	// blocks: CID of each envelope that was kept by itself, and of each envelope and vault blob that was replaced -> what it is
+	blocks collections.Map[[]byte, records.Block]
+	// replaced: CID of a successor that is to be copied -> CID of the block that waits for it
+	replaced collections.Map[[]byte, []byte]
+	// copied: CID of each successor that enough hospitals hold
+	copied collections.KeySet[[]byte]
+	// relockQueue: (until, record id, version), of locks that wait for their confirmation
+	relockQueue collections.KeySet[collections.Triple[int64, []byte, uint64]]
+	// locks: (generation, custodian) -> number of versions that are not erased
+	locks collections.Map[collections.Pair[uint64, uint64], uint64]
 }
 
 // Neighbours are the modules that this one calls.
@@ -107,6 +117,13 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		requestsByVersion: collections.NewKeySet(sb, records.RequestsByVersionPrefix, "erasure_requests_by_version", pair),
 		requestsByCustodian: collections.NewKeySet(sb, records.RequestsByCustodianPrefix, "erasure_requests_by_custodian",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)),
+		blocks:   collections.NewMap(sb, records.BlocksPrefix, "blocks", collections.BytesKey, codec.CollValue[records.Block](cdc)),
+		replaced: collections.NewMap(sb, records.ReplacedPrefix, "replaced", collections.BytesKey, collections.BytesValue),
+		copied:   collections.NewKeySet(sb, records.CopiedPrefix, "copied", collections.BytesKey),
+		relockQueue: collections.NewKeySet(sb, records.RelockQueuePrefix, "relock_queue",
+			collections.TripleKeyCodec(collections.Int64Key, collections.BytesKey, collections.Uint64Key)),
+		locks: collections.NewMap(sb, records.LocksPrefix, "locks",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.Uint64Value),
 	}
 	schema, err := sb.Build()
 	if err != nil {

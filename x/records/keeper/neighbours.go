@@ -48,8 +48,10 @@ type Storage interface {
 	Place(ctx context.Context, p storage.Placement) ([]uint64, error)
 	// PlaceAll is Place of a member's objects, at least one.
 	PlaceAll(ctx context.Context, placements []storage.Placement) error
-	// Erase gives objects up for good and answers the numbers of the erasures, in order.
-	Erase(ctx context.Context, cids []string) ([]uint64, error)
+	// IsSafe says whether as many distinct domains hold the object as its minimum asks for.
+	IsSafe(ctx context.Context, cid string) (bool, error)
+	// Erase gives things up for good, each of one or more objects and blocks beside objects, and answers the numbers of the erasures, in order.
+	Erase(ctx context.Context, things ...[]string) ([]uint64, error)
 	// NodeErasures is where each node stands with an erasure; storage.ErrUnknownErasure where there is none.
 	NodeErasures(ctx context.Context, number uint64) ([]storage.NodeErasure, error)
 }

@@ -15,7 +15,7 @@ import (
 
 // Subject says whom and what an object is about, for entries of the storage
 // module: the owner's patient number, empty for a hospital's own, and the version
-// whose ciphertext it is, none for a vault blob. It answers
+// whose ciphertext or envelope it is, none for a vault blob. It answers
 // records.ErrUnknownVersion for an object that no version and no vault names.
 func (k *Keeper) Subject(ctx context.Context, cid string) (string, []audit.Subject, error) {
 	root, err := lock.ParseCID(cid)
@@ -33,6 +33,14 @@ func (k *Keeper) Subject(ctx context.Context, cid string) (string, []audit.Subje
 	if !errors.Is(err, collections.ErrNotFound) {
 		return "", nil, err
 	}
+	b, err := k.blocks.Get(ctx, root.Bytes())
+	if err == nil && b.Record != "" {
+		v, err := k.Version(ctx, b.Record, b.Version)
+		return v.Header.Patient, []audit.Subject{{Record: v.Record, Version: v.Version}}, err
+	}
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return "", nil, err
+	}
 	number, err := k.patientsByVaultBlob.Get(ctx, root.Bytes())
 	if errors.Is(err, collections.ErrNotFound) {
 		return "", nil, records.ErrUnknownVersion.Wrapf("object %q", cid)
@@ -47,9 +55,9 @@ func (k *Keeper) Subject(ctx context.Context, cid string) (string, []audit.Subje
 	return patient.String(), nil, nil
 }
 
-// CopyChanged tells those who wait for a version's copies how many are held now.
-// The state is storage's, so nothing is written. An object of no version, such as
-// a vault blob, is passed over.
+// CopyChanged tells those who wait for a version's copies how many are held now. Copies of an
+// envelope or a vault blob are told to nobody, but what one of them replaces is erased once
+// enough hospitals hold it.
 func (k *Keeper) CopyChanged(ctx context.Context, cid string, held, target uint32) error {
 	root, err := lock.ParseCID(cid)
 	if err != nil {
@@ -57,7 +65,7 @@ func (k *Keeper) CopyChanged(ctx context.Context, cid string, held, target uint3
 	}
 	key, err := k.versionsByObject.Get(ctx, root.Bytes())
 	if errors.Is(err, collections.ErrNotFound) {
-		return nil
+		return k.noteCopied(ctx, root)
 	}
 	if err != nil {
 		return err

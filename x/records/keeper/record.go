@@ -57,10 +57,6 @@ func (k *Keeper) addVersion(ctx context.Context, v records.Version) error {
 	if err != nil {
 		return fmt.Errorf("object: %w", err)
 	}
-	envelope, err := lock.ParseRawCID(v.Envelope)
-	if err != nil {
-		return fmt.Errorf("envelope: %w", err)
-	}
 	key := collections.Join(id.Bytes(), v.Version)
 	if err := k.versions.Set(ctx, key, v); err != nil {
 		return err
@@ -68,10 +64,33 @@ func (k *Keeper) addVersion(ctx context.Context, v records.Version) error {
 	if err := k.versionsByObject.Set(ctx, object.Bytes(), key); err != nil {
 		return err
 	}
-	if err := k.envelopes.Set(ctx, envelope.Bytes()); err != nil {
+	if err := k.nameEnvelope(ctx, v.Envelope); err != nil {
 		return err
 	}
+	if v.Tombstone == nil {
+		if err := k.countLock(ctx, v.Header, 1); err != nil {
+			return err
+		}
+	}
 	return k.points.Set(ctx, v.Header.U)
+}
+
+// nameEnvelope notes an envelope that must never be named again.
+func (k *Keeper) nameEnvelope(ctx context.Context, text string) error {
+	envelope, err := lock.ParseRawCID(text)
+	if err != nil {
+		return fmt.Errorf("envelope: %w", err)
+	}
+	return k.envelopes.Set(ctx, envelope.Bytes())
+}
+
+// keyOf is a version's key.
+func keyOf(v records.Version) (versionKey, error) {
+	id, err := lock.ParseCanonicalID(v.Record)
+	if err != nil {
+		return versionKey{}, fmt.Errorf("record: %w", err)
+	}
+	return collections.Join(id.Bytes(), v.Version), nil
 }
 
 // addRecord writes a new record and the ways to find it.
@@ -89,6 +108,15 @@ func (k *Keeper) addRecord(ctx context.Context, id lock.ID, r records.Record) er
 		}
 	}
 	return k.recordsByCustodian.Set(ctx, collections.Join(r.Custodian, id.Bytes()))
+}
+
+// isKnownText is isKnownCID of a CID's text.
+func (k *Keeper) isKnownText(ctx context.Context, text string) (bool, error) {
+	cid, err := lock.ParseCID(text)
+	if err != nil {
+		return false, records.ErrInvalidCID.Wrap(err.Error())
+	}
+	return k.isKnownCID(ctx, cid.Bytes())
 }
 
 // isKnownCID says whether the block was named before, as an object, an envelope

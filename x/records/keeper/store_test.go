@@ -25,7 +25,7 @@ func TestStoreNewRecordAndNextVersions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, records.Version{
 		Record: id.String(), Version: 1, Header: first.Header, Envelope: first.Envelope, Object: first.Object, Size_: first.Size_,
-		StoredBy: f.clerk, StoredAt: start,
+		StoredBy: f.clerk, StoredAt: start, SealedEpoch: 1,
 	}, v)
 	r, err := f.keeper.Record(f.ctx, id.String())
 	require.NoError(t, err)

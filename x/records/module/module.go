@@ -2,6 +2,7 @@
 package module
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -21,6 +22,8 @@ var (
 	_ appmodule.AppModule   = AppModule{}
 	_ appmodule.HasServices = AppModule{}
 	_ module.HasGenesis     = AppModule{}
+
+	_ appmodule.HasEndBlocker = AppModule{}
 )
 
 // AppModule is the records module.
@@ -38,8 +41,12 @@ func (AppModule) IsOnePerModuleType() {}
 // Name is the module's name.
 func (AppModule) Name() string { return records.ModuleName }
 
-// ConsensusVersion counts the formats of the module's state.
-func (AppModule) ConsensusVersion() uint64 { return 1 }
+// ConsensusVersion counts the formats of the module's state; keeper.MigrateLocks leads from the
+// first to the second.
+func (AppModule) ConsensusVersion() uint64 { return 2 }
+
+// EndBlock erases what was replaced, and gives up locks that were not confirmed in time.
+func (m AppModule) EndBlock(ctx context.Context) error { return m.keeper.EndBlock(ctx) }
 
 // RegisterInterfaces registers the module's messages.
 func (AppModule) RegisterInterfaces(r codectypes.InterfaceRegistry) { records.RegisterInterfaces(r) }

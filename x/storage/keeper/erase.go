@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"cosmossdk.io/collections"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -18,23 +19,26 @@ import (
 // attestationKey is an erasure's number and a storage node's.
 type attestationKey = collections.Pair[uint64, uint64]
 
-// Erase gives objects up for good and answers the numbers of the erasures, in the order
-// of the objects: no node is to hold them any more, each is to delete what it has of
-// them and to attest it, and none of their CIDs is ever placed again. It answers
-// storage.ErrInvalidCID or storage.ErrUnknownObject where there is no such object.
-func (k *Keeper) Erase(ctx context.Context, cids []string) ([]uint64, error) {
+// Erase gives things up for good and answers the numbers of the erasures, in their order:
+// no node is to hold them any more, each is to delete what it has of them and to attest it,
+// and none of their CIDs is ever placed again. Each thing is the CIDs that are erased
+// and attested together: an object or a block, and beside it at most storage.MaxAttached single
+// blocks, counting those that travel with the object. A block that travels with an object which
+// stays is taken from it. It answers storage.ErrInvalidCID or storage.ErrUnknownObject where there is
+// no such object or block; then nothing of the message may be kept.
+func (k *Keeper) Erase(ctx context.Context, things ...[]string) ([]uint64, error) {
 	nodes, err := k.attesters(ctx)
 	if err != nil {
 		return nil, err
 	}
-	numbers := make([]uint64, len(cids))
-	for i, cid := range cids {
-		if numbers[i], err = k.erase(ctx, cid, nodes); err != nil {
+	numbers := make([]uint64, len(things))
+	for i, cids := range things {
+		if numbers[i], err = k.erase(ctx, cids, nodes); err != nil {
 			return nil, err
 		}
 	}
 	for _, node := range nodes {
-		if err := k.owe(ctx, node, uint64(len(cids))); err != nil {
+		if err := k.owe(ctx, node, uint64(len(things))); err != nil {
 			return nil, err
 		}
 	}
@@ -113,28 +117,73 @@ func (k *Keeper) hasLeft(ctx context.Context, n consortium.StorageNode) (bool, e
 	return k.IsOut(ctx, n)
 }
 
-// erase gives one object up.
-func (k *Keeper) erase(ctx context.Context, cid string, nodes []uint64) (uint64, error) {
-	object, copies, err := k.Object(ctx, cid)
-	if err != nil {
+// erase gives up what is erased together.
+func (k *Keeper) erase(ctx context.Context, cids []string, nodes []uint64) (uint64, error) {
+	if len(cids) == 0 {
+		return 0, storage.ErrUnknownObject.Wrap("nothing to erase")
+	}
+	e := storage.Erasure{Object: cids[0], At: blockTime(ctx), Nodes: nodes}
+	gone := map[string]bool{}
+	for _, cid := range cids {
+		if gone[cid] {
+			continue
+		}
+		blocks, err := k.giveUp(ctx, cid)
+		if err != nil {
+			return 0, err
+		}
+		for _, block := range blocks {
+			gone[block] = true
+			if block != e.Object {
+				e.Attached = append(e.Attached, block)
+			}
+		}
+	}
+	var err error
+	if e.Number, err = k.erasureSequence.Next(ctx); err != nil {
 		return 0, err
 	}
-	root, err := lock.ParseCID(cid)
-	if err != nil {
-		return 0, storage.ErrInvalidCID.Wrap(err.Error())
-	}
-	number, err := k.erasureSequence.Next(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := k.dropObject(ctx, root, object, copies); err != nil {
-		return 0, err
-	}
-	e := storage.Erasure{Number: number, Object: cid, Attached: object.Attached, At: blockTime(ctx), Nodes: nodes}
 	if err := k.addErasure(ctx, e); err != nil {
 		return 0, err
 	}
-	return number, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&storage.EventObjectErased{Cid: cid, Number: number})
+	return e.Number, sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(&storage.EventObjectErased{Cid: e.Object, Number: e.Number})
+}
+
+// giveUp takes an object, or a block that travels with one, out of the books and answers all
+// the CIDs that are gone with it.
+func (k *Keeper) giveUp(ctx context.Context, cid string) ([]string, error) {
+	root, err := lock.ParseCID(cid)
+	if err != nil {
+		return nil, storage.ErrInvalidCID.Wrap(err.Error())
+	}
+	object, copies, err := k.Object(ctx, cid)
+	if err == nil {
+		return append([]string{cid}, object.Attached...), k.dropObject(ctx, root, object, copies)
+	}
+	if !errors.Is(err, storage.ErrUnknownObject) {
+		return nil, err
+	}
+	carrier, err := k.attached.Get(ctx, root.Bytes())
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil, storage.ErrUnknownObject.Wrapf("%q", cid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	object, err = k.objects.Get(ctx, carrier)
+	if errors.Is(err, collections.ErrNotFound) || err == nil && !slices.Contains(object.Attached, cid) {
+		return nil, storage.ErrUnknownObject.Wrapf("%q is erased", cid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := k.epoch.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	object.ChangedIn = epoch.Number
+	object.Attached = slices.DeleteFunc(slices.Clone(object.Attached), func(block string) bool { return block == cid })
+	return []string{cid}, k.objects.Set(ctx, carrier, object)
 }
 
 // dropObject takes an object, its copies and all that is counted of them out of the books.

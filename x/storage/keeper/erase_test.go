@@ -101,7 +101,7 @@ func TestAttestErasures(t *testing.T) {
 	f.people.left = map[uint64]bool{4: true}
 	first, _ := f.place()
 	second, _ := f.place()
-	_, err := f.keeper.Erase(f.ctx, []string{first, second})
+	_, err := f.keeper.Erase(f.ctx, []string{first}, []string{second})
 	require.NoError(t, err)
 	late := f.node(5, 1, consortium.ROLE_STORAGE)
 
@@ -206,4 +206,93 @@ func TestErasuresAreExported(t *testing.T) {
 		change(&bad.Erasures[0])
 		require.ErrorIs(t, bad.Validate(), storage.ErrInvalidGenesis, name)
 	}
+}
+
+// A block beside an object is erased by itself: the object stays, and goes on to be proven without it. What others say of
+// proofs that may be over it does not count.
+func TestEraseBlockBesideAnObject(t *testing.T) {
+	f := newFixture(t)
+	f.copies(4)
+	cid, nodes := f.place()
+	for _, node := range nodes {
+		f.confirm(f.of(node), cid)
+	}
+	holder := nodes[0]
+	object := f.object(cid).Object
+	require.Len(t, object.Attached, 1)
+	f.openEpoch(nodes...)
+	f.prove(nodes...)
+	wrong := f.disputable(cid, holder)
+
+	numbers, err := f.keeper.Erase(f.ctx, object.Attached)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{1}, numbers)
+	left := f.object(cid)
+	require.Empty(t, left.Object.Attached)
+	require.Equal(t, f.epoch().Number, left.Object.ChangedIn)
+	require.Equal(t, storage.STANDING_WHOLE, left.Standing)
+	res, err := f.query.Erasures(f.ctx, &storage.QueryErasuresRequest{})
+	require.NoError(t, err)
+	require.Equal(t, object.Attached[0], res.Erasures[0].Object)
+	require.Empty(t, res.Erasures[0].Attached)
+	require.Equal(t, []string{storage.ReasonObjectChanged}, f.dispute(f.of(wrong.by), wrong.Dispute))
+
+	_, err = f.keeper.Erase(f.ctx, object.Attached)
+	require.ErrorIs(t, err, storage.ErrUnknownObject)
+	p := f.placement()
+	p.Attached = object.Attached
+	_, err = f.keeper.Place(f.ctx, p)
+	require.ErrorIs(t, err, storage.ErrKnown)
+
+	// In the next epoch nothing of it is left.
+	f.openEpoch(nodes...)
+	f.prove(nodes...)
+	wrong = f.disputable(cid, holder)
+	require.Equal(t, []string{""}, f.dispute(f.of(wrong.by), wrong.Dispute))
+}
+
+// An object and single blocks, whether they are kept by themselves or beside another object, are erased and attested together.
+func TestEraseTogether(t *testing.T) {
+	f := newFixture(t)
+	first, second, third := f.placement(), f.placement(), f.placement()
+	second.CID, second.Attached = second.Attached[0], nil
+	for _, p := range []storage.Placement{first, second, third} {
+		_, err := f.keeper.Place(f.ctx, p)
+		require.NoError(t, err)
+	}
+	_, err := f.keeper.Erase(f.ctx, []string{first.CID, first.Attached[0], second.CID, third.Attached[0]})
+	require.NoError(t, err)
+	res, err := f.query.Erasures(f.ctx, &storage.QueryErasuresRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []storage.Erasure{{
+		Number: 1, Object: first.CID, Attached: []string{first.Attached[0], second.CID, third.Attached[0]}, At: start, Nodes: []uint64{1, 2, 3, 4},
+	}}, res.Erasures)
+	require.Empty(t, f.object(third.CID).Object.Attached)
+	f.checkBooks([]string{third.CID})
+	exported, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	require.NoError(t, exported.Validate())
+	_, err = f.keeper.Erase(f.ctx, nil)
+	require.ErrorIs(t, err, storage.ErrUnknownObject)
+}
+
+// dispute of a holder against another one, over an object.
+type disputed struct {
+	storage.Dispute
+	by uint64
+}
+
+// disputable is what a holder of an object may dispute that another one was asked about it.
+func (f *fixture) disputable(cid string, holder uint64) disputed {
+	f.t.Helper()
+	number := f.epoch().Number
+	for _, proof := range f.challenges(number, 0).Proofs {
+		for i, c := range proof.Challenges {
+			if c.Object == cid && proof.Node != holder {
+				return disputed{storage.Dispute{Epoch: number, Accused: proof.Node, Index: uint32(i)}, holder}
+			}
+		}
+	}
+	f.t.Fatalf("nobody but node %d is asked about %s", holder, cid)
+	return disputed{}
 }

@@ -39,6 +39,18 @@ func (k *Keeper) copiesOf(ctx context.Context, root lock.CID) ([]storage.Copy, e
 	return copies, err
 }
 
+// IsSafe says whether as many distinct domains hold the object as its minimum asks for, on
+// nodes that are neither lost nor draining; storage.ErrInvalidCID or storage.ErrUnknownObject
+// where there is none.
+func (k *Keeper) IsSafe(ctx context.Context, cid string) (bool, error) {
+	object, copies, err := k.Object(ctx, cid)
+	if err != nil {
+		return false, err
+	}
+	placed, err := k.placed(ctx, object, copies)
+	return storage.HeldDomains(placed) >= object.Minimum, err
+}
+
 // placed are the copies of an object with where their nodes are and how they stand now.
 func (k *Keeper) placed(ctx context.Context, object storage.Object, copies []storage.Copy) ([]storage.Placed, error) {
 	params, err := k.Params(ctx)

@@ -193,6 +193,9 @@ func (k *Keeper) dispute(ctx context.Context, node uint64, d storage.Dispute, en
 	if err != nil {
 		return "", err
 	}
+	if object.ChangedIn >= d.Epoch {
+		return storage.ReasonObjectChanged, nil
+	}
 	copies, err := k.placed(ctx, object, list)
 	if err != nil {
 		return "", err

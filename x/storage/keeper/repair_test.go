@@ -325,7 +325,7 @@ func TestRetiredNodeIsShutOut(t *testing.T) {
 	require.Empty(t, f.shutOut(), "it holds copies")
 
 	// The last copies go because they are erased: it is asked to delete them first.
-	_, err := f.keeper.Erase(f.ctx, cids)
+	_, err := f.keeper.Erase(f.ctx, cids[:1], cids[1:])
 	require.NoError(t, err)
 	for range 20 { // whatever else it was to hold moves on
 		f.end(5)

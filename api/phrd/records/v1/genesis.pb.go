@@ -39,8 +39,12 @@ type GenesisState struct {
 	ErasureRequests []*ErasureRequest `protobuf:"bytes,6,rep,name=erasure_requests,json=erasureRequests,proto3" json:"erasure_requests,omitempty"`
 	// erasure_sequence is the number of the last request.
 	ErasureSequence uint64 `protobuf:"varint,7,opt,name=erasure_sequence,json=erasureSequence,proto3" json:"erasure_sequence,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// former_points are the U of locks that were replaced or given up, which no lock may have again; sorted.
+	FormerPoints [][]byte `protobuf:"bytes,8,rep,name=former_points,json=formerPoints,proto3" json:"former_points,omitempty"`
+	// blocks are the envelopes that are kept by themselves, and the envelopes and vault blobs that were replaced or given up, by CID.
+	Blocks        []*Block `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
@@ -122,6 +126,102 @@ func (x *GenesisState) GetErasureSequence() uint64 {
 	return 0
 }
 
+func (x *GenesisState) GetFormerPoints() [][]byte {
+	if x != nil {
+		return x.FormerPoints
+	}
+	return nil
+}
+
+func (x *GenesisState) GetBlocks() []*Block {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+// Block is an envelope that is kept by itself, not beside its version's ciphertext, or an envelope or vault blob that was replaced or given up.
+type Block struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cid of the block as text.
+	Cid string `protobuf:"bytes,1,opt,name=cid,proto3" json:"cid,omitempty"`
+	// patient number of the owner of a vault blob; empty for an envelope.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// record id of an envelope as text; empty for a vault blob.
+	Record string `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"`
+	// version of an envelope; 0 for a vault blob.
+	Version uint64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
+	// successor is the CID of the block that has replaced it, and is to be copied before this one is erased; empty otherwise.
+	Successor     string `protobuf:"bytes,5,opt,name=successor,proto3" json:"successor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Block) Reset() {
+	*x = Block{}
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Block) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Block) ProtoMessage() {}
+
+func (x *Block) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Block.ProtoReflect.Descriptor instead.
+func (*Block) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_genesis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Block) GetCid() string {
+	if x != nil {
+		return x.Cid
+	}
+	return ""
+}
+
+func (x *Block) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *Block) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *Block) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Block) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
 // Reported is how far one member's access reports were written.
 type Reported struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -135,7 +235,7 @@ type Reported struct {
 
 func (x *Reported) Reset() {
 	*x = Reported{}
-	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -147,7 +247,7 @@ func (x *Reported) String() string {
 func (*Reported) ProtoMessage() {}
 
 func (x *Reported) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_genesis_proto_msgTypes[1]
+	mi := &file_phrd_records_v1_genesis_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -160,7 +260,7 @@ func (x *Reported) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reported.ProtoReflect.Descriptor instead.
 func (*Reported) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_genesis_proto_rawDescGZIP(), []int{1}
+	return file_phrd_records_v1_genesis_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Reported) GetMember() uint64 {
@@ -181,7 +281,7 @@ var File_phrd_records_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\xb0\x03\n" +
+	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\x8b\x04\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.records.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12:\n" +
 	"\bpatients\x18\x02 \x03(\v2\x18.phrd.records.v1.PatientB\x04\xc8\xde\x1f\x00R\bpatients\x127\n" +
@@ -189,7 +289,15 @@ const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\bversions\x18\x04 \x03(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\bversions\x12;\n" +
 	"\breported\x18\x05 \x03(\v2\x19.phrd.records.v1.ReportedB\x04\xc8\xde\x1f\x00R\breported\x12P\n" +
 	"\x10erasure_requests\x18\x06 \x03(\v2\x1f.phrd.records.v1.ErasureRequestB\x04\xc8\xde\x1f\x00R\x0ferasureRequests\x12)\n" +
-	"\x10erasure_sequence\x18\a \x01(\x04R\x0ferasureSequence\":\n" +
+	"\x10erasure_sequence\x18\a \x01(\x04R\x0ferasureSequence\x12#\n" +
+	"\rformer_points\x18\b \x03(\fR\fformerPoints\x124\n" +
+	"\x06blocks\x18\t \x03(\v2\x16.phrd.records.v1.BlockB\x04\xc8\xde\x1f\x00R\x06blocks\"\x83\x01\n" +
+	"\x05Block\x12\x10\n" +
+	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x18\n" +
+	"\apatient\x18\x02 \x01(\tR\apatient\x12\x16\n" +
+	"\x06record\x18\x03 \x01(\tR\x06record\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\x04R\aversion\x12\x1c\n" +
+	"\tsuccessor\x18\x05 \x01(\tR\tsuccessor\":\n" +
 	"\bReported\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06numberB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
@@ -206,28 +314,30 @@ func file_phrd_records_v1_genesis_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_genesis_proto_rawDescData
 }
 
-var file_phrd_records_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_phrd_records_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_phrd_records_v1_genesis_proto_goTypes = []any{
 	(*GenesisState)(nil),   // 0: phrd.records.v1.GenesisState
-	(*Reported)(nil),       // 1: phrd.records.v1.Reported
-	(*Params)(nil),         // 2: phrd.records.v1.Params
-	(*Patient)(nil),        // 3: phrd.records.v1.Patient
-	(*Record)(nil),         // 4: phrd.records.v1.Record
-	(*Version)(nil),        // 5: phrd.records.v1.Version
-	(*ErasureRequest)(nil), // 6: phrd.records.v1.ErasureRequest
+	(*Block)(nil),          // 1: phrd.records.v1.Block
+	(*Reported)(nil),       // 2: phrd.records.v1.Reported
+	(*Params)(nil),         // 3: phrd.records.v1.Params
+	(*Patient)(nil),        // 4: phrd.records.v1.Patient
+	(*Record)(nil),         // 5: phrd.records.v1.Record
+	(*Version)(nil),        // 6: phrd.records.v1.Version
+	(*ErasureRequest)(nil), // 7: phrd.records.v1.ErasureRequest
 }
 var file_phrd_records_v1_genesis_proto_depIdxs = []int32{
-	2, // 0: phrd.records.v1.GenesisState.params:type_name -> phrd.records.v1.Params
-	3, // 1: phrd.records.v1.GenesisState.patients:type_name -> phrd.records.v1.Patient
-	4, // 2: phrd.records.v1.GenesisState.records:type_name -> phrd.records.v1.Record
-	5, // 3: phrd.records.v1.GenesisState.versions:type_name -> phrd.records.v1.Version
-	1, // 4: phrd.records.v1.GenesisState.reported:type_name -> phrd.records.v1.Reported
-	6, // 5: phrd.records.v1.GenesisState.erasure_requests:type_name -> phrd.records.v1.ErasureRequest
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 0: phrd.records.v1.GenesisState.params:type_name -> phrd.records.v1.Params
+	4, // 1: phrd.records.v1.GenesisState.patients:type_name -> phrd.records.v1.Patient
+	5, // 2: phrd.records.v1.GenesisState.records:type_name -> phrd.records.v1.Record
+	6, // 3: phrd.records.v1.GenesisState.versions:type_name -> phrd.records.v1.Version
+	2, // 4: phrd.records.v1.GenesisState.reported:type_name -> phrd.records.v1.Reported
+	7, // 5: phrd.records.v1.GenesisState.erasure_requests:type_name -> phrd.records.v1.ErasureRequest
+	1, // 6: phrd.records.v1.GenesisState.blocks:type_name -> phrd.records.v1.Block
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_genesis_proto_init() }
@@ -243,7 +353,7 @@ func file_phrd_records_v1_genesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_genesis_proto_rawDesc), len(file_phrd_records_v1_genesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

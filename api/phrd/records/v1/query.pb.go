@@ -1109,6 +1109,171 @@ func (x *QueryVersionOfResponse) GetVersion() *Version {
 	return nil
 }
 
+// QueryLocksRequest names a page.
+type QueryLocksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryLocksRequest) Reset() {
+	*x = QueryLocksRequest{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLocksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLocksRequest) ProtoMessage() {}
+
+func (x *QueryLocksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLocksRequest.ProtoReflect.Descriptor instead.
+func (*QueryLocksRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *QueryLocksRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryLocksResponse is one page.
+type QueryLocksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// locks of this page, by generation and custodian.
+	Locks []*LockCount `protobuf:"bytes,1,rep,name=locks,proto3" json:"locks,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryLocksResponse) Reset() {
+	*x = QueryLocksResponse{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryLocksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryLocksResponse) ProtoMessage() {}
+
+func (x *QueryLocksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryLocksResponse.ProtoReflect.Descriptor instead.
+func (*QueryLocksResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QueryLocksResponse) GetLocks() []*LockCount {
+	if x != nil {
+		return x.Locks
+	}
+	return nil
+}
+
+func (x *QueryLocksResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// LockCount is how many versions of one custodian one generation of the records key locks.
+type LockCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// generation of the records key.
+	Generation uint64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	// custodian is a member's number.
+	Custodian uint64 `protobuf:"varint,2,opt,name=custodian,proto3" json:"custodian,omitempty"`
+	// versions that are locked so and not erased.
+	Versions      uint64 `protobuf:"varint,3,opt,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LockCount) Reset() {
+	*x = LockCount{}
+	mi := &file_phrd_records_v1_query_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LockCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LockCount) ProtoMessage() {}
+
+func (x *LockCount) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_query_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LockCount.ProtoReflect.Descriptor instead.
+func (*LockCount) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_query_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *LockCount) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *LockCount) GetCustodian() uint64 {
+	if x != nil {
+		return x.Custodian
+	}
+	return 0
+}
+
+func (x *LockCount) GetVersions() uint64 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
 var File_phrd_records_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_query_proto_rawDesc = "" +
@@ -1177,7 +1342,22 @@ const file_phrd_records_v1_query_proto_rawDesc = "" +
 	"\x15QueryVersionOfRequest\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\"R\n" +
 	"\x16QueryVersionOfResponse\x128\n" +
-	"\aversion\x18\x01 \x01(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\aversion2\xd5\f\n" +
+	"\aversion\x18\x01 \x01(\v2\x18.phrd.records.v1.VersionB\x04\xc8\xde\x1f\x00R\aversion\"[\n" +
+	"\x11QueryLocksRequest\x12F\n" +
+	"\n" +
+	"pagination\x18\x01 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\x95\x01\n" +
+	"\x12QueryLocksResponse\x126\n" +
+	"\x05locks\x18\x01 \x03(\v2\x1a.phrd.records.v1.LockCountB\x04\xc8\xde\x1f\x00R\x05locks\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination\"e\n" +
+	"\tLockCount\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\x1c\n" +
+	"\tcustodian\x18\x02 \x01(\x04R\tcustodian\x12\x1a\n" +
+	"\bversions\x18\x03 \x01(\x04R\bversions2\xc7\r\n" +
 	"\x05Query\x12t\n" +
 	"\x06Params\x12#.phrd.records.v1.QueryParamsRequest\x1a$.phrd.records.v1.QueryParamsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/records/v1/params\x12~\n" +
 	"\aPatient\x12$.phrd.records.v1.QueryPatientRequest\x1a%.phrd.records.v1.QueryPatientResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/phrd/records/v1/patients/{id}\x12\xa6\x01\n" +
@@ -1189,7 +1369,8 @@ const file_phrd_records_v1_query_proto_rawDesc = "" +
 	"\bReported\x12%.phrd.records.v1.QueryReportedRequest\x1a&.phrd.records.v1.QueryReportedResponse\"2\x82\xd3\xe4\x93\x02,\x12*/phrd/records/v1/members/{member}/reported\x12\xbd\x01\n" +
 	"\x12ErasureCertificate\x12/.phrd.records.v1.QueryErasureCertificateRequest\x1a0.phrd.records.v1.QueryErasureCertificateResponse\"D\x82\xd3\xe4\x93\x02>\x12</phrd/records/v1/records/{record}/versions/{version}/erasure\x12\xad\x01\n" +
 	"\x0fErasureRequests\x12,.phrd.records.v1.QueryErasureRequestsRequest\x1a-.phrd.records.v1.QueryErasureRequestsResponse\"=\x82\xd3\xe4\x93\x027\x125/phrd/records/v1/members/{custodian}/erasure_requests\x12\x8f\x01\n" +
-	"\tVersionOf\x12&.phrd.records.v1.QueryVersionOfRequest\x1a'.phrd.records.v1.QueryVersionOfResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/records/v1/objects/{object}/versionB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
+	"\tVersionOf\x12&.phrd.records.v1.QueryVersionOfRequest\x1a'.phrd.records.v1.QueryVersionOfResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/records/v1/objects/{object}/version\x12p\n" +
+	"\x05Locks\x12\".phrd.records.v1.QueryLocksRequest\x1a#.phrd.records.v1.QueryLocksResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/records/v1/locksB Z\x1egithub.com/phrd/phrd/x/recordsb\x06proto3"
 
 var (
 	file_phrd_records_v1_query_proto_rawDescOnce sync.Once
@@ -1203,7 +1384,7 @@ func file_phrd_records_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_query_proto_rawDescData
 }
 
-var file_phrd_records_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_phrd_records_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_phrd_records_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),              // 0: phrd.records.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),             // 1: phrd.records.v1.QueryParamsResponse
@@ -1227,59 +1408,67 @@ var file_phrd_records_v1_query_proto_goTypes = []any{
 	(*QueryErasureRequestsResponse)(nil),    // 19: phrd.records.v1.QueryErasureRequestsResponse
 	(*QueryVersionOfRequest)(nil),           // 20: phrd.records.v1.QueryVersionOfRequest
 	(*QueryVersionOfResponse)(nil),          // 21: phrd.records.v1.QueryVersionOfResponse
-	(*Params)(nil),                          // 22: phrd.records.v1.Params
-	(*Patient)(nil),                         // 23: phrd.records.v1.Patient
-	(*Record)(nil),                          // 24: phrd.records.v1.Record
-	(*v1beta1.PageRequest)(nil),             // 25: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),            // 26: cosmos.base.query.v1beta1.PageResponse
-	(*Version)(nil),                         // 27: phrd.records.v1.Version
-	(*ErasureCertificate)(nil),              // 28: phrd.records.v1.ErasureCertificate
-	(*ErasureRequest)(nil),                  // 29: phrd.records.v1.ErasureRequest
+	(*QueryLocksRequest)(nil),               // 22: phrd.records.v1.QueryLocksRequest
+	(*QueryLocksResponse)(nil),              // 23: phrd.records.v1.QueryLocksResponse
+	(*LockCount)(nil),                       // 24: phrd.records.v1.LockCount
+	(*Params)(nil),                          // 25: phrd.records.v1.Params
+	(*Patient)(nil),                         // 26: phrd.records.v1.Patient
+	(*Record)(nil),                          // 27: phrd.records.v1.Record
+	(*v1beta1.PageRequest)(nil),             // 28: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),            // 29: cosmos.base.query.v1beta1.PageResponse
+	(*Version)(nil),                         // 30: phrd.records.v1.Version
+	(*ErasureCertificate)(nil),              // 31: phrd.records.v1.ErasureCertificate
+	(*ErasureRequest)(nil),                  // 32: phrd.records.v1.ErasureRequest
 }
 var file_phrd_records_v1_query_proto_depIdxs = []int32{
-	22, // 0: phrd.records.v1.QueryParamsResponse.params:type_name -> phrd.records.v1.Params
-	23, // 1: phrd.records.v1.QueryPatientResponse.patient:type_name -> phrd.records.v1.Patient
-	23, // 2: phrd.records.v1.QueryPatientByAddressResponse.patient:type_name -> phrd.records.v1.Patient
-	24, // 3: phrd.records.v1.QueryRecordResponse.record:type_name -> phrd.records.v1.Record
-	25, // 4: phrd.records.v1.QueryRecordsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	24, // 5: phrd.records.v1.QueryRecordsResponse.records:type_name -> phrd.records.v1.Record
-	26, // 6: phrd.records.v1.QueryRecordsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	27, // 7: phrd.records.v1.QueryVersionResponse.version:type_name -> phrd.records.v1.Version
-	25, // 8: phrd.records.v1.QueryVersionsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	27, // 9: phrd.records.v1.QueryVersionsResponse.versions:type_name -> phrd.records.v1.Version
-	26, // 10: phrd.records.v1.QueryVersionsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	28, // 11: phrd.records.v1.QueryErasureCertificateResponse.certificate:type_name -> phrd.records.v1.ErasureCertificate
-	25, // 12: phrd.records.v1.QueryErasureRequestsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	29, // 13: phrd.records.v1.QueryErasureRequestsResponse.requests:type_name -> phrd.records.v1.ErasureRequest
-	26, // 14: phrd.records.v1.QueryErasureRequestsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	27, // 15: phrd.records.v1.QueryVersionOfResponse.version:type_name -> phrd.records.v1.Version
-	0,  // 16: phrd.records.v1.Query.Params:input_type -> phrd.records.v1.QueryParamsRequest
-	2,  // 17: phrd.records.v1.Query.Patient:input_type -> phrd.records.v1.QueryPatientRequest
-	4,  // 18: phrd.records.v1.Query.PatientByAddress:input_type -> phrd.records.v1.QueryPatientByAddressRequest
-	6,  // 19: phrd.records.v1.Query.Record:input_type -> phrd.records.v1.QueryRecordRequest
-	8,  // 20: phrd.records.v1.Query.Records:input_type -> phrd.records.v1.QueryRecordsRequest
-	10, // 21: phrd.records.v1.Query.Version:input_type -> phrd.records.v1.QueryVersionRequest
-	12, // 22: phrd.records.v1.Query.Versions:input_type -> phrd.records.v1.QueryVersionsRequest
-	14, // 23: phrd.records.v1.Query.Reported:input_type -> phrd.records.v1.QueryReportedRequest
-	16, // 24: phrd.records.v1.Query.ErasureCertificate:input_type -> phrd.records.v1.QueryErasureCertificateRequest
-	18, // 25: phrd.records.v1.Query.ErasureRequests:input_type -> phrd.records.v1.QueryErasureRequestsRequest
-	20, // 26: phrd.records.v1.Query.VersionOf:input_type -> phrd.records.v1.QueryVersionOfRequest
-	1,  // 27: phrd.records.v1.Query.Params:output_type -> phrd.records.v1.QueryParamsResponse
-	3,  // 28: phrd.records.v1.Query.Patient:output_type -> phrd.records.v1.QueryPatientResponse
-	5,  // 29: phrd.records.v1.Query.PatientByAddress:output_type -> phrd.records.v1.QueryPatientByAddressResponse
-	7,  // 30: phrd.records.v1.Query.Record:output_type -> phrd.records.v1.QueryRecordResponse
-	9,  // 31: phrd.records.v1.Query.Records:output_type -> phrd.records.v1.QueryRecordsResponse
-	11, // 32: phrd.records.v1.Query.Version:output_type -> phrd.records.v1.QueryVersionResponse
-	13, // 33: phrd.records.v1.Query.Versions:output_type -> phrd.records.v1.QueryVersionsResponse
-	15, // 34: phrd.records.v1.Query.Reported:output_type -> phrd.records.v1.QueryReportedResponse
-	17, // 35: phrd.records.v1.Query.ErasureCertificate:output_type -> phrd.records.v1.QueryErasureCertificateResponse
-	19, // 36: phrd.records.v1.Query.ErasureRequests:output_type -> phrd.records.v1.QueryErasureRequestsResponse
-	21, // 37: phrd.records.v1.Query.VersionOf:output_type -> phrd.records.v1.QueryVersionOfResponse
-	27, // [27:38] is the sub-list for method output_type
-	16, // [16:27] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	25, // 0: phrd.records.v1.QueryParamsResponse.params:type_name -> phrd.records.v1.Params
+	26, // 1: phrd.records.v1.QueryPatientResponse.patient:type_name -> phrd.records.v1.Patient
+	26, // 2: phrd.records.v1.QueryPatientByAddressResponse.patient:type_name -> phrd.records.v1.Patient
+	27, // 3: phrd.records.v1.QueryRecordResponse.record:type_name -> phrd.records.v1.Record
+	28, // 4: phrd.records.v1.QueryRecordsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	27, // 5: phrd.records.v1.QueryRecordsResponse.records:type_name -> phrd.records.v1.Record
+	29, // 6: phrd.records.v1.QueryRecordsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	30, // 7: phrd.records.v1.QueryVersionResponse.version:type_name -> phrd.records.v1.Version
+	28, // 8: phrd.records.v1.QueryVersionsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	30, // 9: phrd.records.v1.QueryVersionsResponse.versions:type_name -> phrd.records.v1.Version
+	29, // 10: phrd.records.v1.QueryVersionsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	31, // 11: phrd.records.v1.QueryErasureCertificateResponse.certificate:type_name -> phrd.records.v1.ErasureCertificate
+	28, // 12: phrd.records.v1.QueryErasureRequestsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	32, // 13: phrd.records.v1.QueryErasureRequestsResponse.requests:type_name -> phrd.records.v1.ErasureRequest
+	29, // 14: phrd.records.v1.QueryErasureRequestsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	30, // 15: phrd.records.v1.QueryVersionOfResponse.version:type_name -> phrd.records.v1.Version
+	28, // 16: phrd.records.v1.QueryLocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	24, // 17: phrd.records.v1.QueryLocksResponse.locks:type_name -> phrd.records.v1.LockCount
+	29, // 18: phrd.records.v1.QueryLocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	0,  // 19: phrd.records.v1.Query.Params:input_type -> phrd.records.v1.QueryParamsRequest
+	2,  // 20: phrd.records.v1.Query.Patient:input_type -> phrd.records.v1.QueryPatientRequest
+	4,  // 21: phrd.records.v1.Query.PatientByAddress:input_type -> phrd.records.v1.QueryPatientByAddressRequest
+	6,  // 22: phrd.records.v1.Query.Record:input_type -> phrd.records.v1.QueryRecordRequest
+	8,  // 23: phrd.records.v1.Query.Records:input_type -> phrd.records.v1.QueryRecordsRequest
+	10, // 24: phrd.records.v1.Query.Version:input_type -> phrd.records.v1.QueryVersionRequest
+	12, // 25: phrd.records.v1.Query.Versions:input_type -> phrd.records.v1.QueryVersionsRequest
+	14, // 26: phrd.records.v1.Query.Reported:input_type -> phrd.records.v1.QueryReportedRequest
+	16, // 27: phrd.records.v1.Query.ErasureCertificate:input_type -> phrd.records.v1.QueryErasureCertificateRequest
+	18, // 28: phrd.records.v1.Query.ErasureRequests:input_type -> phrd.records.v1.QueryErasureRequestsRequest
+	20, // 29: phrd.records.v1.Query.VersionOf:input_type -> phrd.records.v1.QueryVersionOfRequest
+	22, // 30: phrd.records.v1.Query.Locks:input_type -> phrd.records.v1.QueryLocksRequest
+	1,  // 31: phrd.records.v1.Query.Params:output_type -> phrd.records.v1.QueryParamsResponse
+	3,  // 32: phrd.records.v1.Query.Patient:output_type -> phrd.records.v1.QueryPatientResponse
+	5,  // 33: phrd.records.v1.Query.PatientByAddress:output_type -> phrd.records.v1.QueryPatientByAddressResponse
+	7,  // 34: phrd.records.v1.Query.Record:output_type -> phrd.records.v1.QueryRecordResponse
+	9,  // 35: phrd.records.v1.Query.Records:output_type -> phrd.records.v1.QueryRecordsResponse
+	11, // 36: phrd.records.v1.Query.Version:output_type -> phrd.records.v1.QueryVersionResponse
+	13, // 37: phrd.records.v1.Query.Versions:output_type -> phrd.records.v1.QueryVersionsResponse
+	15, // 38: phrd.records.v1.Query.Reported:output_type -> phrd.records.v1.QueryReportedResponse
+	17, // 39: phrd.records.v1.Query.ErasureCertificate:output_type -> phrd.records.v1.QueryErasureCertificateResponse
+	19, // 40: phrd.records.v1.Query.ErasureRequests:output_type -> phrd.records.v1.QueryErasureRequestsResponse
+	21, // 41: phrd.records.v1.Query.VersionOf:output_type -> phrd.records.v1.QueryVersionOfResponse
+	23, // 42: phrd.records.v1.Query.Locks:output_type -> phrd.records.v1.QueryLocksResponse
+	31, // [31:43] is the sub-list for method output_type
+	19, // [19:31] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_query_proto_init() }
@@ -1295,7 +1484,7 @@ func file_phrd_records_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_query_proto_rawDesc), len(file_phrd_records_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

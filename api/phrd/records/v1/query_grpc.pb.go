@@ -30,6 +30,7 @@ const (
 	Query_ErasureCertificate_FullMethodName = "/phrd.records.v1.Query/ErasureCertificate"
 	Query_ErasureRequests_FullMethodName    = "/phrd.records.v1.Query/ErasureRequests"
 	Query_VersionOf_FullMethodName          = "/phrd.records.v1.Query/VersionOf"
+	Query_Locks_FullMethodName              = "/phrd.records.v1.Query/Locks"
 )
 
 // QueryClient is the client API for Query service.
@@ -60,6 +61,8 @@ type QueryClient interface {
 	ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error)
+	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody.
+	Locks(ctx context.Context, in *QueryLocksRequest, opts ...grpc.CallOption) (*QueryLocksResponse, error)
 }
 
 type queryClient struct {
@@ -180,6 +183,16 @@ func (c *queryClient) VersionOf(ctx context.Context, in *QueryVersionOfRequest, 
 	return out, nil
 }
 
+func (c *queryClient) Locks(ctx context.Context, in *QueryLocksRequest, opts ...grpc.CallOption) (*QueryLocksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryLocksResponse)
+	err := c.cc.Invoke(ctx, Query_Locks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -208,6 +221,8 @@ type QueryServer interface {
 	ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error)
+	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody.
+	Locks(context.Context, *QueryLocksRequest) (*QueryLocksResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -250,6 +265,9 @@ func (UnimplementedQueryServer) ErasureRequests(context.Context, *QueryErasureRe
 }
 func (UnimplementedQueryServer) VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VersionOf not implemented")
+}
+func (UnimplementedQueryServer) Locks(context.Context, *QueryLocksRequest) (*QueryLocksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Locks not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -470,6 +488,24 @@ func _Query_VersionOf_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Locks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryLocksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Locks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Locks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Locks(ctx, req.(*QueryLocksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -520,6 +556,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VersionOf",
 			Handler:    _Query_VersionOf_Handler,
+		},
+		{
+			MethodName: "Locks",
+			Handler:    _Query_Locks_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

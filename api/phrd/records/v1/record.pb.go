@@ -480,7 +480,13 @@ type Version struct {
 	// tombstone of an erased version; none while it is kept.
 	Tombstone *Tombstone `protobuf:"bytes,9,opt,name=tombstone,proto3" json:"tombstone,omitempty"`
 	// shares_with is the earlier version that names some of the same leaves; 0 where there is none.
-	SharesWith    uint64 `protobuf:"varint,10,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
+	SharesWith uint64 `protobuf:"varint,10,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
+	// sealed_epoch is the epoch of the owner's vault key that the live envelope is sealed to.
+	SealedEpoch uint64 `protobuf:"varint,11,opt,name=sealed_epoch,json=sealedEpoch,proto3" json:"sealed_epoch,omitempty"`
+	// relock is another lock that waits for its confirmation; none while there is none.
+	Relock *Relock `protobuf:"bytes,12,opt,name=relock,proto3" json:"relock,omitempty"`
+	// relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks proposed until then are void.
+	RelockedAt    int64 `protobuf:"varint,13,opt,name=relocked_at,json=relockedAt,proto3" json:"relocked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,6 +591,100 @@ func (x *Version) GetSharesWith() uint64 {
 	return 0
 }
 
+func (x *Version) GetSealedEpoch() uint64 {
+	if x != nil {
+		return x.SealedEpoch
+	}
+	return 0
+}
+
+func (x *Version) GetRelock() *Relock {
+	if x != nil {
+		return x.Relock
+	}
+	return nil
+}
+
+func (x *Version) GetRelockedAt() int64 {
+	if x != nil {
+		return x.RelockedAt
+	}
+	return 0
+}
+
+// Relock is another lock over the same data key. It takes the place of the version's lock once the owner has confirmed that its envelope opens.
+type Relock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// header of the new lock.
+	Header *Header `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	// envelope is the CID of the new envelope as text.
+	Envelope string `protobuf:"bytes,2,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// sealed_epoch is the epoch of the owner's vault key that the new envelope is sealed to.
+	SealedEpoch uint64 `protobuf:"varint,3,opt,name=sealed_epoch,json=sealedEpoch,proto3" json:"sealed_epoch,omitempty"`
+	// until is the block time after which the new lock is given up, unix seconds.
+	Until         int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relock) Reset() {
+	*x = Relock{}
+	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relock) ProtoMessage() {}
+
+func (x *Relock) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relock.ProtoReflect.Descriptor instead.
+func (*Relock) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Relock) GetHeader() *Header {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *Relock) GetEnvelope() string {
+	if x != nil {
+		return x.Envelope
+	}
+	return ""
+}
+
+func (x *Relock) GetSealedEpoch() uint64 {
+	if x != nil {
+		return x.SealedEpoch
+	}
+	return 0
+}
+
+func (x *Relock) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 // Tombstone stands for an erased version for ever: no unlock names it any more, and its ciphertext is deleted.
 type Tombstone struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -602,7 +702,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +714,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[4]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +727,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Tombstone) GetBy() string {
@@ -687,7 +787,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +799,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +812,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Header) GetSuite() uint32 {
@@ -800,7 +900,7 @@ type Params struct {
 
 func (x *Params) Reset() {
 	*x = Params{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +912,7 @@ func (x *Params) String() string {
 func (*Params) ProtoMessage() {}
 
 func (x *Params) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +925,7 @@ func (x *Params) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Params.ProtoReflect.Descriptor instead.
 func (*Params) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Params) GetMaxSize() uint64 {
@@ -874,7 +974,7 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x05class\x18\x05 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x1a\n" +
 	"\bversions\x18\x06 \x01(\x04R\bversions\x12\x14\n" +
 	"\x05since\x18\a \x01(\x03R\x05since\x12\x16\n" +
-	"\x06erased\x18\b \x01(\x04R\x06erased\"\xe9\x02\n" +
+	"\x06erased\x18\b \x01(\x04R\x06erased\"\xde\x03\n" +
 	"\aVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x125\n" +
@@ -887,7 +987,16 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\ttombstone\x18\t \x01(\v2\x1a.phrd.records.v1.TombstoneR\ttombstone\x12\x1f\n" +
 	"\vshares_with\x18\n" +
 	" \x01(\x04R\n" +
-	"sharesWith\"\x9a\x01\n" +
+	"sharesWith\x12!\n" +
+	"\fsealed_epoch\x18\v \x01(\x04R\vsealedEpoch\x12/\n" +
+	"\x06relock\x18\f \x01(\v2\x17.phrd.records.v1.RelockR\x06relock\x12\x1f\n" +
+	"\vrelocked_at\x18\r \x01(\x03R\n" +
+	"relockedAt\"\x94\x01\n" +
+	"\x06Relock\x125\n" +
+	"\x06header\x18\x01 \x01(\v2\x17.phrd.records.v1.HeaderB\x04\xc8\xde\x1f\x00R\x06header\x12\x1a\n" +
+	"\benvelope\x18\x02 \x01(\tR\benvelope\x12!\n" +
+	"\fsealed_epoch\x18\x03 \x01(\x04R\vsealedEpoch\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until\"\x9a\x01\n" +
 	"\tTombstone\x12(\n" +
 	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x129\n" +
 	"\vapproved_by\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\n" +
@@ -942,7 +1051,7 @@ func file_phrd_records_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_records_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_phrd_records_v1_record_proto_goTypes = []any{
 	(Class)(0),        // 0: phrd.records.v1.Class
 	(Lock)(0),         // 1: phrd.records.v1.Lock
@@ -951,23 +1060,26 @@ var file_phrd_records_v1_record_proto_goTypes = []any{
 	(*Vault)(nil),     // 4: phrd.records.v1.Vault
 	(*Record)(nil),    // 5: phrd.records.v1.Record
 	(*Version)(nil),   // 6: phrd.records.v1.Version
-	(*Tombstone)(nil), // 7: phrd.records.v1.Tombstone
-	(*Header)(nil),    // 8: phrd.records.v1.Header
-	(*Params)(nil),    // 9: phrd.records.v1.Params
+	(*Relock)(nil),    // 7: phrd.records.v1.Relock
+	(*Tombstone)(nil), // 8: phrd.records.v1.Tombstone
+	(*Header)(nil),    // 9: phrd.records.v1.Header
+	(*Params)(nil),    // 10: phrd.records.v1.Params
 }
 var file_phrd_records_v1_record_proto_depIdxs = []int32{
 	4, // 0: phrd.records.v1.Patient.vault:type_name -> phrd.records.v1.Vault
 	2, // 1: phrd.records.v1.Record.owner_kind:type_name -> phrd.records.v1.OwnerKind
 	0, // 2: phrd.records.v1.Record.class:type_name -> phrd.records.v1.Class
-	8, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
-	7, // 4: phrd.records.v1.Version.tombstone:type_name -> phrd.records.v1.Tombstone
-	1, // 5: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
-	2, // 6: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	9, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
+	8, // 4: phrd.records.v1.Version.tombstone:type_name -> phrd.records.v1.Tombstone
+	7, // 5: phrd.records.v1.Version.relock:type_name -> phrd.records.v1.Relock
+	9, // 6: phrd.records.v1.Relock.header:type_name -> phrd.records.v1.Header
+	1, // 7: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
+	2, // 8: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_record_proto_init() }
@@ -981,7 +1093,7 @@ func file_phrd_records_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_record_proto_rawDesc), len(file_phrd_records_v1_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -949,6 +949,626 @@ func (x *MsgApproveErasureResponse) GetReason() string {
 	return ""
 }
 
+// MsgRotateVault gives a vault another blob. Every field stays within a Ledger's limits.
+type MsgRotateVault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// address of the patient's wallet account.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// vault_key is the X-Wing public key of the next epoch: 19 parts of 64 bytes; none where the epoch stays.
+	VaultKey [][]byte `protobuf:"bytes,2,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new.
+	VaultBlob string `protobuf:"bytes,4,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,5,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital      uint64 `protobuf:"varint,6,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateVault) Reset() {
+	*x = MsgRotateVault{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateVault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateVault) ProtoMessage() {}
+
+func (x *MsgRotateVault) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateVault.ProtoReflect.Descriptor instead.
+func (*MsgRotateVault) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *MsgRotateVault) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MsgRotateVault) GetVaultKey() [][]byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *MsgRotateVault) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *MsgRotateVault) GetVaultBlob() string {
+	if x != nil {
+		return x.VaultBlob
+	}
+	return ""
+}
+
+func (x *MsgRotateVault) GetVaultSize() uint64 {
+	if x != nil {
+		return x.VaultSize
+	}
+	return 0
+}
+
+func (x *MsgRotateVault) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+// MsgRotateVaultResponse says whether the vault was changed.
+type MsgRotateVaultResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the change.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateVaultResponse) Reset() {
+	*x = MsgRotateVaultResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateVaultResponse) ProtoMessage() {}
+
+func (x *MsgRotateVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateVaultResponse.ProtoReflect.Descriptor instead.
+func (*MsgRotateVaultResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MsgRotateVaultResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgRotateVaultResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgReplaceEnvelopes replaces envelopes. Every field stays within a Ledger's limits.
+type MsgReplaceEnvelopes struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the member whose server took the envelopes in.
+	Hospital uint64 `protobuf:"varint,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	// u are the points U of the locks that the envelopes hold, 32 bytes each, as many as versions.
+	U [][]byte `protobuf:"bytes,4,rep,name=u,proto3" json:"u,omitempty"`
+	// envelopes are the CIDs of the new envelopes as text, as many as versions.
+	Envelopes []string `protobuf:"bytes,5,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	// envelope_sizes in bytes, at most 65536 each, as many as versions.
+	EnvelopeSizes []uint32 `protobuf:"varint,6,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
+	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
+	OwnKeys       [][]byte `protobuf:"bytes,7,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReplaceEnvelopes) Reset() {
+	*x = MsgReplaceEnvelopes{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReplaceEnvelopes) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReplaceEnvelopes) ProtoMessage() {}
+
+func (x *MsgReplaceEnvelopes) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReplaceEnvelopes.ProtoReflect.Descriptor instead.
+func (*MsgReplaceEnvelopes) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MsgReplaceEnvelopes) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgReplaceEnvelopes) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+func (x *MsgReplaceEnvelopes) GetVersions() []string {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetU() [][]byte {
+	if x != nil {
+		return x.U
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetEnvelopes() []string {
+	if x != nil {
+		return x.Envelopes
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetEnvelopeSizes() []uint32 {
+	if x != nil {
+		return x.EnvelopeSizes
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetOwnKeys() [][]byte {
+	if x != nil {
+		return x.OwnKeys
+	}
+	return nil
+}
+
+// MsgReplaceEnvelopesResponse says whether the envelopes were replaced.
+type MsgReplaceEnvelopesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome for all of them.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReplaceEnvelopesResponse) Reset() {
+	*x = MsgReplaceEnvelopesResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReplaceEnvelopesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReplaceEnvelopesResponse) ProtoMessage() {}
+
+func (x *MsgReplaceEnvelopesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReplaceEnvelopesResponse.ProtoReflect.Descriptor instead.
+func (*MsgReplaceEnvelopesResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MsgReplaceEnvelopesResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgReplaceEnvelopesResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgRelockVersions locks versions anew. Every field stays within a Ledger's limits.
+type MsgRelockVersions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the member whose server took the envelopes in.
+	Hospital uint64 `protobuf:"varint,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	// generation of the records key, the newest.
+	Generation uint64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	// u are the new points U, 32 bytes each, as many as versions.
+	U [][]byte `protobuf:"bytes,5,rep,name=u,proto3" json:"u,omitempty"`
+	// u_bar are the points Ū, 32 bytes each, as many as versions.
+	UBar [][]byte `protobuf:"bytes,6,rep,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// c are the commitments C to both halves, 32 bytes each, as many as versions.
+	C [][]byte `protobuf:"bytes,7,rep,name=c,proto3" json:"c,omitempty"`
+	// pc are the commitments to the owner's halves, 32 bytes each, as many as versions.
+	Pc [][]byte `protobuf:"bytes,8,rep,name=pc,proto3" json:"pc,omitempty"`
+	// proofs are the encapsulation proofs c‖s, 64 bytes each, as many as versions; their labels bind the signer.
+	Proofs [][]byte `protobuf:"bytes,9,rep,name=proofs,proto3" json:"proofs,omitempty"`
+	// envelopes are the CIDs of the new envelopes as text, as many as versions.
+	Envelopes []string `protobuf:"bytes,10,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	// envelope_sizes in bytes, at most 65536 each, as many as versions.
+	EnvelopeSizes []uint32 `protobuf:"varint,11,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
+	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
+	OwnKeys       [][]byte `protobuf:"bytes,12,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRelockVersions) Reset() {
+	*x = MsgRelockVersions{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRelockVersions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRelockVersions) ProtoMessage() {}
+
+func (x *MsgRelockVersions) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRelockVersions.ProtoReflect.Descriptor instead.
+func (*MsgRelockVersions) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MsgRelockVersions) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgRelockVersions) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+func (x *MsgRelockVersions) GetVersions() []string {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgRelockVersions) GetU() [][]byte {
+	if x != nil {
+		return x.U
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetUBar() [][]byte {
+	if x != nil {
+		return x.UBar
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetC() [][]byte {
+	if x != nil {
+		return x.C
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetPc() [][]byte {
+	if x != nil {
+		return x.Pc
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetProofs() [][]byte {
+	if x != nil {
+		return x.Proofs
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetEnvelopes() []string {
+	if x != nil {
+		return x.Envelopes
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetEnvelopeSizes() []uint32 {
+	if x != nil {
+		return x.EnvelopeSizes
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetOwnKeys() [][]byte {
+	if x != nil {
+		return x.OwnKeys
+	}
+	return nil
+}
+
+// MsgRelockVersionsResponse says whether the new locks wait.
+type MsgRelockVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome for all of them.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRelockVersionsResponse) Reset() {
+	*x = MsgRelockVersionsResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRelockVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRelockVersionsResponse) ProtoMessage() {}
+
+func (x *MsgRelockVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRelockVersionsResponse.ProtoReflect.Descriptor instead.
+func (*MsgRelockVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MsgRelockVersionsResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgRelockVersionsResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgConfirmRelock says that the new envelopes opened.
+type MsgConfirmRelock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account, or an officer of the owning hospital.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// versions are "<record id>/<version>", by the id's bytes and the version's number, distinct, 1 to 64.
+	Versions []string `protobuf:"bytes,2,rep,name=versions,proto3" json:"versions,omitempty"`
+	// u are the points U of the locks that wait, 32 bytes each, as many as versions.
+	U             [][]byte `protobuf:"bytes,3,rep,name=u,proto3" json:"u,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgConfirmRelock) Reset() {
+	*x = MsgConfirmRelock{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgConfirmRelock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgConfirmRelock) ProtoMessage() {}
+
+func (x *MsgConfirmRelock) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgConfirmRelock.ProtoReflect.Descriptor instead.
+func (*MsgConfirmRelock) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MsgConfirmRelock) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgConfirmRelock) GetVersions() []string {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *MsgConfirmRelock) GetU() [][]byte {
+	if x != nil {
+		return x.U
+	}
+	return nil
+}
+
+// MsgConfirmRelockResponse says whether the locks were changed.
+type MsgConfirmRelockResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome for all of them.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgConfirmRelockResponse) Reset() {
+	*x = MsgConfirmRelockResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgConfirmRelockResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgConfirmRelockResponse) ProtoMessage() {}
+
+func (x *MsgConfirmRelockResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgConfirmRelockResponse.ProtoReflect.Descriptor instead.
+func (*MsgConfirmRelockResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MsgConfirmRelockResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgConfirmRelockResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_phrd_records_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_tx_proto_rawDesc = "" +
@@ -1017,10 +1637,63 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\arequest\x18\x02 \x01(\x04R\arequest:'\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x16phrd/MsgApproveErasure\"e\n" +
 	"\x19MsgApproveErasureResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xc9\x04\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfd\x01\n" +
+	"\x0eMsgRotateVault\x122\n" +
+	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x1b\n" +
+	"\tvault_key\x18\x02 \x03(\fR\bvaultKey\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"vault_blob\x18\x04 \x01(\tR\tvaultBlob\x12\x1d\n" +
+	"\n" +
+	"vault_size\x18\x05 \x01(\x04R\tvaultSize\x12\x1a\n" +
+	"\bhospital\x18\x06 \x01(\x04R\bhospital:$\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x13phrd/MsgRotateVault\"b\n" +
+	"\x16MsgRotateVaultResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x94\x02\n" +
+	"\x13MsgReplaceEnvelopes\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
+	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12\x1a\n" +
+	"\bversions\x18\x03 \x03(\tR\bversions\x12\f\n" +
+	"\x01u\x18\x04 \x03(\fR\x01u\x12\x1c\n" +
+	"\tenvelopes\x18\x05 \x03(\tR\tenvelopes\x12%\n" +
+	"\x0eenvelope_sizes\x18\x06 \x03(\rR\renvelopeSizes\x12\x19\n" +
+	"\bown_keys\x18\a \x03(\fR\aownKeys:'\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x18phrd/MsgReplaceEnvelopes\"g\n" +
+	"\x1bMsgReplaceEnvelopesResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfb\x02\n" +
+	"\x11MsgRelockVersions\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
+	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12\x1a\n" +
+	"\bversions\x18\x03 \x03(\tR\bversions\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\x04R\n" +
+	"generation\x12\f\n" +
+	"\x01u\x18\x05 \x03(\fR\x01u\x12\x13\n" +
+	"\x05u_bar\x18\x06 \x03(\fR\x04uBar\x12\f\n" +
+	"\x01c\x18\a \x03(\fR\x01c\x12\x0e\n" +
+	"\x02pc\x18\b \x03(\fR\x02pc\x12\x16\n" +
+	"\x06proofs\x18\t \x03(\fR\x06proofs\x12\x1c\n" +
+	"\tenvelopes\x18\n" +
+	" \x03(\tR\tenvelopes\x12%\n" +
+	"\x0eenvelope_sizes\x18\v \x03(\rR\renvelopeSizes\x12\x19\n" +
+	"\bown_keys\x18\f \x03(\fR\aownKeys:%\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x16phrd/MsgRelockVersions\"e\n" +
+	"\x19MsgRelockVersionsResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x92\x01\n" +
+	"\x10MsgConfirmRelock\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
+	"\bversions\x18\x02 \x03(\tR\bversions\x12\f\n" +
+	"\x01u\x18\x03 \x03(\fR\x01u:$\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x15phrd/MsgConfirmRelock\"d\n" +
+	"\x18MsgConfirmRelockResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xcb\a\n" +
 	"\x03Msg\x12c\n" +
 	"\x0fRegisterPatient\x12#.phrd.records.v1.MsgRegisterPatient\x1a+.phrd.records.v1.MsgRegisterPatientResponse\x12]\n" +
-	"\rStoreVersions\x12!.phrd.records.v1.MsgStoreVersions\x1a).phrd.records.v1.MsgStoreVersionsResponse\x12Z\n" +
+	"\rStoreVersions\x12!.phrd.records.v1.MsgStoreVersions\x1a).phrd.records.v1.MsgStoreVersionsResponse\x12W\n" +
+	"\vRotateVault\x12\x1f.phrd.records.v1.MsgRotateVault\x1a'.phrd.records.v1.MsgRotateVaultResponse\x12f\n" +
+	"\x10ReplaceEnvelopes\x12$.phrd.records.v1.MsgReplaceEnvelopes\x1a,.phrd.records.v1.MsgReplaceEnvelopesResponse\x12`\n" +
+	"\x0eRelockVersions\x12\".phrd.records.v1.MsgRelockVersions\x1a*.phrd.records.v1.MsgRelockVersionsResponse\x12]\n" +
+	"\rConfirmRelock\x12!.phrd.records.v1.MsgConfirmRelock\x1a).phrd.records.v1.MsgConfirmRelockResponse\x12Z\n" +
 	"\fReportAccess\x12 .phrd.records.v1.MsgReportAccess\x1a(.phrd.records.v1.MsgReportAccessResponse\x12]\n" +
 	"\rEraseVersions\x12!.phrd.records.v1.MsgEraseVersions\x1a).phrd.records.v1.MsgEraseVersionsResponse\x12`\n" +
 	"\x0eApproveErasure\x12\".phrd.records.v1.MsgApproveErasure\x1a*.phrd.records.v1.MsgApproveErasureResponse\x12Z\n" +
@@ -1038,53 +1711,73 @@ func file_phrd_records_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_tx_proto_rawDescData
 }
 
-var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_phrd_records_v1_tx_proto_goTypes = []any{
-	(*MsgRegisterPatient)(nil),         // 0: phrd.records.v1.MsgRegisterPatient
-	(*MsgRegisterPatientResponse)(nil), // 1: phrd.records.v1.MsgRegisterPatientResponse
-	(*NewVersion)(nil),                 // 2: phrd.records.v1.NewVersion
-	(*MsgStoreVersions)(nil),           // 3: phrd.records.v1.MsgStoreVersions
-	(*MsgStoreVersionsResponse)(nil),   // 4: phrd.records.v1.MsgStoreVersionsResponse
-	(*AccessReport)(nil),               // 5: phrd.records.v1.AccessReport
-	(*MsgReportAccess)(nil),            // 6: phrd.records.v1.MsgReportAccess
-	(*MsgReportAccessResponse)(nil),    // 7: phrd.records.v1.MsgReportAccessResponse
-	(*MsgUpdateParams)(nil),            // 8: phrd.records.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),    // 9: phrd.records.v1.MsgUpdateParamsResponse
-	(*MsgEraseVersions)(nil),           // 10: phrd.records.v1.MsgEraseVersions
-	(*MsgEraseVersionsResponse)(nil),   // 11: phrd.records.v1.MsgEraseVersionsResponse
-	(*MsgApproveErasure)(nil),          // 12: phrd.records.v1.MsgApproveErasure
-	(*MsgApproveErasureResponse)(nil),  // 13: phrd.records.v1.MsgApproveErasureResponse
-	(Class)(0),                         // 14: phrd.records.v1.Class
-	(*Header)(nil),                     // 15: phrd.records.v1.Header
-	(v1.Outcome)(0),                    // 16: phrd.audit.v1.Outcome
-	(*Params)(nil),                     // 17: phrd.records.v1.Params
+	(*MsgRegisterPatient)(nil),          // 0: phrd.records.v1.MsgRegisterPatient
+	(*MsgRegisterPatientResponse)(nil),  // 1: phrd.records.v1.MsgRegisterPatientResponse
+	(*NewVersion)(nil),                  // 2: phrd.records.v1.NewVersion
+	(*MsgStoreVersions)(nil),            // 3: phrd.records.v1.MsgStoreVersions
+	(*MsgStoreVersionsResponse)(nil),    // 4: phrd.records.v1.MsgStoreVersionsResponse
+	(*AccessReport)(nil),                // 5: phrd.records.v1.AccessReport
+	(*MsgReportAccess)(nil),             // 6: phrd.records.v1.MsgReportAccess
+	(*MsgReportAccessResponse)(nil),     // 7: phrd.records.v1.MsgReportAccessResponse
+	(*MsgUpdateParams)(nil),             // 8: phrd.records.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 9: phrd.records.v1.MsgUpdateParamsResponse
+	(*MsgEraseVersions)(nil),            // 10: phrd.records.v1.MsgEraseVersions
+	(*MsgEraseVersionsResponse)(nil),    // 11: phrd.records.v1.MsgEraseVersionsResponse
+	(*MsgApproveErasure)(nil),           // 12: phrd.records.v1.MsgApproveErasure
+	(*MsgApproveErasureResponse)(nil),   // 13: phrd.records.v1.MsgApproveErasureResponse
+	(*MsgRotateVault)(nil),              // 14: phrd.records.v1.MsgRotateVault
+	(*MsgRotateVaultResponse)(nil),      // 15: phrd.records.v1.MsgRotateVaultResponse
+	(*MsgReplaceEnvelopes)(nil),         // 16: phrd.records.v1.MsgReplaceEnvelopes
+	(*MsgReplaceEnvelopesResponse)(nil), // 17: phrd.records.v1.MsgReplaceEnvelopesResponse
+	(*MsgRelockVersions)(nil),           // 18: phrd.records.v1.MsgRelockVersions
+	(*MsgRelockVersionsResponse)(nil),   // 19: phrd.records.v1.MsgRelockVersionsResponse
+	(*MsgConfirmRelock)(nil),            // 20: phrd.records.v1.MsgConfirmRelock
+	(*MsgConfirmRelockResponse)(nil),    // 21: phrd.records.v1.MsgConfirmRelockResponse
+	(Class)(0),                          // 22: phrd.records.v1.Class
+	(*Header)(nil),                      // 23: phrd.records.v1.Header
+	(v1.Outcome)(0),                     // 24: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 25: phrd.records.v1.Params
 }
 var file_phrd_records_v1_tx_proto_depIdxs = []int32{
-	14, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
-	15, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
+	22, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
+	23, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
 	2,  // 2: phrd.records.v1.MsgStoreVersions.versions:type_name -> phrd.records.v1.NewVersion
-	16, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	5,  // 4: phrd.records.v1.MsgReportAccess.reports:type_name -> phrd.records.v1.AccessReport
-	17, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
-	16, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	16, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 8: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
-	3,  // 9: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
-	6,  // 10: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
-	10, // 11: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
-	12, // 12: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
-	8,  // 13: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
-	1,  // 14: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
-	4,  // 15: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
-	7,  // 16: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
-	11, // 17: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
-	13, // 18: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
-	9,  // 19: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
-	14, // [14:20] is the sub-list for method output_type
-	8,  // [8:14] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	25, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
+	24, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 8: phrd.records.v1.MsgRotateVaultResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 9: phrd.records.v1.MsgReplaceEnvelopesResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 10: phrd.records.v1.MsgRelockVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	24, // 11: phrd.records.v1.MsgConfirmRelockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 12: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
+	3,  // 13: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
+	14, // 14: phrd.records.v1.Msg.RotateVault:input_type -> phrd.records.v1.MsgRotateVault
+	16, // 15: phrd.records.v1.Msg.ReplaceEnvelopes:input_type -> phrd.records.v1.MsgReplaceEnvelopes
+	18, // 16: phrd.records.v1.Msg.RelockVersions:input_type -> phrd.records.v1.MsgRelockVersions
+	20, // 17: phrd.records.v1.Msg.ConfirmRelock:input_type -> phrd.records.v1.MsgConfirmRelock
+	6,  // 18: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
+	10, // 19: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
+	12, // 20: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
+	8,  // 21: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
+	1,  // 22: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
+	4,  // 23: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
+	15, // 24: phrd.records.v1.Msg.RotateVault:output_type -> phrd.records.v1.MsgRotateVaultResponse
+	17, // 25: phrd.records.v1.Msg.ReplaceEnvelopes:output_type -> phrd.records.v1.MsgReplaceEnvelopesResponse
+	19, // 26: phrd.records.v1.Msg.RelockVersions:output_type -> phrd.records.v1.MsgRelockVersionsResponse
+	21, // 27: phrd.records.v1.Msg.ConfirmRelock:output_type -> phrd.records.v1.MsgConfirmRelockResponse
+	7,  // 28: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
+	11, // 29: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
+	13, // 30: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
+	9,  // 31: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_tx_proto_init() }
@@ -1099,7 +1792,7 @@ func file_phrd_records_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_tx_proto_rawDesc), len(file_phrd_records_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,12 +19,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Msg_RegisterPatient_FullMethodName = "/phrd.records.v1.Msg/RegisterPatient"
-	Msg_StoreVersions_FullMethodName   = "/phrd.records.v1.Msg/StoreVersions"
-	Msg_ReportAccess_FullMethodName    = "/phrd.records.v1.Msg/ReportAccess"
-	Msg_EraseVersions_FullMethodName   = "/phrd.records.v1.Msg/EraseVersions"
-	Msg_ApproveErasure_FullMethodName  = "/phrd.records.v1.Msg/ApproveErasure"
-	Msg_UpdateParams_FullMethodName    = "/phrd.records.v1.Msg/UpdateParams"
+	Msg_RegisterPatient_FullMethodName  = "/phrd.records.v1.Msg/RegisterPatient"
+	Msg_StoreVersions_FullMethodName    = "/phrd.records.v1.Msg/StoreVersions"
+	Msg_RotateVault_FullMethodName      = "/phrd.records.v1.Msg/RotateVault"
+	Msg_ReplaceEnvelopes_FullMethodName = "/phrd.records.v1.Msg/ReplaceEnvelopes"
+	Msg_RelockVersions_FullMethodName   = "/phrd.records.v1.Msg/RelockVersions"
+	Msg_ConfirmRelock_FullMethodName    = "/phrd.records.v1.Msg/ConfirmRelock"
+	Msg_ReportAccess_FullMethodName     = "/phrd.records.v1.Msg/ReportAccess"
+	Msg_EraseVersions_FullMethodName    = "/phrd.records.v1.Msg/EraseVersions"
+	Msg_ApproveErasure_FullMethodName   = "/phrd.records.v1.Msg/ApproveErasure"
+	Msg_UpdateParams_FullMethodName     = "/phrd.records.v1.Msg/UpdateParams"
 )
 
 // MsgClient is the client API for Msg service.
@@ -37,6 +41,16 @@ type MsgClient interface {
 	RegisterPatient(ctx context.Context, in *MsgRegisterPatient, opts ...grpc.CallOption) (*MsgRegisterPatientResponse, error)
 	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
+	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
+	RotateVault(ctx context.Context, in *MsgRotateVault, opts ...grpc.CallOption) (*MsgRotateVaultResponse, error)
+	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
+	// none. Signer: the patient, or an officer of the hospital that owns the records.
+	ReplaceEnvelopes(ctx context.Context, in *MsgReplaceEnvelopes, opts ...grpc.CallOption) (*MsgReplaceEnvelopesResponse, error)
+	// RelockVersions gives versions of one owner in one custody, 1 to 64, another lock, which waits for its confirmation; all or none. One that
+	// waited already is given up. Signer: the patient, or an officer of the hospital that owns the records.
+	RelockVersions(ctx context.Context, in *MsgRelockVersions, opts ...grpc.CallOption) (*MsgRelockVersionsResponse, error)
+	// ConfirmRelock puts locks that wait in the place of those that the versions have, 1 to 64; all or none. Signer: as for RelockVersions.
+	ConfirmRelock(ctx context.Context, in *MsgConfirmRelock, opts ...grpc.CallOption) (*MsgConfirmRelockResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(ctx context.Context, in *MsgReportAccess, opts ...grpc.CallOption) (*MsgReportAccessResponse, error)
 	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
@@ -70,6 +84,46 @@ func (c *msgClient) StoreVersions(ctx context.Context, in *MsgStoreVersions, opt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgStoreVersionsResponse)
 	err := c.cc.Invoke(ctx, Msg_StoreVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateVault(ctx context.Context, in *MsgRotateVault, opts ...grpc.CallOption) (*MsgRotateVaultResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRotateVaultResponse)
+	err := c.cc.Invoke(ctx, Msg_RotateVault_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReplaceEnvelopes(ctx context.Context, in *MsgReplaceEnvelopes, opts ...grpc.CallOption) (*MsgReplaceEnvelopesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgReplaceEnvelopesResponse)
+	err := c.cc.Invoke(ctx, Msg_ReplaceEnvelopes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RelockVersions(ctx context.Context, in *MsgRelockVersions, opts ...grpc.CallOption) (*MsgRelockVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRelockVersionsResponse)
+	err := c.cc.Invoke(ctx, Msg_RelockVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ConfirmRelock(ctx context.Context, in *MsgConfirmRelock, opts ...grpc.CallOption) (*MsgConfirmRelockResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgConfirmRelockResponse)
+	err := c.cc.Invoke(ctx, Msg_ConfirmRelock_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +180,16 @@ type MsgServer interface {
 	RegisterPatient(context.Context, *MsgRegisterPatient) (*MsgRegisterPatientResponse, error)
 	// StoreVersions stores new records (version 1) and new versions, at most 100 at once; all or none. Signer: a clerk of the custodian.
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
+	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
+	RotateVault(context.Context, *MsgRotateVault) (*MsgRotateVaultResponse, error)
+	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
+	// none. Signer: the patient, or an officer of the hospital that owns the records.
+	ReplaceEnvelopes(context.Context, *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error)
+	// RelockVersions gives versions of one owner in one custody, 1 to 64, another lock, which waits for its confirmation; all or none. One that
+	// waited already is given up. Signer: the patient, or an officer of the hospital that owns the records.
+	RelockVersions(context.Context, *MsgRelockVersions) (*MsgRelockVersionsResponse, error)
+	// ConfirmRelock puts locks that wait in the place of those that the versions have, 1 to 64; all or none. Signer: as for RelockVersions.
+	ConfirmRelock(context.Context, *MsgConfirmRelock) (*MsgConfirmRelockResponse, error)
 	// ReportAccess writes what a hospital's gateway served, at most 100 at once; a report that was made before is skipped. Signer: a member's node account.
 	ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error)
 	// EraseVersions erases versions of one owner in one custody, 1 to 64, or asks an officer of the custodian to approve it; all or none. Signer: the
@@ -150,6 +214,18 @@ func (UnimplementedMsgServer) RegisterPatient(context.Context, *MsgRegisterPatie
 }
 func (UnimplementedMsgServer) StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StoreVersions not implemented")
+}
+func (UnimplementedMsgServer) RotateVault(context.Context, *MsgRotateVault) (*MsgRotateVaultResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateVault not implemented")
+}
+func (UnimplementedMsgServer) ReplaceEnvelopes(context.Context, *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplaceEnvelopes not implemented")
+}
+func (UnimplementedMsgServer) RelockVersions(context.Context, *MsgRelockVersions) (*MsgRelockVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RelockVersions not implemented")
+}
+func (UnimplementedMsgServer) ConfirmRelock(context.Context, *MsgConfirmRelock) (*MsgConfirmRelockResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmRelock not implemented")
 }
 func (UnimplementedMsgServer) ReportAccess(context.Context, *MsgReportAccess) (*MsgReportAccessResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportAccess not implemented")
@@ -216,6 +292,78 @@ func _Msg_StoreVersions_Handler(srv interface{}, ctx context.Context, dec func(i
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).StoreVersions(ctx, req.(*MsgStoreVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateVault_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateVault)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateVault(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RotateVault_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateVault(ctx, req.(*MsgRotateVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReplaceEnvelopes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReplaceEnvelopes)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReplaceEnvelopes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ReplaceEnvelopes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReplaceEnvelopes(ctx, req.(*MsgReplaceEnvelopes))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RelockVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRelockVersions)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RelockVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RelockVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RelockVersions(ctx, req.(*MsgRelockVersions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ConfirmRelock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgConfirmRelock)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ConfirmRelock(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ConfirmRelock_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ConfirmRelock(ctx, req.(*MsgConfirmRelock))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -306,6 +454,22 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StoreVersions",
 			Handler:    _Msg_StoreVersions_Handler,
+		},
+		{
+			MethodName: "RotateVault",
+			Handler:    _Msg_RotateVault_Handler,
+		},
+		{
+			MethodName: "ReplaceEnvelopes",
+			Handler:    _Msg_ReplaceEnvelopes_Handler,
+		},
+		{
+			MethodName: "RelockVersions",
+			Handler:    _Msg_RelockVersions_Handler,
+		},
+		{
+			MethodName: "ConfirmRelock",
+			Handler:    _Msg_ConfirmRelock_Handler,
 		},
 		{
 			MethodName: "ReportAccess",

@@ -235,7 +235,10 @@ type Object struct {
 	// everywhere says that every domain is to hold the object: the target follows their number.
 	Everywhere bool `protobuf:"varint,8,opt,name=everywhere,proto3" json:"everywhere,omitempty"`
 	// key is the CID by which nodes are chosen, so that objects that share leaves lie together; empty where it is cid.
-	Key           string `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`
+	Key string `protobuf:"bytes,9,opt,name=key,proto3" json:"key,omitempty"`
+	// changed_in is the epoch of proofs in which a block beside the object was given up last; 0 where none was. Proofs of an earlier
+	// epoch, and of this one, may be over that block too, so they can't be disputed.
+	ChangedIn     uint64 `protobuf:"varint,10,opt,name=changed_in,json=changedIn,proto3" json:"changed_in,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +334,13 @@ func (x *Object) GetKey() string {
 		return x.Key
 	}
 	return ""
+}
+
+func (x *Object) GetChangedIn() uint64 {
+	if x != nil {
+		return x.ChangedIn
+	}
+	return 0
 }
 
 // Copy is one node's copy of an object.
@@ -840,7 +850,7 @@ var File_phrd_storage_v1_object_proto protoreflect.FileDescriptor
 
 const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\xe3\x01\n" +
+	"\x1cphrd/storage/v1/object.proto\x12\x0fphrd.storage.v1\x1a\x14gogoproto/gogo.proto\"\x82\x02\n" +
 	"\x06Object\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x1a\n" +
@@ -852,7 +862,10 @@ const file_phrd_storage_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"everywhere\x18\b \x01(\bR\n" +
 	"everywhere\x12\x10\n" +
-	"\x03key\x18\t \x01(\tR\x03key\"e\n" +
+	"\x03key\x18\t \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"changed_in\x18\n" +
+	" \x01(\x04R\tchangedIn\"e\n" +
 	"\x04Copy\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x04R\x04node\x123\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1b.phrd.storage.v1.CopyStatusR\x06status\x12\x14\n" +

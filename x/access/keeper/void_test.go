@@ -103,7 +103,7 @@ func TestManyUnlocksOfAnErasedVersion(t *testing.T) {
 			require.Equal(t, access.ReasonErased, f.approve(f.wallet, id))
 		}
 	}
-	require.Equal(t, access.MaxErasedAtOnce, ended)
+	require.Equal(t, access.MaxVoidAtOnce, ended)
 	f.nextBlock(5)
 	for _, id := range ids {
 		require.Equal(t, access.UNLOCK_STATUS_WITHDRAWN, f.status(id))
@@ -124,4 +124,44 @@ func TestErasedUnlocksAreEndedAfterARestart(t *testing.T) {
 	f.nextBlock(5)
 	require.Equal(t, access.UNLOCK_STATUS_WITHDRAWN, f.status(id))
 	require.Equal(t, access.UNLOCK_STATUS_PROPOSED, f.status(beside))
+}
+
+// Another lock ends the unlocks that were proposed for the one before, in the same block too, and none that comes after.
+func TestRelockedVersionsEndTheirUnlocks(t *testing.T) {
+	f := newFixture(t)
+	scan := f.record(f.alice)
+	id, err := lock.ParseCanonicalID(scan.Record)
+	require.NoError(t, err)
+	var before []string
+	for range 3 {
+		doctor := f.person(consortium.ROLE_CLINICIAN, er)
+		for range 4 {
+			before = append(before, f.propose(doctor, scan))
+		}
+	}
+	require.Empty(t, f.endorse(f.officer, before[10]))
+	require.Empty(t, f.endorse(f.officer, before[11]))
+	require.Empty(t, f.approve(f.wallet, before[11]))
+
+	f.data.versions[scan.Record][0].RelockedAt = f.ctx.BlockTime().Unix()
+	require.NoError(t, f.keeper.VersionsRelocked(f.ctx, []records.Ref{{Record: id, Version: 1}}))
+	for _, unlock := range before {
+		switch f.status(unlock) {
+		case access.UNLOCK_STATUS_PROPOSED:
+			require.Equal(t, access.ReasonRelocked, f.endorse(f.officer, unlock))
+		case access.UNLOCK_STATUS_ENDORSED:
+			require.Equal(t, access.ReasonRelocked, f.approve(f.wallet, unlock))
+		}
+	}
+	f.ctx = f.ctx.WithBlockTime(f.ctx.BlockTime().Add(1e9))
+	after := f.propose(f.doctor, scan)
+	f.nextBlock(5)
+	for _, unlock := range before {
+		require.Equal(t, access.UNLOCK_STATUS_WITHDRAWN, f.status(unlock))
+	}
+	require.Empty(t, f.holders.requested, "nothing was released")
+	require.Empty(t, f.endorse(f.officer, after))
+	require.Empty(t, f.approve(f.wallet, after))
+	f.nextBlock(5)
+	require.Equal(t, access.UNLOCK_STATUS_APPROVED, f.status(after))
 }
