@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,6 +149,9 @@ func (g *Gateway) serveGetBlock(w http.ResponseWriter, r *http.Request, c caller
 	if unlock := r.URL.Query().Get("unlock"); err == nil && !concerned && unlock != "" {
 		concerned, err = g.isApproved(r.Context(), c, unlock, id)
 	}
+	if version := r.URL.Query().Get("version"); err == nil && !concerned && version != "" {
+		concerned, err = g.isOwned(r.Context(), c, version, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -234,9 +238,7 @@ func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lo
 		return false, unavailable(err, "the node does not answer")
 	}
 	u := got.GetUnlock()
-	owns := c.isPatient() && c.patient != "" && u.GetPatient() == c.patient ||
-		c.is(roleOfficer) && c.hospital != 0 && u.GetPatient() == "" && u.GetCustodian() == c.hospital
-	if !owns {
+	if !c.actsFor(u.GetPatient(), u.GetCustodian()) {
 		return false, nil
 	}
 	for _, v := range u.GetVersions() {
@@ -249,6 +251,37 @@ func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lo
 		}
 	}
 	return false, nil
+}
+
+// actsFor tells whether the caller acts for the owner of what a patient owns, or where that is
+// empty the custodian: the patient, or an officer of that hospital.
+func (c caller) actsFor(patient string, custodian uint64) bool {
+	if patient == "" {
+		return c.is(roleOfficer) && c.hospital != 0 && custodian == c.hospital
+	}
+	return c.owns(patient)
+}
+
+// isOwned tells whether a block is the envelope of a version that the caller owns, "<record id>/<version>", or the one that waits for its
+// confirmation: an owner seals it anew. As with isApproved, this is no reading of a record.
+func (g *Gateway) isOwned(ctx context.Context, c caller, ref string, id lock.CID) (bool, error) {
+	record, number, _ := strings.Cut(ref, "/")
+	version, err := strconv.ParseUint(number, 10, 63)
+	if err != nil {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	defer cancel()
+	got, err := recordsv1.NewQueryClient(g.config.Chain).Version(ctx, &recordsv1.QueryVersionRequest{Record: record, Version: version})
+	if code := status.Code(err); code == codes.NotFound || code == codes.InvalidArgument {
+		return false, nil
+	}
+	if err != nil {
+		return false, unavailable(err, "the node does not answer")
+	}
+	v := got.GetVersion()
+	isEnvelope := v.GetEnvelope() == id.String() || v.GetRelock().GetEnvelope() == id.String()
+	return isEnvelope && v.GetTombstone() == nil && c.actsFor(v.GetHeader().GetPatient(), v.GetHeader().GetCustodian()), nil
 }
 
 // block returns a block from the store, else from another hospital. It was hashed. The error

@@ -81,6 +81,7 @@ func scopeTable() map[string]rule {
 		recordsv1.Query_ErasureCertificate_FullMethodName: {sees: sees(seesErasure)},
 		recordsv1.Query_ErasureRequests_FullMethodName:    {asks: asks(asksErasureRequests)},
 		recordsv1.Query_VersionOf_FullMethodName:          {asks: nodesOnly},
+		recordsv1.Query_Locks_FullMethodName:              everybody,
 
 		storagev1.Query_Params_FullMethodName:      everybody,
 		storagev1.Query_Object_FullMethodName:      {sees: sees(seesObject)},
@@ -349,7 +350,8 @@ func names(u *accessv1.Unlock, record string) bool {
 	return false
 }
 
-// seesObject shows a patient the objects of the patient's own records.
+// seesObject shows a patient the objects of the patient's own records, their envelopes where these are kept by themselves, and
+// those that wait for their confirmation.
 func seesObject(ctx context.Context, s *scope, c caller, q *storagev1.QueryObjectRequest, _ *storagev1.QueryObjectResponse) (bool, error) {
 	if c.isStaff() || c.isNode() {
 		return true, nil
@@ -357,5 +359,7 @@ func seesObject(ctx context.Context, s *scope, c caller, q *storagev1.QueryObjec
 	if !c.isPatient() || c.patient == "" {
 		return false, nil
 	}
-	return s.anyVersion(ctx, c.patient, func(v *recordsv1.Version) bool { return v.GetObject() == q.GetCid() })
+	return s.anyVersion(ctx, c.patient, func(v *recordsv1.Version) bool {
+		return slices.Contains([]string{v.GetObject(), v.GetEnvelope(), v.GetRelock().GetEnvelope()}, q.GetCid())
+	})
 }

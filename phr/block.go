@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/phrd/phrd/lock"
 )
@@ -32,16 +33,53 @@ func elsewhere(err error) bool {
 	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrCertificate) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrBlock)
 }
 
-// unlockBlock reads a small block that belongs to an unlock: the request key, the capsule, or for its approver an
-// envelope.
-func (c *Client) unlockBlock(ctx context.Context, unlock string, cid lock.CID) ([]byte, error) {
+// smallBlock reads a small block from whichever gateway has it; query says why the account may have it, empty where it is the
+// account's own.
+func (c *Client) smallBlock(ctx context.Context, cid lock.CID, query url.Values) ([]byte, error) {
+	path := "/blocks/" + cid.String()
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
 	var block []byte
 	err := c.tryWhile(ctx, elsewhere, func(ctx context.Context, d *door) error {
 		var err error
-		block, err = d.block(ctx, "/blocks/"+cid.String()+"?unlock="+unlock, cid, maxSmallBlock)
+		block, err = d.block(ctx, path, cid, maxSmallBlock)
 		return err
 	})
 	return block, err
+}
+
+// unlockBlock reads a small block that belongs to an unlock: the request key, the capsule, or for its approver an
+// envelope.
+func (c *Client) unlockBlock(ctx context.Context, unlock string, cid lock.CID) ([]byte, error) {
+	return c.smallBlock(ctx, cid, url.Values{"unlock": {unlock}})
+}
+
+// ownEnvelope reads the envelope of a version that the account owns, or the one that waits for its confirmation, to seal it anew.
+func (c *Client) ownEnvelope(ctx context.Context, ref Ref, cid lock.CID) ([]byte, error) {
+	return c.smallBlock(ctx, cid, url.Values{"version": {ref.String()}})
+}
+
+// putBlocks uploads small blocks to one gateway, the first that takes all of them, reads them back, and returns the hospital whose
+// gateway it is.
+func (c *Client) putBlocks(ctx context.Context, blocks map[lock.CID][]byte) (uint64, error) {
+	var hospital uint64
+	err := c.try(ctx, func(ctx context.Context, d *door) error {
+		for cid, block := range blocks {
+			if err := d.putBlock(ctx, cid, block); err != nil {
+				return err
+			}
+			if _, err := d.block(ctx, "/blocks/"+cid.String(), cid, maxSmallBlock); err != nil {
+				return fmt.Errorf("%w: %w", err, ErrReadBack)
+			}
+		}
+		hospital = d.hospital()
+		return nil
+	})
+	if err == nil && hospital == 0 {
+		err = fmt.Errorf("the gateway does not say whose it is: %w", ErrUnreachable)
+	}
+	return hospital, err
 }
 
 // versionSource reads the blocks of one version from whichever gateway has them; it is a [seal.Source].

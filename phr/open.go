@@ -67,6 +67,29 @@ func (c *Client) WaitForRelease(ctx context.Context, unlock string) (Unlock, err
 // Errors are ErrSession, ErrNotApproved, ErrNotReleased, ErrEnded, ErrProposal, ErrBlock, ErrCommitment and those of
 // package seal. The context bounds opening, not the reading that follows.
 func (c *Client) Open(ctx context.Context, unlock string, ref Ref) (*File, error) {
+	o, err := c.unlocked(ctx, unlock)
+	if err != nil {
+		return nil, err
+	}
+	place := slices.IndexFunc(o.u.versions, func(v *lockedVersion) bool { return v.ref == ref })
+	if ref == (Ref{}) && len(o.u.versions) == 1 {
+		place = 0
+	}
+	if place < 0 {
+		return nil, fmt.Errorf("unlock %s does not name version %s: %w", unlock, ref, ErrRef)
+	}
+	return c.openVersion(ctx, o, place)
+}
+
+// unlocked is an unlock of this program with both halves of the keys of its versions, in the proposal's order.
+type unlocked struct {
+	u      *checkedUnlock
+	halves []*seal.Half
+	k      []lock.Point
+}
+
+// unlocked waits for the release of an unlock and takes both halves of its versions' keys.
+func (c *Client) unlocked(ctx context.Context, unlock string) (*unlocked, error) {
 	session, err := c.session(unlock)
 	if err != nil {
 		return nil, err
@@ -77,35 +100,25 @@ func (c *Client) Open(ctx context.Context, unlock string, ref Ref) (*File, error
 		}
 		return nil, err
 	}
-	var u *checkedUnlock
-	var halves lock.Combined
+	o := &unlocked{}
 	// A gateway that shows wrong shares, holders or locks is passed over for another one.
 	err = c.tryWhile(ctx, func(err error) bool {
 		return elsewhere(err) || errors.Is(err, ErrProposal) || errors.Is(err, lock.ErrShares)
 	},
 		func(ctx context.Context, d *door) error {
 			var err error
-			if u, err = c.checkUnlock(ctx, d, unlock); err != nil {
+			if o.u, err = c.checkUnlock(ctx, d, unlock); err != nil {
 				return err
 			}
-			halves, err = c.combine(ctx, d, session, u)
+			combined, err := c.combine(ctx, d, session, o.u)
+			o.k = combined.K
 			return err
 		})
 	if err != nil {
 		return nil, err
 	}
-	place := slices.IndexFunc(u.versions, func(v *lockedVersion) bool { return v.ref == ref })
-	if ref == (Ref{}) && len(u.versions) == 1 {
-		place = 0
-	}
-	if place < 0 {
-		return nil, fmt.Errorf("unlock %s does not name version %s: %w", unlock, ref, ErrRef)
-	}
-	half, err := c.ownHalf(ctx, session, u, place)
-	if err != nil {
-		return nil, err
-	}
-	return c.openVersion(ctx, u, place, half, halves.K[place])
+	o.halves, err = c.ownHalves(ctx, session, o.u)
+	return o, err
 }
 
 // combine joins the holders' shares to the network's half of every version of an unlock.
@@ -181,8 +194,8 @@ func committeeOf(ctx context.Context, q custodyv1.QueryClient, key *custodyv1.Ke
 	return committee, nil
 }
 
-// ownHalf takes the owner's half of a version from the capsule.
-func (c *Client) ownHalf(ctx context.Context, session *lock.Session, u *checkedUnlock, place int) (*seal.Half, error) {
+// ownHalves takes the owner's halves of an unlock's versions from the capsule.
+func (c *Client) ownHalves(ctx context.Context, session *lock.Session, u *checkedUnlock) ([]*seal.Half, error) {
 	asked := make([]seal.Asked, len(u.versions))
 	for i, v := range u.versions {
 		asked[i] = askedOf(v)
@@ -206,30 +219,58 @@ func (c *Client) ownHalf(ctx context.Context, session *lock.Session, u *checkedU
 	if err != nil {
 		return nil, fmt.Errorf("capsule: %w", err)
 	}
-	halves, err := seal.OpenCapsule(session.Key(), c.network, u.id, asked, capsule)
+	return seal.OpenCapsule(session.Key(), c.network, u.id, asked, capsule)
+}
+
+// dataKey is a version's data key, and where its ciphertext is.
+type dataKey struct {
+	source *versionSource
+	ref    seal.Ref
+	dek    seal.DEK
+}
+
+// dataKey joins both halves of a version's key.
+func (c *Client) dataKey(ctx context.Context, o *unlocked, place int) (dataKey, error) {
+	v := o.u.versions[place]
+	source := &versionSource{client: c, ref: v.ref, unlock: o.u.GetId()}
+	envelope, err := source.envelope(ctx, v)
+	if err != nil {
+		return dataKey{}, fmt.Errorf("envelope of %s: %w", v.ref, err)
+	}
+	dek, err := envelope.Unlock(v.header, o.halves[place], o.k[place])
+	if err != nil {
+		return dataKey{}, fmt.Errorf("version %s: %w: %w", v.ref, err, ErrCommitment)
+	}
+	return dataKey{source, envelope.Ref(v.header), dek}, nil
+}
+
+// envelope reads the envelope of a version. Its owner may have replaced it since the version was read, under the same lock.
+func (s *versionSource) envelope(ctx context.Context, v *lockedVersion) (*seal.Envelope, error) {
+	block, err := s.Get(ctx, v.header.Envelope)
+	if errors.Is(err, ErrNotFound) {
+		now, asked := s.client.Version(ctx, v.ref)
+		if asked != nil || now.GetEnvelope() == v.header.Envelope.String() {
+			return nil, errors.Join(err, asked)
+		}
+		if v.header.Envelope, err = lock.ParseRawCID(now.GetEnvelope()); err != nil {
+			return nil, err
+		}
+		block, err = s.Get(ctx, v.header.Envelope)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return halves[place], nil
+	return v.header.OpenEnvelope(block)
 }
 
 // openVersion joins both halves to the version's key and opens its manifest.
-func (c *Client) openVersion(ctx context.Context, u *checkedUnlock, place int, half *seal.Half, k lock.Point) (*File, error) {
-	v := u.versions[place]
-	source := &versionSource{client: c, ref: v.ref, unlock: u.GetId()}
-	block, err := source.Get(ctx, v.header.Envelope)
+func (c *Client) openVersion(ctx context.Context, o *unlocked, place int) (*File, error) {
+	v := o.u.versions[place]
+	opened, err := c.dataKey(ctx, o, place)
 	if err != nil {
-		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
+		return nil, err
 	}
-	envelope, err := v.header.OpenEnvelope(block)
-	if err != nil {
-		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
-	}
-	dek, err := envelope.Unlock(v.header, half, k)
-	if err != nil {
-		return nil, fmt.Errorf("version %s: %w: %w", v.ref, err, ErrCommitment)
-	}
-	object, err := seal.OpenObject(ctx, source, envelope.Ref(v.header), dek)
+	object, err := seal.OpenObject(ctx, opened.source, opened.ref, opened.dek)
 	if err != nil {
 		return nil, fmt.Errorf("version %s: %w", v.ref, err)
 	}

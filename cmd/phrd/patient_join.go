@@ -137,7 +137,7 @@ func openAccount(ctx context.Context, client *phr.Client, i phr.Invitation) erro
 
 // preparePatient makes number and vault. What an earlier try prepared and did not register is of no use to anybody: its
 // recovery code may never have been seen.
-func preparePatient(store *keys.Store, client *phr.Client, home string) (*phr.NewPatient, error) {
+func preparePatient(store *keys.Store, client *phr.Client, home string) (*phr.PreparedVault, error) {
 	if err := store.Delete(keys.PatientVault); err != nil && !errors.Is(err, keys.ErrNotFound) {
 		return nil, err
 	}

@@ -1,0 +1,193 @@
+package phr
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/seal"
+)
+
+// PreparedVault is a vault that is ready to go to the network.
+type PreparedVault struct {
+	// File goes to the patient's home.
+	File VaultFile
+	// Code is the recovery code, 24 words, to be written down. It is kept nowhere.
+	Code string
+	// WalletSlot says whether the wallet can open the vault too: it gave the same signature twice.
+	WalletSlot bool
+}
+
+// prepareVault seals a vault under a fresh key as the revision of the file, makes a recovery code and, unless site is empty, a
+// slot for the wallet, and keeps what opens the vault in Secrets.
+func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, site string) (*PreparedVault, error) {
+	number, err := lock.ParseID(f.Patient)
+	if err != nil {
+		return nil, fmt.Errorf("patient: %w: %w", err, ErrVault)
+	}
+	kv, err := seal.NewKV()
+	if err != nil {
+		return nil, err
+	}
+	if f.Blob, err = vault.Seal(c.network, f.Revision, kv); err != nil {
+		return nil, err
+	}
+	f.Epoch, f.Key, f.Slots = vault.Newest(), vault.Public(seal.PatientRecipient(number)).Key.Bytes(), nil
+	p := &PreparedVault{File: f}
+	kept := vaultSecrets{KV: kv.Bytes()}
+	if site != "" {
+		pepper, err := seal.NewPepper()
+		if err != nil {
+			return nil, err
+		}
+		if p.WalletSlot, err = p.File.addWallet(c.key, site, pepper, kv); err != nil {
+			return nil, err
+		}
+		if p.WalletSlot {
+			kept.Pepper = pepper.Bytes()
+		}
+	}
+	if p.Code, err = p.File.addCode(kv); err != nil {
+		return nil, err
+	}
+	return p, c.keepVaultSecrets(p.File, kept)
+}
+
+// VaultChange says how a vault is written anew. Its blob is sealed under a fresh key and has fresh slots in any case, so that none of
+// the former ones opens it.
+type VaultChange struct {
+	// NewKey gives the vault another key, to which versions are locked from then on. Those that were stored before stay sealed to the
+	// former one until [Client.Reseal] or, where somebody else may have that key, [Client.Relock].
+	NewKey bool
+	// Site of the wallet's slot; empty for a vault that the wallet does not open.
+	Site string
+	// Retire are the epochs whose keys are deleted. What is sealed to one of them alone can't be opened any more.
+	Retire []uint64
+}
+
+// PrepareVault makes the next revision of a vault that this program can open, with another recovery code, and keeps what opens it in
+// Secrets. Nothing leaves the program. The caller keeps the file beside the former one, shows the code, and then calls
+// [Client.WriteVault]. What an earlier call prepared and did not write is given up. The error is ErrVault.
+func (c *Client) PrepareVault(f VaultFile, change VaultChange) (*PreparedVault, error) {
+	v, err := c.OpenVault(f)
+	if err != nil {
+		return nil, err
+	}
+	next := f
+	next.Revision++
+	if _, err := c.secrets.Get(vaultSecretOf(next.Revision)); err == nil {
+		if err := c.secrets.Delete(vaultSecretOf(next.Revision)); err != nil {
+			return nil, err
+		}
+	}
+	if change.NewKey {
+		if _, err := v.sealed.Rotate(); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.sealed.Retire(change.Retire...); err != nil {
+		return nil, fmt.Errorf("%w: %w", err, ErrVault)
+	}
+	return c.prepareVault(next, v.sealed, change.Site)
+}
+
+// WriteVault uploads the next revision of a vault and has the chain name it in place of the former one, which the hospitals delete once
+// enough of them hold the new one. Then what opens the former one is deleted from Secrets, and the caller puts the file in the place of
+// the former one. After a crash in between, [Client.SettleVault] tells which of them it is. The error is *Refused where another program
+// wrote the vault meanwhile.
+func (c *Client) WriteVault(ctx context.Context, former, next VaultFile) (Receipt, error) {
+	cid, block, err := next.block()
+	if err != nil {
+		return Receipt{}, err
+	}
+	hospital, err := c.putBlocks(ctx, map[lock.CID][]byte{cid: block})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("upload vault: %w", err)
+	}
+	msg := &recordsv1.MsgRotateVault{
+		Address: c.key.Address(), Revision: next.Revision, VaultBlob: cid.String(), VaultSize: uint64(len(block)), Hospital: hospital,
+	}
+	if next.Epoch != former.Epoch {
+		msg.VaultKey = inParts(next.Key)
+	}
+	receipt, err := c.send(ctx, c.amino, 2*gasBase, msg, &recordsv1.MsgRotateVaultResponse{})
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, c.secrets.Delete(vaultSecretOf(former.Revision))
+}
+
+// SettleVault tells which of two files of a vault the chain names, after [Client.WriteVault] was cut short, and deletes what opens the
+// other one. The error is ErrVault where it names neither: another program wrote the vault, see [Client.RecoverVault].
+func (c *Client) SettleVault(ctx context.Context, former, next VaultFile) (VaultFile, error) {
+	p, err := c.Patient(ctx, former.Patient)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	kept, gone := former, next
+	if p.GetVault().GetRevision() == next.Revision {
+		kept, gone = next, former
+	}
+	cid, _, err := kept.block()
+	if err != nil {
+		return VaultFile{}, err
+	}
+	// The first programs brought the blob without its slots.
+	alone := lock.RawCID(sha256.Sum256(kept.Blob))
+	if blob := p.GetVault().GetBlob(); blob != cid.String() && blob != alone.String() {
+		return VaultFile{}, fmt.Errorf("another program wrote the vault, it has revision %d: %w", p.GetVault().GetRevision(), ErrVault)
+	}
+	if _, err := c.secrets.Get(vaultSecretOf(gone.Revision)); err != nil {
+		return kept, nil //nolint:nilerr // it is deleted already
+	}
+	return kept, c.secrets.Delete(vaultSecretOf(gone.Revision))
+}
+
+// RecoverVault opens the vault of the account's patient as the network has it, with the recovery code, on a device that has the wallet
+// and nothing else, and keeps what opens it in Secrets. The caller keeps the file. The wallet's slot needs a pepper that is not there, so
+// the vault should be written anew then, see [Client.PrepareVault]. The error is ErrVault where the code does not open it.
+func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, error) {
+	who, err := c.Principal(ctx)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	if who.Patient == "" {
+		return VaultFile{}, fmt.Errorf("account %s is no patient: %w", c.key.Address(), ErrVault)
+	}
+	p, err := c.Patient(ctx, who.Patient)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	v := p.GetVault()
+	cid, err := lock.ParseRawCID(v.GetBlob())
+	if err != nil {
+		return VaultFile{}, fmt.Errorf("vault: %w: %w", err, ErrVault)
+	}
+	block, err := c.smallBlock(ctx, cid, nil)
+	if err != nil {
+		return VaultFile{}, fmt.Errorf("vault: %w", err)
+	}
+	chest, err := seal.DecodeChest(cid, block)
+	if err != nil {
+		return VaultFile{}, fmt.Errorf("the network has the vault without its slots: %w: %w", err, ErrVault)
+	}
+	f := VaultFile{
+		Patient: who.Patient, Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: v.GetId(), Epoch: v.GetEpoch(),
+		Revision: v.GetRevision(), Blob: chest.Blob, Key: v.GetKey(), Slots: slotsOf(chest),
+	}
+	kv, err := f.kvByCode(words)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	opened, err := f.open(kv)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	if !bytes.Equal(opened.newest.Key.Bytes(), f.Key) {
+		return VaultFile{}, fmt.Errorf("the gateway shows another key than the vault has: %w", ErrVault)
+	}
+	return f, c.keepVaultSecrets(f, vaultSecrets{KV: kv.Bytes()})
+}
