@@ -198,14 +198,20 @@ func (r *round) checkRequester(ctx context.Context, u *accessv1.Unlock) error {
 		return fmt.Errorf("ask for the requester: %w", err)
 	}
 	p := got.GetPrincipal()
-	role := consortiumv1.Role_ROLE_CLINICIAN
-	if u.GetHospital() == 0 {
-		role = consortiumv1.Role_ROLE_PATIENT
-	}
-	if !p.GetActive() || p.GetRole() != role || p.GetHospital() != u.GetHospital() {
+	if !p.GetActive() || !mayAsk(p.GetRole(), u) || p.GetHospital() != u.GetHospital() {
 		return fmt.Errorf("requester is not active there any more: %w", errNotVerified)
 	}
 	return nil
+}
+
+// mayAsk tells whether a role may ask for what an unlock names: a patient for own records, a clinician, and an officer of the
+// hospital that owns them.
+func mayAsk(role consortiumv1.Role, u *accessv1.Unlock) bool {
+	if u.GetHospital() == 0 {
+		return role == consortiumv1.Role_ROLE_PATIENT
+	}
+	ownsIt := u.GetPatient() == "" && u.GetCustodian() == u.GetHospital()
+	return role == consortiumv1.Role_ROLE_CLINICIAN || role == consortiumv1.Role_ROLE_OFFICER && ownsIt
 }
 
 // proposal is what was proposed, with the locks of the records as the chain keeps them.

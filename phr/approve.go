@@ -241,6 +241,13 @@ func (v *view) differs(other *view) string {
 	return ""
 }
 
+// mayAsk tells whether the requester is a clinician, or an officer of the hospital that owns the versions.
+func (v *view) mayAsk() bool {
+	ownsIt := v.unlock.GetPatient() == "" && v.unlock.GetCustodian() == v.unlock.GetHospital()
+	role := v.requester.GetRole()
+	return role == consortiumv1.Role_ROLE_CLINICIAN || role == consortiumv1.Role_ROLE_OFFICER && ownsIt
+}
+
 // check applies the rules that an owner insists on, beyond the hash. The error is ErrProposal.
 func (r *Review) check(v *view) error {
 	u := v.unlock
@@ -254,7 +261,7 @@ func (r *Review) check(v *view) error {
 		fault = "it lives longer than 14 days"
 	case u.GetHospital() == 0 && (v.requester.GetPatient() == "" || v.requester.GetPatient() != u.GetPatient() || u.GetRequester() != r.client.Address()):
 		fault = "it is no reading of one's own"
-	case u.GetHospital() != 0 && (v.requester.GetRole() != consortiumv1.Role_ROLE_CLINICIAN || v.requester.GetHospital() != u.GetHospital()):
+	case u.GetHospital() != 0 && (!v.mayAsk() || v.requester.GetHospital() != u.GetHospital()):
 		fault = "the requester is no clinician of that hospital"
 	case v.requester.GetAddress() != u.GetRequester() || !v.requester.GetActive():
 		fault = "the requester may not act now"

@@ -72,3 +72,9 @@ func (c *Client) Patient(ctx context.Context, number string) (*recordsv1.Patient
 	answer, err := c.records().Patient(ctx, &recordsv1.QueryPatientRequest{Id: number})
 	return answer.GetPatient(), err
 }
+
+// self is the patient of the account. The error is ErrNotFound where it has registered none.
+func (c *Client) self(ctx context.Context) (*recordsv1.Patient, error) {
+	answer, err := c.records().PatientByAddress(ctx, &recordsv1.QueryPatientByAddressRequest{Address: c.key.Address()})
+	return answer.GetPatient(), err
+}

@@ -12,6 +12,12 @@ import (
 	"github.com/phrd/phrd/seal"
 )
 
+// Roles of those who have a vault.
+const (
+	rolePatient = "patient"
+	roleOfficer = "officer"
+)
+
 // Sealing says under which keys a version is.
 type Sealing struct {
 	Ref
@@ -69,10 +75,14 @@ func (c *Client) ownRecords(ctx context.Context) (iter.Seq2[*recordsv1.Record, e
 	if err != nil {
 		return nil, err
 	}
-	if who.Patient != "" {
-		return c.Records(ctx, who.Patient), nil
+	if who.Role == rolePatient {
+		p, err := c.self(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return c.Records(ctx, p.GetId()), nil
 	}
-	if who.Role != "officer" {
+	if who.Role != roleOfficer {
 		return nil, fmt.Errorf("a %s has no vault: %w", who.Role, ErrForbidden)
 	}
 	return func(yield func(*recordsv1.Record, error) bool) {

@@ -150,16 +150,9 @@ func (c *Client) SettleVault(ctx context.Context, former, next VaultFile) (Vault
 // and nothing else, and keeps what opens it in Secrets. The caller keeps the file. The wallet's slot needs a pepper that is not there, so
 // the vault should be written anew then, see [Client.PrepareVault]. The error is ErrVault where the code does not open it.
 func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, error) {
-	who, err := c.Principal(ctx)
+	p, err := c.self(ctx)
 	if err != nil {
-		return VaultFile{}, err
-	}
-	if who.Patient == "" {
-		return VaultFile{}, fmt.Errorf("account %s is no patient: %w", c.key.Address(), ErrVault)
-	}
-	p, err := c.Patient(ctx, who.Patient)
-	if err != nil {
-		return VaultFile{}, err
+		return VaultFile{}, fmt.Errorf("account %s: %w", c.key.Address(), err)
 	}
 	v := p.GetVault()
 	cid, err := lock.ParseRawCID(v.GetBlob())
@@ -175,7 +168,7 @@ func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, err
 		return VaultFile{}, fmt.Errorf("the network has the vault without its slots: %w: %w", err, ErrVault)
 	}
 	f := VaultFile{
-		Patient: who.Patient, Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: v.GetId(), Epoch: v.GetEpoch(),
+		Patient: p.GetId(), Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: v.GetId(), Epoch: v.GetEpoch(),
 		Revision: v.GetRevision(), Blob: chest.Blob, Key: v.GetKey(), Slots: slotsOf(chest),
 	}
 	kv, err := f.kvByCode(words)

@@ -11,7 +11,9 @@ import (
 
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
+	"github.com/phrd/phrd/seal"
 	"github.com/phrd/phrd/wallet"
 )
 
@@ -95,7 +97,12 @@ func TestVault(t *testing.T) {
 	got, err := alice.Patient(t.Context(), p.File.Patient)
 	require.NoError(t, err)
 	require.Equal(t, p.File.Key, got.GetVault().GetKey())
-	require.Equal(t, p.File.Blob, n.gates[1].get(got.GetVault().GetBlob()), "the vault is in the block store")
+	cid, err := lock.ParseRawCID(got.GetVault().GetBlob())
+	require.NoError(t, err)
+	chest, err := seal.DecodeChest(cid, n.gates[1].get(cid.String()))
+	require.NoError(t, err, "the vault is in the block store")
+	require.Equal(t, p.File.Blob, chest.Blob)
+	require.Len(t, chest.Slots, 2)
 }
 
 // dice is a wallet whose signatures differ each time.

@@ -158,6 +158,18 @@ func (l *ledger) countErasures(o Operation) error {
 		l.add(o, kind, m.GetOwner(), reasonOf(o.Answer))
 	case *recordsv1.MsgApproveErasure:
 		l.add(o, audit.KindErased, m.GetOfficer(), reasonOf(o.Answer))
+	case *recordsv1.MsgReplaceEnvelopes:
+		l.add(o, audit.KindResealed, m.GetOwner(), reasonOf(o.Answer))
+	case *recordsv1.MsgRelockVersions:
+		l.add(o, audit.KindRelocked, m.GetOwner(), reasonOf(o.Answer))
+	case *recordsv1.MsgConfirmRelock:
+		l.add(o, audit.KindRelockConfirmed, m.GetOwner(), reasonOf(o.Answer))
+	case *recordsv1.MsgRotateVault:
+		kind := audit.KindVaultWritten
+		if len(m.GetVaultKey()) > 0 {
+			kind = audit.KindVaultRotated
+		}
+		l.add(o, kind, m.GetAddress(), reasonOf(o.Answer))
 	case *storagev1.MsgAttestErasures:
 		answer, ok := o.Answer.(*storagev1.MsgAttestErasuresResponse)
 		if !ok {

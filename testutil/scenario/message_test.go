@@ -235,6 +235,13 @@ func (s *messageStory) unlocks() {
 
 	alice.Withdraw(unlock)
 	net.Tells(byAlice(audit.KindWithdrawn, unlock))
+	alice.RotateVault(phr.VaultChange{})
+	net.Tells(target(byPatient(alice, audit.KindVaultWritten), "2"))
+	alice.Reseal(scan)
+	alice.Relock(scan)
+	for _, kind := range []string{audit.KindResealed, audit.KindRelocked, audit.KindRelockConfirmed} {
+		net.Tells(byAlice(kind, scenario.Unlock{}))
+	}
 	denied := doctor.Propose(scan, scenario.Treatment)
 	alice.Deny(denied)
 	net.Tells(byAlice(audit.KindDenied, denied))

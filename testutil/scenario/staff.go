@@ -8,6 +8,7 @@ import (
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/phr"
 )
 
 // staff are the people of one hospital, by role and name.
@@ -132,4 +133,13 @@ func (h *hospital) seeds() (map[uint64][]byte, error) {
 	const first = 1
 	seed, err := h.keys.Get(fmt.Sprintf("%s%d", keys.HospitalVaultPrefix, first))
 	return map[uint64][]byte{first: seed}, err
+}
+
+// vault is the hospital's own vault.
+func (h *hospital) vault() (*phr.Vault, error) {
+	seeds, err := h.seeds()
+	if err != nil {
+		return nil, err
+	}
+	return phr.HospitalVault(h.number, seeds)
 }

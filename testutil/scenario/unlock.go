@@ -113,11 +113,7 @@ func (p *Patient) Approve(u Unlock) { p.t.Helper(); p.approve(u, p.vault) }
 // Approve has a second officer approve to open records that the hospital owns.
 func (h *Hospital) Approve(u Unlock) {
 	h.t.Helper()
-	seeds, err := h.seeds()
-	if err != nil {
-		h.t.Fatalf("vault of %s: %v", h.name, err)
-	}
-	vault, err := phr.HospitalVault(h.number, seeds)
+	vault, err := h.vault()
 	if err != nil {
 		h.t.Fatalf("vault of %s: %v", h.name, err)
 	}
@@ -138,6 +134,19 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	if _, err := review.Approve(ctx, vault); err != nil {
 		p.t.Fatalf("approve: %v", err)
 	}
+}
+
+// CannotApproveWithVault reviews an unlock, which the patient's vault can't approve.
+func (p *Patient) CannotApproveWithVault(u Unlock, want error) {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
+	review, err := p.client.Review(ctx, u.ID)
+	if err != nil {
+		p.t.Fatalf("review: %v", err)
+	}
+	_, err = review.Approve(ctx, p.vault)
+	mustBe(p.t, "approve", err, want)
 }
 
 // CannotApprove tries to review an unlock, which is not due for an approval.

@@ -97,6 +97,9 @@ func (s UnlockStatus) Reason() string {
 	}
 }
 
+// IsOwnersData says whether the requester's hospital owns what is asked for.
+func (u Unlock) IsOwnersData() bool { return u.Patient == "" && u.Hospital == u.Custodian }
+
 // IsOwnReading says whether the owner asks for own records, which needs no
 // endorsement.
 func (u Unlock) IsOwnReading() bool { return u.Hospital == 0 }

@@ -132,7 +132,8 @@ func (k *Keeper) isRequesterActive(ctx context.Context, u access.Unlock) (bool, 
 	if u.IsOwnReading() {
 		return p.Active && p.Role == consortium.ROLE_PATIENT && p.Patient == u.Patient, nil
 	}
-	return p.Active && p.Role == consortium.ROLE_CLINICIAN && p.Hospital == u.Hospital, nil
+	mayAsk := p.Role == consortium.ROLE_CLINICIAN || p.Role == consortium.ROLE_OFFICER && u.IsOwnersData()
+	return p.Active && mayAsk && p.Hospital == u.Hospital, nil
 }
 
 func isOfficerOf(p consortium.Principal, hospital uint64) bool {

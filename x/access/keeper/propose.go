@@ -110,7 +110,7 @@ func (k *Keeper) whyNotPropose(ctx context.Context, d *draft) (string, error) {
 	switch {
 	case !d.requester.Active:
 		return access.ReasonInactive, nil
-	case !isPatient && (d.requester.Role != consortium.ROLE_CLINICIAN || u.Hospital == 0):
+	case !isPatient && (!isStaffWhoAsks(d.requester.Role) || u.Hospital == 0):
 		return access.ReasonWrongRole, nil
 	case u.ExpiresAt <= u.ProposedAt:
 		return access.ReasonExpired, nil
@@ -120,6 +120,8 @@ func (k *Keeper) whyNotPropose(ctx context.Context, d *draft) (string, error) {
 		return access.ReasonUnknownVersion, nil
 	case isPatient && (u.Patient == "" || u.Patient != d.requester.Patient || u.Hospital != 0):
 		return access.ReasonNotOwner, nil
+	case d.requester.Role == consortium.ROLE_OFFICER && !u.IsOwnersData():
+		return access.ReasonWrongRole, nil
 	}
 	for _, v := range d.versions {
 		if v.Tombstone != nil {
@@ -133,6 +135,12 @@ func (k *Keeper) whyNotPropose(ctx context.Context, d *draft) (string, error) {
 		return reason, err
 	}
 	return k.verify(ctx, d)
+}
+
+// isStaffWhoAsks says whether staff of a role may ask for versions: clinicians, and officers of a
+// hospital that owns them, who lock them anew.
+func isStaffWhoAsks(r consortium.Role) bool {
+	return r == consortium.ROLE_CLINICIAN || r == consortium.ROLE_OFFICER
 }
 
 // whyNotNew demands a fresh B and one-time key, and room for one more open unlock.
