@@ -80,8 +80,8 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 	go test -count=1 -tags phrd_in_clear -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
 
 .PHONY: e2e
-e2e: build ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
+e2e: build $(TOOLS)/age ## part of test: the program itself, in processes of its own
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
 
 .PHONY: deb
 deb: ## build the Debian package into bin/
@@ -117,7 +117,7 @@ proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(PLUGINS) $(TOOLS)/golangci-lint ## build the tools of lint and proto, at their pinned versions
+tools: $(BUF) $(WITNESS) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -129,6 +129,10 @@ tools/witness/node_modules/%: tools/witness/package-lock.json
 
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
+	@touch $@
+
+$(TOOLS)/age: tools/go.mod tools/go.sum
+	cd tools && go build -trimpath -o ../$@ filippo.io/age/cmd/age
 	@touch $@
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum

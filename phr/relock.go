@@ -4,20 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/seal"
 	"github.com/phrd/phrd/wallet"
-)
-
-const (
-	// purposeOwner is HL7 v3 ActReason's "patient request".
-	purposeOwner = "PATRQT"
-	// relockLifetime is how long the unlock stays open by which an owner gets at the keys.
-	relockLifetime = time.Hour
 )
 
 // Relock locks versions that the patient owns anew: under fresh halves of their keys, the newest key of the network, and sealed to the
@@ -35,19 +27,8 @@ func (c *Client) Relock(ctx context.Context, vault *Vault, versions []Ref, tell 
 	}
 	done := 0
 	for _, group := range groups(locked) {
-		refs := make([]Ref, len(group))
-		for i, v := range group {
-			refs[i] = v.ref
-		}
-		unlock, err := c.Propose(ctx, Request{Versions: refs, Purpose: purposeOwner, Lifetime: relockLifetime})
+		unlock, err := c.ownUnlock(ctx, vault, group)
 		if err != nil {
-			return err
-		}
-		review, err := c.Review(ctx, unlock)
-		if err != nil {
-			return err
-		}
-		if _, err := review.Approve(ctx, vault); err != nil {
 			return err
 		}
 		if err := c.RelockUnlocked(ctx, vault, unlock); err != nil {
@@ -74,11 +55,15 @@ func (c *Client) RelockUnlocked(ctx context.Context, vault *Vault, unlock string
 	if err := c.confirmGroup(ctx, vault, fresh); err != nil {
 		return err
 	}
-	// The unlock is about locks that are gone; its session goes with it.
-	_, err = c.Withdraw(ctx, unlock)
+	return c.finish(ctx, unlock)
+}
+
+// finish closes an unlock of this account that is of no more use, unless it has ended already, and deletes its session.
+func (c *Client) finish(ctx context.Context, unlock string) error {
+	_, err := c.Withdraw(ctx, unlock)
 	var refused *Refused
 	if errors.As(err, &refused) {
-		return nil
+		return c.forget(unlock)
 	}
 	return err
 }

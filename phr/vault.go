@@ -244,6 +244,17 @@ func HospitalVault(hospital uint64, seeds map[uint64][]byte) (*Vault, error) {
 	return v, nil
 }
 
+// Epoch of the vault's newest key.
+func (v *Vault) Epoch() uint64 { return v.newest.Epoch }
+
+// Epochs whose keys a patient's vault has, ascending; none for a hospital's.
+func (v *Vault) Epochs() []uint64 {
+	if v.sealed == nil {
+		return nil
+	}
+	return v.sealed.Epochs()
+}
+
 // openOwn opens the owner's half in an envelope, whatever epoch it is sealed to, and checks it against Pc.
 func (v *Vault) openOwn(h seal.Header, e *seal.Envelope) (*seal.Half, error) {
 	for _, own := range e.Own {

@@ -27,6 +27,8 @@ type keyView struct {
 	Since      int64        `json:"since"` // unix seconds
 	Holders    []holderView `json:"holders"`
 	Round      *roundView   `json:"round,omitempty"`
+	// Versions that are not erased and that it locks.
+	Versions uint64 `json:"versions"`
 }
 
 type holderView struct {
@@ -87,18 +89,19 @@ func (v keyView) row() []string {
 	}
 	return []string{
 		v.Kind, strconv.FormatUint(v.Generation, 10), strconv.FormatUint(v.Epoch, 10), v.Origin, fmt.Sprintf("%d of %d", v.confirmed(), len(v.Holders)),
-		strconv.FormatUint(v.Threshold, 10), timeText(v.Since), round,
+		strconv.FormatUint(v.Threshold, 10), strconv.FormatUint(v.Versions, 10), timeText(v.Since), round,
 	}
 }
 
-var keyHeader = []string{"KEY", "GENERATION", "EPOCH", "ORIGIN", "SHARES", "OPEN", "SINCE (UTC)", "ROUND"}
+var keyHeader = []string{"KEY", "GENERATION", "EPOCH", "ORIGIN", "SHARES", "OPEN", "LOCKS", "SINCE (UTC)", "ROUND"}
 
 func custodyStatusCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use: "status", Short: "show the network's keys, who holds their shares, and the round that runs",
 		Long: "Show each of the network's keys: its generation, the epoch of its shares, how it came to be, how many hospitals have proved that\n" +
-			"they hold a share, how many of them open, and the round in which a key is made or shares are renewed.\n\n" +
+			"they hold a share, how many of them open, how many versions of records it locks, and the round in which a key is made or shares are\n" +
+			"renewed. Versions that a former generation locks move to the newest one as their owners lock them anew (`phrd vault relock`).\n\n" +
 			"A key of origin dkg was made by the hospitals together and never known to anybody; whoever dealt one of origin dealt could have kept it.",
 		Example: "  phrd custody status\n  phrd custody status --wait 10m --json", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -107,9 +110,14 @@ func custodyStatusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				locks, err := u.client.LockCounts(ctx)
+				if err != nil {
+					return err
+				}
 				views, rows := make([]keyView, len(keys)), make([][]string, len(keys))
 				for i, k := range keys {
 					views[i] = keyViewOf(k)
+					views[i].Versions = locks[views[i].Generation]
 					rows[i] = views[i].row()
 				}
 				return o.print(views, keyHeader, rows)

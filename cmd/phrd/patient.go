@@ -16,7 +16,8 @@ import (
 )
 
 func patientCommand() *cobra.Command {
-	return group("patient", "patients: invite one, become one, show one", patientInviteCommand(), patientJoinCommand(), patientShowCommand())
+	return group("patient", "patients: invite one, become one, show one, take everything along",
+		patientInviteCommand(), patientJoinCommand(), patientShowCommand(), patientRecoverCommand(), patientExportCommand())
 }
 
 // vaultPath is where a patient's home has the vault.
@@ -24,16 +25,21 @@ func vaultPath(home string) string { return filepath.Join(home, "vault.json") }
 
 // readVault reads a patient's vault.json.
 func readVault(home string) (phr.VaultFile, error) {
-	var f phr.VaultFile
-	encoded, err := os.ReadFile(vaultPath(home))
+	f, err := readVaultAt(vaultPath(home))
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, fmt.Errorf("home %q is no patient's: vault.json is missing", home)
 	}
+	return f, err
+}
+
+func readVaultAt(path string) (phr.VaultFile, error) {
+	var f phr.VaultFile
+	encoded, err := os.ReadFile(path)
 	if err != nil {
 		return f, err
 	}
 	if err := json.Unmarshal(encoded, &f); err != nil {
-		return f, fmt.Errorf("%s: %w", vaultPath(home), err)
+		return f, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
 }

@@ -84,7 +84,7 @@ func (u *user) vault(ctx context.Context) (*phr.Vault, error) {
 		return nil, err
 	}
 	if who.Hospital == 0 {
-		file, err := readVault(u.home)
+		file, err := u.vaultFile(ctx)
 		if err != nil {
 			return nil, err
 		}
