@@ -131,8 +131,8 @@ $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
 	@touch $@
 
-$(TOOLS)/age: tools/go.mod tools/go.sum
-	cd tools && go build -trimpath -o ../$@ filippo.io/age/cmd/age
+$(TOOLS)/age: tools/age/go.mod tools/age/go.sum
+	cd tools/age && go build -trimpath -o ../../$@ $$(go list tool)
 	@touch $@
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum

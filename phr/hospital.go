@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/wallet"
 )
 
@@ -109,6 +110,14 @@ func (c *Client) UpdateSite(ctx context.Context, number uint64, name, zone strin
 func (c *Client) RemoveSite(ctx context.Context, number uint64) error {
 	msg := &consortiumv1.MsgRemoveSite{Admin: c.key.Address(), Number: number}
 	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRemoveSiteResponse{})
+	return err
+}
+
+// RotateHospitalVault gives the vault of the admin's hospital the key of its next epoch, to which the hospital's own records are locked from
+// then on. What was stored before stays sealed to the former key until an officer has called [Client.Reseal].
+func (c *Client) RotateHospitalVault(ctx context.Context, epoch uint64, key lock.PublicKey) error {
+	msg := &consortiumv1.MsgRotateMemberVault{Admin: c.key.Address(), VaultKey: key.Bytes(), Epoch: epoch}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRotateMemberVaultResponse{})
 	return err
 }
 

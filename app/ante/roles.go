@@ -48,6 +48,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgUpdateParams":        nobody,
 	"/phrd.consortium.v1.MsgUpdateMember":        {admin},
 	"/phrd.consortium.v1.MsgRotateMemberKeys":    {admin},
+	"/phrd.consortium.v1.MsgRotateMemberVault":   {admin},
 	"/phrd.consortium.v1.MsgRequestLeave":        {admin},
 	"/phrd.consortium.v1.MsgAddSite":             {admin},
 	"/phrd.consortium.v1.MsgUpdateSite":          {admin},

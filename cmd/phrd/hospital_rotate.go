@@ -67,8 +67,8 @@ func hospitalRotateCommand() *cobra.Command {
 			"Where the admin's key is not in that home, write the new keys' public side with --out there, as its node account\n" +
 			"(--from node), and give the FILE to the admin, who sends it from the own home. --admin NAME gives the admin who sends it a new key,\n" +
 			"too: that of an account that `phrd keys add NAME` has made; use --from NAME afterwards.\n\n" +
-			"The gateway's certificate changes with `phrd hospital update --gateway-fingerprint`, and the vault's key does not change: records\n" +
-			"are locked to it.",
+			"The gateway's certificate changes with `phrd hospital update --gateway-fingerprint`, and the vault's key with\n" +
+			"`phrd hospital rotate-vault`.",
 		Example: "  phrd hospital rotate-keys\n  phrd hospital rotate-keys --from node --out new-keys.json\n  phrd hospital rotate-keys new-keys.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && r != (rotation{}) {

@@ -98,7 +98,7 @@ func (n *Network) Tells(want *auditv1.Entry) {
 	for {
 		for e, err := range auditor.client.Log(ctx, phr.LogFilter{Actor: want.GetActor(), Kind: want.GetKind()}) {
 			if err != nil {
-				n.t.Fatalf("log: %v", err)
+				n.t.Fatalf("log: %v\n got %v\nwant %v", err, got, want)
 			}
 			if got = e; e.GetActor() == want.GetActor() {
 				break

@@ -61,6 +61,8 @@ func (l *ledger) count(o Operation) error {
 			l.add(o, audit.KindStaffRevoked, m.GetAdmin(), "")
 			l.add(o, audit.KindStaffRegistered, m.GetAdmin(), "")
 		}
+	case *consortiumv1.MsgRotateMemberVault:
+		l.add(o, audit.KindMemberVaultRotated, m.GetAdmin(), "")
 	case *consortiumv1.MsgRequestLeave:
 		l.add(o, audit.KindMemberLeaving, m.GetAdmin(), "")
 	case *consortiumv1.MsgUpdateStorageNode:

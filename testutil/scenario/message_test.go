@@ -235,6 +235,8 @@ func (s *messageStory) unlocks() {
 
 	alice.Withdraw(unlock)
 	net.Tells(byAlice(audit.KindWithdrawn, unlock))
+	clinic.RotateVault(2)
+	net.Tells(target(entryOf(clinic.Admin(), "admin", audit.KindMemberVaultRotated), "2"))
 	alice.RotateVault(phr.VaultChange{})
 	net.Tells(target(byPatient(alice, audit.KindVaultWritten), "2"))
 	alice.Reseal(scan)

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -130,9 +131,17 @@ func (h *hospital) hire(ctx context.Context, role consortiumv1.Role, name string
 
 // seeds are the keys of the hospital's own vault, by epoch.
 func (h *hospital) seeds() (map[uint64][]byte, error) {
-	const first = 1
-	seed, err := h.keys.Get(fmt.Sprintf("%s%d", keys.HospitalVaultPrefix, first))
-	return map[uint64][]byte{first: seed}, err
+	seeds := map[uint64][]byte{}
+	for epoch := uint64(1); ; epoch++ {
+		seed, err := h.keys.Get(fmt.Sprintf("%s%d", keys.HospitalVaultPrefix, epoch))
+		if errors.Is(err, keys.ErrNotFound) && epoch > 1 {
+			return seeds, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		seeds[epoch] = seed
+	}
 }
 
 // vault is the hospital's own vault.

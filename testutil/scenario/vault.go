@@ -1,12 +1,15 @@
 package scenario
 
 import (
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
 
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
+	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/phr"
 )
@@ -97,6 +100,39 @@ func (h *Hospital) RelockOwn(u Unlock) {
 	defer cancel()
 	if err := u.Requester.client.RelockUnlocked(ctx, vault, u.ID); err != nil {
 		h.t.Fatalf("relock: %v", err)
+	}
+}
+
+// RotateVault gives the hospital's own vault the key of the next epoch.
+func (h *Hospital) RotateVault(epoch uint64) {
+	h.t.Helper()
+	admin := h.Admin()
+	key, err := lock.GeneratePrivateKey(rand.Reader)
+	if err != nil {
+		h.t.Fatalf("draw a vault key: %v", err)
+	}
+	if err := h.keys.Put(fmt.Sprintf("%s%d", keys.HospitalVaultPrefix, epoch), key.Seed()); err != nil {
+		h.t.Fatalf("keep a vault key: %v", err)
+	}
+	ctx, cancel := admin.step()
+	defer cancel()
+	if err := admin.client.RotateHospitalVault(ctx, epoch, key.Public()); err != nil {
+		h.t.Fatalf("rotate the vault of %s: %v", h.name, err)
+	}
+}
+
+// ResealOwn has versions that the hospital owns sealed to the newest key of its vault, by its director.
+func (h *Hospital) ResealOwn(versions ...Version) {
+	h.t.Helper()
+	vault, err := h.vault()
+	if err != nil {
+		h.t.Fatalf("vault of %s: %v", h.name, err)
+	}
+	director := h.Director()
+	ctx, cancel := director.step()
+	defer cancel()
+	if err := director.client.Reseal(ctx, vault, refs(versions), nil); err != nil {
+		h.t.Fatalf("reseal: %v", err)
 	}
 }
 

@@ -29,7 +29,9 @@ func TestVaultGetsAnotherKey(t *testing.T) {
 	net.Tells(target(byPatient(alice, audit.KindVaultRotated), "2"))
 	alice.CannotRecover(lost)
 	result := clinic.Store(alice, "blood.pdf")
-	alice.Sealed(func(s phr.Sealing) bool { return s.Epoch == 1 && s.Ref != result.Ref || s.Epoch == 2 && s.Ref == result.Ref }, scan, letter, result)
+	alice.Sealed(func(s phr.Sealing) bool {
+		return s.Epoch == 1 && s.Ref != result.Ref || s.Epoch == 2 && s.Ref == result.Ref
+	}, scan, letter, result)
 
 	alice.Reseal(scan, letter)
 	for _, v := range []scenario.Version{scan, letter} {
@@ -119,6 +121,10 @@ func TestRecordsAreLockedAnew(t *testing.T) {
 		alice.Approve(unlock)
 		reader.Opens(v)
 	}
+	clinic.RotateVault(2)
+	net.Tells(target(entryOf(clinic.Admin(), "admin", audit.KindMemberVaultRotated), "2"))
+	clinic.ResealOwn(roster)
+	clinic.Director().Sealed(func(s phr.Sealing) bool { return s.Epoch == 2 && s.Generation == 2 }, roster)
 	again := clinic.Propose(roster, scenario.Treatment)
 	clinic.Endorse(again)
 	clinic.Approve(again)

@@ -116,6 +116,8 @@ const (
 	KindMemberUpdated = "member_updated"
 	// KindMemberKeysRotated says that a member replaced keys of its own server or its admin's.
 	KindMemberKeysRotated = "member_keys_rotated"
+	// KindMemberVaultRotated says that a hospital's vault got another key; the target is its epoch.
+	KindMemberVaultRotated = "member_vault_rotated"
 	// KindMemberSuspended says that a member was taken out of the validator set.
 	KindMemberSuspended = "member_suspended"
 	// KindMemberReinstated says that a suspension ended.
@@ -165,7 +167,7 @@ var kinds = map[string]bool{
 	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
-	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,
+	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,

@@ -1506,6 +1506,107 @@ func (*MsgUpdateSiteResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
+// MsgRotateMemberVault gives a hospital's vault its next key.
+type MsgRotateMemberVault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// vault_key is the X-Wing public key of the epoch, 1216 bytes.
+	VaultKey []byte `protobuf:"bytes,2,opt,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// epoch of the key, one more than the vault has.
+	Epoch         uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateMemberVault) Reset() {
+	*x = MsgRotateMemberVault{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateMemberVault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateMemberVault) ProtoMessage() {}
+
+func (x *MsgRotateMemberVault) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateMemberVault.ProtoReflect.Descriptor instead.
+func (*MsgRotateMemberVault) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *MsgRotateMemberVault) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+func (x *MsgRotateMemberVault) GetVaultKey() []byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *MsgRotateMemberVault) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// MsgRotateMemberVaultResponse is empty.
+type MsgRotateMemberVaultResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateMemberVaultResponse) Reset() {
+	*x = MsgRotateMemberVaultResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateMemberVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateMemberVaultResponse) ProtoMessage() {}
+
+func (x *MsgRotateMemberVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateMemberVaultResponse.ProtoReflect.Descriptor instead.
+func (*MsgRotateMemberVaultResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+}
+
 // MsgRemoveSite gives up a site.
 type MsgRemoveSite struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1519,7 +1620,7 @@ type MsgRemoveSite struct {
 
 func (x *MsgRemoveSite) Reset() {
 	*x = MsgRemoveSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1632,7 @@ func (x *MsgRemoveSite) String() string {
 func (*MsgRemoveSite) ProtoMessage() {}
 
 func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1645,7 @@ func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSite.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgRemoveSite) GetAdmin() string {
@@ -1570,7 +1671,7 @@ type MsgRemoveSiteResponse struct {
 
 func (x *MsgRemoveSiteResponse) Reset() {
 	*x = MsgRemoveSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1683,7 @@ func (x *MsgRemoveSiteResponse) String() string {
 func (*MsgRemoveSiteResponse) ProtoMessage() {}
 
 func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1696,7 @@ func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 // MsgRegisterStorageNode adds a storage node. Beside what the admin reads and compares it carries the keys behind that and their signatures,
@@ -1630,7 +1731,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1743,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1756,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -1746,7 +1847,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1859,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1872,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -1798,7 +1899,7 @@ type MsgUpdateStorageNode struct {
 
 func (x *MsgUpdateStorageNode) Reset() {
 	*x = MsgUpdateStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +1911,7 @@ func (x *MsgUpdateStorageNode) String() string {
 func (*MsgUpdateStorageNode) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +1924,7 @@ func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgUpdateStorageNode) GetAdmin() string {
@@ -1863,7 +1964,7 @@ type MsgUpdateStorageNodeResponse struct {
 
 func (x *MsgUpdateStorageNodeResponse) Reset() {
 	*x = MsgUpdateStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1875,7 +1976,7 @@ func (x *MsgUpdateStorageNodeResponse) String() string {
 func (*MsgUpdateStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1888,7 +1989,7 @@ func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 // MsgRetireStorageNode retires a node.
@@ -1904,7 +2005,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2017,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2030,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -1955,7 +2056,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2068,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2081,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -1998,7 +2099,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2111,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2124,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -2056,7 +2157,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2169,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2182,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -2097,7 +2198,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2210,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2223,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -2148,7 +2249,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2261,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2274,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
 }
 
 // MsgCreateInvitation invites a person.
@@ -2193,7 +2294,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2205,7 +2306,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2319,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -2258,7 +2359,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2371,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2384,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -2299,7 +2400,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2412,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2425,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -2350,7 +2451,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2362,7 +2463,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,7 +2476,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -2395,7 +2496,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2407,7 +2508,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2420,7 +2521,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -2464,7 +2565,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +2577,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +2590,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -2591,7 +2692,12 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1b\n" +
 	"\ttime_zone\x18\x04 \x01(\tR\btimeZone:!\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x12phrd/MsgUpdateSite\"\x17\n" +
-	"\x15MsgUpdateSiteResponse\"z\n" +
+	"\x15MsgUpdateSiteResponse\"\xa3\x01\n" +
+	"\x14MsgRotateMemberVault\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x1b\n" +
+	"\tvault_key\x18\x02 \x01(\fR\bvaultKey\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgRotateMemberVault\"\x1e\n" +
+	"\x1cMsgRotateMemberVaultResponse\"z\n" +
 	"\rMsgRemoveSite\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number:!\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x12phrd/MsgRemoveSite\"\x17\n" +
@@ -2650,7 +2756,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\x96\x12\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\x87\x13\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -2663,7 +2769,8 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\fUpdateParams\x12#.phrd.consortium.v1.MsgUpdateParams\x1a+.phrd.consortium.v1.MsgUpdateParamsResponse\x12`\n" +
 	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12l\n" +
 	"\x10RotateMemberKeys\x12'.phrd.consortium.v1.MsgRotateMemberKeys\x1a/.phrd.consortium.v1.MsgRotateMemberKeysResponse\x12`\n" +
-	"\fRequestLeave\x12#.phrd.consortium.v1.MsgRequestLeave\x1a+.phrd.consortium.v1.MsgRequestLeaveResponse\x12Q\n" +
+	"\fRequestLeave\x12#.phrd.consortium.v1.MsgRequestLeave\x1a+.phrd.consortium.v1.MsgRequestLeaveResponse\x12o\n" +
+	"\x11RotateMemberVault\x12(.phrd.consortium.v1.MsgRotateMemberVault\x1a0.phrd.consortium.v1.MsgRotateMemberVaultResponse\x12Q\n" +
 	"\aAddSite\x12\x1e.phrd.consortium.v1.MsgAddSite\x1a&.phrd.consortium.v1.MsgAddSiteResponse\x12Z\n" +
 	"\n" +
 	"UpdateSite\x12!.phrd.consortium.v1.MsgUpdateSite\x1a).phrd.consortium.v1.MsgUpdateSiteResponse\x12Z\n" +
@@ -2690,7 +2797,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
 	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
@@ -2720,38 +2827,40 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgAddSiteResponse)(nil),             // 25: phrd.consortium.v1.MsgAddSiteResponse
 	(*MsgUpdateSite)(nil),                  // 26: phrd.consortium.v1.MsgUpdateSite
 	(*MsgUpdateSiteResponse)(nil),          // 27: phrd.consortium.v1.MsgUpdateSiteResponse
-	(*MsgRemoveSite)(nil),                  // 28: phrd.consortium.v1.MsgRemoveSite
-	(*MsgRemoveSiteResponse)(nil),          // 29: phrd.consortium.v1.MsgRemoveSiteResponse
-	(*MsgRegisterStorageNode)(nil),         // 30: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil), // 31: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgUpdateStorageNode)(nil),           // 32: phrd.consortium.v1.MsgUpdateStorageNode
-	(*MsgUpdateStorageNodeResponse)(nil),   // 33: phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),           // 34: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),   // 35: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),               // 36: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),       // 37: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                 // 38: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),         // 39: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgCreateInvitation)(nil),            // 40: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 41: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 42: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 43: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 44: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 45: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 46: google.protobuf.Any
-	(v1.Outcome)(0),                        // 47: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),              // 48: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                         // 49: phrd.consortium.v1.Params
-	(Role)(0),                              // 50: phrd.consortium.v1.Role
+	(*MsgRotateMemberVault)(nil),           // 28: phrd.consortium.v1.MsgRotateMemberVault
+	(*MsgRotateMemberVaultResponse)(nil),   // 29: phrd.consortium.v1.MsgRotateMemberVaultResponse
+	(*MsgRemoveSite)(nil),                  // 30: phrd.consortium.v1.MsgRemoveSite
+	(*MsgRemoveSiteResponse)(nil),          // 31: phrd.consortium.v1.MsgRemoveSiteResponse
+	(*MsgRegisterStorageNode)(nil),         // 32: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil), // 33: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),           // 34: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),   // 35: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),           // 36: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),   // 37: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),               // 38: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),       // 39: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                 // 40: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),         // 41: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgCreateInvitation)(nil),            // 42: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),    // 43: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),            // 44: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),    // 45: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                 // 46: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),         // 47: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                      // 48: google.protobuf.Any
+	(v1.Outcome)(0),                        // 49: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),              // 50: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                         // 51: phrd.consortium.v1.Params
+	(Role)(0),                              // 52: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	46, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	47, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	48, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	49, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	50, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	50, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	47, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	48, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	49, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	50, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	51, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	52, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	52, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	49, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
@@ -2764,42 +2873,44 @@ var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
 	18, // 16: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
 	20, // 17: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
 	22, // 18: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
-	24, // 19: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	26, // 20: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
-	28, // 21: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
-	30, // 22: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	32, // 23: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
-	34, // 24: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	36, // 25: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	38, // 26: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	40, // 27: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	42, // 28: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	44, // 29: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 30: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 31: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 32: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 33: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 34: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 35: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 36: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	15, // 37: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	17, // 38: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	19, // 39: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	21, // 40: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
-	23, // 41: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	25, // 42: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	27, // 43: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	29, // 44: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	31, // 45: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	33, // 46: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	35, // 47: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	37, // 48: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	39, // 49: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	41, // 50: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	43, // 51: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	45, // 52: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	30, // [30:53] is the sub-list for method output_type
-	7,  // [7:30] is the sub-list for method input_type
+	28, // 19: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
+	24, // 20: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	26, // 21: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
+	30, // 22: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
+	32, // 23: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	34, // 24: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	36, // 25: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	38, // 26: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	40, // 27: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	42, // 28: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	44, // 29: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	46, // 30: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 31: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 32: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 33: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 34: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 35: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 36: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 37: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	15, // 38: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	17, // 39: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	19, // 40: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	21, // 41: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	23, // 42: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	29, // 43: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
+	25, // 44: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	27, // 45: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	31, // 46: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	33, // 47: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	35, // 48: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	37, // 49: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	39, // 50: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	41, // 51: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	43, // 52: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	45, // 53: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	47, // 54: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	31, // [31:55] is the sub-list for method output_type
+	7,  // [7:31] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -2818,7 +2929,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

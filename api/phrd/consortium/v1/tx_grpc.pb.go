@@ -31,6 +31,7 @@ const (
 	Msg_UpdateMember_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateMember"
 	Msg_RotateMemberKeys_FullMethodName    = "/phrd.consortium.v1.Msg/RotateMemberKeys"
 	Msg_RequestLeave_FullMethodName        = "/phrd.consortium.v1.Msg/RequestLeave"
+	Msg_RotateMemberVault_FullMethodName   = "/phrd.consortium.v1.Msg/RotateMemberVault"
 	Msg_AddSite_FullMethodName             = "/phrd.consortium.v1.Msg/AddSite"
 	Msg_UpdateSite_FullMethodName          = "/phrd.consortium.v1.Msg/UpdateSite"
 	Msg_RemoveSite_FullMethodName          = "/phrd.consortium.v1.Msg/RemoveSite"
@@ -75,6 +76,8 @@ type MsgClient interface {
 	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
 	// an admin.
 	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
+	// RotateMemberVault gives the vault of the signer's member its next key, to which the member's own records are locked from then on. Signer: an admin.
+	RotateMemberVault(ctx context.Context, in *MsgRotateMemberVault, opts ...grpc.CallOption) (*MsgRotateMemberVaultResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
 	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
@@ -227,6 +230,16 @@ func (c *msgClient) RequestLeave(ctx context.Context, in *MsgRequestLeave, opts 
 	return out, nil
 }
 
+func (c *msgClient) RotateMemberVault(ctx context.Context, in *MsgRotateMemberVault, opts ...grpc.CallOption) (*MsgRotateMemberVaultResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRotateMemberVaultResponse)
+	err := c.cc.Invoke(ctx, Msg_RotateMemberVault_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgAddSiteResponse)
@@ -368,6 +381,8 @@ type MsgServer interface {
 	// RequestLeave begins to take the signer's member out of the network: it leaves by itself when all it holds is held by others. Signer:
 	// an admin.
 	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
+	// RotateMemberVault gives the vault of the signer's member its next key, to which the member's own records are locked from then on. Signer: an admin.
+	RotateMemberVault(context.Context, *MsgRotateMemberVault) (*MsgRotateMemberVaultResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
 	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
@@ -435,6 +450,9 @@ func (UnimplementedMsgServer) RotateMemberKeys(context.Context, *MsgRotateMember
 }
 func (UnimplementedMsgServer) RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RequestLeave not implemented")
+}
+func (UnimplementedMsgServer) RotateMemberVault(context.Context, *MsgRotateMemberVault) (*MsgRotateMemberVaultResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateMemberVault not implemented")
 }
 func (UnimplementedMsgServer) AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddSite not implemented")
@@ -706,6 +724,24 @@ func _Msg_RequestLeave_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_RotateMemberVault_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateMemberVault)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateMemberVault(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RotateMemberVault_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateMemberVault(ctx, req.(*MsgRotateMemberVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_AddSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgAddSite)
 	if err := dec(in); err != nil {
@@ -958,6 +994,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RequestLeave",
 			Handler:    _Msg_RequestLeave_Handler,
+		},
+		{
+			MethodName: "RotateMemberVault",
+			Handler:    _Msg_RotateMemberVault_Handler,
 		},
 		{
 			MethodName: "AddSite",

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/phrd/phrd/keys"
+	"github.com/phrd/phrd/lock"
+)
+
+// hospitalVault is what `hospital rotate-vault` says.
+type hospitalVault struct {
+	Hospital uint64 `json:"hospital"`
+	Epoch    uint64 `json:"epoch"`
+}
+
+// rotateHospitalVault makes the next key of the hospital's vault in this home and tells the network. The key is on the disk before anything can
+// be sealed to it; one that an earlier try left is used.
+func rotateHospitalVault(ctx context.Context, u *user) (hospitalVault, error) {
+	who, err := u.client.Principal(ctx)
+	if err != nil {
+		return hospitalVault{}, err
+	}
+	m, err := u.client.Member(ctx, who.Hospital)
+	if err != nil {
+		return hospitalVault{}, err
+	}
+	v := hospitalVault{Hospital: who.Hospital, Epoch: m.GetVaultEpoch() + 1}
+	if _, err := u.store.Get(hospitalVaultKey(m.GetVaultEpoch())); err != nil {
+		return v, errors.Join(errNoVault, err)
+	}
+	name := hospitalVaultKey(v.Epoch)
+	key, err := u.store.Hybrid(name)
+	if errors.Is(err, keys.ErrNotFound) {
+		if key, err = lock.GeneratePrivateKey(rand.Reader); err != nil {
+			return v, err
+		}
+		seed := key.Seed()
+		defer clear(seed)
+		err = u.store.Put(name, seed)
+	}
+	if err != nil {
+		return v, err
+	}
+	return v, u.client.RotateHospitalVault(ctx, v.Epoch, key.Public())
+}
+
+// errNoVault says that a home does not have the vault of its hospital.
+var errNoVault = errors.New("this home does not have the hospital's vault: run it in the home of the hospital's server")
+
+// hospitalVaultKey is the name of an epoch's key in the key store.
+func hospitalVaultKey(epoch uint64) string {
+	return keys.HospitalVaultPrefix + strconv.FormatUint(epoch, 10)
+}
+
+func hospitalVaultCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rotate-vault", Short: "give your hospital's vault another key", Args: exactArgs(), Example: "  phrd hospital rotate-vault",
+		Long: "Give the vault of your hospital, which opens the records that the hospital owns, another key. It is made in this home, which has the former\n" +
+			"ones too, and records are locked to it from then on. Make a backup at once: what is locked to it opens with it alone.\n\n" +
+			"Records that were stored before stay sealed to the former key until an officer seals them anew, `phrd vault reseal --from officer`,\n" +
+			"or where somebody else may have the former key, locks them anew: `phrd vault relock --unlock …`.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				v, err := rotateHospitalVault(ctx, u)
+				if err != nil {
+					return err
+				}
+				return o.print(v, nil, [][]string{
+					{"hospital", strconv.FormatUint(v.Hospital, 10)}, {"key", "epoch " + strconv.FormatUint(v.Epoch, 10)},
+					{"next", "make a backup; an officer runs phrd vault reseal"},
+				})
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
