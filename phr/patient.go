@@ -37,7 +37,7 @@ func (c *Client) PreparePatient(site string) (*PreparedVault, error) {
 	}
 	return c.prepareVault(VaultFile{
 		Patient: number.String(), Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: id.String(), Revision: firstRevision,
-	}, vault, site)
+	}, vault, c.key, site)
 }
 
 // RegisterPatient uploads the vault and binds the client's account to the patient number. The account was opened with an

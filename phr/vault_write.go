@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/seal"
@@ -22,8 +24,8 @@ type PreparedVault struct {
 }
 
 // prepareVault seals a vault under a fresh key as the revision of the file, makes a recovery code and, unless site is empty, a
-// slot for the wallet, and keeps what opens the vault in Secrets.
-func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, site string) (*PreparedVault, error) {
+// slot for the wallet of its account, and keeps what opens the vault in Secrets.
+func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, wallet Wallet, site string) (*PreparedVault, error) {
 	number, err := lock.ParseID(f.Patient)
 	if err != nil {
 		return nil, fmt.Errorf("patient: %w: %w", err, ErrVault)
@@ -43,7 +45,7 @@ func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, site string) (*Pre
 		if err != nil {
 			return nil, err
 		}
-		if p.WalletSlot, err = p.File.addWallet(c.key, site, pepper, kv); err != nil {
+		if p.WalletSlot, err = p.File.addWallet(wallet, site, pepper, kv); err != nil {
 			return nil, err
 		}
 		if p.WalletSlot {
@@ -66,6 +68,9 @@ type VaultChange struct {
 	Site string
 	// Retire are the epochs whose keys are deleted. What is sealed to one of them alone can't be opened any more.
 	Retire []uint64
+	// Wallet takes the place of the patient's own, nil where that stays. An invitation has opened its account, which is nobody's yet; it is the
+	// patient's from then on, and the former one is of no use any more.
+	Wallet Wallet
 }
 
 // PrepareVault makes the next revision of a vault that this program can open, with another recovery code, and keeps what opens it in
@@ -91,7 +96,11 @@ func (c *Client) PrepareVault(f VaultFile, change VaultChange) (*PreparedVault, 
 	if err := v.sealed.Retire(change.Retire...); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrVault)
 	}
-	return c.prepareVault(next, v.sealed, change.Site)
+	wallet := c.key
+	if change.Wallet != nil {
+		wallet, next.Address = change.Wallet, change.Wallet.Address()
+	}
+	return c.prepareVault(next, v.sealed, wallet, change.Site)
 }
 
 // WriteVault uploads the next revision of a vault and has the chain name it in place of the former one, which the hospitals delete once
@@ -107,13 +116,19 @@ func (c *Client) WriteVault(ctx context.Context, former, next VaultFile) (Receip
 	if err != nil {
 		return Receipt{}, fmt.Errorf("upload vault: %w", err)
 	}
-	msg := &recordsv1.MsgRotateVault{
-		Address: c.key.Address(), Revision: next.Revision, VaultBlob: cid.String(), VaultSize: uint64(len(block)), Hospital: hospital,
-	}
+	var key [][]byte
 	if next.Epoch != former.Epoch {
-		msg.VaultKey = inParts(next.Key)
+		key = inParts(next.Key)
 	}
-	receipt, err := c.send(ctx, c.amino, 2*gasBase, msg, &recordsv1.MsgRotateVaultResponse{})
+	var msg, answer proto.Message = &recordsv1.MsgRotateVault{
+		Address: c.key.Address(), VaultKey: key, Revision: next.Revision, VaultBlob: cid.String(), VaultSize: uint64(len(block)), Hospital: hospital,
+	}, &recordsv1.MsgRotateVaultResponse{}
+	if next.Address != former.Address {
+		msg, answer = &recordsv1.MsgRotateWallet{
+			Address: c.key.Address(), Next: next.Address, VaultKey: key, Revision: next.Revision, VaultBlob: cid.String(), VaultSize: uint64(len(block)), Hospital: hospital,
+		}, &recordsv1.MsgRotateWalletResponse{}
+	}
+	receipt, err := c.send(ctx, c.amino, 2*gasBase, msg, answer)
 	if err != nil {
 		return receipt, err
 	}

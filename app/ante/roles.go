@@ -79,6 +79,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.storage.v1.MsgUpdateParams":           nobody,
 	"/phrd.records.v1.MsgRegisterPatient":        {patient},
 	"/phrd.records.v1.MsgRotateVault":            {patient},
+	"/phrd.records.v1.MsgRotateWallet":           {patient},
 	"/phrd.records.v1.MsgStoreVersions":          {clerk},
 	"/phrd.records.v1.MsgReplaceEnvelopes":       people,
 	"/phrd.records.v1.MsgRelockVersions":         people,

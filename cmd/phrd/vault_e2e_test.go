@@ -151,7 +151,17 @@ func TestVault(t *testing.T) {
 	c.doctor.does(t, nil, "record", "open", refs[0], "-o", out)
 	require.Equal(t, files[refs[0]], readAll(t, out))
 
-	exportedRecords(t, laptop, files)
+	// Her wallet changes, too.
+	var invitation struct{ Invitation string }
+	c.clerk.does(t, &invitation, "patient", "invite", "--for", "1h")
+	laptop.fails(t, 4, "not_free", "patient", "change-wallet", "nobody")
+	var changed struct{ Former, Next, Account string }
+	laptop.as("patient").does(t, &changed, "patient", "change-wallet", "new", "--invitation", invitation.Invitation)
+	require.NotEqual(t, changed.Former, changed.Next)
+	laptop.as("patient").fails(t, 1, "", "vault", "show")
+	laptop.as("new").does(t, &sealed, "vault", "relock", "--all")
+	require.Equal(t, 3, sealed.Versions)
+	exportedRecords(t, laptop.as("new"), files)
 }
 
 // exportedRecords has a patient take everything along, in an archive that the public age tool opens.

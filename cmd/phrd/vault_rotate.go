@@ -22,6 +22,13 @@ type vaultRotated struct {
 	Height       int64    `json:"height"`
 }
 
+func (r vaultRotated) rows() [][]string {
+	return [][]string{
+		{"vault", r.Vault}, {"key", "epoch " + strconv.FormatUint(r.Epoch, 10)}, {"revision", strconv.FormatUint(r.Revision, 10)},
+		{"written", "block " + strconv.FormatInt(r.Height, 10)},
+	}
+}
+
 // rotateVault writes a patient's vault anew. show is given the recovery code before anything is sent.
 func rotateVault(ctx context.Context, u *user, change phr.VaultChange, show func(code string) error) (vaultRotated, error) {
 	file, err := u.vaultFile(ctx)
@@ -92,10 +99,7 @@ func vaultRotateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return o.print(r, nil, [][]string{
-					{"vault", r.Vault}, {"key", "epoch " + strconv.FormatUint(r.Epoch, 10)}, {"revision", strconv.FormatUint(r.Revision, 10)},
-					{"written", "block " + strconv.FormatInt(r.Height, 10)},
-				})
+				return o.print(r, nil, r.rows())
 			})
 		},
 	}

@@ -118,6 +118,31 @@ func (n *Network) Tells(want *auditv1.Entry) {
 	}
 }
 
+// ToldOf waits until an entry of this kind and actor is this one, whatever its sequence, height and time, and whatever came after it.
+func (n *Network) ToldOf(want *auditv1.Entry) {
+	n.t.Helper()
+	ctx, cancel := step(n.t)
+	defer cancel()
+	auditor := n.Hospital(names[0]).Auditor()
+	for {
+		entries, err := auditor.entries(ctx, phr.LogFilter{Actor: want.GetActor(), Kind: want.GetKind()})
+		for _, e := range entries {
+			e.Sequence, e.Height, e.Time = 0, 0, 0
+			if proto.Equal(e, want) {
+				return
+			}
+		}
+		if err != nil {
+			n.t.Fatalf("log: %v\n got %v\nwant %v", err, entries, want)
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			n.t.Fatalf("log:\n got %v\nwant %v", entries, want)
+		}
+	}
+}
+
 // Told waits until the newest entry that a filter lets through is this one, whatever its sequence, height and time.
 func (n *Network) Told(want *auditv1.Entry, filter phr.LogFilter) {
 	n.t.Helper()

@@ -166,6 +166,8 @@ func (l *ledger) countErasures(o Operation) error {
 		l.add(o, audit.KindRelocked, m.GetOwner(), reasonOf(o.Answer))
 	case *recordsv1.MsgConfirmRelock:
 		l.add(o, audit.KindRelockConfirmed, m.GetOwner(), reasonOf(o.Answer))
+	case *recordsv1.MsgRotateWallet:
+		l.add(o, audit.KindWalletChanged, m.GetAddress(), reasonOf(o.Answer))
 	case *recordsv1.MsgRotateVault:
 		kind := audit.KindVaultWritten
 		if len(m.GetVaultKey()) > 0 {

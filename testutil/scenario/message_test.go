@@ -244,6 +244,8 @@ func (s *messageStory) unlocks() {
 	for _, kind := range []string{audit.KindResealed, audit.KindRelocked, audit.KindRelockConfirmed} {
 		net.Tells(byAlice(kind, scenario.Unlock{}))
 	}
+	former := bob.ChangeWallet(er)
+	net.Tells(target(byPatient(former, audit.KindWalletChanged), bob.Address()))
 	denied := doctor.Propose(scan, scenario.Treatment)
 	alice.Deny(denied)
 	net.Tells(byAlice(audit.KindDenied, denied))
@@ -459,15 +461,16 @@ func (s *messageStory) rounds() {
 	south.Start()
 	round := "1/1/" + number(before+1)
 	net.Tells(atFirst(byChain(audit.KindRoundStarted, round)))
+	// South, whose rogue kept what it got to itself, asks for another share at once, which comes too soon.
 	for _, h := range net.Hospitals() {
-		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindRoundKeyPublished), round)))
-		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindDealt), round)))
+		net.ToldOf(atFirst(target(entryOf(h.Node(), "node", audit.KindRoundKeyPublished), round)))
+		net.ToldOf(atFirst(target(entryOf(h.Node(), "node", audit.KindDealt), round)))
 		checked := audit.KindDealsChecked
 		if h.Number() == south.Number() {
 			checked = audit.KindDealsDisputed
 		}
-		net.Tells(atFirst(target(entryOf(h.Node(), "node", checked), round)))
-		net.Tells(atFirst(target(entryOf(h.Node(), "node", audit.KindShareConfirmed), round)))
+		net.ToldOf(atFirst(target(entryOf(h.Node(), "node", checked), round)))
+		net.ToldOf(atFirst(target(entryOf(h.Node(), "node", audit.KindShareConfirmed), round)))
 	}
 	net.Tells(atFirst(target(entryOf(clinic.Node(), "node", audit.KindDealJustified), round)))
 	net.Tells(atFirst(byChain(audit.KindSharesRenewed, round)))

@@ -56,15 +56,20 @@ func (h *hospital) dial(ctx context.Context, key *wallet.Key) (*person, error) {
 // Stranger is somebody with a key whom the network does not know.
 func (n *Network) Stranger() Person {
 	n.t.Helper()
+	return n.stranger(n.t)
+}
+
+func (n *network) stranger(t testing.TB) Person {
+	t.Helper()
 	key, err := wallet.NewKey(rand.Reader)
 	if err != nil {
-		n.t.Fatalf("a stranger's key: %v", err)
+		t.Fatalf("a stranger's key: %v", err)
 	}
-	p, err := n.hospitals[0].dial(n.t.Context(), key)
+	p, err := n.hospitals[0].dial(t.Context(), key)
 	if err != nil {
-		n.t.Fatalf("a stranger calls: %v", err)
+		t.Fatalf("a stranger calls: %v", err)
 	}
-	return Person{n.t, p}
+	return Person{t, p}
 }
 
 // step is a context for one step that the person takes. Nodes come to a new block one after another, within moments; people who hear

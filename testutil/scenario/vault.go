@@ -34,6 +34,37 @@ func (p *Patient) RotateVault(change phr.VaultChange) (former string) {
 	return former
 }
 
+// ChangeWallet gives the patient another wallet, whose account a hospital's clerk has invited, and answers the patient as the former one has it.
+func (p *Patient) ChangeWallet(h *Hospital) (former *Patient) {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
+	invitation, err := h.Clerk().client.Invite(ctx, invitationTime)
+	if err != nil {
+		p.t.Fatalf("invite: %v", err)
+	}
+	next := p.at.network.stranger(p.t)
+	if err := next.client.OpenAccount(ctx, invitation); err != nil {
+		p.t.Fatalf("open an account: %v", err)
+	}
+	prepared, err := p.client.PrepareVault(p.File, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: next.key})
+	if err != nil {
+		p.t.Fatalf("prepare the vault: %v", err)
+	}
+	if _, err := p.client.WriteVault(ctx, p.File, prepared.File); err != nil {
+		p.t.Fatalf("change the wallet: %v", err)
+	}
+	was := *p
+	p.person, p.Code = next.person, prepared.Code
+	if p.File, err = p.client.RecoverVault(ctx, p.Code); err != nil {
+		p.t.Fatalf("recover the vault with the next wallet: %v", err)
+	}
+	if p.vault, err = p.client.OpenVault(p.File); err != nil {
+		p.t.Fatalf("open the vault: %v", err)
+	}
+	return &was
+}
+
 // OnNewDevice is the patient with the wallet and a recovery code, and nothing else.
 func (p *Patient) OnNewDevice(code string) *Patient {
 	p.t.Helper()
@@ -50,14 +81,14 @@ func (p *Patient) OnNewDevice(code string) *Patient {
 	return other
 }
 
-// CannotRecover tries to recover the vault with a code that does not open it.
-func (p *Patient) CannotRecover(code string) {
+// CannotRecover tries to recover the vault with a code on a new device.
+func (p *Patient) CannotRecover(code string, want error) {
 	p.t.Helper()
 	other := p.newDevice()
 	ctx, cancel := other.step()
 	defer cancel()
 	_, err := other.client.RecoverVault(ctx, code)
-	mustBe(p.t, "recover the vault", err, phr.ErrVault)
+	mustBe(p.t, "recover the vault", err, want)
 }
 
 func (p *Patient) newDevice() *Patient {

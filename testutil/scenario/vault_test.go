@@ -8,7 +8,9 @@ import (
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
+	"github.com/phrd/phrd/x/access"
 	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/records"
 )
 
 // byPatient is an entry of what a patient did.
@@ -27,7 +29,7 @@ func TestVaultGetsAnotherKey(t *testing.T) {
 
 	lost := alice.RotateVault(phr.VaultChange{NewKey: true, Site: phr.DefaultSite})
 	net.Tells(target(byPatient(alice, audit.KindVaultRotated), "2"))
-	alice.CannotRecover(lost)
+	alice.CannotRecover(lost, phr.ErrVault)
 	result := clinic.Store(alice, "blood.pdf")
 	alice.Sealed(func(s phr.Sealing) bool {
 		return s.Epoch == 1 && s.Ref != result.Ref || s.Epoch == 2 && s.Ref == result.Ref
@@ -129,5 +131,37 @@ func TestRecordsAreLockedAnew(t *testing.T) {
 	clinic.Endorse(again)
 	clinic.Approve(again)
 	clinic.Opens(roster)
+	net.HasWholeLog()
+}
+
+// Alice takes another wallet. She stays who she is, and all her records open by it; the former one may do nothing any more, and what it
+// asked for or could open is void.
+func TestWalletIsChanged(t *testing.T) {
+	t.Parallel()
+	net := scenario.New(t, scenario.Hospitals(4))
+	alice, clinic, er := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er")
+	scan := clinic.Store(alice, "chest.dcm")
+	reading := alice.Propose(scan, scenario.Treatment)
+	asked := er.Propose(scan, scenario.Treatment)
+	clinic.Endorse(asked)
+
+	former := alice.ChangeWallet(clinic)
+	net.Tells(target(byPatient(former, audit.KindWalletChanged), alice.Address()))
+	former.CannotSend(former.Approval(asked), &accessv1.MsgApproveUnlockResponse{}, access.ReasonNotOwner)
+	former.CannotErase(records.ReasonNotOwner, scan)
+	former.CannotRecover(former.Code, phr.ErrNotFound)
+	alice.CannotSend(alice.Approval(reading), &accessv1.MsgApproveUnlockResponse{}, access.ReasonRequesterInactive)
+	alice.Approve(asked)
+	er.Opens(scan)
+
+	// Who has the former vault still has its key: until the records are locked anew.
+	alice.Relock(scan)
+	unlock := er.Propose(scan, scenario.Treatment)
+	clinic.Endorse(unlock)
+	alice.Approve(unlock)
+	er.Opens(scan)
+	own := alice.Propose(scan, scenario.Treatment)
+	alice.Approve(own)
+	alice.Opens(scan)
 	net.HasWholeLog()
 }

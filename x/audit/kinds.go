@@ -86,6 +86,8 @@ const (
 	KindVaultRotated = "vault_rotated"
 	// KindVaultWritten says that a patient's vault was written anew under the same key; the target is its revision.
 	KindVaultWritten = "vault_written"
+	// KindWalletChanged says that a patient has another account; the target is that account.
+	KindWalletChanged = "wallet_changed"
 	// KindInvitationCreated says that somebody was invited to open an account.
 	KindInvitationCreated = "invitation_created"
 	// KindInvitationRevoked says that an unused invitation was ended.
@@ -164,7 +166,7 @@ var kinds = map[string]bool{
 	KindExpired: true, KindShareGiven: true, KindReleased: true, KindOpened: true,
 	KindRoundStarted: true, KindRoundFailed: true, KindRoundKeyPublished: true, KindDealt: true, KindDealsChecked: true, KindDealsDisputed: true,
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
-	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
+	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindWalletChanged: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,

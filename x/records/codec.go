@@ -9,7 +9,7 @@ import (
 // RegisterInterfaces registers the module's messages and their services.
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
-		&MsgRegisterPatient{}, &MsgStoreVersions{}, &MsgRotateVault{}, &MsgReplaceEnvelopes{}, &MsgRelockVersions{}, &MsgConfirmRelock{}, &MsgReportAccess{},
+		&MsgRegisterPatient{}, &MsgStoreVersions{}, &MsgRotateVault{}, &MsgRotateWallet{}, &MsgReplaceEnvelopes{}, &MsgRelockVersions{}, &MsgConfirmRelock{}, &MsgReportAccess{},
 		&MsgEraseVersions{}, &MsgApproveErasure{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

@@ -50,6 +50,11 @@ func (g *GenesisState) Validate() error {
 	if err := v.former(g.FormerPoints, g.Blocks); err != nil {
 		return err
 	}
+	for i, text := range g.FormerWallets {
+		if _, err := sdk.AccAddressFromBech32(text); err != nil || v.addresses[text] || i > 0 && g.FormerWallets[i-1] >= text {
+			return ErrInvalidGenesis.Wrapf("former wallet %q is none, a patient's of today, or not sorted", text)
+		}
+	}
 	members := map[uint64]bool{}
 	for _, r := range g.Reported {
 		if r.Member == 0 || r.Number == 0 || members[r.Member] {

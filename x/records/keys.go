@@ -33,4 +33,5 @@ var (
 	CopiedPrefix              = collections.NewPrefix(19)
 	RelockQueuePrefix         = collections.NewPrefix(20)
 	LocksPrefix               = collections.NewPrefix(21)
+	FormerWalletsPrefix       = collections.NewPrefix(22)
 )

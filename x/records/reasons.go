@@ -59,6 +59,8 @@ const (
 	ReasonHospitalInactive = "hospital_inactive"
 	// ReasonStaleRevision says that the revision is not one more than the vault has.
 	ReasonStaleRevision = "stale_revision"
+	// ReasonNotFree says that the account that is to take a wallet's place is no patient's that was invited and is nobody's yet.
+	ReasonNotFree = "not_free"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

@@ -57,6 +57,13 @@ func (m *MsgRotateVault) Next(v Vault) (Vault, error) {
 	return v, v.validate(m.VaultSize)
 }
 
+// Vault is what the message does to the vault, as a message that leaves the wallet as it is.
+func (m *MsgRotateWallet) Vault() *MsgRotateVault {
+	return &MsgRotateVault{
+		Address: m.Address, VaultKey: m.VaultKey, Revision: m.Revision, VaultBlob: m.VaultBlob, VaultSize: m.VaultSize, Hospital: m.Hospital,
+	}
+}
+
 // joinVaultKey puts a vault's key together that travelled in parts.
 func joinVaultKey(parts [][]byte) ([]byte, error) {
 	if len(parts) != vaultKeyParts {

@@ -3,8 +3,10 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"cosmossdk.io/collections"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/records"
@@ -108,6 +110,15 @@ func (k *Keeper) initFormer(ctx context.Context, g *records.GenesisState) error 
 			return err
 		}
 	}
+	for _, text := range g.FormerWallets {
+		account, err := sdk.AccAddressFromBech32(text)
+		if err != nil {
+			return fmt.Errorf("former wallet: %w", err)
+		}
+		if err := k.formerWallets.Set(ctx, account); err != nil {
+			return err
+		}
+	}
 	for _, b := range g.Blocks {
 		if err := k.initBlock(ctx, b); err != nil {
 			return fmt.Errorf("block %q: %w", b.Cid, err)
@@ -160,6 +171,13 @@ func (k *Keeper) exportFormer(ctx context.Context, g *records.GenesisState) erro
 	}); err != nil {
 		return err
 	}
+	if err := k.formerWallets.Walk(ctx, nil, func(account []byte) (bool, error) {
+		g.FormerWallets = append(g.FormerWallets, sdk.AccAddress(account).String())
+		return false, nil
+	}); err != nil {
+		return err
+	}
+	slices.Sort(g.FormerWallets)
 	return k.blocks.Walk(ctx, nil, func(_ []byte, b records.Block) (bool, error) {
 		g.Blocks = append(g.Blocks, b)
 		return false, nil

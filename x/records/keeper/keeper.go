@@ -72,6 +72,8 @@ type Keeper struct {
 	relockQueue collections.KeySet[collections.Triple[int64, []byte, uint64]]
 	// locks: (generation, custodian) -> number of versions that are not erased
 	locks collections.Map[collections.Pair[uint64, uint64], uint64]
+	// formerWallets: address of each account of a patient that has another one now
+	formerWallets collections.KeySet[[]byte]
 }
 
 // Neighbours are the modules that this one calls.
@@ -124,6 +126,7 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 			collections.TripleKeyCodec(collections.Int64Key, collections.BytesKey, collections.Uint64Key)),
 		locks: collections.NewMap(sb, records.LocksPrefix, "locks",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key), collections.Uint64Value),
+		formerWallets: collections.NewKeySet(sb, records.FormerWalletsPrefix, "former_wallets", collections.BytesKey),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -150,6 +150,7 @@ func (k *Keeper) checkNewPatient(ctx context.Context, address string, number loc
 		has  func(context.Context, []byte) (bool, error)
 	}{
 		{"account", account, k.patientsByAddress.Has},
+		{"former account", account, k.formerWallets.Has},
 		{"patient number", number.Bytes(), k.patients.Has},
 		{"vault", id.Bytes(), k.patientsByVault.Has},
 		{"vault blob", blob.Bytes(), k.isKnownCID},

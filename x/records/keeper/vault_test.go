@@ -109,3 +109,81 @@ func TestRotateVaultRefusals(t *testing.T) {
 	require.ErrorIs(t, err, records.ErrUnauthorized)
 	require.Empty(t, f.rotate(f.rotation(alice, nil)))
 }
+
+// succession is what a patient's program sends to have another account in the place of the patient's.
+func (f *fixture) succession(p records.Patient, next string, key []byte) *records.MsgRotateWallet {
+	m := f.rotation(p, key)
+	return &records.MsgRotateWallet{
+		Address: m.Address, Next: next, VaultKey: m.VaultKey, Revision: m.Revision, VaultBlob: m.VaultBlob, VaultSize: m.VaultSize, Hospital: m.Hospital,
+	}
+}
+
+func (f *fixture) succeed(m *records.MsgRotateWallet) string {
+	f.t.Helper()
+	res, err := f.msg.RotateWallet(f.ctx, m)
+	require.NoError(f.t, err)
+	require.Equal(f.t, res.Reason != "", res.Outcome == audit.OUTCOME_REFUSED)
+	require.Equal(f.t, res.Reason, f.log.last().Reason)
+	return res.Reason
+}
+
+// A patient takes another account; the former one is nobody's, and never a patient's again.
+func TestRotateWallet(t *testing.T) {
+	f := newFixture(t)
+	alice, versions, _ := f.stored()
+	next, key := f.person(consortium.ROLE_PATIENT, 0), f.vaultKey()
+	m := f.succession(alice, next, key)
+	require.Empty(t, f.succeed(m))
+	require.Equal(t, audit.Entry{
+		Kind: audit.KindWalletChanged, Actor: f.wallet, Role: "patient", Patient: alice.Id, Target: next, Outcome: audit.OUTCOME_OK,
+	}, f.log.last())
+	changed, err := f.keeper.PatientByAddress(f.ctx, next)
+	require.NoError(t, err)
+	require.Equal(t, records.Patient{
+		Id: alice.Id, Address: next, Since: alice.Since, Vault: records.Vault{Id: alice.Vault.Id, Epoch: 2, Key: key, Revision: 2, Blob: m.VaultBlob},
+	}, changed)
+	_, err = f.keeper.PatientByAddress(f.ctx, f.wallet)
+	require.ErrorIs(t, err, records.ErrUnknownPatient)
+	_, err = f.msg.RegisterPatient(f.ctx, f.registration(f.wallet))
+	require.ErrorIs(t, err, records.ErrKnownPatient)
+	require.Equal(t, records.ReasonNotOwner, f.reseal(f.resealing(f.wallet, key, versions[0])))
+	require.Empty(t, f.reseal(f.resealing(next, key, versions[0])))
+	f.copied(m.VaultBlob)
+	require.Contains(t, f.placed.erased, []string{alice.Vault.Blob})
+
+	exported, err := f.keeper.ExportGenesis(f.ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{f.wallet}, exported.FormerWallets)
+	require.NoError(t, exported.Validate())
+	g := newFixture(t)
+	g.people = f.people
+	require.NoError(t, g.keeper.InitGenesis(g.ctx, exported))
+	again, err := g.keeper.ExportGenesis(g.ctx)
+	require.NoError(t, err)
+	require.Equal(t, exported, again)
+	exported.FormerWallets[0] = next
+	require.ErrorIs(t, exported.Validate(), records.ErrInvalidGenesis)
+}
+
+// Each refusal differs from an accepted message by one thing.
+func TestRotateWalletRefusals(t *testing.T) {
+	f := newFixture(t)
+	alice, other := f.patient(f.wallet), f.person(consortium.ROLE_PATIENT, 0)
+	f.people.inviters[other] = hospital
+	bob := f.patient(other)
+	free, gone := f.person(consortium.ROLE_PATIENT, 0), f.person(consortium.ROLE_PATIENT, 0)
+	require.Empty(t, f.succeed(f.succession(bob, gone, nil)))
+	for name, next := range map[string]string{
+		"nobody": "", "a stranger": "cosmos1zcjduepq", "the own account": f.wallet, "another patient's": gone, "a former wallet": other, "a clerk": f.clerk,
+	} {
+		require.Equal(t, records.ReasonNotFree, f.succeed(f.succession(alice, next, nil)), name)
+	}
+	stale := f.succession(alice, free, nil)
+	stale.Revision++
+	require.Equal(t, records.ReasonStaleRevision, f.succeed(stale))
+	foreign := f.succession(alice, free, nil)
+	foreign.Address = free
+	_, err := f.msg.RotateWallet(f.ctx, foreign)
+	require.ErrorIs(t, err, records.ErrUnauthorized)
+	require.Empty(t, f.succeed(f.succession(alice, free, nil)))
+}

@@ -7,6 +7,7 @@
 package recordsv1
 
 import (
+	_ "github.com/cosmos/cosmos-proto"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -42,7 +43,9 @@ type GenesisState struct {
 	// former_points are the U of locks that were replaced or given up, which no lock may have again; sorted.
 	FormerPoints [][]byte `protobuf:"bytes,8,rep,name=former_points,json=formerPoints,proto3" json:"former_points,omitempty"`
 	// blocks are the envelopes that are kept by themselves, and the envelopes and vault blobs that were replaced or given up, by CID.
-	Blocks        []*Block `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	Blocks []*Block `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	// former_wallets are the accounts of patients that have another one now, sorted by their text.
+	FormerWallets []string `protobuf:"bytes,10,rep,name=former_wallets,json=formerWallets,proto3" json:"former_wallets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +139,13 @@ func (x *GenesisState) GetFormerPoints() [][]byte {
 func (x *GenesisState) GetBlocks() []*Block {
 	if x != nil {
 		return x.Blocks
+	}
+	return nil
+}
+
+func (x *GenesisState) GetFormerWallets() []string {
+	if x != nil {
+		return x.FormerWallets
 	}
 	return nil
 }
@@ -281,7 +291,7 @@ var File_phrd_records_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\x8b\x04\n" +
+	"\x1dphrd/records/v1/genesis.proto\x12\x0fphrd.records.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1dphrd/records/v1/erasure.proto\x1a\x1cphrd/records/v1/record.proto\"\xcc\x04\n" +
 	"\fGenesisState\x125\n" +
 	"\x06params\x18\x01 \x01(\v2\x17.phrd.records.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x12:\n" +
 	"\bpatients\x18\x02 \x03(\v2\x18.phrd.records.v1.PatientB\x04\xc8\xde\x1f\x00R\bpatients\x127\n" +
@@ -291,7 +301,9 @@ const file_phrd_records_v1_genesis_proto_rawDesc = "" +
 	"\x10erasure_requests\x18\x06 \x03(\v2\x1f.phrd.records.v1.ErasureRequestB\x04\xc8\xde\x1f\x00R\x0ferasureRequests\x12)\n" +
 	"\x10erasure_sequence\x18\a \x01(\x04R\x0ferasureSequence\x12#\n" +
 	"\rformer_points\x18\b \x03(\fR\fformerPoints\x124\n" +
-	"\x06blocks\x18\t \x03(\v2\x16.phrd.records.v1.BlockB\x04\xc8\xde\x1f\x00R\x06blocks\"\x83\x01\n" +
+	"\x06blocks\x18\t \x03(\v2\x16.phrd.records.v1.BlockB\x04\xc8\xde\x1f\x00R\x06blocks\x12?\n" +
+	"\x0eformer_wallets\x18\n" +
+	" \x03(\tB\x18Ҵ-\x14cosmos.AddressStringR\rformerWallets\"\x83\x01\n" +
 	"\x05Block\x12\x10\n" +
 	"\x03cid\x18\x01 \x01(\tR\x03cid\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x16\n" +

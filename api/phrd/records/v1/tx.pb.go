@@ -1095,6 +1095,161 @@ func (x *MsgRotateVaultResponse) GetReason() string {
 	return ""
 }
 
+// MsgRotateWallet binds a patient to another account. Every field stays within a Ledger's limits.
+type MsgRotateWallet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// address of the patient's wallet account.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// next is the account that takes its place: opened by a patient's invitation, and nobody's yet.
+	Next string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	// vault_key is the X-Wing public key of the next epoch: 19 parts of 64 bytes; none where the epoch stays.
+	VaultKey [][]byte `protobuf:"bytes,3,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new; its slots are bound to the next account.
+	VaultBlob string `protobuf:"bytes,5,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,6,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital      uint64 `protobuf:"varint,7,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateWallet) Reset() {
+	*x = MsgRotateWallet{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateWallet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateWallet) ProtoMessage() {}
+
+func (x *MsgRotateWallet) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateWallet.ProtoReflect.Descriptor instead.
+func (*MsgRotateWallet) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MsgRotateWallet) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MsgRotateWallet) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *MsgRotateWallet) GetVaultKey() [][]byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *MsgRotateWallet) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *MsgRotateWallet) GetVaultBlob() string {
+	if x != nil {
+		return x.VaultBlob
+	}
+	return ""
+}
+
+func (x *MsgRotateWallet) GetVaultSize() uint64 {
+	if x != nil {
+		return x.VaultSize
+	}
+	return 0
+}
+
+func (x *MsgRotateWallet) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+// MsgRotateWalletResponse says whether the wallet was changed.
+type MsgRotateWalletResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the change.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateWalletResponse) Reset() {
+	*x = MsgRotateWalletResponse{}
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateWalletResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateWalletResponse) ProtoMessage() {}
+
+func (x *MsgRotateWalletResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateWalletResponse.ProtoReflect.Descriptor instead.
+func (*MsgRotateWalletResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MsgRotateWalletResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgRotateWalletResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // MsgReplaceEnvelopes replaces envelopes. Every field stays within a Ledger's limits.
 type MsgReplaceEnvelopes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1118,7 +1273,7 @@ type MsgReplaceEnvelopes struct {
 
 func (x *MsgReplaceEnvelopes) Reset() {
 	*x = MsgReplaceEnvelopes{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1285,7 @@ func (x *MsgReplaceEnvelopes) String() string {
 func (*MsgReplaceEnvelopes) ProtoMessage() {}
 
 func (x *MsgReplaceEnvelopes) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1298,7 @@ func (x *MsgReplaceEnvelopes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceEnvelopes.ProtoReflect.Descriptor instead.
 func (*MsgReplaceEnvelopes) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{16}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MsgReplaceEnvelopes) GetOwner() string {
@@ -1208,7 +1363,7 @@ type MsgReplaceEnvelopesResponse struct {
 
 func (x *MsgReplaceEnvelopesResponse) Reset() {
 	*x = MsgReplaceEnvelopesResponse{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1375,7 @@ func (x *MsgReplaceEnvelopesResponse) String() string {
 func (*MsgReplaceEnvelopesResponse) ProtoMessage() {}
 
 func (x *MsgReplaceEnvelopesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1388,7 @@ func (x *MsgReplaceEnvelopesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReplaceEnvelopesResponse.ProtoReflect.Descriptor instead.
 func (*MsgReplaceEnvelopesResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{17}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *MsgReplaceEnvelopesResponse) GetOutcome() v1.Outcome {
@@ -1283,7 +1438,7 @@ type MsgRelockVersions struct {
 
 func (x *MsgRelockVersions) Reset() {
 	*x = MsgRelockVersions{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1450,7 @@ func (x *MsgRelockVersions) String() string {
 func (*MsgRelockVersions) ProtoMessage() {}
 
 func (x *MsgRelockVersions) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1463,7 @@ func (x *MsgRelockVersions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRelockVersions.ProtoReflect.Descriptor instead.
 func (*MsgRelockVersions) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{18}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MsgRelockVersions) GetOwner() string {
@@ -1408,7 +1563,7 @@ type MsgRelockVersionsResponse struct {
 
 func (x *MsgRelockVersionsResponse) Reset() {
 	*x = MsgRelockVersionsResponse{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1575,7 @@ func (x *MsgRelockVersionsResponse) String() string {
 func (*MsgRelockVersionsResponse) ProtoMessage() {}
 
 func (x *MsgRelockVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1588,7 @@ func (x *MsgRelockVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRelockVersionsResponse.ProtoReflect.Descriptor instead.
 func (*MsgRelockVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{19}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MsgRelockVersionsResponse) GetOutcome() v1.Outcome {
@@ -1465,7 +1620,7 @@ type MsgConfirmRelock struct {
 
 func (x *MsgConfirmRelock) Reset() {
 	*x = MsgConfirmRelock{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1632,7 @@ func (x *MsgConfirmRelock) String() string {
 func (*MsgConfirmRelock) ProtoMessage() {}
 
 func (x *MsgConfirmRelock) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1645,7 @@ func (x *MsgConfirmRelock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgConfirmRelock.ProtoReflect.Descriptor instead.
 func (*MsgConfirmRelock) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MsgConfirmRelock) GetOwner() string {
@@ -1527,7 +1682,7 @@ type MsgConfirmRelockResponse struct {
 
 func (x *MsgConfirmRelockResponse) Reset() {
 	*x = MsgConfirmRelockResponse{}
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1694,7 @@ func (x *MsgConfirmRelockResponse) String() string {
 func (*MsgConfirmRelockResponse) ProtoMessage() {}
 
 func (x *MsgConfirmRelockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_records_v1_tx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1707,7 @@ func (x *MsgConfirmRelockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgConfirmRelockResponse.ProtoReflect.Descriptor instead.
 func (*MsgConfirmRelockResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_records_v1_tx_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MsgConfirmRelockResponse) GetOutcome() v1.Outcome {
@@ -1649,6 +1804,19 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\bhospital\x18\x06 \x01(\x04R\bhospital:$\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x13phrd/MsgRotateVault\"b\n" +
 	"\x16MsgRotateVaultResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xad\x02\n" +
+	"\x0fMsgRotateWallet\x122\n" +
+	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
+	"\x04next\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04next\x12\x1b\n" +
+	"\tvault_key\x18\x03 \x03(\fR\bvaultKey\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"vault_blob\x18\x05 \x01(\tR\tvaultBlob\x12\x1d\n" +
+	"\n" +
+	"vault_size\x18\x06 \x01(\x04R\tvaultSize\x12\x1a\n" +
+	"\bhospital\x18\a \x01(\x04R\bhospital:%\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x14phrd/MsgRotateWallet\"c\n" +
+	"\x17MsgRotateWalletResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x94\x02\n" +
 	"\x13MsgReplaceEnvelopes\x12.\n" +
 	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
@@ -1686,11 +1854,12 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\x01u\x18\x03 \x03(\fR\x01u:$\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x15phrd/MsgConfirmRelock\"d\n" +
 	"\x18MsgConfirmRelockResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xcb\a\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xa7\b\n" +
 	"\x03Msg\x12c\n" +
 	"\x0fRegisterPatient\x12#.phrd.records.v1.MsgRegisterPatient\x1a+.phrd.records.v1.MsgRegisterPatientResponse\x12]\n" +
 	"\rStoreVersions\x12!.phrd.records.v1.MsgStoreVersions\x1a).phrd.records.v1.MsgStoreVersionsResponse\x12W\n" +
-	"\vRotateVault\x12\x1f.phrd.records.v1.MsgRotateVault\x1a'.phrd.records.v1.MsgRotateVaultResponse\x12f\n" +
+	"\vRotateVault\x12\x1f.phrd.records.v1.MsgRotateVault\x1a'.phrd.records.v1.MsgRotateVaultResponse\x12Z\n" +
+	"\fRotateWallet\x12 .phrd.records.v1.MsgRotateWallet\x1a(.phrd.records.v1.MsgRotateWalletResponse\x12f\n" +
 	"\x10ReplaceEnvelopes\x12$.phrd.records.v1.MsgReplaceEnvelopes\x1a,.phrd.records.v1.MsgReplaceEnvelopesResponse\x12`\n" +
 	"\x0eRelockVersions\x12\".phrd.records.v1.MsgRelockVersions\x1a*.phrd.records.v1.MsgRelockVersionsResponse\x12]\n" +
 	"\rConfirmRelock\x12!.phrd.records.v1.MsgConfirmRelock\x1a).phrd.records.v1.MsgConfirmRelockResponse\x12Z\n" +
@@ -1711,7 +1880,7 @@ func file_phrd_records_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_records_v1_tx_proto_rawDescData
 }
 
-var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_phrd_records_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_phrd_records_v1_tx_proto_goTypes = []any{
 	(*MsgRegisterPatient)(nil),          // 0: phrd.records.v1.MsgRegisterPatient
 	(*MsgRegisterPatientResponse)(nil),  // 1: phrd.records.v1.MsgRegisterPatientResponse
@@ -1729,55 +1898,60 @@ var file_phrd_records_v1_tx_proto_goTypes = []any{
 	(*MsgApproveErasureResponse)(nil),   // 13: phrd.records.v1.MsgApproveErasureResponse
 	(*MsgRotateVault)(nil),              // 14: phrd.records.v1.MsgRotateVault
 	(*MsgRotateVaultResponse)(nil),      // 15: phrd.records.v1.MsgRotateVaultResponse
-	(*MsgReplaceEnvelopes)(nil),         // 16: phrd.records.v1.MsgReplaceEnvelopes
-	(*MsgReplaceEnvelopesResponse)(nil), // 17: phrd.records.v1.MsgReplaceEnvelopesResponse
-	(*MsgRelockVersions)(nil),           // 18: phrd.records.v1.MsgRelockVersions
-	(*MsgRelockVersionsResponse)(nil),   // 19: phrd.records.v1.MsgRelockVersionsResponse
-	(*MsgConfirmRelock)(nil),            // 20: phrd.records.v1.MsgConfirmRelock
-	(*MsgConfirmRelockResponse)(nil),    // 21: phrd.records.v1.MsgConfirmRelockResponse
-	(Class)(0),                          // 22: phrd.records.v1.Class
-	(*Header)(nil),                      // 23: phrd.records.v1.Header
-	(v1.Outcome)(0),                     // 24: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 25: phrd.records.v1.Params
+	(*MsgRotateWallet)(nil),             // 16: phrd.records.v1.MsgRotateWallet
+	(*MsgRotateWalletResponse)(nil),     // 17: phrd.records.v1.MsgRotateWalletResponse
+	(*MsgReplaceEnvelopes)(nil),         // 18: phrd.records.v1.MsgReplaceEnvelopes
+	(*MsgReplaceEnvelopesResponse)(nil), // 19: phrd.records.v1.MsgReplaceEnvelopesResponse
+	(*MsgRelockVersions)(nil),           // 20: phrd.records.v1.MsgRelockVersions
+	(*MsgRelockVersionsResponse)(nil),   // 21: phrd.records.v1.MsgRelockVersionsResponse
+	(*MsgConfirmRelock)(nil),            // 22: phrd.records.v1.MsgConfirmRelock
+	(*MsgConfirmRelockResponse)(nil),    // 23: phrd.records.v1.MsgConfirmRelockResponse
+	(Class)(0),                          // 24: phrd.records.v1.Class
+	(*Header)(nil),                      // 25: phrd.records.v1.Header
+	(v1.Outcome)(0),                     // 26: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 27: phrd.records.v1.Params
 }
 var file_phrd_records_v1_tx_proto_depIdxs = []int32{
-	22, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
-	23, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
+	24, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
+	25, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
 	2,  // 2: phrd.records.v1.MsgStoreVersions.versions:type_name -> phrd.records.v1.NewVersion
-	24, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	5,  // 4: phrd.records.v1.MsgReportAccess.reports:type_name -> phrd.records.v1.AccessReport
-	25, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
-	24, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	24, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	24, // 8: phrd.records.v1.MsgRotateVaultResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	24, // 9: phrd.records.v1.MsgReplaceEnvelopesResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	24, // 10: phrd.records.v1.MsgRelockVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	24, // 11: phrd.records.v1.MsgConfirmRelockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 12: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
-	3,  // 13: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
-	14, // 14: phrd.records.v1.Msg.RotateVault:input_type -> phrd.records.v1.MsgRotateVault
-	16, // 15: phrd.records.v1.Msg.ReplaceEnvelopes:input_type -> phrd.records.v1.MsgReplaceEnvelopes
-	18, // 16: phrd.records.v1.Msg.RelockVersions:input_type -> phrd.records.v1.MsgRelockVersions
-	20, // 17: phrd.records.v1.Msg.ConfirmRelock:input_type -> phrd.records.v1.MsgConfirmRelock
-	6,  // 18: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
-	10, // 19: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
-	12, // 20: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
-	8,  // 21: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
-	1,  // 22: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
-	4,  // 23: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
-	15, // 24: phrd.records.v1.Msg.RotateVault:output_type -> phrd.records.v1.MsgRotateVaultResponse
-	17, // 25: phrd.records.v1.Msg.ReplaceEnvelopes:output_type -> phrd.records.v1.MsgReplaceEnvelopesResponse
-	19, // 26: phrd.records.v1.Msg.RelockVersions:output_type -> phrd.records.v1.MsgRelockVersionsResponse
-	21, // 27: phrd.records.v1.Msg.ConfirmRelock:output_type -> phrd.records.v1.MsgConfirmRelockResponse
-	7,  // 28: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
-	11, // 29: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
-	13, // 30: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
-	9,  // 31: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
-	22, // [22:32] is the sub-list for method output_type
-	12, // [12:22] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	27, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
+	26, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 8: phrd.records.v1.MsgRotateVaultResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 9: phrd.records.v1.MsgRotateWalletResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 10: phrd.records.v1.MsgReplaceEnvelopesResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 11: phrd.records.v1.MsgRelockVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	26, // 12: phrd.records.v1.MsgConfirmRelockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 13: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
+	3,  // 14: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
+	14, // 15: phrd.records.v1.Msg.RotateVault:input_type -> phrd.records.v1.MsgRotateVault
+	16, // 16: phrd.records.v1.Msg.RotateWallet:input_type -> phrd.records.v1.MsgRotateWallet
+	18, // 17: phrd.records.v1.Msg.ReplaceEnvelopes:input_type -> phrd.records.v1.MsgReplaceEnvelopes
+	20, // 18: phrd.records.v1.Msg.RelockVersions:input_type -> phrd.records.v1.MsgRelockVersions
+	22, // 19: phrd.records.v1.Msg.ConfirmRelock:input_type -> phrd.records.v1.MsgConfirmRelock
+	6,  // 20: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
+	10, // 21: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
+	12, // 22: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
+	8,  // 23: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
+	1,  // 24: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
+	4,  // 25: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
+	15, // 26: phrd.records.v1.Msg.RotateVault:output_type -> phrd.records.v1.MsgRotateVaultResponse
+	17, // 27: phrd.records.v1.Msg.RotateWallet:output_type -> phrd.records.v1.MsgRotateWalletResponse
+	19, // 28: phrd.records.v1.Msg.ReplaceEnvelopes:output_type -> phrd.records.v1.MsgReplaceEnvelopesResponse
+	21, // 29: phrd.records.v1.Msg.RelockVersions:output_type -> phrd.records.v1.MsgRelockVersionsResponse
+	23, // 30: phrd.records.v1.Msg.ConfirmRelock:output_type -> phrd.records.v1.MsgConfirmRelockResponse
+	7,  // 31: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
+	11, // 32: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
+	13, // 33: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
+	9,  // 34: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
+	24, // [24:35] is the sub-list for method output_type
+	13, // [13:24] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_tx_proto_init() }
@@ -1792,7 +1966,7 @@ func file_phrd_records_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_tx_proto_rawDesc), len(file_phrd_records_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	Msg_RegisterPatient_FullMethodName  = "/phrd.records.v1.Msg/RegisterPatient"
 	Msg_StoreVersions_FullMethodName    = "/phrd.records.v1.Msg/StoreVersions"
 	Msg_RotateVault_FullMethodName      = "/phrd.records.v1.Msg/RotateVault"
+	Msg_RotateWallet_FullMethodName     = "/phrd.records.v1.Msg/RotateWallet"
 	Msg_ReplaceEnvelopes_FullMethodName = "/phrd.records.v1.Msg/ReplaceEnvelopes"
 	Msg_RelockVersions_FullMethodName   = "/phrd.records.v1.Msg/RelockVersions"
 	Msg_ConfirmRelock_FullMethodName    = "/phrd.records.v1.Msg/ConfirmRelock"
@@ -43,6 +44,8 @@ type MsgClient interface {
 	StoreVersions(ctx context.Context, in *MsgStoreVersions, opts ...grpc.CallOption) (*MsgStoreVersionsResponse, error)
 	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
 	RotateVault(ctx context.Context, in *MsgRotateVault, opts ...grpc.CallOption) (*MsgRotateVaultResponse, error)
+	// RotateWallet binds the signer's patient to another account, with the vault written for it; the signer's is of no use from then on. Signer: the patient.
+	RotateWallet(ctx context.Context, in *MsgRotateWallet, opts ...grpc.CallOption) (*MsgRotateWalletResponse, error)
 	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
 	// none. Signer: the patient, or an officer of the hospital that owns the records.
 	ReplaceEnvelopes(ctx context.Context, in *MsgReplaceEnvelopes, opts ...grpc.CallOption) (*MsgReplaceEnvelopesResponse, error)
@@ -94,6 +97,16 @@ func (c *msgClient) RotateVault(ctx context.Context, in *MsgRotateVault, opts ..
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgRotateVaultResponse)
 	err := c.cc.Invoke(ctx, Msg_RotateVault_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateWallet(ctx context.Context, in *MsgRotateWallet, opts ...grpc.CallOption) (*MsgRotateWalletResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRotateWalletResponse)
+	err := c.cc.Invoke(ctx, Msg_RotateWallet_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +195,8 @@ type MsgServer interface {
 	StoreVersions(context.Context, *MsgStoreVersions) (*MsgStoreVersionsResponse, error)
 	// RotateVault gives the signer's vault another blob, and with a key another epoch: versions are locked to that key from now on. Signer: the patient.
 	RotateVault(context.Context, *MsgRotateVault) (*MsgRotateVaultResponse, error)
+	// RotateWallet binds the signer's patient to another account, with the vault written for it; the signer's is of no use from then on. Signer: the patient.
+	RotateWallet(context.Context, *MsgRotateWallet) (*MsgRotateWalletResponse, error)
 	// ReplaceEnvelopes gives versions of one owner in one custody, 1 to 64, envelopes that hold the same lock sealed to other vault keys; all or
 	// none. Signer: the patient, or an officer of the hospital that owns the records.
 	ReplaceEnvelopes(context.Context, *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error)
@@ -217,6 +232,9 @@ func (UnimplementedMsgServer) StoreVersions(context.Context, *MsgStoreVersions) 
 }
 func (UnimplementedMsgServer) RotateVault(context.Context, *MsgRotateVault) (*MsgRotateVaultResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateVault not implemented")
+}
+func (UnimplementedMsgServer) RotateWallet(context.Context, *MsgRotateWallet) (*MsgRotateWalletResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateWallet not implemented")
 }
 func (UnimplementedMsgServer) ReplaceEnvelopes(context.Context, *MsgReplaceEnvelopes) (*MsgReplaceEnvelopesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplaceEnvelopes not implemented")
@@ -310,6 +328,24 @@ func _Msg_RotateVault_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).RotateVault(ctx, req.(*MsgRotateVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateWallet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateWallet)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateWallet(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RotateWallet_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateWallet(ctx, req.(*MsgRotateWallet))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -458,6 +494,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateVault",
 			Handler:    _Msg_RotateVault_Handler,
+		},
+		{
+			MethodName: "RotateWallet",
+			Handler:    _Msg_RotateWallet_Handler,
 		},
 		{
 			MethodName: "ReplaceEnvelopes",
