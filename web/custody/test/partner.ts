@@ -16,11 +16,16 @@ async function answer(line: string): Promise<unknown> {
     const kind = asked.text(asked.has('make') ? 'make' : 'take')
     const work = asked.has('make') ? making[kind] : taking[kind]
     if (work === undefined) throw new TypeError(`nothing is known of ${kind}`)
-    return { out: written((await work(new Given(asked.raw('in')))) ?? {}) }
+    return { out: asObject(written(await work(new Given(asked.raw('in'))))) }
   } catch (cause) {
     if (cause instanceof Refusal) return { refused: cause.message }
     return { fault: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) }
   }
+}
+
+// Checks give all kinds of things; only named results are of use on the other side.
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
