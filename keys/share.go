@@ -65,7 +65,11 @@ func DecodeShare(encoded []byte) (Share, error) {
 	if err != nil {
 		return Share{}, fmt.Errorf("%w: scalar of a share: %w", ErrDamaged, err)
 	}
-	return Share{Network: network, Kind: kind, Generation: file.Generation, Epoch: file.Epoch, Index: file.Index, Scalar: scalar}, nil
+	share := Share{Network: network, Kind: kind, Generation: file.Generation, Epoch: file.Epoch, Index: file.Index, Scalar: scalar}
+	if again, err := share.Encode(); err != nil || !bytes.Equal(again, encoded) {
+		return Share{}, fmt.Errorf("%w: a share is written in one way", ErrDamaged)
+	}
+	return share, nil
 }
 
 // PutShare keeps a share. Errors are those of Put.

@@ -177,3 +177,18 @@ func FuzzVerifyProof(f *testing.F) {
 		require.Equal(t, s.Proof, proof, "another proof holds")
 	})
 }
+
+func FuzzParseOwner(f *testing.F) {
+	f.Add(uint64(lock.OwnerPatient), make([]byte, 16))
+	f.Add(uint64(lock.OwnerHospital), []byte{0, 0, 0, 0, 0, 0, 0, 7})
+	f.Add(uint64(lock.OwnerHospital), make([]byte, 8))
+	f.Fuzz(func(t *testing.T, kind uint64, id []byte) {
+		owner, err := lock.ParseOwner(lock.OwnerKind(kind), id)
+		if err != nil {
+			require.ErrorIs(t, err, lock.ErrField)
+			return
+		}
+		require.Equal(t, id, owner.Bytes())
+		require.EqualValues(t, kind, owner.Kind())
+	})
+}

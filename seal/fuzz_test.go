@@ -194,3 +194,30 @@ func FuzzLayout(f *testing.F) {
 		require.LessOrEqual(t, layout.Length(last), layout.LeafSize(last)-16)
 	})
 }
+
+func FuzzWalletSecret(f *testing.F) {
+	seeds(f, "slot_wallet", hexField("signature_rs"))
+	pepper := must(seal.NewPepper())
+	f.Fuzz(func(t *testing.T, signature []byte) {
+		secret, err := seal.WalletSecretOf(signature, pepper)
+		if err != nil {
+			require.ErrorIs(t, err, seal.ErrSlotSecret)
+			return
+		}
+		require.Equal(t, append(bytes.Clone(signature), pepper.Bytes()...), secret.IKM())
+	})
+}
+
+func FuzzUnwrap(f *testing.F) {
+	seeds(f, "slot_passkey", hexField("slot"))
+	at := seal.SlotPlace{Kind: lock.SlotPasskey, Revision: 1}
+	secret := must(seal.PasskeySecret(make([]byte, 32)))
+	f.Add(must(at.Wrap(secret, must(seal.NewKV()))))
+	f.Fuzz(func(t *testing.T, slot []byte) {
+		if _, err := at.Unwrap(secret, slot); err != nil {
+			require.ErrorIs(t, err, seal.ErrSlot)
+			return
+		}
+		require.Len(t, slot, seal.SlotSize)
+	})
+}

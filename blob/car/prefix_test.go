@@ -57,3 +57,18 @@ func TestReadPrefixRefusesOtherForms(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReadPrefix(f *testing.F) {
+	f.Add(car.AppendPrefix(nil, lock.RawCID([32]byte{1}), 10))
+	f.Add(car.AppendPrefix(nil, lock.DagCID([32]byte{2}), blob.MaxBlock))
+	f.Add([]byte("\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, length, err := car.ReadPrefix(bufio.NewReader(bytes.NewReader(b)))
+		if err != nil {
+			return
+		}
+		if again := car.AppendPrefix(nil, c, length); !bytes.HasPrefix(b, again) || length > blob.MaxBlock {
+			t.Fatalf("%d bytes of %s from %x", length, c, b)
+		}
+	})
+}

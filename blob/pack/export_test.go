@@ -36,3 +36,28 @@ func Scan(path string, size int64) (found []lock.CID, end int64, err error) {
 	})
 	return found, end, errors.Join(err, f.Close())
 }
+
+// AppendRecord appends a block as a pack has it.
+func AppendRecord(b []byte, c lock.CID, block []byte) []byte {
+	return append(appendRecordHeader(b, c, block), block...)
+}
+
+// AppendTombstone appends an entry of the journal.
+func AppendTombstone(b []byte, c lock.CID, pack [16]byte, offset int64) []byte {
+	return tombstone{cid: c, pack: pack, offset: offset}.append(b)
+}
+
+// ParseTombstone reads an entry of the journal.
+func ParseTombstone(b []byte) (c lock.CID, pack [16]byte, offset int64, ok bool) {
+	t, ok := parseTombstone(b)
+	return t.cid, t.pack, t.offset, ok
+}
+
+// ParsePackName reads the name of a pack, and PackFile is the path of a pack.
+func ParsePackName(name string) (pack [16]byte, ok bool) {
+	id, ok := parsePackName(name)
+	return id, ok
+}
+
+// PackFile is the path of a pack within the folder.
+func PackFile(pack [16]byte) string { return packID(pack).file() }
