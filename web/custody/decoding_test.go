@@ -41,6 +41,10 @@ var decoders = []decoder{
 		_, err := lock.ParsePublicKey(b)
 		return err
 	}},
+	{kind: "hospital", field: "id", valid: func(c *chance) []byte { return lock.Uint(c.count(64)) }, reads: func(b []byte) error {
+		_, err := lock.ParseOwner(lock.OwnerHospital, b)
+		return err
+	}},
 	{kind: "cid", field: "cid", valid: func(c *chance) []byte { return c.dag().Bytes() }, reads: func(b []byte) error {
 		_, err := lock.CIDFromBytes(b)
 		return err
@@ -83,6 +87,20 @@ func TestBothImplementationsReadTheSame(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNoHospitalIsNoOwner has a number refused that chance would not find: 0 is for custodians and requesters, and stands for none.
+func TestNoHospitalIsNoOwner(t *testing.T) {
+	p := newPartner(t)
+	for number, want := range map[uint64]bool{0: false, 1: true} {
+		in := fields{"id": text(lock.Uint(number))}
+		if _, err := lock.ParseOwner(lock.OwnerHospital, lock.Uint(number)); (err == nil) != want {
+			t.Errorf("%d: %v", number, err)
+		}
+		if _, ok := p.take(t, "hospital", in); ok != want {
+			t.Errorf("%d: the other side says %t", number, ok)
+		}
 	}
 }
 

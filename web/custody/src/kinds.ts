@@ -1,4 +1,4 @@
-import { type Bytes, fixed, u64 } from './encoding.js'
+import { type Bytes, counted, fixed, readU64, u64 } from './encoding.js'
 import { demand, refuse } from './refusal.js'
 
 /** The only suite there is. */
@@ -35,7 +35,7 @@ export function ownerID(kind: bigint, id: Uint8Array): Bytes {
     case ownerKind.patient:
       return fixed(id, 16, "a patient's id")
     case ownerKind.hospital:
-      return fixed(id, 8, "a hospital's number")
+      return hospitalID(id)
     default:
       return refuse(`owner kind ${kind} is not known`)
   }
@@ -48,10 +48,17 @@ export function recipientID(kind: bigint, id: Uint8Array): Bytes {
       return fixed(id, 16, "a patient's id")
     case recipientKind.hospital:
     case recipientKind.emergency:
-      return fixed(id, 8, "a hospital's number")
+      return hospitalID(id)
     case recipientKind.staff:
       return fixed(id, 20, 'an address')
     default:
       return refuse(`recipient kind ${kind} is not known`)
   }
+}
+
+// A hospital that owns something is one: "none" is for custodians and requesters.
+function hospitalID(id: Uint8Array): Bytes {
+  const number = fixed(id, 8, "a hospital's number")
+  counted(readU64(number, 0), "a hospital's number")
+  return number
 }

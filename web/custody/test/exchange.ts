@@ -12,7 +12,7 @@ import * as env from '../src/envelope.js'
 import { contextHash, generationHash } from '../src/generation.js'
 import * as guardians from '../src/guardians.js'
 import { idText, parseIDText } from '../src/id.js'
-import { lock, parseLock } from '../src/kinds.js'
+import { lock, ownerID, ownerKind, parseLock } from '../src/kinds.js'
 import * as manifests from '../src/manifest.js'
 import * as object from '../src/object.js'
 import * as own from '../src/own.js'
@@ -93,6 +93,7 @@ export const taking: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(Object.entries(checks).map(([kind, checked]) => [kind, checked.check])),
   id_text: (g) => void parseIDText(g.text('text')),
   code_words: (g) => void parseCodeWords(g.text('text')),
+  hospital: (g) => void ownerID(BigInt(ownerKind.hospital), g.bytes('id')),
   lock: openVersion,
   capsule: async (g) => ({ p: await checkOf('capsule_open')(g) }),
   deal: async (g) => {
