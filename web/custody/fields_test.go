@@ -96,7 +96,7 @@ func (f fields) flipped(c *chance, names ...string) fields {
 	}
 	members := slices.Clone(f.members(name))
 	at := c.below(len(members))
-	members[at] = c.flip(members[at].(string))
+	members[at] = c.flip(text(unhex(members[at])))
 	return f.with(fields{name: members})
 }
 
