@@ -127,7 +127,7 @@ proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(TSC) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error

@@ -18,8 +18,11 @@ const (
 	credentialName         = "phrd-passphrase"
 )
 
+// maxPassphrase bounds what is read from an open file.
+const maxPassphrase = 64 << 10
+
 // ErrNoPassphrase says that there is no place to take a passphrase from: no file and no terminal.
-var ErrNoPassphrase = errors.New("no passphrase: name a file with --passphrase-file or $" + PassphraseFileVariable + ", or run in a terminal")
+var ErrNoPassphrase = errors.New("no passphrase: name a file with --passphrase-file or $" + PassphraseFileVariable + ", an open one with --passphrase-fd, or run in a terminal")
 
 // Passphrase reads a passphrase from file; where that is empty from the file that $PHRD_PASSPHRASE_FILE names, else from systemd's
 // credential phrd-passphrase, else it asks for it on the terminal, twice where confirm is set. Errors are ErrLoose where others may
@@ -43,12 +46,27 @@ func Passphrase(file string, confirm bool) ([]byte, error) {
 	return promptPassphrase(confirm)
 }
 
+// PassphraseFrom reads a passphrase from a file that is open already, a pipe for instance, up to its end, and closes it. So that
+// whoever starts the program hands the passphrase over without a file on a disk. The error is ErrNoPassphrase where the first line is
+// empty, and that of the file.
+func PassphraseFrom(f *os.File) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(f, maxPassphrase))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("passphrase: %w", err)
+	}
+	return firstLine(content, f.Name())
+}
+
 // readPassphrase reads the first line of a file.
 func readPassphrase(path string) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("passphrase file: %w", err)
 	}
+	return firstLine(content, path)
+}
+
+func firstLine(content []byte, path string) ([]byte, error) {
 	line, _, _ := bytes.Cut(content, []byte{'\n'})
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if len(line) == 0 {

@@ -103,7 +103,7 @@ func backupRecipients(o userOptions, recipients []string) ([]age.Recipient, erro
 		}
 		return parsed, nil
 	}
-	passphrase, err := keys.Passphrase(o.PassphraseFile, false)
+	passphrase, err := o.passphrase(false)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func backupIdentities(o userOptions, file string) ([]age.Identity, error) {
 		identities, err := age.ParseIdentities(f)
 		return identities, errors.Join(err, f.Close())
 	}
-	passphrase, err := keys.Passphrase(o.PassphraseFile, false)
+	passphrase, err := o.passphrase(false)
 	if err != nil {
 		return nil, err
 	}

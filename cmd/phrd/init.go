@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phrd/phrd/app/home"
-	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/x/consortium"
 )
 
@@ -136,7 +135,7 @@ func makeHome(u userOptions, f initFlags, out *output) error {
 	if err != nil {
 		return err
 	}
-	if o.Passphrase, err = keys.Passphrase(u.PassphraseFile, true); err != nil {
+	if o.Passphrase, err = u.passphrase(true); err != nil {
 		return err
 	}
 	defer clear(o.Passphrase)

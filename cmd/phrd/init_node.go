@@ -8,7 +8,6 @@ import (
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/join"
-	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/x/consortium"
 )
 
@@ -104,7 +103,7 @@ func makeNodeHome(ctx context.Context, u userOptions, f initFlags, out *output) 
 	if err := f.learn(ctx, &o); err != nil {
 		return err
 	}
-	if o.Passphrase, err = keys.Passphrase(u.PassphraseFile, true); err != nil {
+	if o.Passphrase, err = u.passphrase(true); err != nil {
 		return err
 	}
 	defer clear(o.Passphrase)

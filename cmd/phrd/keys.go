@@ -39,7 +39,7 @@ func openOrCreateKeys(o userOptions) (*keys.Store, error) {
 	if !errors.Is(err, keys.ErrMissing) {
 		return store, err
 	}
-	passphrase, err := keys.Passphrase(o.PassphraseFile, true)
+	passphrase, err := o.passphrase(true)
 	if err != nil {
 		return nil, err
 	}

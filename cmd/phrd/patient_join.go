@@ -166,7 +166,7 @@ func patientJoinCommand() *cobra.Command {
 				return err
 			}
 			_, missing := os.Stat(filepath.Join(options.Home, "keys"))
-			passphrase, err := keys.Passphrase(options.PassphraseFile, missing != nil)
+			passphrase, err := options.passphrase(missing != nil)
 			if err != nil {
 				return err
 			}

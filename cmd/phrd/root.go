@@ -20,7 +20,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	err := keepMemory()
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err != nil && ctx.Err() != nil {
 		err = &interrupted{err}
 	}
@@ -52,6 +55,7 @@ func rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.String("home", defaultHome(), "folder of the keys and everything else ($"+homeVariable+")")
 	flags.String("passphrase-file", "", "file whose first line is the passphrase of the keys ($PHRD_PASSPHRASE_FILE)")
+	flags.Int(passphraseFDFlag, noFD, "open file descriptor, from 3, or 0 for standard input, whose first line is the passphrase of the keys")
 	flags.Bool("json", false, "write JSON")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%v; `%s --help` lists the flags", err, cmd.CommandPath())
@@ -100,5 +104,6 @@ func homeOptionsOf(cmd *cobra.Command) (userOptions, error) {
 	if err != nil {
 		return userOptions{}, fmt.Errorf("flag --passphrase-file: %w", err)
 	}
-	return userOptions{Home: home, PassphraseFile: passphrase}, nil
+	open, err := passphraseFDOf(cmd)
+	return userOptions{Home: home, PassphraseFile: passphrase, Passphrase: open}, err
 }

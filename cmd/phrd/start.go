@@ -12,7 +12,6 @@ import (
 
 	"cosmossdk.io/log/v2"
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/server"
@@ -67,10 +66,6 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	store, err := openKeys(o)
 	if err != nil {
 		return err
-	}
-	// What a crash leaves on the disk must not hold keys.
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("turn core dumps off: %w", err)
 	}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

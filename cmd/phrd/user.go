@@ -28,7 +28,8 @@ const defaultAccount = "admin"
 type userOptions struct {
 	Home           string // folder with keys/ and client.json
 	PassphraseFile string
-	From           string // name of the account in the key store; empty for the only one, or admin
+	Passphrase     *os.File // open, read once, stands before PassphraseFile; nil for none
+	From           string   // name of the account in the key store; empty for the only one, or admin
 }
 
 // clientFile is client.json: the gateway that the commands of a home go through, and what the network is known by. It
@@ -68,7 +69,9 @@ func userOptionsOf(cmd *cobra.Command) (userOptions, error) {
 			return o, fmt.Errorf("flag --%s: %w", name, err)
 		}
 	}
-	return o, nil
+	var err error
+	o.Passphrase, err = passphraseFDOf(cmd)
+	return o, err
 }
 
 // withUser runs a command for the person that its flags name.
@@ -104,7 +107,7 @@ func openKeys(o userOptions) (*keys.Store, error) {
 	if _, err := os.Stat(filepath.Join(o.Home, "keys")); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("home %q: %w", o.Home, keys.ErrMissing)
 	}
-	passphrase, err := keys.Passphrase(o.PassphraseFile, false)
+	passphrase, err := o.passphrase(false)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,21 @@ func (h *Hospital) KeptShares(want int) []keys.Share {
 	}
 }
 
+// Shares are the shares of the network's keys that the hospital's home keeps. They are secret.
+func (h *Hospital) Shares() []keys.Share {
+	h.t.Helper()
+	names, err := h.keys.ShareNames()
+	if err != nil {
+		h.t.Fatalf("shares of %s: %v", h.name, err)
+	}
+	for i, n := range names {
+		if names[i], err = h.keys.Share(n.Kind, n.Generation, n.Epoch); err != nil {
+			h.t.Fatalf("shares of %s: %v", h.name, err)
+		}
+	}
+	return names
+}
+
 // RoundSecrets counts the rounds of which the hospital's home has secrets.
 func (h *Hospital) RoundSecrets() int {
 	h.t.Helper()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/seal"
 	"github.com/phrd/phrd/testutil/scenario"
@@ -76,7 +77,12 @@ func TestNothingReadableIsOnAnyDisk(t *testing.T) {
 	asked.Purpose = word
 	net.Tells(asked)
 
+	var shares []keys.Share
+	for _, h := range []*scenario.Hospital{clinic, er} {
+		shares = append(shares, h.Shares()...)
+	}
 	net.Stop()
+	checkShares(t, dir, shares)
 	for _, s := range []string{secret, fileName, patientName} {
 		found, err := scenario.Search(dir, []byte(s))
 		if err != nil {
@@ -103,6 +109,28 @@ func TestNothingReadableIsOnAnyDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkFound(t, c.secret, found, c.want...)
+	}
+}
+
+// checkShares looks for shares of the network's key: their values are on no disk and in no log. That the search would find them is
+// shown by their public sides, which the chain has.
+func checkShares(t *testing.T, dir string, shares []keys.Share) {
+	t.Helper()
+	if len(shares) == 0 {
+		t.Error("no hospital keeps a share")
+	}
+	for _, share := range shares {
+		found, err := scenario.Search(dir, share.Scalar.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			t.Errorf("share %d is in %s as %s", share.Index, f.Path, f.Form)
+		}
+		if found, err = scenario.Search(dir, share.Scalar.Public().Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		checkFound(t, fmt.Sprintf("the public side of share %d", share.Index), found, "clinic/data/application.db plain")
 	}
 }
 
