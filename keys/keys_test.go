@@ -305,11 +305,16 @@ func TestShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, store, keys.ShareName(lock.KeyRecords, 1, 1), string(encoded))
-	if _, err := store.Share(lock.KeyRecords, 1, 1); !errors.Is(err, keys.ErrDamaged) {
-		t.Errorf("share of epoch 2 as that of epoch 1: %v", err)
+	// A file that was copied under the name of another share.
+	for _, other := range []keys.Share{
+		{Kind: lock.KeyRecords, Generation: 1, Epoch: 1}, {Kind: lock.KeyRecords, Generation: 2, Epoch: 2}, {Kind: lock.KeyGuardians, Generation: 1, Epoch: 2},
+	} {
+		put(t, store, keys.ShareName(other.Kind, other.Generation, other.Epoch), string(encoded))
+		if _, err := store.Share(other.Kind, other.Generation, other.Epoch); !errors.Is(err, keys.ErrDamaged) || !strings.Contains(err.Error(), "it is another share") {
+			t.Errorf("share 1-1-2 as %d-%d-%d: %v", other.Kind, other.Generation, other.Epoch, err)
+		}
 	}
-	for _, bad := range []string{``, `{}`, `[]`, strings.Replace(string(encoded), `"epoch":2`, `"epoch":0`, 1), strings.Replace(string(encoded), `"kind":1`, `"kind":9`, 1)} {
+	for _, bad := range []string{``, `{}`, `[]`, string(encoded) + string(encoded), string(encoded) + "\n", strings.Replace(string(encoded), `"epoch":2`, `"epoch":0`, 1), strings.Replace(string(encoded), `"kind":1`, `"kind":9`, 1)} {
 		if _, err := keys.DecodeShare([]byte(bad)); !errors.Is(err, keys.ErrDamaged) {
 			t.Errorf("%s: %v", bad, err)
 		}

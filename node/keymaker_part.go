@@ -68,7 +68,7 @@ func (p *part) settle(ctx context.Context) error {
 	if holder != nil && !holder.GetConfirmed() {
 		err := p.once(p.named(), func() error { return p.confirm(ctx) })
 		if errors.Is(err, errNoShare) {
-			err = errors.Join(err, p.ask(ctx, false))
+			err = errors.Join(err, p.ask(ctx, holder))
 		}
 		return err
 	}
@@ -77,11 +77,12 @@ func (p *part) settle(ctx context.Context) error {
 		p.settled[p.named()] = true
 		return nil
 	}
-	return p.ask(ctx, holder.GetConfirmed())
+	return p.ask(ctx, holder)
 }
 
-// ask has shares renewed as soon as the chain does so for one member.
-func (p *part) ask(ctx context.Context, confirmed bool) error {
+// ask tells the chain that this member has no share of use, as soon as the chain takes its
+// word. The chain renews shares then, or when they are old enough.
+func (p *part) ask(ctx context.Context, holder *custodyv1.Holder) error {
 	stays, err := staysMember(ctx, p.consortium, p.self)
 	if err != nil || !stays {
 		return err
@@ -90,12 +91,12 @@ func (p *part) ask(ctx context.Context, confirmed bool) error {
 	if err != nil {
 		return fmt.Errorf("ask for the key: %w", err)
 	}
-	wait := renewForOne
-	if confirmed {
-		wait = renewForLost
+	from := time.Unix(max(answer.GetKey().GetSince(), answer.GetKey().GetRenewed()), 0).Add(renewForOne)
+	if holder.GetConfirmed() {
+		from = time.Unix(holder.GetLostAt(), 0).Add(renewForLost)
 	}
 	what := p.named()
-	if p.now.Before(time.Unix(max(answer.GetKey().GetSince(), answer.GetKey().GetRenewed()), 0).Add(wait)) || p.config.Now().Before(p.asked[what].Add(askEvery)) {
+	if p.now.Before(from) || p.config.Now().Before(p.asked[what].Add(askEvery)) {
 		return nil
 	}
 	p.asked[what] = p.config.Now()
@@ -104,7 +105,7 @@ func (p *part) ask(ctx context.Context, confirmed bool) error {
 }
 
 // After what age of the shares in force the chain renews them for one member that has none,
-// and for one that has confirmed its own.
+// and how long it takes no other word of one that had proved its own and lost it.
 const (
 	renewForOne  = 10 * time.Minute
 	renewForLost = 24 * time.Hour

@@ -52,8 +52,15 @@ func (h Holder) Validate() error {
 	if _, err := lock.ParsePoint(h.PublicShare); err != nil {
 		return ErrInvalidGenesis.Wrapf("public share: %v", err)
 	}
+	if h.LostAt < 0 {
+		return ErrInvalidGenesis.Wrapf("lost at %d", h.LostAt)
+	}
 	return nil
 }
+
+// Has says whether the holder has, for all the chain knows, its share of the key's epoch in
+// force: it proved possession, and has not said since that it lost it.
+func (h Holder) Has(k Key) bool { return h.Confirmed && h.LostAt <= max(k.Since, k.Renewed) }
 
 // isCount says whether n is a number that counts from 1.
 func isCount(n uint64) bool { return n >= 1 && n <= math.MaxInt64 }
@@ -66,6 +73,9 @@ func (k Key) Floor() uint64 {
 	}
 	return k.FirstThreshold
 }
+
+// FewLeft says whether so many shares bear the loss of one more at most.
+func (k Key) FewLeft(shares uint64) bool { return shares <= k.Threshold+1 }
 
 // Age is how many seconds the active epoch has been in force at a block time.
 func (k Key) Age(now int64) int64 { return now - max(k.Since, k.Renewed) }

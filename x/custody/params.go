@@ -51,15 +51,14 @@ func (p Params) Window() int64 {
 	return int64(p.RoundWindow)
 }
 
-// RenewalFor is after how many seconds a member may have shares renewed because it has
-// none of use. One that has proved possession of its share may have lost it; that is
-// taken on its word, once a day.
-func RenewalFor(confirmed bool) int64 {
-	if confirmed {
-		return 24 * 3600
-	}
-	return 600
-}
+// After how many seconds shares are renewed for one member.
+const (
+	// RenewalForOne is the age of the shares in force at which a member that has none has them renewed.
+	RenewalForOne = 600
+	// RenewalForLost is their age at which a member has them renewed that proved possession of its share, and lost it. As its word is
+	// all there is, it is taken once in that time; where few shares are left, whatever their age ([Key.FewLeft]).
+	RenewalForLost = 24 * 3600
+)
 
 // Renewal is after how many seconds the shares of a key are renewed.
 func (p Params) Renewal() int64 {

@@ -156,11 +156,40 @@ func (k *Keeper) beginFor(ctx context.Context, p party) (string, error) {
 		return "", err
 	}
 	h, holds, err := k.holder(ctx, key, key.ShareEpoch, p.member)
+	switch {
+	case err != nil:
+		return "", err
+	case holds && h.Confirmed:
+		return k.lost(ctx, p, key, h)
+	case key.Age(blockTime(ctx)) < custody.RenewalForOne:
+		return custody.ReasonTooSoon, nil
+	}
+	return "", k.wanted.Set(ctx, nameOf(p.round))
+}
+
+// lost takes a holder's word that it lost its share, and has shares renewed where they are
+// old enough, or too few are left to wait for that.
+func (k *Keeper) lost(ctx context.Context, p party, key custody.Key, h custody.Holder) (string, error) {
+	now := blockTime(ctx)
+	if h.LostAt != 0 && now < h.LostAt+custody.RenewalForLost {
+		return custody.ReasonTooSoon, nil
+	}
+	holders, err := k.Holders(ctx, key, key.ShareEpoch)
 	if err != nil {
 		return "", err
 	}
-	if key.Age(blockTime(ctx)) < custody.RenewalFor(holds && h.Confirmed) {
-		return custody.ReasonTooSoon, nil
+	left := uint64(0)
+	for _, other := range holders {
+		if other.Index != h.Index && other.Has(key) {
+			left++
+		}
+	}
+	h.LostAt = now
+	if err := k.setHolder(ctx, h); err != nil {
+		return "", err
+	}
+	if !key.FewLeft(left) && key.Age(now) < custody.RenewalForLost {
+		return "", nil // noted; the next loss may be one too many
 	}
 	return "", k.wanted.Set(ctx, nameOf(p.round))
 }

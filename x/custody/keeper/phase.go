@@ -265,9 +265,7 @@ func (k *Keeper) sum(ctx context.Context, r custody.Round) error {
 			continue
 		}
 		holders = append(holders, h.Index)
-		if err := k.setHolder(ctx, custody.Holder{
-			Kind: r.Kind, Generation: r.Generation, ShareEpoch: r.ShareEpoch, Index: h.Index, PublicShare: h.X.Bytes(),
-		}); err != nil {
+		if err := k.addHolder(ctx, r, h); err != nil {
 			return err
 		}
 	}
@@ -276,6 +274,18 @@ func (k *Keeper) sum(ctx context.Context, r custody.Round) error {
 	}
 	r.PublicKey = result.X.Bytes()
 	return k.enter(ctx, r, custody.ROUND_PHASE_CONFIRMATIONS, custody.Confirmations(r.Threshold, uint64(len(holders))))
+}
+
+// addHolder notes a holder of the shares that a round made. What it said of an earlier
+// share stays known, since its word counts once in a while only.
+func (k *Keeper) addHolder(ctx context.Context, r custody.Round, h lock.Holder) error {
+	before, _, err := k.holder(ctx, custody.Key{Kind: r.Kind, Generation: r.Generation}, r.ShareEpoch-1, h.Index)
+	if err != nil {
+		return err
+	}
+	return k.setHolder(ctx, custody.Holder{
+		Kind: r.Kind, Generation: r.Generation, ShareEpoch: r.ShareEpoch, Index: h.Index, PublicShare: h.X.Bytes(), LostAt: before.LostAt,
+	})
 }
 
 // result is what the deals that stand sum to; lock.ErrRound where that is nothing.

@@ -190,7 +190,7 @@ func TestRenewalWaitsWhereItWouldMakeThingsWorse(t *testing.T) {
 	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase(), "nobody waits for it")
 }
 
-// A member without a share of use has the others renew theirs, but not all the time.
+// A member that never had a share of use has the others renew theirs, but not all the time.
 func TestRenewalForOneMember(t *testing.T) {
 	c := newCommittee(newFixture(t), 7)
 	c.make()
@@ -206,10 +206,7 @@ func TestRenewalForOneMember(t *testing.T) {
 	c.reasons([]refusal{{"without a share, at once", asks(7), custody.ReasonTooSoon}})
 	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(10 * time.Minute))
 	c.people.members[7] = consortium.MEMBER_STATUS_LEAVING
-	c.reasons([]refusal{
-		{"with a share", asks(6), custody.ReasonTooSoon},
-		{"while it leaves", asks(7), custody.ReasonNotParty},
-	})
+	c.reasons([]refusal{{"while it leaves", asks(7), custody.ReasonNotParty}})
 	c.people.members[7] = consortium.MEMBER_STATUS_ACTIVE
 	require.Empty(t, c.post(asks(7)))
 	require.Equal(t, "1/1/3", c.log.last().Target, "what it is for, not what is in force")
@@ -217,15 +214,108 @@ func TestRenewalForOneMember(t *testing.T) {
 	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
 	c.make()
 	require.Len(t, c.holdersOf(3, true), 7)
+}
 
-	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(23 * time.Hour))
-	m := asks(6)
-	m.ShareEpoch = 4
-	c.reasons([]refusal{{"it lost its share, too soon", m, custody.ReasonTooSoon}})
-	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(time.Hour))
-	require.Empty(t, c.post(m))
+// losesShare has a hospital say that it lost its share of the epoch in force.
+func (c *committee) losesShare(number uint64) *custody.MsgPublishRoundKey {
+	c.t.Helper()
+	key, err := c.keeper.Key(c.ctx, custody.KEY_KIND_RECORDS, 1)
+	require.NoError(c.t, err)
+	m := c.hospitals[number-1].published()
+	m.ShareEpoch, m.Attempt = key.ShareEpoch+1, 1
+	return m
+}
+
+func (c *committee) later(d time.Duration) {
+	c.ctx = c.ctx.WithBlockTime(c.ctx.BlockTime().Add(d))
+}
+
+// Who lost its share says so. Where many are left shares wait until they are a day old; where one more loss could be one too many they
+// are renewed at once. Nobody's word counts twice a day.
+func TestLostShares(t *testing.T) {
+	c := newCommittee(newFixture(t), 10)
+	c.make()
+	require.EqualValues(t, 7, c.round().Threshold)
+
+	// Nine are left, of which two may be lost.
+	c.later(time.Minute)
+	require.Empty(t, c.post(c.losesShare(3)))
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase())
+	c.reasons([]refusal{{"said twice", c.losesShare(3), custody.ReasonTooSoon}})
+
+	// Eight: the next loss but one would lock everything.
+	require.Empty(t, c.post(c.losesShare(9)))
 	c.nextBlock()
 	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
+	c.make()
+	require.Len(t, c.holdersOf(2, true), 10)
+
+	// What was said of the epoch before says nothing of this one, but whose word it was waits for its day.
+	c.later(time.Hour)
+	c.reasons([]refusal{{"again within the day", c.losesShare(9), custody.ReasonTooSoon}})
+	require.Empty(t, c.post(c.losesShare(4)))
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase(), "nine are left")
+
+	// A day after, one word is enough.
+	c.later(24 * time.Hour)
+	require.Empty(t, c.post(c.losesShare(9)))
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
+}
+
+// With seven hospitals each loss heals at once, one after the other, and the key stays the same. The hospital that lost its share deals
+// nothing.
+func TestSharesLostOneByOneHeal(t *testing.T) {
+	c := newCommittee(newFixture(t), 7)
+	c.make()
+	key, err := c.keeper.Key(c.ctx, custody.KEY_KIND_RECORDS, 1)
+	require.NoError(t, err)
+	for epoch := uint64(1); epoch <= 7; epoch++ {
+		lost := c.hospitals[epoch-1]
+		delete(lost.shares, epoch)
+		c.later(time.Minute)
+		require.Empty(t, c.post(c.losesShare(lost.number)))
+		c.nextBlock()
+		require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
+		c.act() // round keys, from all
+		c.act(lost.number)
+		c.window() // the others wait for its deal, in vain
+		c.make()
+		require.NotContains(t, c.round().Qualified, lost.number)
+		require.Len(t, c.holdersOf(epoch+1, true), 7)
+		renewed, err := c.keeper.Key(c.ctx, custody.KEY_KIND_RECORDS, 1)
+		require.NoError(t, err)
+		require.Equal(t, key.PublicKey, renewed.PublicKey)
+		require.True(t, c.opens(epoch+1, lost.number, 7, 6, 5, 4, 3, 2, 1))
+	}
+}
+
+// More shares lost at a time than may be: nothing renews what is left, and nothing opens. That is the end of what was locked.
+func TestTooManySharesLost(t *testing.T) {
+	c := newCommittee(newFixture(t), 7)
+	c.make()
+	require.True(t, c.opens(1, 3, 4, 5, 6, 7))
+	silent := []uint64{1, 2, 3}
+	for _, number := range silent {
+		delete(c.hospitals[number-1].shares, 1)
+	}
+	c.later(time.Minute)
+	require.Empty(t, c.post(c.losesShare(1)))
+	c.nextBlock()
+	for range 3 {
+		require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
+		attempt := c.round().Attempt
+		c.act()
+		c.act(silent...)
+		c.window()
+		require.Equal(t, attempt+1, c.round().Attempt, "four deals do not make five")
+	}
+	key, err := c.keeper.Key(c.ctx, custody.KEY_KIND_RECORDS, 1)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, key.ShareEpoch)
+	require.False(t, c.opens(1, 4, 5, 6, 7))
 }
 
 func TestANewGeneration(t *testing.T) {

@@ -323,7 +323,10 @@ type Holder struct {
 	// confirmed says that the holder proved possession, or that the share was dealt.
 	Confirmed bool `protobuf:"varint,6,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
 	// bad_shares counts shares of this holder that failed their proof.
-	BadShares     uint64 `protobuf:"varint,7,opt,name=bad_shares,json=badShares,proto3" json:"bad_shares,omitempty"`
+	BadShares uint64 `protobuf:"varint,7,opt,name=bad_shares,json=badShares,proto3" json:"bad_shares,omitempty"`
+	// lost_at is when the holder last said that it lost a share that it had proved, of this epoch or an earlier one; unix seconds, 0 for
+	// never.
+	LostAt        int64 `protobuf:"varint,8,opt,name=lost_at,json=lostAt,proto3" json:"lost_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,6 +406,13 @@ func (x *Holder) GetConfirmed() bool {
 func (x *Holder) GetBadShares() uint64 {
 	if x != nil {
 		return x.BadShares
+	}
+	return 0
+}
+
+func (x *Holder) GetLostAt() int64 {
+	if x != nil {
+		return x.LostAt
 	}
 	return 0
 }
@@ -689,7 +699,7 @@ const file_phrd_custody_v1_key_proto_rawDesc = "" +
 	"shareEpoch\x12\x14\n" +
 	"\x05since\x18\a \x01(\x03R\x05since\x12'\n" +
 	"\x0ffirst_threshold\x18\b \x01(\x04R\x0efirstThreshold\x12\x18\n" +
-	"\arenewed\x18\t \x01(\x03R\arenewed\"\xed\x01\n" +
+	"\arenewed\x18\t \x01(\x03R\arenewed\"\x86\x02\n" +
 	"\x06Holder\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
 	"\n" +
@@ -701,7 +711,8 @@ const file_phrd_custody_v1_key_proto_rawDesc = "" +
 	"\fpublic_share\x18\x05 \x01(\fR\vpublicShare\x12\x1c\n" +
 	"\tconfirmed\x18\x06 \x01(\bR\tconfirmed\x12\x1d\n" +
 	"\n" +
-	"bad_shares\x18\a \x01(\x04R\tbadShares\"\xd1\x02\n" +
+	"bad_shares\x18\a \x01(\x04R\tbadShares\x12\x17\n" +
+	"\alost_at\x18\b \x01(\x03R\x06lostAt\"\xd1\x02\n" +
 	"\aRelease\x12\x16\n" +
 	"\x06unlock\x18\x01 \x01(\tR\x06unlock\x12,\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x18.phrd.custody.v1.KeyKindR\x04kind\x12\x1e\n" +
