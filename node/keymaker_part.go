@@ -100,6 +100,7 @@ func (p *part) ask(ctx context.Context, holder *custodyv1.Holder) error {
 		return nil
 	}
 	p.asked[what] = p.config.Now()
+	p.config.Log.Warn("this hospital has no share of use, and says so", "kind", p.name.Kind, "generation", p.name.Generation, "epoch", p.name.Epoch, "confirmed", holder.GetConfirmed())
 	next := keys.RoundName{Kind: p.name.Kind, Generation: p.name.Generation, Epoch: p.name.Epoch + 1, Attempt: 1}
 	return p.offer(ctx, next)
 }

@@ -112,6 +112,8 @@ func (s msgServer) PublishRoundKey(ctx context.Context, msg *custody.MsgPublishR
 	case err != nil || reason != "":
 	case p.round.IsRunning():
 		reason, err = s.takeRoundKey(ctx, p, msg.Key)
+	case msg.ShareEpoch == p.round.ShareEpoch: // late, as from a server that has not caught up
+		reason = custody.ReasonWrongPhase
 	default:
 		next := custody.Round{Kind: msg.Kind, Generation: msg.Generation, ShareEpoch: msg.ShareEpoch, Attempt: msg.Attempt}
 		p.entry.Target, p.entry.Count = targetOf(next), next.Attempt

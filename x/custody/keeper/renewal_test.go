@@ -237,7 +237,19 @@ func TestLostShares(t *testing.T) {
 	c.make()
 	require.EqualValues(t, 7, c.round().Threshold)
 
+	// A key that comes late for the round that is over says nothing of a share.
+	late := c.hospitals[2].published()
+	require.EqualValues(t, 1, late.ShareEpoch)
+	c.later(25 * time.Hour)
+	c.reasons([]refusal{{"a round key that is late", late, custody.ReasonWrongPhase}})
+	c.nextBlock()
+	require.Equal(t, custody.ROUND_PHASE_DONE, c.phase())
+
 	// Nine are left, of which two may be lost.
+	_, err := c.msg.StartReshare(c.ctx, &custody.MsgStartReshare{Authority: authority, Kind: custody.KEY_KIND_RECORDS, Generation: 1})
+	require.NoError(t, err)
+	c.nextBlock()
+	c.make()
 	c.later(time.Minute)
 	require.Empty(t, c.post(c.losesShare(3)))
 	c.nextBlock()
@@ -249,7 +261,7 @@ func TestLostShares(t *testing.T) {
 	c.nextBlock()
 	require.Equal(t, custody.ROUND_PHASE_KEYS, c.phase())
 	c.make()
-	require.Len(t, c.holdersOf(2, true), 10)
+	require.Len(t, c.holdersOf(3, true), 10)
 
 	// What was said of the epoch before says nothing of this one, but whose word it was waits for its day.
 	c.later(time.Hour)
