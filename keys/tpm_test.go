@@ -28,11 +28,7 @@ func newTPM(t *testing.T) tpm {
 			t.Skipf("%s is not installed; scripts/setup does that on Debian", library)
 		}
 	}
-	dir, err := os.MkdirTemp("", "tpm") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	socket := filepath.Join(dir, "sock")
 	command := exec.CommandContext(t.Context(), "swtpm", "socket", "--tpm2", "--flags", "not-need-init,startup-clear", "--tpmstate", "dir="+dir,
 		"--server", "type=unixio,path="+socket, "--ctrl", "type=unixio,path="+socket+".ctrl")
