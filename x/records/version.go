@@ -115,7 +115,7 @@ func (k OwnKeys) Validate() error {
 		if len(key) != commitmentSize {
 			return ErrInvalidHeader.Wrapf("hash of recipient %d has %d bytes, want %d", i+1, len(key), commitmentSize)
 		}
-		if OwnKeys(k[:i]).Has([32]byte(key)) {
+		if k[:i].Has([32]byte(key)) {
 			return ErrInvalidHeader.Wrapf("recipient %d is named twice", i+1)
 		}
 	}

@@ -35,7 +35,7 @@ func sealedTo(keys ...[]byte) [][]byte {
 }
 
 func nameOf(v records.Version) string {
-	return records.Ref{Record: lock.ID(must(lock.ParseCanonicalID(v.Record))), Version: v.Version}.String()
+	return records.Ref{Record: must(lock.ParseCanonicalID(v.Record)), Version: v.Version}.String()
 }
 
 func must[T any](v T, err error) T {
