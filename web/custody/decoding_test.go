@@ -29,6 +29,10 @@ var decoders = []decoder{
 		_, err := seal.DecodeManifest(b)
 		return err
 	}},
+	{kind: "chest", field: "chest", valid: validChest, reads: func(b []byte) error {
+		_, err := seal.DecodeChest(lock.RawCID(sha256.Sum256(b)), b)
+		return err
+	}},
 	{kind: "point", field: "point", valid: func(c *chance) []byte { return c.point().Bytes() }, reads: func(b []byte) error {
 		_, err := lock.ParsePoint(b)
 		return err
@@ -66,6 +70,19 @@ var decoders = []decoder{
 func validEnvelope(c *chance) []byte {
 	l := newLocking(c)
 	return must(seal.LockVersion(l.terms, l.ref, l.dek)).Block
+}
+
+func validChest(c *chance) []byte {
+	chest := seal.Chest{Blob: c.octets(40)}
+	for range c.below(4) {
+		s := seal.Slot{Kind: lock.SlotCode, ID: c.id(), Revision: c.count(32), Wrapped: c.octets(seal.SlotSize)}
+		if c.below(2) == 0 {
+			s.Kind, s.Site = lock.SlotWallet, "phrd.example"
+		}
+		chest.Slots = append(chest.Slots, s)
+	}
+	slices.SortFunc(chest.Slots, func(a, b seal.Slot) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return must(chest.Encode())
 }
 
 func validManifest(c *chance) []byte {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import * as capsule from '../src/capsule.js'
+import { encodeChest, parseChest } from '../src/chest.js'
 import { cidOf, cidText, parseObjectCID, parseRawCID, sameCID } from '../src/cid.js'
 import { codeWords, parseCodeWords } from '../src/code.js'
 import * as commit from '../src/commit.js'
@@ -93,6 +94,7 @@ export const taking: Readonly<Record<string, Check>> = {
   ...Object.fromEntries(Object.entries(checks).map(([kind, checked]) => [kind, checked.check])),
   id_text: (g) => void parseIDText(g.text('text')),
   code_words: (g) => void parseCodeWords(g.text('text')),
+  chest: (g) => ({ chest: encodeChest(parseChest(g.bytes('chest'))) }),
   hospital: (g) => void ownerID(BigInt(ownerKind.hospital), g.bytes('id')),
   lock: openVersion,
   capsule: async (g) => ({ p: await checkOf('capsule_open')(g) }),
