@@ -1,7 +1,9 @@
 package scenario_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
@@ -163,5 +165,27 @@ func TestWalletIsChanged(t *testing.T) {
 	own := alice.Propose(scan, scenario.Treatment)
 	alice.Approve(own)
 	alice.Opens(scan)
+	net.HasWholeLog()
+}
+
+// As many versions as one message may name are sealed and locked anew at once.
+func TestManyVersionsAreSealedAnewAtOnce(t *testing.T) {
+	t.Parallel()
+	net := scenario.New(t, scenario.Hospitals(4))
+	alice, clinic := net.Patient("alice"), net.Hospital("clinic")
+	files := make([]scenario.NewFile, phr.MaxOwned)
+	for i := range files {
+		files[i] = scenario.NewFile{Name: fmt.Sprintf("%d.txt", i), Content: []byte{byte(i)}}
+	}
+	versions := clinic.StoreAll(alice, files...)
+	alice.RotateVault(phr.VaultChange{NewKey: true})
+	alice.Reseal(versions...)
+	alice.Sealed(func(s phr.Sealing) bool { return s.Epoch == 2 }, versions...)
+	alice.Relock(versions...)
+	alice.Sealed(func(s phr.Sealing) bool { return !s.Relocking }, versions...)
+	own := alice.Ask(time.Hour, scenario.Treatment, versions...)
+	alice.Approve(own)
+	alice.Opens(versions[0])
+	alice.Opens(versions[len(versions)-1])
 	net.HasWholeLog()
 }
