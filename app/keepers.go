@@ -93,6 +93,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Consortium.SetMembershipHooks(app.Storage, app.Custody)
 	app.Consortium.SetKeyholders(app.Custody)
 	app.Records.SetLockHooks(app.Access)
+	app.Records.SetGrantees(app.Access)
 	return nil
 }
 

@@ -58,6 +58,8 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgRetireStorageNode":   {admin},
 	"/phrd.consortium.v1.MsgRegisterStaff":       {admin},
 	"/phrd.consortium.v1.MsgRevokeStaff":         {admin},
+	"/phrd.consortium.v1.MsgUpdateStaff":         {admin},
+	"/phrd.consortium.v1.MsgPublishStaffVault":   {clinician},
 	"/phrd.consortium.v1.MsgCreateInvitation":    {admin, clerk},
 	"/phrd.consortium.v1.MsgRevokeInvitation":    {admin, clerk},
 	"/phrd.consortium.v1.MsgOpenAccount":         {node},
@@ -93,6 +95,9 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.access.v1.MsgApproveUnlock":           people,
 	"/phrd.access.v1.MsgDenyUnlock":              people,
 	"/phrd.access.v1.MsgWithdrawUnlock":          people,
+	"/phrd.access.v1.MsgGrantConsent":            people,
+	"/phrd.access.v1.MsgWithdrawConsent":         people,
+	"/phrd.access.v1.MsgUseConsent":              people,
 	"/phrd.access.v1.MsgUpdateParams":            nobody,
 }
 

@@ -10,6 +10,6 @@ import (
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgProposeUnlock{}, &MsgEndorseUnlock{}, &MsgApproveUnlock{}, &MsgDenyUnlock{},
-		&MsgWithdrawUnlock{}, &MsgUpdateParams{})
+		&MsgWithdrawUnlock{}, &MsgGrantConsent{}, &MsgWithdrawConsent{}, &MsgUseConsent{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

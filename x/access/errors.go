@@ -18,4 +18,6 @@ var (
 	ErrInvalidParams   = errorsmod.Register(ModuleName, 12, "invalid parameters")
 	ErrInvalidGenesis  = errorsmod.Register(ModuleName, 13, "invalid genesis")
 	ErrUnauthorized    = errorsmod.Register(ModuleName, 14, "signer may not do this")
+	ErrInvalidConsent  = errorsmod.Register(ModuleName, 15, "invalid consent")
+	ErrUnknownConsent  = errorsmod.Register(ModuleName, 16, "no such consent")
 )

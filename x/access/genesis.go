@@ -28,6 +28,9 @@ func (g *GenesisState) Validate() error {
 		}
 		unlocks[u.Id], points[string(u.B)], requestKeys[u.RequestKey] = u, true, true
 	}
+	if err := g.validateConsents(); err != nil {
+		return err
+	}
 	waiting := map[string]bool{}
 	for _, id := range g.Approved {
 		u, known := unlocks[id]
@@ -35,6 +38,31 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("approved unlock %q: unknown, repeated, or not waiting for its release", id)
 		}
 		waiting[id] = true
+	}
+	return nil
+}
+
+// validateConsents checks the consents, and the approvals for which they stand in.
+func (g *GenesisState) validateConsents() error {
+	for i := range g.Consents {
+		c := &g.Consents[i]
+		if c.Number != uint64(i)+1 {
+			return ErrInvalidGenesis.Wrapf("consent %d: out of order", c.Number)
+		}
+		if err := c.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("consent %d: %v", c.Number, err)
+		}
+		if _, err := lock.ParseCanonicalID(c.Patient); err != nil {
+			return ErrInvalidGenesis.Wrapf("consent %d: patient: %v", c.Number, err)
+		}
+	}
+	for _, u := range g.Unlocks {
+		if u.Approval == nil || u.Approval.Consent == 0 {
+			continue
+		}
+		if n := u.Approval.Consent; n > uint64(len(g.Consents)) || g.Consents[n-1].Patient != u.Patient || u.Approval.Capsule != "" {
+			return ErrInvalidGenesis.Wrapf("unlock %q: approved by consent %d, which is not its owner's", u.Id, n)
+		}
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package access
 
+import "github.com/phrd/phrd/x/records"
+
 const (
 	// MaxVersions is how many versions one unlock names at most.
 	MaxVersions = 64
@@ -7,8 +9,19 @@ const (
 	MaxPageSize = 200
 	// MaxExpiriesPerBlock is how many unlocks one block ends at most because their time ran out, and how many more because a version was erased.
 	MaxExpiriesPerBlock = 100
-	// MaxVoidAtOnce is how many unlocks a message ends at once, at most, because a version that they name was erased or got another lock.
+	// MaxVoidAtOnce is how many unlocks a message ends at once, at most, because a version that they name was erased or got another lock,
+	// or because the consent that stood in for their approval was withdrawn.
 	MaxVoidAtOnce = 8
+	// MaxConsents is how many live consents a patient has at most, so that a version can be sealed to the vault of each beside the owner's.
+	MaxConsents = records.MaxOwnKeys - 1
+	// MaxConsentRecords is how many records a consent names at most.
+	MaxConsentRecords = 64
+	// MaxConsentLifetime is how long a consent lasts at most, in seconds: two years.
+	MaxConsentLifetime = 2 * 366 * 24 * 60 * 60
+	// MaxUsesADay is how many unlocks a consent stands in for on one day at most.
+	MaxUsesADay = 1000
+	// MaxConsentsEndedPerBlock is how many consents one block ends at most because their time ran out.
+	MaxConsentsEndedPerBlock = 100
 	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
 	MaxReleasesPerBlock = 100
 

@@ -10,6 +10,7 @@ import (
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
 	proto "github.com/cosmos/gogoproto/proto"
+	records "github.com/phrd/phrd/x/records"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
@@ -351,6 +352,363 @@ func (m *QueryUnlocksResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryConsentRequest names a consent.
+type QueryConsentRequest struct {
+	// number of the consent.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+}
+
+func (m *QueryConsentRequest) Reset()         { *m = QueryConsentRequest{} }
+func (m *QueryConsentRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryConsentRequest) ProtoMessage()    {}
+func (*QueryConsentRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{6}
+}
+func (m *QueryConsentRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsentRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsentRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsentRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsentRequest.Merge(m, src)
+}
+func (m *QueryConsentRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsentRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsentRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsentRequest proto.InternalMessageInfo
+
+func (m *QueryConsentRequest) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+// QueryConsentResponse holds a consent.
+type QueryConsentResponse struct {
+	// consent asked for.
+	Consent Consent `protobuf:"bytes,1,opt,name=consent,proto3" json:"consent"`
+	// status at the latest block time.
+	Status ConsentStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.ConsentStatus" json:"status,omitempty"`
+}
+
+func (m *QueryConsentResponse) Reset()         { *m = QueryConsentResponse{} }
+func (m *QueryConsentResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryConsentResponse) ProtoMessage()    {}
+func (*QueryConsentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{7}
+}
+func (m *QueryConsentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsentResponse.Merge(m, src)
+}
+func (m *QueryConsentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsentResponse proto.InternalMessageInfo
+
+func (m *QueryConsentResponse) GetConsent() Consent {
+	if m != nil {
+		return m.Consent
+	}
+	return Consent{}
+}
+
+func (m *QueryConsentResponse) GetStatus() ConsentStatus {
+	if m != nil {
+		return m.Status
+	}
+	return CONSENT_STATUS_UNSPECIFIED
+}
+
+// QueryConsentsRequest filters consents.
+type QueryConsentsRequest struct {
+	// patient number of who granted them.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// staff is the address of the clinician to whom they were granted.
+	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
+	// hospital is the member's number of those granted to a ward of it or to all its clinicians.
+	Hospital uint64 `protobuf:"varint,3,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// ward of that hospital; 0 for those granted to all its clinicians.
+	Ward uint32 `protobuf:"varint,4,opt,name=ward,proto3" json:"ward,omitempty"`
+	// status to match; unspecified matches all.
+	Status ConsentStatus `protobuf:"varint,5,opt,name=status,proto3,enum=phrd.access.v1.ConsentStatus" json:"status,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,6,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryConsentsRequest) Reset()         { *m = QueryConsentsRequest{} }
+func (m *QueryConsentsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryConsentsRequest) ProtoMessage()    {}
+func (*QueryConsentsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{8}
+}
+func (m *QueryConsentsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsentsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsentsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsentsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsentsRequest.Merge(m, src)
+}
+func (m *QueryConsentsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsentsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsentsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsentsRequest proto.InternalMessageInfo
+
+func (m *QueryConsentsRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *QueryConsentsRequest) GetStaff() string {
+	if m != nil {
+		return m.Staff
+	}
+	return ""
+}
+
+func (m *QueryConsentsRequest) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+func (m *QueryConsentsRequest) GetWard() uint32 {
+	if m != nil {
+		return m.Ward
+	}
+	return 0
+}
+
+func (m *QueryConsentsRequest) GetStatus() ConsentStatus {
+	if m != nil {
+		return m.Status
+	}
+	return CONSENT_STATUS_UNSPECIFIED
+}
+
+func (m *QueryConsentsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryConsentsResponse is one page.
+type QueryConsentsResponse struct {
+	// consents of this page, each with its status.
+	Consents []QueryConsentResponse `protobuf:"bytes,1,rep,name=consents,proto3" json:"consents"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryConsentsResponse) Reset()         { *m = QueryConsentsResponse{} }
+func (m *QueryConsentsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryConsentsResponse) ProtoMessage()    {}
+func (*QueryConsentsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{9}
+}
+func (m *QueryConsentsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsentsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsentsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsentsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsentsResponse.Merge(m, src)
+}
+func (m *QueryConsentsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsentsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsentsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsentsResponse proto.InternalMessageInfo
+
+func (m *QueryConsentsResponse) GetConsents() []QueryConsentResponse {
+	if m != nil {
+		return m.Consents
+	}
+	return nil
+}
+
+func (m *QueryConsentsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryGranteesRequest names what is to be sealed.
+type QueryGranteesRequest struct {
+	// patient number of the owner.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// class of the record.
+	Class records.Class `protobuf:"varint,2,opt,name=class,proto3,enum=phrd.records.v1.Class" json:"class,omitempty"`
+	// record id as text; empty for a record that is new.
+	Record string `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"`
+}
+
+func (m *QueryGranteesRequest) Reset()         { *m = QueryGranteesRequest{} }
+func (m *QueryGranteesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGranteesRequest) ProtoMessage()    {}
+func (*QueryGranteesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{10}
+}
+func (m *QueryGranteesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGranteesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGranteesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGranteesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGranteesRequest.Merge(m, src)
+}
+func (m *QueryGranteesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGranteesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGranteesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGranteesRequest proto.InternalMessageInfo
+
+func (m *QueryGranteesRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *QueryGranteesRequest) GetClass() records.Class {
+	if m != nil {
+		return m.Class
+	}
+	return records.CLASS_UNSPECIFIED
+}
+
+func (m *QueryGranteesRequest) GetRecord() string {
+	if m != nil {
+		return m.Record
+	}
+	return ""
+}
+
+// QueryGranteesResponse lists the vaults.
+type QueryGranteesResponse struct {
+	// grantees, each vault once, at most 47.
+	Grantees []Grantee `protobuf:"bytes,1,rep,name=grantees,proto3" json:"grantees"`
+}
+
+func (m *QueryGranteesResponse) Reset()         { *m = QueryGranteesResponse{} }
+func (m *QueryGranteesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGranteesResponse) ProtoMessage()    {}
+func (*QueryGranteesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{11}
+}
+func (m *QueryGranteesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGranteesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGranteesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGranteesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGranteesResponse.Merge(m, src)
+}
+func (m *QueryGranteesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGranteesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGranteesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGranteesResponse proto.InternalMessageInfo
+
+func (m *QueryGranteesResponse) GetGrantees() []Grantee {
+	if m != nil {
+		return m.Grantees
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.access.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.access.v1.QueryParamsResponse")
@@ -358,47 +716,72 @@ func init() {
 	proto.RegisterType((*QueryUnlockResponse)(nil), "phrd.access.v1.QueryUnlockResponse")
 	proto.RegisterType((*QueryUnlocksRequest)(nil), "phrd.access.v1.QueryUnlocksRequest")
 	proto.RegisterType((*QueryUnlocksResponse)(nil), "phrd.access.v1.QueryUnlocksResponse")
+	proto.RegisterType((*QueryConsentRequest)(nil), "phrd.access.v1.QueryConsentRequest")
+	proto.RegisterType((*QueryConsentResponse)(nil), "phrd.access.v1.QueryConsentResponse")
+	proto.RegisterType((*QueryConsentsRequest)(nil), "phrd.access.v1.QueryConsentsRequest")
+	proto.RegisterType((*QueryConsentsResponse)(nil), "phrd.access.v1.QueryConsentsResponse")
+	proto.RegisterType((*QueryGranteesRequest)(nil), "phrd.access.v1.QueryGranteesRequest")
+	proto.RegisterType((*QueryGranteesResponse)(nil), "phrd.access.v1.QueryGranteesResponse")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/query.proto", fileDescriptor_e848fba87eadf0c7) }
 
 var fileDescriptor_e848fba87eadf0c7 = []byte{
-	// 545 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x54, 0xc1, 0x8e, 0xd3, 0x30,
-	0x10, 0x6d, 0xb2, 0xdd, 0x56, 0xf5, 0x4a, 0x3d, 0x98, 0x6a, 0x09, 0xa1, 0x64, 0xab, 0x6c, 0x05,
-	0x15, 0x07, 0x5b, 0x2d, 0x48, 0xdc, 0x17, 0x09, 0x0e, 0x5c, 0x96, 0x20, 0x2e, 0xdc, 0xdc, 0xc4,
-	0xca, 0x5a, 0x6c, 0xe3, 0x34, 0x76, 0x0a, 0x08, 0x71, 0x80, 0x2f, 0x40, 0xe2, 0x17, 0xf8, 0x98,
-	0x3d, 0xae, 0xc4, 0x85, 0x13, 0x42, 0x2d, 0x17, 0xf8, 0x0a, 0x14, 0xdb, 0xa1, 0x4d, 0xd5, 0x96,
-	0x5e, 0x2a, 0x77, 0xe6, 0xcd, 0xbc, 0x37, 0xe3, 0xe7, 0x00, 0x37, 0xbd, 0xc8, 0x22, 0x4c, 0xc2,
-	0x90, 0x0a, 0x81, 0x67, 0x43, 0x3c, 0xcd, 0x69, 0xf6, 0x0e, 0xa5, 0x19, 0x97, 0x1c, 0xb6, 0x8b,
-	0x1c, 0xd2, 0x39, 0x34, 0x1b, 0xba, 0xf7, 0x43, 0x2e, 0x26, 0x5c, 0xe0, 0x31, 0x11, 0x54, 0x03,
-	0xf1, 0x6c, 0x38, 0xa6, 0x92, 0x0c, 0x71, 0x4a, 0x62, 0x96, 0x10, 0xc9, 0x78, 0xa2, 0x6b, 0xdd,
-	0x4e, 0xcc, 0x63, 0xae, 0x8e, 0xb8, 0x38, 0x99, 0x68, 0x37, 0xe6, 0x3c, 0xbe, 0xa4, 0x98, 0xa4,
-	0x0c, 0x93, 0x24, 0xe1, 0x52, 0x95, 0x08, 0x93, 0xbd, 0xbd, 0xa6, 0x25, 0x4f, 0x2e, 0x79, 0xf8,
-	0x5a, 0x27, 0xfd, 0x0e, 0x80, 0xcf, 0x0b, 0xca, 0x73, 0x92, 0x91, 0x89, 0x08, 0xe8, 0x34, 0xa7,
-	0x42, 0xfa, 0xcf, 0xc0, 0x8d, 0x4a, 0x54, 0xa4, 0x3c, 0x11, 0x14, 0x3e, 0x04, 0x8d, 0x54, 0x45,
-	0x1c, 0xab, 0x67, 0x0d, 0x8e, 0x46, 0xc7, 0xa8, 0x3a, 0x0a, 0xd2, 0xf8, 0xb3, 0xfa, 0xd5, 0x8f,
-	0x93, 0x5a, 0x60, 0xb0, 0x7e, 0xdf, 0x50, 0xbc, 0x54, 0xbc, 0x86, 0x02, 0xb6, 0x81, 0xcd, 0x22,
-	0xd5, 0xa7, 0x15, 0xd8, 0x2c, 0xf2, 0x3f, 0x5a, 0x86, 0xb3, 0x84, 0x2d, 0x39, 0xb5, 0xe0, 0x6d,
-	0x9c, 0x1a, 0x5f, 0x72, 0x6a, 0x6c, 0x51, 0x25, 0x24, 0x91, 0xb9, 0x70, 0xec, 0x9e, 0x35, 0x68,
-	0x8f, 0xba, 0x9b, 0xab, 0x5e, 0x28, 0x4c, 0x60, 0xb0, 0xfe, 0xef, 0xaa, 0x86, 0x72, 0x1d, 0xd0,
-	0x01, 0xcd, 0x94, 0x48, 0x46, 0x13, 0x69, 0x04, 0x97, 0x7f, 0x61, 0x17, 0xb4, 0x32, 0x0d, 0xa2,
-	0x99, 0xa2, 0x6a, 0x05, 0xcb, 0x40, 0x91, 0x0d, 0x73, 0x21, 0x79, 0xc4, 0x48, 0xe2, 0x1c, 0xf4,
-	0xac, 0x41, 0x3d, 0x58, 0x06, 0x56, 0x34, 0xd6, 0xf7, 0xd7, 0x08, 0x9f, 0x00, 0xb0, 0x74, 0x85,
-	0x73, 0xa8, 0x76, 0x72, 0x17, 0x69, 0x0b, 0xa1, 0xc2, 0x42, 0x48, 0x7b, 0xcd, 0x58, 0x08, 0x9d,
-	0x93, 0x98, 0x9a, 0x39, 0x82, 0x95, 0x4a, 0xff, 0xab, 0x05, 0x3a, 0xd5, 0x59, 0xcd, 0xc2, 0x1f,
-	0x83, 0xa6, 0x5e, 0x62, 0x71, 0xcb, 0x07, 0x83, 0xa3, 0xd1, 0xe9, 0xba, 0xae, 0x0d, 0xd7, 0x64,
-	0xd6, 0x5f, 0x56, 0xc2, 0xa7, 0x15, 0x95, 0xb6, 0x52, 0x79, 0xef, 0xbf, 0x2a, 0x75, 0xaf, 0x55,
-	0x99, 0xa3, 0x3f, 0x36, 0x38, 0x54, 0x7c, 0x70, 0x0a, 0x1a, 0xda, 0x5e, 0xd0, 0xdf, 0x28, 0xa8,
-	0xe2, 0x60, 0xf7, 0x74, 0x27, 0x46, 0x13, 0xf9, 0xde, 0xa7, 0x6f, 0xbf, 0xbe, 0xd8, 0x0e, 0x3c,
-	0xc6, 0x6b, 0x4f, 0x44, 0x3b, 0x17, 0xbe, 0x01, 0x0d, 0x3d, 0xe6, 0x16, 0xca, 0x8a, 0xa3, 0xdd,
-	0x7d, 0xf6, 0xe4, 0xf7, 0x15, 0xa5, 0x07, 0xbb, 0x78, 0xe3, 0xab, 0x14, 0xf8, 0x3d, 0x8b, 0x3e,
-	0xc0, 0x1c, 0x34, 0xcd, 0xb5, 0xc0, 0x5d, 0x5d, 0xff, 0x4d, 0xdb, 0xdf, 0x0d, 0x32, 0xdc, 0x27,
-	0x8a, 0xfb, 0x16, 0xbc, 0xb9, 0x85, 0xfb, 0xec, 0xd1, 0xd5, 0xdc, 0xb3, 0xae, 0xe7, 0x9e, 0xf5,
-	0x73, 0xee, 0x59, 0x9f, 0x17, 0x5e, 0xed, 0x7a, 0xe1, 0xd5, 0xbe, 0x2f, 0xbc, 0xda, 0xab, 0x3b,
-	0x31, 0x93, 0x17, 0xf9, 0x18, 0x85, 0x7c, 0xa2, 0x8b, 0xd5, 0xcf, 0x5b, 0xd3, 0x63, 0xdc, 0x50,
-	0x1f, 0x93, 0x07, 0x7f, 0x03, 0x00, 0x00, 0xff, 0xff, 0xc6, 0x26, 0x56, 0x76, 0xf7, 0x04, 0x00,
-	0x00,
+	// 855 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xbf, 0x6f, 0xdb, 0x46,
+	0x14, 0x16, 0x65, 0xfd, 0x3c, 0xa3, 0x1e, 0xae, 0xaa, 0xad, 0xb2, 0x32, 0xad, 0xd2, 0x6a, 0xab,
+	0x1a, 0x2d, 0x09, 0xa9, 0x2d, 0x8c, 0xae, 0x36, 0x60, 0x0f, 0x5d, 0x5c, 0x16, 0x5d, 0xba, 0x9d,
+	0x28, 0x9a, 0x26, 0x2a, 0xf1, 0x68, 0x1e, 0x29, 0xd7, 0x30, 0x8c, 0xa2, 0x0d, 0x90, 0x39, 0x40,
+	0xfe, 0x85, 0x0c, 0xf9, 0x53, 0x3c, 0x1a, 0xc8, 0x92, 0x29, 0x08, 0xec, 0x2c, 0x01, 0xb2, 0x66,
+	0x0f, 0x78, 0xf7, 0x4e, 0x32, 0x19, 0x51, 0x56, 0x82, 0x2c, 0xc2, 0xdd, 0xbd, 0xf7, 0xee, 0xfb,
+	0xde, 0x7b, 0xdf, 0x3d, 0x0a, 0xa9, 0xc1, 0x49, 0x38, 0x34, 0x89, 0x6d, 0x3b, 0x8c, 0x99, 0x93,
+	0x9e, 0x79, 0x1a, 0x3b, 0xe1, 0xb9, 0x11, 0x84, 0x34, 0xa2, 0x78, 0x2d, 0xb1, 0x19, 0xc2, 0x66,
+	0x4c, 0x7a, 0xea, 0x8e, 0x4d, 0xd9, 0x98, 0x32, 0x73, 0x40, 0x98, 0x23, 0x1c, 0xcd, 0x49, 0x6f,
+	0xe0, 0x44, 0xa4, 0x67, 0x06, 0xc4, 0xf5, 0x7c, 0x12, 0x79, 0xd4, 0x17, 0xb1, 0x6a, 0xc3, 0xa5,
+	0x2e, 0xe5, 0x4b, 0x33, 0x59, 0xc1, 0x69, 0xcb, 0xa5, 0xd4, 0x1d, 0x39, 0x26, 0x09, 0x3c, 0x93,
+	0xf8, 0x3e, 0x8d, 0x78, 0x08, 0x93, 0xd6, 0x0c, 0x17, 0x9b, 0xfa, 0xcc, 0xf1, 0x23, 0xb0, 0x7e,
+	0x95, 0xb1, 0xc6, 0xfe, 0x88, 0xda, 0x7f, 0xa7, 0x42, 0x43, 0xc7, 0xa6, 0xe1, 0x90, 0x5b, 0xc5,
+	0x52, 0x58, 0xf5, 0x06, 0xc2, 0xbf, 0x27, 0x74, 0x8f, 0x48, 0x48, 0xc6, 0xcc, 0x72, 0x4e, 0x63,
+	0x87, 0x45, 0xfa, 0x6f, 0xe8, 0xf3, 0xd4, 0x29, 0x0b, 0x12, 0x3c, 0xfc, 0x33, 0xaa, 0x04, 0xfc,
+	0xa4, 0xa9, 0xb4, 0x95, 0xee, 0x6a, 0x7f, 0xdd, 0x48, 0x97, 0xc1, 0x10, 0xfe, 0x7b, 0xa5, 0xab,
+	0x17, 0x5b, 0x05, 0x0b, 0x7c, 0xf5, 0x0e, 0x40, 0xfc, 0xc9, 0x59, 0x01, 0x04, 0x5e, 0x43, 0x45,
+	0x6f, 0xc8, 0xef, 0xa9, 0x5b, 0x45, 0x6f, 0xa8, 0xff, 0xa7, 0x00, 0xa6, 0x74, 0x9b, 0x61, 0x8a,
+	0x74, 0xf2, 0x30, 0x85, 0xbf, 0xc4, 0x14, 0xbe, 0x49, 0x14, 0x8b, 0x48, 0x14, 0xb3, 0x66, 0xb1,
+	0xad, 0x74, 0xd7, 0xfa, 0xad, 0xf9, 0x51, 0x7f, 0x70, 0x1f, 0x0b, 0x7c, 0xf5, 0xd7, 0x69, 0x0e,
+	0xb2, 0x1c, 0xb8, 0x89, 0xaa, 0x01, 0x89, 0x3c, 0xc7, 0x8f, 0x80, 0xb0, 0xdc, 0xe2, 0x16, 0xaa,
+	0x87, 0xc2, 0xc9, 0x09, 0x39, 0x54, 0xdd, 0x9a, 0x1d, 0x24, 0x56, 0x3b, 0x66, 0x11, 0x1d, 0x7a,
+	0xc4, 0x6f, 0xae, 0xb4, 0x95, 0x6e, 0xc9, 0x9a, 0x1d, 0xdc, 0xe1, 0x58, 0x5a, 0x9e, 0x23, 0x3e,
+	0x40, 0x68, 0xa6, 0xa8, 0x66, 0x99, 0xd7, 0xe4, 0x5b, 0x43, 0xc8, 0xcf, 0x48, 0xe4, 0x67, 0x08,
+	0x9d, 0x82, 0xfc, 0x8c, 0x23, 0xe2, 0x3a, 0x90, 0x87, 0x75, 0x27, 0x52, 0x7f, 0xa2, 0xa0, 0x46,
+	0x3a, 0x57, 0x28, 0xf8, 0x3e, 0xaa, 0x8a, 0x22, 0x26, 0x5d, 0x5e, 0xe9, 0xae, 0xf6, 0xb7, 0xb3,
+	0xbc, 0xe6, 0xb4, 0x09, 0xca, 0x2f, 0x23, 0xf1, 0x61, 0x8a, 0x65, 0x91, 0xb3, 0xfc, 0xee, 0x5e,
+	0x96, 0xe2, 0xae, 0x14, 0xcd, 0x1f, 0xa1, 0x23, 0xfb, 0x42, 0xf0, 0xb2, 0x23, 0xeb, 0xa8, 0xe2,
+	0xc7, 0xe3, 0x81, 0x13, 0xf2, 0x86, 0x94, 0x2c, 0xd8, 0xe9, 0x0f, 0x65, 0x56, 0x53, 0x7f, 0xc8,
+	0x6a, 0x17, 0x55, 0xe1, 0xcd, 0x80, 0x8e, 0x36, 0xb2, 0x59, 0x41, 0x84, 0xcc, 0x04, 0xbc, 0xf1,
+	0x2f, 0x19, 0x25, 0x6d, 0xe6, 0xc4, 0x65, 0xa4, 0xf4, 0x36, 0x43, 0x64, 0x09, 0x2d, 0x35, 0x50,
+	0x99, 0x45, 0xe4, 0xf8, 0x18, 0x74, 0x24, 0x36, 0x58, 0x45, 0xb5, 0x13, 0xca, 0x02, 0x2f, 0x22,
+	0x23, 0x90, 0xd0, 0x74, 0x8f, 0x31, 0x2a, 0x9d, 0x91, 0x70, 0xc8, 0xf5, 0xf3, 0x99, 0xc5, 0xd7,
+	0x77, 0xf8, 0x96, 0x3f, 0x80, 0x6f, 0x46, 0x56, 0x95, 0x8f, 0x96, 0xd5, 0x53, 0x05, 0x7d, 0x91,
+	0xc9, 0x1b, 0x3a, 0x70, 0x80, 0x6a, 0x50, 0x53, 0x29, 0xac, 0xce, 0x5c, 0x61, 0x65, 0x3a, 0x07,
+	0xfd, 0x98, 0xc6, 0x7e, 0x3a, 0x69, 0x4d, 0xa0, 0x43, 0x87, 0x21, 0xf1, 0x23, 0xc7, 0x59, 0xa2,
+	0x43, 0x3f, 0xa0, 0xb2, 0x3d, 0x22, 0x4c, 0x4a, 0x01, 0x46, 0x11, 0x8c, 0x56, 0x5e, 0xdb, 0xc4,
+	0x6a, 0x09, 0xa7, 0x44, 0xa3, 0xc2, 0xc4, 0xfb, 0x56, 0xb7, 0x60, 0xa7, 0x5b, 0x50, 0xa1, 0x19,
+	0x2e, 0x54, 0xe8, 0x57, 0x54, 0x73, 0xe1, 0x0c, 0x2a, 0xf4, 0x9e, 0x48, 0x21, 0x46, 0x16, 0x45,
+	0xba, 0xf7, 0xdf, 0x94, 0x51, 0x99, 0x5f, 0x8a, 0x4f, 0x51, 0x45, 0x4c, 0x61, 0xac, 0xcf, 0x2d,
+	0x6f, 0x6a, 0xd0, 0xab, 0xdb, 0x0b, 0x7d, 0x04, 0x2f, 0x5d, 0xfb, 0xff, 0xd9, 0xab, 0xc7, 0xc5,
+	0x26, 0x5e, 0x37, 0x33, 0xdf, 0x19, 0x31, 0xe0, 0xf1, 0x19, 0xaa, 0x88, 0x69, 0x90, 0x03, 0x99,
+	0x1a, 0xfc, 0xea, 0x32, 0xe3, 0x44, 0xef, 0x70, 0x48, 0x0d, 0xb7, 0xcc, 0xb9, 0x9f, 0x36, 0x66,
+	0x5e, 0x78, 0xc3, 0x4b, 0x1c, 0xa3, 0x2a, 0x4c, 0x2f, 0xbc, 0xe8, 0xd6, 0x69, 0xb6, 0x9d, 0xc5,
+	0x4e, 0x80, 0xbd, 0xc5, 0xb1, 0xbf, 0xc4, 0x1b, 0x39, 0xd8, 0xf8, 0x5f, 0x54, 0x05, 0x91, 0xe6,
+	0xc0, 0xa6, 0x87, 0x95, 0xba, 0x94, 0xce, 0xf5, 0xef, 0x39, 0xec, 0x36, 0xfe, 0xda, 0x9c, 0xff,
+	0xad, 0x67, 0xe6, 0x85, 0x18, 0x72, 0x97, 0xf8, 0x1c, 0xd5, 0xe4, 0xf3, 0xc2, 0x0b, 0x2f, 0x9f,
+	0x66, 0xfe, 0xcd, 0x3d, 0x5e, 0xc0, 0xa1, 0xcd, 0x39, 0xa8, 0xb8, 0x99, 0xc7, 0x01, 0x3f, 0x50,
+	0x50, 0x4d, 0x0a, 0x37, 0x07, 0x3b, 0xf3, 0x9e, 0x72, 0xb0, 0xb3, 0xea, 0xd7, 0x77, 0x38, 0x76,
+	0x07, 0xeb, 0x59, 0x6c, 0x29, 0x72, 0xf3, 0x02, 0xde, 0xe1, 0xe5, 0xde, 0xee, 0xd5, 0x8d, 0xa6,
+	0x5c, 0xdf, 0x68, 0xca, 0xcb, 0x1b, 0x4d, 0x79, 0x74, 0xab, 0x15, 0xae, 0x6f, 0xb5, 0xc2, 0xf3,
+	0x5b, 0xad, 0xf0, 0xd7, 0xa6, 0xeb, 0x45, 0x27, 0xf1, 0xc0, 0xb0, 0xe9, 0x58, 0xdc, 0xc3, 0x7f,
+	0xfe, 0x81, 0xeb, 0x06, 0x15, 0xfe, 0xaf, 0xe7, 0xa7, 0x77, 0x01, 0x00, 0x00, 0xff, 0xff, 0xc4,
+	0xc5, 0x65, 0xa3, 0xdc, 0x09, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -419,6 +802,13 @@ type QueryClient interface {
 	Unlock(ctx context.Context, in *QueryUnlockRequest, opts ...grpc.CallOption) (*QueryUnlockResponse, error)
 	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
 	Unlocks(ctx context.Context, in *QueryUnlocksRequest, opts ...grpc.CallOption) (*QueryUnlocksResponse, error)
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	Consent(ctx context.Context, in *QueryConsentRequest, opts ...grpc.CallOption) (*QueryConsentResponse, error)
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
+	// hospital's own and those of a ward its clinicians, of that ward.
+	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
+	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
+	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
 }
 
 type queryClient struct {
@@ -456,6 +846,33 @@ func (c *queryClient) Unlocks(ctx context.Context, in *QueryUnlocksRequest, opts
 	return out, nil
 }
 
+func (c *queryClient) Consent(ctx context.Context, in *QueryConsentRequest, opts ...grpc.CallOption) (*QueryConsentResponse, error) {
+	out := new(QueryConsentResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Consent", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error) {
+	out := new(QueryConsentsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Consents", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error) {
+	out := new(QueryGranteesResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Grantees", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -464,6 +881,13 @@ type QueryServer interface {
 	Unlock(context.Context, *QueryUnlockRequest) (*QueryUnlockResponse, error)
 	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
 	Unlocks(context.Context, *QueryUnlocksRequest) (*QueryUnlocksResponse, error)
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	Consent(context.Context, *QueryConsentRequest) (*QueryConsentResponse, error)
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
+	// hospital's own and those of a ward its clinicians, of that ward.
+	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
+	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
+	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -478,6 +902,15 @@ func (*UnimplementedQueryServer) Unlock(ctx context.Context, req *QueryUnlockReq
 }
 func (*UnimplementedQueryServer) Unlocks(ctx context.Context, req *QueryUnlocksRequest) (*QueryUnlocksResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Unlocks not implemented")
+}
+func (*UnimplementedQueryServer) Consent(ctx context.Context, req *QueryConsentRequest) (*QueryConsentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Consent not implemented")
+}
+func (*UnimplementedQueryServer) Consents(ctx context.Context, req *QueryConsentsRequest) (*QueryConsentsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Consents not implemented")
+}
+func (*UnimplementedQueryServer) Grantees(ctx context.Context, req *QueryGranteesRequest) (*QueryGranteesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Grantees not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -538,6 +971,60 @@ func _Query_Unlocks_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Consent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Consent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Consent",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Consent(ctx, req.(*QueryConsentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Consents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Consents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Consents",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Consents(ctx, req.(*QueryConsentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGranteesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Grantees(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Grantees",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Grantees(ctx, req.(*QueryGranteesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.access.v1.Query",
@@ -554,6 +1041,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Unlocks",
 			Handler:    _Query_Unlocks_Handler,
+		},
+		{
+			MethodName: "Consent",
+			Handler:    _Query_Consent_Handler,
+		},
+		{
+			MethodName: "Consents",
+			Handler:    _Query_Consents_Handler,
+		},
+		{
+			MethodName: "Grantees",
+			Handler:    _Query_Grantees_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -792,6 +1291,264 @@ func (m *QueryUnlocksResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryConsentRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsentRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsentRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Number != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryConsentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Consent.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryConsentsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsentsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsentsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Ward != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Ward))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Hospital != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Staff) > 0 {
+		i -= len(m.Staff)
+		copy(dAtA[i:], m.Staff)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Staff)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryConsentsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsentsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsentsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Consents) > 0 {
+		for iNdEx := len(m.Consents) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Consents[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGranteesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGranteesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGranteesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Record) > 0 {
+		i -= len(m.Record)
+		copy(dAtA[i:], m.Record)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Record)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Class != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGranteesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGranteesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGranteesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Grantees) > 0 {
+		for iNdEx := len(m.Grantees) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Grantees[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -892,6 +1649,116 @@ func (m *QueryUnlocksResponse) Size() (n int) {
 	if m.Pagination != nil {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryConsentRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovQuery(uint64(m.Number))
+	}
+	return n
+}
+
+func (m *QueryConsentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Consent.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	return n
+}
+
+func (m *QueryConsentsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Staff)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovQuery(uint64(m.Hospital))
+	}
+	if m.Ward != 0 {
+		n += 1 + sovQuery(uint64(m.Ward))
+	}
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryConsentsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Consents) > 0 {
+		for _, e := range m.Consents {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGranteesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Class != 0 {
+		n += 1 + sovQuery(uint64(m.Class))
+	}
+	l = len(m.Record)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGranteesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Grantees) > 0 {
+		for _, e := range m.Grantees {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
 	}
 	return n
 }
@@ -1503,6 +2370,721 @@ func (m *QueryUnlocksResponse) Unmarshal(dAtA []byte) error {
 				m.Pagination = &query.PageResponse{}
 			}
 			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsentRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsentRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsentRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Consent", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Consent.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= ConsentStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsentsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsentsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsentsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Staff", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Staff = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ward", wireType)
+			}
+			m.Ward = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ward |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= ConsentStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsentsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsentsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsentsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Consents", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Consents = append(m.Consents, QueryConsentResponse{})
+			if err := m.Consents[len(m.Consents)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGranteesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGranteesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGranteesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= records.Class(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Record = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGranteesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGranteesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGranteesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Grantees", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Grantees = append(m.Grantees, Grantee{})
+			if err := m.Grantees[len(m.Grantees)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

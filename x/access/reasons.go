@@ -53,6 +53,31 @@ const (
 	// ReasonExpired says that the time ran out.
 	ReasonExpired = "expired"
 
+	// ReasonNoSuchClinician says that a consent names no active clinician of the hospital.
+	ReasonNoSuchClinician = "no_such_clinician"
+	// ReasonNoVault says that the clinician whom a consent names has published no vault to seal to.
+	ReasonNoVault = "no_vault"
+	// ReasonUnknownRecord says that a consent names a record that does not exist or is another owner's.
+	ReasonUnknownRecord = "unknown_record"
+	// ReasonTooManyConsents says that the patient has as many live consents as can be.
+	ReasonTooManyConsents = "too_many_consents"
+	// ReasonNotRequester says that the signer did not propose the unlock.
+	ReasonNotRequester = "not_requester"
+	// ReasonConsentWithdrawn says that the patient has withdrawn the consent.
+	ReasonConsentWithdrawn = "consent_withdrawn"
+	// ReasonConsentEnded says that the consent's time ran out.
+	ReasonConsentEnded = "consent_ended"
+	// ReasonNotGranted says that the consent was granted to others.
+	ReasonNotGranted = "not_granted"
+	// ReasonOtherPurpose says that the consent is for another purpose.
+	ReasonOtherPurpose = "other_purpose"
+	// ReasonNotCovered says that the consent does not cover a version that the unlock names.
+	ReasonNotCovered = "not_covered"
+	// ReasonOutlivesConsent says that the unlock would end later than the consent.
+	ReasonOutlivesConsent = "outlives_consent"
+	// ReasonConsentUsedUp says that the consent has stood in as often as it may on this day.
+	ReasonConsentUsedUp = "consent_used_up"
+
 	// ReasonHospitalDiffers says that the approval shows another hospital than the requester's.
 	ReasonHospitalDiffers = "hospital_differs"
 	// ReasonPurposeDiffers says that the approval shows another purpose.

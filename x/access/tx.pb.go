@@ -699,6 +699,408 @@ func (m *MsgWithdrawUnlockResponse) GetReason() string {
 	return ""
 }
 
+// MsgGrantConsent grants. All its fields are readable in a wallet, and none is longer than 64 bytes.
+type MsgGrantConsent struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the name of the member whose clinicians may ask.
+	Hospital string `protobuf:"bytes,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// member is the number of that hospital.
+	Member uint64 `protobuf:"varint,3,opt,name=member,proto3" json:"member,omitempty"`
+	// to is who of them may ask: the address of a clinician, "ward <number>", or "all clinicians".
+	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// what may be opened: words of classes (imaging, document, recording, result, other), sorted and distinct, or at most 64 record ids, sorted and distinct.
+	What []string `protobuf:"bytes,5,rep,name=what,proto3" json:"what,omitempty"`
+	// purpose is the purpose's code.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// until is the end in RFC 3339, UTC, seconds: 2026-01-31T08:00:00Z; at most two years ahead.
+	Until string `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
+	// uses_a_day is how many unlocks it stands in for at most on one day, UTC: 1 to 1000.
+	UsesADay uint32 `protobuf:"varint,8,opt,name=uses_a_day,json=usesADay,proto3" json:"uses_a_day,omitempty"`
+}
+
+func (m *MsgGrantConsent) Reset()         { *m = MsgGrantConsent{} }
+func (m *MsgGrantConsent) String() string { return proto.CompactTextString(m) }
+func (*MsgGrantConsent) ProtoMessage()    {}
+func (*MsgGrantConsent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{10}
+}
+func (m *MsgGrantConsent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgGrantConsent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgGrantConsent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgGrantConsent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgGrantConsent.Merge(m, src)
+}
+func (m *MsgGrantConsent) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgGrantConsent) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgGrantConsent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgGrantConsent proto.InternalMessageInfo
+
+func (m *MsgGrantConsent) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgGrantConsent) GetHospital() string {
+	if m != nil {
+		return m.Hospital
+	}
+	return ""
+}
+
+func (m *MsgGrantConsent) GetMember() uint64 {
+	if m != nil {
+		return m.Member
+	}
+	return 0
+}
+
+func (m *MsgGrantConsent) GetTo() string {
+	if m != nil {
+		return m.To
+	}
+	return ""
+}
+
+func (m *MsgGrantConsent) GetWhat() []string {
+	if m != nil {
+		return m.What
+	}
+	return nil
+}
+
+func (m *MsgGrantConsent) GetPurpose() string {
+	if m != nil {
+		return m.Purpose
+	}
+	return ""
+}
+
+func (m *MsgGrantConsent) GetUntil() string {
+	if m != nil {
+		return m.Until
+	}
+	return ""
+}
+
+func (m *MsgGrantConsent) GetUsesADay() uint32 {
+	if m != nil {
+		return m.UsesADay
+	}
+	return 0
+}
+
+// MsgGrantConsentResponse names the consent.
+type MsgGrantConsentResponse struct {
+	// outcome of the grant.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// consent is its number; 0 where it was refused.
+	Consent uint64 `protobuf:"varint,3,opt,name=consent,proto3" json:"consent,omitempty"`
+}
+
+func (m *MsgGrantConsentResponse) Reset()         { *m = MsgGrantConsentResponse{} }
+func (m *MsgGrantConsentResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgGrantConsentResponse) ProtoMessage()    {}
+func (*MsgGrantConsentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{11}
+}
+func (m *MsgGrantConsentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgGrantConsentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgGrantConsentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgGrantConsentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgGrantConsentResponse.Merge(m, src)
+}
+func (m *MsgGrantConsentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgGrantConsentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgGrantConsentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgGrantConsentResponse proto.InternalMessageInfo
+
+func (m *MsgGrantConsentResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgGrantConsentResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgGrantConsentResponse) GetConsent() uint64 {
+	if m != nil {
+		return m.Consent
+	}
+	return 0
+}
+
+// MsgWithdrawConsent withdraws.
+type MsgWithdrawConsent struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// consent is its number.
+	Consent uint64 `protobuf:"varint,2,opt,name=consent,proto3" json:"consent,omitempty"`
+}
+
+func (m *MsgWithdrawConsent) Reset()         { *m = MsgWithdrawConsent{} }
+func (m *MsgWithdrawConsent) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawConsent) ProtoMessage()    {}
+func (*MsgWithdrawConsent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{12}
+}
+func (m *MsgWithdrawConsent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawConsent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawConsent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawConsent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawConsent.Merge(m, src)
+}
+func (m *MsgWithdrawConsent) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawConsent) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawConsent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawConsent proto.InternalMessageInfo
+
+func (m *MsgWithdrawConsent) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgWithdrawConsent) GetConsent() uint64 {
+	if m != nil {
+		return m.Consent
+	}
+	return 0
+}
+
+// MsgWithdrawConsentResponse says whether it counted.
+type MsgWithdrawConsentResponse struct {
+	// outcome of the withdrawal.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgWithdrawConsentResponse) Reset()         { *m = MsgWithdrawConsentResponse{} }
+func (m *MsgWithdrawConsentResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawConsentResponse) ProtoMessage()    {}
+func (*MsgWithdrawConsentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{13}
+}
+func (m *MsgWithdrawConsentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawConsentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawConsentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawConsentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawConsentResponse.Merge(m, src)
+}
+func (m *MsgWithdrawConsentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawConsentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawConsentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawConsentResponse proto.InternalMessageInfo
+
+func (m *MsgWithdrawConsentResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgWithdrawConsentResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgUseConsent approves by a consent.
+type MsgUseConsent struct {
+	// requester of the unlock.
+	Requester string `protobuf:"bytes,1,opt,name=requester,proto3" json:"requester,omitempty"`
+	// unlock is the hex id.
+	Unlock string `protobuf:"bytes,2,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// consent is its number.
+	Consent uint64 `protobuf:"varint,3,opt,name=consent,proto3" json:"consent,omitempty"`
+}
+
+func (m *MsgUseConsent) Reset()         { *m = MsgUseConsent{} }
+func (m *MsgUseConsent) String() string { return proto.CompactTextString(m) }
+func (*MsgUseConsent) ProtoMessage()    {}
+func (*MsgUseConsent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{14}
+}
+func (m *MsgUseConsent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUseConsent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUseConsent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUseConsent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUseConsent.Merge(m, src)
+}
+func (m *MsgUseConsent) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUseConsent) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUseConsent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUseConsent proto.InternalMessageInfo
+
+func (m *MsgUseConsent) GetRequester() string {
+	if m != nil {
+		return m.Requester
+	}
+	return ""
+}
+
+func (m *MsgUseConsent) GetUnlock() string {
+	if m != nil {
+		return m.Unlock
+	}
+	return ""
+}
+
+func (m *MsgUseConsent) GetConsent() uint64 {
+	if m != nil {
+		return m.Consent
+	}
+	return 0
+}
+
+// MsgUseConsentResponse says whether it counted.
+type MsgUseConsentResponse struct {
+	// outcome of the use.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgUseConsentResponse) Reset()         { *m = MsgUseConsentResponse{} }
+func (m *MsgUseConsentResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUseConsentResponse) ProtoMessage()    {}
+func (*MsgUseConsentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{15}
+}
+func (m *MsgUseConsentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUseConsentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUseConsentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUseConsentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUseConsentResponse.Merge(m, src)
+}
+func (m *MsgUseConsentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUseConsentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUseConsentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUseConsentResponse proto.InternalMessageInfo
+
+func (m *MsgUseConsentResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgUseConsentResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	// authority is the consortium's account.
@@ -711,7 +1113,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{10}
+	return fileDescriptor_ae56191c869505e5, []int{16}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -762,7 +1164,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{11}
+	return fileDescriptor_ae56191c869505e5, []int{17}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -802,6 +1204,12 @@ func init() {
 	proto.RegisterType((*MsgDenyUnlockResponse)(nil), "phrd.access.v1.MsgDenyUnlockResponse")
 	proto.RegisterType((*MsgWithdrawUnlock)(nil), "phrd.access.v1.MsgWithdrawUnlock")
 	proto.RegisterType((*MsgWithdrawUnlockResponse)(nil), "phrd.access.v1.MsgWithdrawUnlockResponse")
+	proto.RegisterType((*MsgGrantConsent)(nil), "phrd.access.v1.MsgGrantConsent")
+	proto.RegisterType((*MsgGrantConsentResponse)(nil), "phrd.access.v1.MsgGrantConsentResponse")
+	proto.RegisterType((*MsgWithdrawConsent)(nil), "phrd.access.v1.MsgWithdrawConsent")
+	proto.RegisterType((*MsgWithdrawConsentResponse)(nil), "phrd.access.v1.MsgWithdrawConsentResponse")
+	proto.RegisterType((*MsgUseConsent)(nil), "phrd.access.v1.MsgUseConsent")
+	proto.RegisterType((*MsgUseConsentResponse)(nil), "phrd.access.v1.MsgUseConsentResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.access.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.access.v1.MsgUpdateParamsResponse")
 }
@@ -809,62 +1217,76 @@ func init() {
 func init() { proto.RegisterFile("phrd/access/v1/tx.proto", fileDescriptor_ae56191c869505e5) }
 
 var fileDescriptor_ae56191c869505e5 = []byte{
-	// 870 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x56, 0x4f, 0x6f, 0xdc, 0x44,
-	0x14, 0x8f, 0xb3, 0xd9, 0xdd, 0xee, 0x6b, 0x12, 0xa8, 0x95, 0x26, 0x8e, 0x51, 0x36, 0x8b, 0x05,
-	0x65, 0x89, 0x84, 0xb7, 0x09, 0x12, 0x88, 0xdc, 0x12, 0xc1, 0x09, 0xad, 0xa8, 0x8c, 0x2a, 0x10,
-	0x91, 0x88, 0x1c, 0x7b, 0xe2, 0xb5, 0x1a, 0x7b, 0xcc, 0xcc, 0x78, 0x9b, 0x95, 0x40, 0xaa, 0x90,
-	0xe0, 0xc0, 0x89, 0x8f, 0xc1, 0x31, 0x48, 0x15, 0x9f, 0xa1, 0xc7, 0x8a, 0x13, 0x27, 0x84, 0x92,
-	0x43, 0xbe, 0x06, 0x9a, 0x3f, 0x76, 0x3c, 0xc6, 0x34, 0x39, 0x34, 0x17, 0x6b, 0xdf, 0x7b, 0xbf,
-	0xf7, 0x7b, 0xf3, 0x7e, 0xf3, 0xfc, 0xbc, 0xb0, 0x96, 0x4d, 0x48, 0x38, 0xf2, 0x83, 0x00, 0x51,
-	0x3a, 0x9a, 0x6e, 0x8f, 0xd8, 0xa9, 0x9b, 0x11, 0xcc, 0xb0, 0xb9, 0xcc, 0x03, 0xae, 0x0c, 0xb8,
-	0xd3, 0x6d, 0xfb, 0x9e, 0x9f, 0xc4, 0x29, 0x1e, 0x89, 0xa7, 0x84, 0xd8, 0x6b, 0x01, 0xa6, 0x09,
-	0xa6, 0xa3, 0x84, 0x46, 0x3c, 0x35, 0xa1, 0x91, 0x0a, 0xac, 0xcb, 0xc0, 0xa1, 0xb0, 0x46, 0xd2,
-	0x50, 0xa1, 0x95, 0x08, 0x47, 0x58, 0xfa, 0xf9, 0x2f, 0xe5, 0x7d, 0xab, 0x76, 0x8a, 0x3c, 0x3d,
-	0xc1, 0xc1, 0x93, 0x82, 0x4d, 0x06, 0xf3, 0x30, 0x66, 0x3c, 0x86, 0x52, 0x46, 0x66, 0x32, 0xe4,
-	0xfc, 0x31, 0x0f, 0x6f, 0x8e, 0x69, 0xf4, 0x88, 0xe0, 0x0c, 0x53, 0xf4, 0x58, 0x64, 0x99, 0x1f,
-	0x41, 0x8f, 0xa0, 0xef, 0x72, 0x44, 0x19, 0x22, 0x96, 0x31, 0x30, 0x86, 0xbd, 0x7d, 0xeb, 0xcf,
-	0xe7, 0x1f, 0xac, 0xa8, 0x73, 0xec, 0x85, 0x21, 0x41, 0x94, 0x7e, 0xc9, 0x48, 0x9c, 0x46, 0xde,
-	0x15, 0xd4, 0xb4, 0xa0, 0x9b, 0xe5, 0x84, 0x13, 0x59, 0xf3, 0x3c, 0xcb, 0x2b, 0x4c, 0x73, 0x03,
-	0x00, 0x9d, 0x66, 0x31, 0x41, 0xf4, 0xd0, 0x67, 0x56, 0x6b, 0x60, 0x0c, 0x5b, 0x5e, 0x4f, 0x79,
-	0xf6, 0x98, 0xb9, 0x09, 0x77, 0x15, 0xcb, 0xe1, 0x13, 0x34, 0xb3, 0x16, 0x44, 0x32, 0x28, 0xd7,
-	0xe7, 0x68, 0x66, 0x2e, 0x82, 0x71, 0x64, 0xb5, 0x07, 0xc6, 0x70, 0xd1, 0x33, 0x8e, 0xcc, 0x15,
-	0x68, 0x67, 0x04, 0xe3, 0x63, 0xab, 0x23, 0x3c, 0xd2, 0xe0, 0xd5, 0x09, 0x0a, 0x30, 0x09, 0xa9,
-	0xd5, 0x1d, 0xb4, 0x78, 0x75, 0x65, 0x9a, 0x36, 0xdc, 0x99, 0x22, 0x42, 0x63, 0x9c, 0x52, 0xeb,
-	0xce, 0xa0, 0x35, 0x5c, 0xf0, 0x4a, 0x9b, 0x33, 0x27, 0x56, 0x6f, 0xd0, 0xe2, 0xcc, 0xc9, 0xee,
-	0xf0, 0xc7, 0xcb, 0xb3, 0xad, 0xab, 0x8e, 0x7e, 0xb9, 0x3c, 0xdb, 0xba, 0x2f, 0xc4, 0xab, 0x6b,
-	0xe4, 0x7c, 0x0f, 0x56, 0xdd, 0xe7, 0x21, 0x9a, 0xe1, 0x94, 0x22, 0xf3, 0x21, 0x74, 0x71, 0xce,
-	0x02, 0x9c, 0x20, 0xa1, 0xde, 0xf2, 0xce, 0xaa, 0x2b, 0x67, 0x81, 0xdf, 0x80, 0x3b, 0xdd, 0x76,
-	0xbf, 0x90, 0x51, 0xaf, 0x80, 0x99, 0xab, 0xd0, 0x21, 0xc8, 0xa7, 0x38, 0x55, 0xc2, 0x29, 0x8b,
-	0xfb, 0xe5, 0x4d, 0x0a, 0xcd, 0x7a, 0x9e, 0xb2, 0x9c, 0x9f, 0x0d, 0x71, 0x6d, 0x9f, 0xa5, 0x21,
-	0x26, 0xe5, 0xb5, 0xed, 0x40, 0x17, 0x1f, 0x1f, 0xc7, 0xc1, 0x0d, 0x2e, 0xad, 0x00, 0x56, 0x0a,
-	0xcc, 0x57, 0x0b, 0xec, 0x3e, 0xe0, 0x42, 0x14, 0x28, 0x4d, 0x06, 0xad, 0xa6, 0x13, 0x0a, 0x19,
-	0x34, 0xdf, 0xeb, 0x97, 0xc1, 0x79, 0x26, 0xa7, 0x74, 0x2f, 0xcb, 0x08, 0x9e, 0x16, 0xed, 0xba,
-	0xd0, 0xc6, 0x4f, 0xd3, 0x1b, 0x34, 0x2b, 0x61, 0x7c, 0x0a, 0x26, 0x98, 0x66, 0x31, 0xf3, 0x4f,
-	0x14, 0x7d, 0x69, 0x57, 0x27, 0xb7, 0xa5, 0x4f, 0x6e, 0x65, 0xaa, 0x16, 0xf4, 0xa9, 0x5a, 0x81,
-	0x76, 0x9e, 0xb2, 0xf8, 0x44, 0xcc, 0x65, 0xcf, 0x93, 0x46, 0x45, 0xd0, 0x4e, 0x55, 0x50, 0xce,
-	0x13, 0xf8, 0x19, 0xcd, 0x4f, 0x90, 0xd5, 0x95, 0x15, 0x94, 0xb9, 0xfb, 0x0e, 0x97, 0x5a, 0x9e,
-	0x51, 0x13, 0x5a, 0xeb, 0x56, 0x09, 0xad, 0xf9, 0x6e, 0x41, 0xe8, 0x1f, 0x60, 0x69, 0x4c, 0xa3,
-	0x4f, 0x51, 0x3a, 0x53, 0x22, 0x3f, 0x84, 0x0e, 0x8d, 0xa3, 0x9b, 0xa8, 0xac, 0x70, 0xff, 0x3b,
-	0x51, 0x0e, 0x6f, 0x53, 0x81, 0x78, 0x9f, 0x66, 0xd1, 0xe7, 0x55, 0x35, 0xc7, 0x87, 0xfb, 0x9a,
-	0xe3, 0x16, 0x3a, 0xfc, 0xc9, 0x80, 0x7b, 0x63, 0x1a, 0x7d, 0x15, 0xb3, 0x49, 0x48, 0xfc, 0xa7,
-	0xaf, 0xbd, 0xcd, 0x07, 0xb5, 0x36, 0x57, 0x8b, 0x36, 0xf5, 0x8a, 0x0e, 0x82, 0xf5, 0xff, 0x38,
-	0x6f, 0xa1, 0xdd, 0xe7, 0x06, 0xbc, 0x31, 0xa6, 0xd1, 0xe3, 0x2c, 0xf4, 0x19, 0x7a, 0xe4, 0x13,
-	0x3f, 0xa1, 0x7c, 0xbd, 0xfb, 0x39, 0x9b, 0x60, 0x12, 0xb3, 0xd9, 0xf5, 0xeb, 0xbd, 0x84, 0x9a,
-	0x9f, 0x40, 0x27, 0x13, 0x0c, 0xa2, 0xc6, 0xdd, 0xf2, 0x50, 0xc5, 0x17, 0xce, 0x95, 0xfc, 0xfb,
-	0xbd, 0x17, 0x7f, 0x6f, 0xce, 0xfd, 0x76, 0x79, 0xb6, 0x65, 0x78, 0x2a, 0x61, 0xd7, 0x15, 0x7b,
-	0xb5, 0xa4, 0xe2, 0xc2, 0x68, 0x5f, 0xac, 0xda, 0x11, 0x9d, 0x75, 0x58, 0xab, 0xb9, 0x0a, 0x6d,
-	0x76, 0x7e, 0x5f, 0x80, 0xd6, 0x98, 0x46, 0xe6, 0x01, 0x2c, 0xe9, 0x5f, 0xad, 0x41, 0xfd, 0x38,
-	0xf5, 0xfd, 0x6c, 0x0f, 0xaf, 0x43, 0x94, 0x17, 0x70, 0x00, 0x4b, 0xfa, 0x6e, 0x6d, 0x22, 0xd7,
-	0x10, 0x8d, 0xe4, 0xcd, 0x7b, 0xf1, 0x00, 0x96, 0xf4, 0x4d, 0xd6, 0x44, 0xae, 0x21, 0x1a, 0xc9,
-	0x9b, 0x77, 0x81, 0x07, 0x50, 0x79, 0x7d, 0x37, 0x1a, 0xf2, 0xae, 0xc2, 0xf6, 0xbb, 0xaf, 0x0c,
-	0x97, 0x9c, 0xdf, 0xc2, 0x72, 0xed, 0x7d, 0x79, 0xbb, 0x21, 0x51, 0x87, 0xd8, 0xef, 0x5f, 0x0b,
-	0x29, 0xf9, 0xbf, 0x86, 0x45, 0x6d, 0x40, 0x37, 0x1b, 0x52, 0xab, 0x00, 0xfb, 0xbd, 0x6b, 0x00,
-	0x05, 0xb3, 0xdd, 0x7e, 0xc6, 0xc7, 0x70, 0xff, 0xe3, 0x17, 0xe7, 0x7d, 0xe3, 0xe5, 0x79, 0xdf,
-	0xf8, 0xe7, 0xbc, 0x6f, 0xfc, 0x7a, 0xd1, 0x9f, 0x7b, 0x79, 0xd1, 0x9f, 0xfb, 0xeb, 0xa2, 0x3f,
-	0xf7, 0xcd, 0x46, 0x14, 0xb3, 0x49, 0x7e, 0xe4, 0x06, 0x38, 0x19, 0x89, 0x81, 0x14, 0x8f, 0x53,
-	0x35, 0x97, 0x47, 0x1d, 0xf1, 0x2f, 0xe9, 0xc3, 0x7f, 0x03, 0x00, 0x00, 0xff, 0xff, 0x5a, 0x07,
-	0xe5, 0x89, 0xe5, 0x09, 0x00, 0x00,
+	// 1090 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x57, 0x4f, 0x6f, 0xe3, 0x44,
+	0x14, 0xaf, 0x93, 0x26, 0x69, 0xde, 0xb6, 0x5d, 0xd6, 0xea, 0xb6, 0x6e, 0xa0, 0x69, 0x30, 0xec,
+	0x12, 0x2a, 0x91, 0x6c, 0x8b, 0x04, 0x22, 0xb7, 0x96, 0x45, 0x1c, 0x50, 0xc5, 0xca, 0xa8, 0x62,
+	0x45, 0x25, 0x2a, 0x37, 0x9e, 0x3a, 0xd6, 0xd6, 0x1e, 0x33, 0x33, 0x6e, 0x1b, 0x89, 0x95, 0x56,
+	0x48, 0x70, 0x40, 0x1c, 0xf8, 0x08, 0x1c, 0x39, 0xf6, 0xb0, 0xe2, 0x03, 0x70, 0xda, 0xe3, 0x8a,
+	0x13, 0x27, 0x84, 0xda, 0x43, 0xbf, 0xc6, 0x6a, 0xc6, 0x63, 0xc7, 0xe3, 0xba, 0x9b, 0x6a, 0xd5,
+	0x5c, 0x22, 0xbf, 0x3f, 0xf3, 0x7b, 0xf3, 0x7e, 0xf3, 0xde, 0xcc, 0x0b, 0x2c, 0x85, 0x03, 0xe2,
+	0x74, 0xed, 0x7e, 0x1f, 0x51, 0xda, 0x3d, 0x5a, 0xef, 0xb2, 0x93, 0x4e, 0x48, 0x30, 0xc3, 0xfa,
+	0x3c, 0x37, 0x74, 0x62, 0x43, 0xe7, 0x68, 0xbd, 0x71, 0xc7, 0xf6, 0xbd, 0x00, 0x77, 0xc5, 0x6f,
+	0xec, 0xd2, 0x58, 0xea, 0x63, 0xea, 0x63, 0xda, 0xf5, 0xa9, 0xcb, 0x97, 0xfa, 0xd4, 0x95, 0x86,
+	0xe5, 0xd8, 0xb0, 0x27, 0xa4, 0x6e, 0x2c, 0x48, 0xd3, 0x82, 0x8b, 0x5d, 0x1c, 0xeb, 0xf9, 0x97,
+	0xd4, 0xbe, 0x9d, 0xdb, 0x45, 0x14, 0x1c, 0xe2, 0xfe, 0x93, 0x04, 0x2d, 0x36, 0x46, 0x8e, 0xc7,
+	0xb8, 0x0d, 0x05, 0x8c, 0x0c, 0x63, 0x93, 0xf9, 0x57, 0x09, 0xde, 0xda, 0xa6, 0xee, 0x23, 0x82,
+	0x43, 0x4c, 0xd1, 0x8e, 0x58, 0xa5, 0x7f, 0x02, 0x75, 0x82, 0x7e, 0x88, 0x10, 0x65, 0x88, 0x18,
+	0x5a, 0x4b, 0x6b, 0xd7, 0xb7, 0x8c, 0x7f, 0x9e, 0x7f, 0xb4, 0x20, 0xf7, 0xb1, 0xe9, 0x38, 0x04,
+	0x51, 0xfa, 0x0d, 0x23, 0x5e, 0xe0, 0x5a, 0x23, 0x57, 0xdd, 0x80, 0x5a, 0x18, 0x11, 0x0e, 0x64,
+	0x94, 0xf8, 0x2a, 0x2b, 0x11, 0xf5, 0x15, 0x00, 0x74, 0x12, 0x7a, 0x04, 0xd1, 0x3d, 0x9b, 0x19,
+	0xe5, 0x96, 0xd6, 0x2e, 0x5b, 0x75, 0xa9, 0xd9, 0x64, 0xfa, 0x2a, 0xdc, 0x92, 0x28, 0x7b, 0x4f,
+	0xd0, 0xd0, 0x98, 0x16, 0x8b, 0x41, 0xaa, 0xbe, 0x42, 0x43, 0x7d, 0x16, 0xb4, 0x7d, 0xa3, 0xd2,
+	0xd2, 0xda, 0xb3, 0x96, 0xb6, 0xaf, 0x2f, 0x40, 0x25, 0x24, 0x18, 0x1f, 0x18, 0x55, 0xa1, 0x89,
+	0x05, 0x1e, 0x9d, 0xa0, 0x3e, 0x26, 0x0e, 0x35, 0x6a, 0xad, 0x32, 0x8f, 0x2e, 0x45, 0xbd, 0x01,
+	0x33, 0x47, 0x88, 0x50, 0x0f, 0x07, 0xd4, 0x98, 0x69, 0x95, 0xdb, 0xd3, 0x56, 0x2a, 0x73, 0x64,
+	0xdf, 0xa8, 0xb7, 0xca, 0x1c, 0xd9, 0xef, 0xb5, 0x7f, 0xba, 0x38, 0x5d, 0x1b, 0x65, 0xf4, 0xeb,
+	0xc5, 0xe9, 0xda, 0x5d, 0x41, 0x5e, 0x9e, 0x23, 0xf3, 0x47, 0x30, 0xf2, 0x3a, 0x0b, 0xd1, 0x10,
+	0x07, 0x14, 0xe9, 0x0f, 0xa0, 0x86, 0x23, 0xd6, 0xc7, 0x3e, 0x12, 0xec, 0xcd, 0x6f, 0x2c, 0x76,
+	0xe2, 0x5a, 0xe0, 0x27, 0xd0, 0x39, 0x5a, 0xef, 0x7c, 0x1d, 0x5b, 0xad, 0xc4, 0x4d, 0x5f, 0x84,
+	0x2a, 0x41, 0x36, 0xc5, 0x81, 0x24, 0x4e, 0x4a, 0x5c, 0x1f, 0x9f, 0xa4, 0xe0, 0xac, 0x6e, 0x49,
+	0xc9, 0xfc, 0x45, 0x13, 0xc7, 0xf6, 0x45, 0xe0, 0x60, 0x92, 0x1e, 0xdb, 0x06, 0xd4, 0xf0, 0xc1,
+	0x81, 0xd7, 0xbf, 0xc6, 0xa1, 0x25, 0x8e, 0x99, 0x00, 0xa5, 0x6c, 0x80, 0xde, 0x7d, 0x4e, 0x44,
+	0xe2, 0xa5, 0xd0, 0xa0, 0xc4, 0x34, 0x1d, 0x41, 0x83, 0xa2, 0xbb, 0x79, 0x1a, 0xcc, 0x67, 0x71,
+	0x95, 0x6e, 0x86, 0x21, 0xc1, 0x47, 0x49, 0xba, 0x1d, 0xa8, 0xe0, 0xe3, 0xe0, 0x1a, 0xc9, 0xc6,
+	0x6e, 0xbc, 0x0a, 0x06, 0x98, 0x86, 0x1e, 0xb3, 0x0f, 0x25, 0x7c, 0x2a, 0x67, 0x2b, 0xb7, 0xac,
+	0x56, 0x6e, 0xa6, 0xaa, 0xa6, 0xd5, 0xaa, 0x5a, 0x80, 0x4a, 0x14, 0x30, 0xef, 0x50, 0xd4, 0x65,
+	0xdd, 0x8a, 0x85, 0x0c, 0xa1, 0xd5, 0x2c, 0xa1, 0x1c, 0xa7, 0x6f, 0x87, 0x34, 0x3a, 0x44, 0x46,
+	0x2d, 0x8e, 0x20, 0xc5, 0xde, 0xfb, 0x9c, 0xea, 0x78, 0x8f, 0x0a, 0xd1, 0x4a, 0xb6, 0x92, 0x68,
+	0x45, 0x37, 0x01, 0xa2, 0x9f, 0xc2, 0xdc, 0x36, 0x75, 0x1f, 0xa2, 0x60, 0x28, 0x49, 0x7e, 0x00,
+	0x55, 0xea, 0xb9, 0xd7, 0x61, 0x59, 0xfa, 0x5d, 0x59, 0x51, 0x26, 0x4f, 0x53, 0x3a, 0xf1, 0x3c,
+	0xf5, 0x24, 0xcf, 0x51, 0x34, 0xd3, 0x86, 0xbb, 0x8a, 0x62, 0x02, 0x19, 0xfe, 0xac, 0xc1, 0x9d,
+	0x6d, 0xea, 0x7e, 0xeb, 0xb1, 0x81, 0x43, 0xec, 0xe3, 0x1b, 0x4f, 0xf3, 0x7e, 0x2e, 0xcd, 0xc5,
+	0x24, 0x4d, 0x35, 0xa2, 0x89, 0x60, 0xf9, 0x92, 0x72, 0x02, 0xe9, 0xfe, 0x56, 0x82, 0xdb, 0xdb,
+	0xd4, 0xfd, 0x92, 0xd8, 0x01, 0xfb, 0x9c, 0x63, 0x07, 0xec, 0x46, 0x1b, 0x67, 0x11, 0xaa, 0x3e,
+	0xf2, 0xf7, 0x11, 0x11, 0x7d, 0x33, 0x6d, 0x49, 0x49, 0x9f, 0x87, 0x12, 0xc3, 0xf2, 0x22, 0x2f,
+	0x31, 0xac, 0xeb, 0x30, 0x7d, 0x3c, 0xb0, 0x99, 0x51, 0x11, 0x3d, 0x24, 0xbe, 0xb3, 0x4d, 0x57,
+	0x55, 0x9b, 0x2e, 0x6d, 0xad, 0x5a, 0xb6, 0xb5, 0xde, 0x01, 0x88, 0x28, 0x7f, 0x41, 0xf6, 0x1c,
+	0x7b, 0x68, 0xcc, 0xb4, 0xb4, 0xf6, 0x9c, 0x35, 0xc3, 0x35, 0x9b, 0x0f, 0xed, 0x61, 0xef, 0x3d,
+	0xb5, 0x8d, 0x16, 0x12, 0xde, 0xb3, 0xa9, 0x9b, 0x4f, 0x61, 0x29, 0xa7, 0x9a, 0xc0, 0xa5, 0xcd,
+	0x5b, 0x3d, 0x06, 0x97, 0xa4, 0x24, 0x22, 0xbf, 0xb6, 0xf5, 0xcc, 0xa9, 0xbf, 0xe9, 0x81, 0x64,
+	0x02, 0x94, 0x94, 0x00, 0x71, 0xf5, 0x8d, 0x48, 0x58, 0xca, 0x17, 0x5f, 0xc2, 0xc3, 0x01, 0x34,
+	0x2e, 0x6b, 0x27, 0x50, 0x7e, 0x7f, 0x68, 0xe2, 0x42, 0xd9, 0xa1, 0x28, 0xc9, 0xf5, 0x4d, 0x67,
+	0x8b, 0x2b, 0xfa, 0xed, 0x6a, 0xb2, 0x7b, 0xf7, 0x2e, 0xbf, 0xe5, 0xe9, 0x9d, 0x33, 0xda, 0x90,
+	0xbc, 0x73, 0x46, 0x8a, 0x09, 0xb0, 0xf0, 0x5c, 0x13, 0x4d, 0xb8, 0x13, 0x3a, 0x36, 0x43, 0x8f,
+	0x6c, 0x62, 0xfb, 0x94, 0xf3, 0x60, 0x47, 0x6c, 0x80, 0x89, 0xc7, 0x86, 0xe3, 0x79, 0x48, 0x5d,
+	0xf5, 0xcf, 0xa0, 0x1a, 0x0a, 0x04, 0x11, 0xe3, 0x56, 0xba, 0xa9, 0x64, 0xcc, 0xec, 0xc4, 0xf8,
+	0x5b, 0xf5, 0x17, 0xff, 0xad, 0x4e, 0xfd, 0x79, 0x71, 0xba, 0xa6, 0x59, 0x72, 0x41, 0xaf, 0x23,
+	0x08, 0x49, 0xa1, 0x38, 0x21, 0xca, 0xd8, 0x98, 0xdb, 0xa2, 0xb9, 0x2c, 0x9a, 0x25, 0xab, 0x4a,
+	0xb8, 0xd9, 0xf8, 0xbb, 0x0a, 0xe5, 0x6d, 0xea, 0xea, 0xbb, 0x30, 0xa7, 0x8e, 0x8e, 0xad, 0xfc,
+	0x76, 0xf2, 0x43, 0x52, 0xa3, 0x3d, 0xce, 0x23, 0x3d, 0x80, 0x5d, 0x98, 0x53, 0x07, 0x9c, 0x22,
+	0x70, 0xc5, 0xa3, 0x10, 0xbc, 0x78, 0x38, 0xd9, 0x85, 0x39, 0x75, 0x9c, 0x28, 0x02, 0x57, 0x3c,
+	0x0a, 0xc1, 0x8b, 0x1f, 0x64, 0x0b, 0x20, 0xf3, 0x86, 0xae, 0x14, 0xac, 0x1b, 0x99, 0x1b, 0xf7,
+	0x5e, 0x6b, 0x4e, 0x31, 0xbf, 0x87, 0xf9, 0xdc, 0xa3, 0xf5, 0x6e, 0xc1, 0x42, 0xd5, 0xa5, 0xf1,
+	0xe1, 0x58, 0x97, 0x14, 0xff, 0x31, 0xcc, 0x2a, 0xaf, 0xc4, 0x6a, 0xc1, 0xd2, 0xac, 0x43, 0xe3,
+	0x83, 0x31, 0x0e, 0x29, 0xb2, 0x0d, 0xb7, 0xf3, 0x37, 0x9e, 0xf9, 0x9a, 0x7d, 0x25, 0xf8, 0x6b,
+	0xe3, 0x7d, 0xb2, 0x84, 0x67, 0xee, 0x98, 0x22, 0xc2, 0x47, 0xe6, 0x42, 0xc2, 0x0b, 0xfa, 0xff,
+	0x31, 0xcc, 0x2a, 0x1d, 0x5b, 0x44, 0x48, 0xd6, 0xa1, 0x90, 0x90, 0xa2, 0xee, 0x69, 0x54, 0x9e,
+	0xf1, 0xbe, 0xdc, 0xfa, 0xf4, 0xc5, 0x59, 0x53, 0x7b, 0x79, 0xd6, 0xd4, 0xfe, 0x3f, 0x6b, 0x6a,
+	0xbf, 0x9f, 0x37, 0xa7, 0x5e, 0x9e, 0x37, 0xa7, 0xfe, 0x3d, 0x6f, 0x4e, 0x7d, 0xb7, 0xe2, 0x7a,
+	0x6c, 0x10, 0xed, 0x77, 0xfa, 0xd8, 0xef, 0x8a, 0x0e, 0x15, 0x3f, 0x27, 0xb2, 0x51, 0xf7, 0xab,
+	0xe2, 0xbf, 0xdb, 0xc7, 0xaf, 0x02, 0x00, 0x00, 0xff, 0xff, 0x4f, 0xa0, 0xcb, 0xde, 0x7b, 0x0e,
+	0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -890,6 +1312,12 @@ type MsgClient interface {
 	DenyUnlock(ctx context.Context, in *MsgDenyUnlock, opts ...grpc.CallOption) (*MsgDenyUnlockResponse, error)
 	// WithdrawUnlock ends an unlock at any time; no share is given from then on. Signer: the requester (who closes it so), the patient, or an officer of the custodian.
 	WithdrawUnlock(ctx context.Context, in *MsgWithdrawUnlock, opts ...grpc.CallOption) (*MsgWithdrawUnlockResponse, error)
+	// GrantConsent lets a clinician, a ward or all clinicians of a hospital open records for a time without a live approval. Signer: the patient.
+	GrantConsent(ctx context.Context, in *MsgGrantConsent, opts ...grpc.CallOption) (*MsgGrantConsentResponse, error)
+	// WithdrawConsent ends a consent, and the unlocks that it stood in for. Signer: the patient.
+	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
+	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
+	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -947,6 +1375,33 @@ func (c *msgClient) WithdrawUnlock(ctx context.Context, in *MsgWithdrawUnlock, o
 	return out, nil
 }
 
+func (c *msgClient) GrantConsent(ctx context.Context, in *MsgGrantConsent, opts ...grpc.CallOption) (*MsgGrantConsentResponse, error) {
+	out := new(MsgGrantConsentResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/GrantConsent", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error) {
+	out := new(MsgWithdrawConsentResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/WithdrawConsent", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error) {
+	out := new(MsgUseConsentResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/UseConsent", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/UpdateParams", in, out, opts...)
@@ -969,6 +1424,12 @@ type MsgServer interface {
 	DenyUnlock(context.Context, *MsgDenyUnlock) (*MsgDenyUnlockResponse, error)
 	// WithdrawUnlock ends an unlock at any time; no share is given from then on. Signer: the requester (who closes it so), the patient, or an officer of the custodian.
 	WithdrawUnlock(context.Context, *MsgWithdrawUnlock) (*MsgWithdrawUnlockResponse, error)
+	// GrantConsent lets a clinician, a ward or all clinicians of a hospital open records for a time without a live approval. Signer: the patient.
+	GrantConsent(context.Context, *MsgGrantConsent) (*MsgGrantConsentResponse, error)
+	// WithdrawConsent ends a consent, and the unlocks that it stood in for. Signer: the patient.
+	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
+	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
+	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -991,6 +1452,15 @@ func (*UnimplementedMsgServer) DenyUnlock(ctx context.Context, req *MsgDenyUnloc
 }
 func (*UnimplementedMsgServer) WithdrawUnlock(ctx context.Context, req *MsgWithdrawUnlock) (*MsgWithdrawUnlockResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method WithdrawUnlock not implemented")
+}
+func (*UnimplementedMsgServer) GrantConsent(ctx context.Context, req *MsgGrantConsent) (*MsgGrantConsentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GrantConsent not implemented")
+}
+func (*UnimplementedMsgServer) WithdrawConsent(ctx context.Context, req *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method WithdrawConsent not implemented")
+}
+func (*UnimplementedMsgServer) UseConsent(ctx context.Context, req *MsgUseConsent) (*MsgUseConsentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method UseConsent not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -1090,6 +1560,60 @@ func _Msg_WithdrawUnlock_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_GrantConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgGrantConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).GrantConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/GrantConsent",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).GrantConsent(ctx, req.(*MsgGrantConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_WithdrawConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgWithdrawConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).WithdrawConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/WithdrawConsent",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).WithdrawConsent(ctx, req.(*MsgWithdrawConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUseConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UseConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/UseConsent",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UseConsent(ctx, req.(*MsgUseConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -1132,6 +1656,18 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawUnlock",
 			Handler:    _Msg_WithdrawUnlock_Handler,
+		},
+		{
+			MethodName: "GrantConsent",
+			Handler:    _Msg_GrantConsent_Handler,
+		},
+		{
+			MethodName: "WithdrawConsent",
+			Handler:    _Msg_WithdrawConsent_Handler,
+		},
+		{
+			MethodName: "UseConsent",
+			Handler:    _Msg_UseConsent_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -1608,6 +2144,270 @@ func (m *MsgWithdrawUnlockResponse) MarshalToSizedBuffer(dAtA []byte) (int, erro
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgGrantConsent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgGrantConsent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgGrantConsent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.UsesADay != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.UsesADay))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.Until) > 0 {
+		i -= len(m.Until)
+		copy(dAtA[i:], m.Until)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Until)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Purpose) > 0 {
+		i -= len(m.Purpose)
+		copy(dAtA[i:], m.Purpose)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Purpose)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.What) > 0 {
+		for iNdEx := len(m.What) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.What[iNdEx])
+			copy(dAtA[i:], m.What[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.What[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Member != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Member))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Hospital) > 0 {
+		i -= len(m.Hospital)
+		copy(dAtA[i:], m.Hospital)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Hospital)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgGrantConsentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgGrantConsentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgGrantConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Consent != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Consent))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawConsent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawConsent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawConsent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Consent != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Consent))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawConsentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawConsentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUseConsent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUseConsent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUseConsent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Consent != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Consent))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Unlock) > 0 {
+		i -= len(m.Unlock)
+		copy(dAtA[i:], m.Unlock)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Unlock)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUseConsentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUseConsentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUseConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1892,6 +2692,134 @@ func (m *MsgWithdrawUnlock) Size() (n int) {
 }
 
 func (m *MsgWithdrawUnlockResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgGrantConsent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Hospital)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Member != 0 {
+		n += 1 + sovTx(uint64(m.Member))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.What) > 0 {
+		for _, s := range m.What {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.Purpose)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Until)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.UsesADay != 0 {
+		n += 1 + sovTx(uint64(m.UsesADay))
+	}
+	return n
+}
+
+func (m *MsgGrantConsentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Consent != 0 {
+		n += 1 + sovTx(uint64(m.Consent))
+	}
+	return n
+}
+
+func (m *MsgWithdrawConsent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Consent != 0 {
+		n += 1 + sovTx(uint64(m.Consent))
+	}
+	return n
+}
+
+func (m *MsgWithdrawConsentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgUseConsent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Unlock)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Consent != 0 {
+		n += 1 + sovTx(uint64(m.Consent))
+	}
+	return n
+}
+
+func (m *MsgUseConsentResponse) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -3389,6 +4317,842 @@ func (m *MsgWithdrawUnlockResponse) Unmarshal(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: MsgWithdrawUnlockResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgGrantConsent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgGrantConsent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgGrantConsent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Hospital = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Member", wireType)
+			}
+			m.Member = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Member |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field What", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.What = append(m.What, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Purpose", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Purpose = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Until", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Until = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UsesADay", wireType)
+			}
+			m.UsesADay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UsesADay |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgGrantConsentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgGrantConsentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgGrantConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Consent", wireType)
+			}
+			m.Consent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Consent |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawConsent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawConsent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawConsent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Consent", wireType)
+			}
+			m.Consent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Consent |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawConsentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawConsentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUseConsent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUseConsent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUseConsent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Consent", wireType)
+			}
+			m.Consent = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Consent |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUseConsentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUseConsentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUseConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

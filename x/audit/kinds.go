@@ -46,7 +46,7 @@ const (
 	KindApproved = "approved"
 	// KindDenied says that an officer or the owner denied an unlock.
 	KindDenied = "denied"
-	// KindWithdrawn says that an unlock was withdrawn or closed; where the chain did so because a version was erased, the target is that version.
+	// KindWithdrawn says that an unlock was withdrawn or closed; where the chain did so because a version was erased, the target is that version, and where a consent was withdrawn, its number.
 	KindWithdrawn = "withdrawn"
 	// KindExpired says that the time of an unlock ran out.
 	KindExpired = "expired"
@@ -56,6 +56,15 @@ const (
 	KindReleased = "released"
 	// KindOpened says that a gateway served ciphertext to a reader; the count is the bytes.
 	KindOpened = "opened"
+
+	// KindConsentGranted says that a patient consented for a time; the target is the consent's number, as for all of these.
+	KindConsentGranted = "consent_granted"
+	// KindConsentUsed says that a consent stood in for the approval of an unlock.
+	KindConsentUsed = "consent_used"
+	// KindConsentWithdrawn says that a patient withdrew a consent.
+	KindConsentWithdrawn = "consent_withdrawn"
+	// KindConsentEnded says that the time of a consent ran out.
+	KindConsentEnded = "consent_ended"
 
 	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
 	KindRoundStarted = "round_started"
@@ -99,6 +108,10 @@ const (
 	KindStaffRegistered = "staff_registered"
 	// KindStaffRevoked says that an account lost its role.
 	KindStaffRevoked = "staff_revoked"
+	// KindStaffUpdated says that the wards of an account changed.
+	KindStaffUpdated = "staff_updated"
+	// KindStaffVaultPublished says that a clinician made the key of a vault known.
+	KindStaffVaultPublished = "staff_vault_published"
 	// KindSiteAdded says that a hospital got a further site.
 	KindSiteAdded = "site_added"
 	// KindSiteUpdated says that a site's name or time zone changed; the target is its number.
@@ -167,6 +180,8 @@ var kinds = map[string]bool{
 	KindRoundStarted: true, KindRoundFailed: true, KindRoundKeyPublished: true, KindDealt: true, KindDealsChecked: true, KindDealsDisputed: true,
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
 	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindWalletChanged: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
+	KindConsentGranted: true, KindConsentUsed: true, KindConsentWithdrawn: true, KindConsentEnded: true,
+	KindStaffUpdated: true, KindStaffVaultPublished: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,

@@ -13,6 +13,7 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgRemoveMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
 		&MsgUpdateMember{}, &MsgRotateMemberKeys{}, &MsgRotateMemberVault{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgUpdateSite{}, &MsgRemoveSite{},
 		&MsgRegisterStorageNode{}, &MsgUpdateStorageNode{}, &MsgRetireStorageNode{},
+		&MsgUpdateStaff{}, &MsgPublishStaffVault{},
 		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

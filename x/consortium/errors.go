@@ -37,4 +37,6 @@ var (
 	ErrTooMany            = errorsmod.Register(ModuleName, 30, "too many")
 	ErrTooFewHolders      = errorsmod.Register(ModuleName, 31, "too few members would hold a share of a network key")
 	ErrSiteInUse          = errorsmod.Register(ModuleName, 32, "a storage node that is not retired stands at the site")
+	ErrInvalidWards       = errorsmod.Register(ModuleName, 33, "invalid wards")
+	ErrInvalidEpoch       = errorsmod.Register(ModuleName, 34, "invalid epoch of a vault")
 )

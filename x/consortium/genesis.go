@@ -229,8 +229,8 @@ func (g genesisCheck) person(s Staff) error {
 	if g.members[s.Hospital] == nil {
 		return ErrUnknownMember
 	}
-	if !s.Role.IsStaff() {
-		return ErrInvalidRole.Wrapf("%d", s.Role)
+	if err := s.Validate(); err != nil {
+		return err
 	}
 	if err := g.account(s.Address); err != nil {
 		return err

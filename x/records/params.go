@@ -79,3 +79,13 @@ func (c Class) Text() string {
 
 // VaultClass names the placement rule of vault blobs.
 const VaultClass = "vault"
+
+// ParseClass is the class of that word, and whether there is one.
+func ParseClass(text string) (Class, bool) {
+	for c := CLASS_IMAGING; c <= CLASS_OTHER; c++ {
+		if c.Text() == text {
+			return c, true
+		}
+	}
+	return CLASS_UNSPECIFIED, false
+}

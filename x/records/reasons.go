@@ -61,6 +61,9 @@ const (
 	ReasonStaleRevision = "stale_revision"
 	// ReasonNotFree says that the account that is to take a wallet's place is no patient's that was invited and is nobody's yet.
 	ReasonNotFree = "not_free"
+	// ReasonForeignRecipient says that the envelope is sealed to a key that is neither the owner's of today nor that of somebody to whom the owner
+	// consented.
+	ReasonForeignRecipient = "foreign_recipient"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

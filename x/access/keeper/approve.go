@@ -42,19 +42,25 @@ func (s msgServer) ApproveUnlock(ctx context.Context, msg *access.MsgApproveUnlo
 	if reason != "" {
 		return &access.MsgApproveUnlockResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
 	}
-	height := sdk.UnwrapSDKContext(ctx).BlockHeight()
-	u.Approval = &access.Approval{By: owner.Address, Capsule: msg.Capsule, At: now, Height: height}
-	if err := s.save(ctx, u); err != nil {
-		return nil, err
-	}
-	id, err := access.ParseUnlockID(u.Id)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.releaseQueue.Set(ctx, collections.Join(height, id[:])); err != nil {
+	if u, err = s.approve(ctx, u, access.Approval{By: owner.Address, Capsule: msg.Capsule}); err != nil {
 		return nil, err
 	}
 	return &access.MsgApproveUnlockResponse{Outcome: audit.OUTCOME_OK}, s.accept(ctx, entry, u)
+}
+
+// approve writes an approval of this block and has the unlock wait for its release. It answers
+// the unlock as it is then.
+func (k *Keeper) approve(ctx context.Context, u access.Unlock, by access.Approval) (access.Unlock, error) {
+	by.At, by.Height = blockTime(ctx), sdk.UnwrapSDKContext(ctx).BlockHeight()
+	u.Approval = &by
+	if err := k.save(ctx, u); err != nil {
+		return u, err
+	}
+	id, err := access.ParseUnlockID(u.Id)
+	if err != nil {
+		return u, err
+	}
+	return u, k.releaseQueue.Set(ctx, collections.Join(by.Height, id[:]))
 }
 
 // whyNotApprove answers the reason to refuse an approval, or nothing.

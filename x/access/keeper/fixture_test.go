@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{
 		t: t, log: &fakeAudit{}, random: rand.NewChaCha8([32]byte{1}),
 		people: &fakeConsortium{principals: map[string]consortium.Principal{}},
-		data:   &fakeRecords{patients: map[string]records.Patient{}, versions: map[string][]records.Version{}},
+		data:   &fakeRecords{patients: map[string]records.Patient{}, versions: map[string][]records.Version{}, documents: map[string]bool{}},
 		holders: &fakeCustody{
 			given: map[string]bool{}, closed: map[string]bool{},
 		},
@@ -306,11 +307,25 @@ func (c *fakeConsortium) Actor(ctx context.Context, address string) (consortium.
 }
 
 func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Member, error) {
-	m := consortium.Member{Number: number, Name: c.members[number], Status: consortium.MEMBER_STATUS_ACTIVE}
+	m := consortium.Member{
+		Number: number, Name: c.members[number], Status: consortium.MEMBER_STATUS_ACTIVE, VaultEpoch: 1, VaultKey: fmt.Append(nil, "vault of ", number),
+	}
 	if c.left[number] {
 		m.Status = consortium.MEMBER_STATUS_LEFT
 	}
 	return m, nil
+}
+
+func (c *fakeConsortium) StaffMember(_ context.Context, address string) (consortium.Staff, error) {
+	p, known := c.principals[address]
+	if !known || !p.Role.IsStaff() {
+		return consortium.Staff{}, consortium.ErrUnknownAccount.Wrap(address)
+	}
+	s := consortium.Staff{Address: p.Address, Hospital: p.Hospital, Role: p.Role, Revoked: !p.Active, Wards: p.Wards, VaultEpoch: p.VaultEpoch}
+	if s.HasVault() {
+		s.VaultKey = []byte("vault of " + address)
+	}
+	return s, nil
 }
 
 func (c *fakeConsortium) NetworkID(context.Context) (lock.Network, error) { return network, nil }
@@ -326,6 +341,8 @@ var (
 type fakeRecords struct {
 	patients map[string]records.Patient
 	versions map[string][]records.Version
+	// documents are records of another class than imaging
+	documents map[string]bool
 }
 
 func (r *fakeRecords) Patient(_ context.Context, id string) (records.Patient, error) {
@@ -346,6 +363,19 @@ func (r *fakeRecords) Version(_ context.Context, record string, version uint64) 
 		return records.Version{}, records.ErrUnknownRecord
 	}
 	return records.Version{}, records.ErrUnknownVersion
+}
+
+func (r *fakeRecords) Record(_ context.Context, id string) (records.Record, error) {
+	versions := r.versions[id]
+	if len(versions) == 0 {
+		return records.Record{}, records.ErrUnknownRecord
+	}
+	h := versions[0].Header
+	class := records.CLASS_IMAGING
+	if r.documents[id] {
+		class = records.CLASS_DOCUMENT
+	}
+	return records.Record{Id: id, OwnerKind: h.OwnerKind, Patient: h.Patient, Custodian: h.Custodian, Class: class, Versions: uint64(len(versions))}, nil
 }
 
 func (r *fakeRecords) LockContext(_ context.Context, v records.Version) (lockContext, generation [64]byte, err error) {

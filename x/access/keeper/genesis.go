@@ -16,6 +16,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 	if err := k.setParams(ctx, g.Params); err != nil {
 		return err
 	}
+	if err := k.initConsents(ctx, g.Consents); err != nil {
+		return err
+	}
 	for _, u := range g.Unlocks {
 		if err := k.add(ctx, u); err != nil {
 			return err
@@ -25,6 +28,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 				return err
 			}
 			if err := k.resume(ctx, u); err != nil {
+				return err
+			}
+			if err := k.resumeConsented(ctx, u); err != nil {
 				return err
 			}
 		}
@@ -69,7 +75,7 @@ func (k *Keeper) checkOnItsWay(ctx context.Context, u access.Unlock) error {
 }
 
 // ExportGenesis reads the whole state, unlocks in the order in which they were
-// proposed.
+// proposed and consents in that of their numbers.
 func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error) {
 	params, err := k.Params(ctx)
 	if err != nil {
@@ -88,6 +94,13 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error
 		u, err := k.unlocks.Get(ctx, key.K2())
 		g.Approved = append(g.Approved, u.Id)
 		return false, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = k.consents.Walk(ctx, nil, func(_ uint64, c access.Consent) (bool, error) {
+		g.Consents = append(g.Consents, c)
+		return false, nil
 	})
 	return g, err
 }

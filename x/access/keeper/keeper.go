@@ -1,4 +1,4 @@
-// Package keeper keeps unlocks in state, handles the messages and queries of the
+// Package keeper keeps unlocks and consents in state, handles the messages and queries of the
 // access module, and moves approved unlocks to the holders of the network's key.
 package keeper
 
@@ -51,7 +51,26 @@ type Keeper struct {
 	openByVersion collections.KeySet[collections.Pair[[]byte, []byte]]
 	// void: record id and version, of versions that were erased or got another lock and that open unlocks from before may still name
 	void collections.KeySet[[]byte]
+	// consents: number -> consent
+	consents collections.Map[uint64, access.Consent]
+	// consentSequence counts consents
+	consentSequence collections.Sequence
+	// consentsByPatient: (patient id, number)
+	consentsByPatient collections.KeySet[consentKey]
+	// consentsByGrantee: (who may ask, number)
+	consentsByGrantee collections.KeySet[consentKey]
+	// liveConsents: (patient id, number), of consents that were not withdrawn and whose end was not noted
+	liveConsents collections.KeySet[consentKey]
+	// consentQueue: (end, number), of those
+	consentQueue collections.KeySet[collections.Pair[int64, uint64]]
+	// openByConsent: (number, unlock id), of unlocks that a consent approved and that have not ended
+	openByConsent collections.KeySet[collections.Pair[uint64, []byte]]
+	// withdrawn: number, of withdrawn consents that may have approved unlocks which have not ended
+	withdrawn collections.KeySet[uint64]
 }
+
+// consentKey is a name of consents and the number of one.
+type consentKey = collections.Pair[[]byte, uint64]
 
 // Neighbours are the modules that this one calls.
 type Neighbours struct {
@@ -91,7 +110,17 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		releaseQueue: collections.NewKeySet(sb, access.ReleaseQueuePrefix, "release_queue", queue),
 		openByVersion: collections.NewKeySet(sb, access.OpenByVersionPrefix, "open_by_version",
 			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
-		void: collections.NewKeySet(sb, access.VoidPrefix, "void", collections.BytesKey),
+		void:              collections.NewKeySet(sb, access.VoidPrefix, "void", collections.BytesKey),
+		consents:          collections.NewMap(sb, access.ConsentsPrefix, "consents", collections.Uint64Key, codec.CollValue[access.Consent](cdc)),
+		consentSequence:   collections.NewSequence(sb, access.ConsentSequencePrefix, "consent_sequence"),
+		consentsByPatient: collections.NewKeySet(sb, access.ConsentsByPatientPrefix, "consents_by_patient", byBytes),
+		consentsByGrantee: collections.NewKeySet(sb, access.ConsentsByGranteePrefix, "consents_by_grantee", byBytes),
+		liveConsents:      collections.NewKeySet(sb, access.LiveConsentsPrefix, "live_consents", byBytes),
+		consentQueue: collections.NewKeySet(sb, access.ConsentQueuePrefix, "consent_queue",
+			collections.PairKeyCodec(collections.Int64Key, collections.Uint64Key)),
+		openByConsent: collections.NewKeySet(sb, access.OpenByConsentPrefix, "open_by_consent",
+			collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey)),
+		withdrawn: collections.NewKeySet(sb, access.WithdrawnPrefix, "withdrawn_consents", collections.Uint64Key),
 	}
 	schema, err := sb.Build()
 	if err != nil {

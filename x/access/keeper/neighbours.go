@@ -24,6 +24,8 @@ type Consortium interface {
 	Actor(ctx context.Context, address string) (consortium.Principal, audit.Entry, error)
 	// Member is the member of that number.
 	Member(ctx context.Context, number uint64) (consortium.Member, error)
+	// StaffMember is the person of that account, revoked or not; consortium.ErrUnknownAccount where it is no staff.
+	StaffMember(ctx context.Context, address string) (consortium.Staff, error)
 	// NetworkID is the id that every hash of the network's cryptography binds.
 	NetworkID(ctx context.Context) (lock.Network, error)
 	// Authority is the consortium's account, whose signature is a vote.
@@ -34,6 +36,8 @@ type Consortium interface {
 type Records interface {
 	// Patient is the patient of that number.
 	Patient(ctx context.Context, id string) (records.Patient, error)
+	// Record is the record of that id; records.ErrUnknownRecord where there is none.
+	Record(ctx context.Context, id string) (records.Record, error)
 	// Version is one version; records.ErrUnknownRecord or records.ErrUnknownVersion where there is none.
 	Version(ctx context.Context, record string, version uint64) (records.Version, error)
 	// LockContext is what the version's lock binds, ctx, and its key's generation, gen.

@@ -13,15 +13,21 @@ import (
 // queueKey is a number to order by and an unlock's id.
 type queueKey = collections.Pair[int64, []byte]
 
-// EndBlock ends the unlocks that name erased versions and those whose time ran out, then
-// asks the holders for the shares of those that were approved and not withdrawn since. All
-// is bounded;
-// the rest waits for the next block. A block with nothing due writes nothing.
+// EndBlock ends the unlocks that name erased versions, those whose consent was withdrawn and
+// those whose time ran out, and consents whose time ran out, then asks the holders for the
+// shares of unlocks that were approved and not withdrawn since. All is bounded; the rest waits
+// for the next block. A block with nothing due writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	if err := k.withdrawVoid(ctx, access.MaxExpiriesPerBlock); err != nil {
 		return err
 	}
+	if err := k.endWithdrawn(ctx, access.MaxExpiriesPerBlock); err != nil {
+		return err
+	}
 	now := blockTime(ctx)
+	if err := k.endConsents(ctx, now); err != nil {
+		return err
+	}
 	due, err := k.head(ctx, k.expiryQueue, collections.NewPrefixUntilPairRange[int64, []byte](now), access.MaxExpiriesPerBlock)
 	if err != nil {
 		return err
@@ -83,6 +89,11 @@ func (k *Keeper) release(ctx context.Context, u access.Unlock, now int64) error 
 	}
 	if reason != "" {
 		return k.withdrawFor(ctx, u, ref)
+	}
+	if withdrawn, err := k.isConsentWithdrawn(ctx, u); err != nil {
+		return err
+	} else if withdrawn {
+		return k.withdrawConsented(ctx, u)
 	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {

@@ -92,6 +92,11 @@ func (k *Keeper) end(ctx context.Context, u access.Unlock) error {
 		return err
 	}
 	if u.Approval != nil {
+		if u.Approval.Consent != 0 {
+			if err := k.openByConsent.Remove(ctx, collections.Join(u.Approval.Consent, keys.id)); err != nil {
+				return err
+			}
+		}
 		waiting, err := k.releaseQueue.Has(ctx, collections.Join(u.Approval.Height, keys.id))
 		if err != nil {
 			return err

@@ -61,6 +61,7 @@ func (k *Keeper) asStaff(ctx context.Context, account sdk.AccAddress, p *consort
 		return err
 	}
 	p.Role, p.Hospital, p.Active = s.Role, s.Hospital, !s.Revoked && m.IsActive()
+	p.Wards, p.VaultEpoch = s.Wards, s.VaultEpoch
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -39,6 +40,9 @@ func (s msgServer) RegisterStaff(ctx context.Context, msg *consortium.MsgRegiste
 	if !msg.Role.IsStaff() {
 		return nil, consortium.ErrInvalidRole.Wrapf("%d: want admin, clerk, clinician, officer or auditor", msg.Role)
 	}
+	if err := consortium.CheckWards(msg.Wards); err != nil {
+		return nil, err
+	}
 	account, err := s.newAccount(ctx, msg.Address)
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func (s msgServer) RegisterStaff(ctx context.Context, msg *consortium.MsgRegiste
 			return nil, consortium.ErrTooMany.Wrapf("a member has at most %d admins", consortium.MaxAdmins)
 		}
 	}
-	p := consortium.Staff{Address: account.String(), Hospital: signer.Hospital, Role: msg.Role, Since: blockTime(ctx)}
+	p := consortium.Staff{Address: account.String(), Hospital: signer.Hospital, Role: msg.Role, Wards: msg.Wards, Since: blockTime(ctx)}
 	if err := s.setStaff(ctx, account, p); err != nil {
 		return nil, err
 	}
@@ -67,22 +71,9 @@ func (s msgServer) RevokeStaff(ctx context.Context, msg *consortium.MsgRevokeSta
 	if err != nil {
 		return nil, err
 	}
-	account, err := consortium.ParseAccount(msg.Address)
+	account, p, err := s.staffOf(ctx, signer, msg.Address)
 	if err != nil {
 		return nil, err
-	}
-	p, err := s.staff.Get(ctx, account)
-	if errors.Is(err, collections.ErrNotFound) {
-		return nil, consortium.ErrUnknownAccount.Wrapf("%q is no staff", msg.Address)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if p.Hospital != signer.Hospital {
-		return nil, consortium.ErrUnauthorized.Wrapf("%q is of member %d", msg.Address, p.Hospital)
-	}
-	if p.Revoked {
-		return nil, consortium.ErrWrongStatus.Wrapf("%q was revoked", msg.Address)
 	}
 	if p.Role == consortium.ROLE_ADMIN {
 		count, err := countPrefix(ctx, s.admins, p.Hospital)
@@ -98,6 +89,86 @@ func (s msgServer) RevokeStaff(ctx context.Context, msg *consortium.MsgRevokeSta
 		return nil, err
 	}
 	return &consortium.MsgRevokeStaffResponse{}, s.accept(ctx, about(entry, audit.KindStaffRevoked, p.Address))
+}
+
+// staffOf is a person of the signer's member who was not revoked.
+func (k *Keeper) staffOf(ctx context.Context, signer consortium.Principal, address string) (sdk.AccAddress, consortium.Staff, error) {
+	account, err := consortium.ParseAccount(address)
+	if err != nil {
+		return nil, consortium.Staff{}, err
+	}
+	p, err := k.StaffMember(ctx, address)
+	switch {
+	case err != nil:
+		return nil, p, err
+	case p.Hospital != signer.Hospital:
+		return nil, p, consortium.ErrUnauthorized.Wrapf("%q is of member %d", address, p.Hospital)
+	case p.Revoked:
+		return nil, p, consortium.ErrWrongStatus.Wrapf("%q was revoked", address)
+	}
+	return account, p, nil
+}
+
+// StaffMember is the person of that account, revoked or not; consortium.ErrUnknownAccount where
+// it is no member's staff.
+func (k *Keeper) StaffMember(ctx context.Context, address string) (consortium.Staff, error) {
+	account, err := sdk.AccAddressFromBech32(address)
+	if err != nil {
+		return consortium.Staff{}, consortium.ErrUnknownAccount.Wrapf("%q: %v", address, err)
+	}
+	p, err := k.staff.Get(ctx, account)
+	if errors.Is(err, collections.ErrNotFound) {
+		return p, consortium.ErrUnknownAccount.Wrapf("%q is no staff", address)
+	}
+	return p, err
+}
+
+// UpdateStaff changes the wards of a person of the signer's member.
+func (s msgServer) UpdateStaff(ctx context.Context, msg *consortium.MsgUpdateStaff) (*consortium.MsgUpdateStaffResponse, error) {
+	signer, entry, err := s.authorise(ctx, msg.Admin, consortium.ROLE_ADMIN)
+	if err != nil {
+		return nil, err
+	}
+	if err := consortium.CheckWards(msg.Wards); err != nil {
+		return nil, err
+	}
+	account, p, err := s.staffOf(ctx, signer, msg.Address)
+	if err != nil {
+		return nil, err
+	}
+	p.Wards = msg.Wards
+	if err := s.setStaff(ctx, account, p); err != nil {
+		return nil, err
+	}
+	return &consortium.MsgUpdateStaffResponse{}, s.accept(ctx, about(entry, audit.KindStaffUpdated, p.Address))
+}
+
+// PublishStaffVault makes the key of the signer's own vault known. Earlier epochs stay with
+// the signer's program, which opens with them what was sealed before.
+func (s msgServer) PublishStaffVault(ctx context.Context, msg *consortium.MsgPublishStaffVault) (*consortium.MsgPublishStaffVaultResponse, error) {
+	signer, entry, err := s.authorise(ctx, msg.Staff, consortium.ROLE_CLINICIAN)
+	if err != nil {
+		return nil, err
+	}
+	key, err := msg.Key()
+	if err != nil {
+		return nil, err
+	}
+	account, p, err := s.staffOf(ctx, signer, signer.Address)
+	if err != nil {
+		return nil, err
+	}
+	if msg.Epoch != p.VaultEpoch+1 {
+		return nil, consortium.ErrInvalidEpoch.Wrapf("got %d, want %d", msg.Epoch, p.VaultEpoch+1)
+	}
+	if bytes.Equal(key, p.VaultKey) {
+		return nil, consortium.ErrKnownKey.Wrapf("it is that of epoch %d", p.VaultEpoch)
+	}
+	p.VaultKey, p.VaultEpoch = key, msg.Epoch
+	if err := s.setStaff(ctx, account, p); err != nil {
+		return nil, err
+	}
+	return &consortium.MsgPublishStaffVaultResponse{}, s.accept(ctx, about(entry, audit.KindStaffVaultPublished, p.Address))
 }
 
 // ReplaceAdmin revokes all admins of a member and registers a new one; only a vote

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -34,6 +35,8 @@ type batch struct {
 	// owners are the vaults of today, by patient; that of the hospital itself stands under no
 	// number
 	owners map[string]ownerVault
+	// grantees are those to whom the owners consented, by patient
+	grantees map[string][]records.Grantee
 	// records as the versions checked so far leave them, by id
 	records map[string]records.Record
 	// points and cids of the versions checked so far
@@ -54,7 +57,7 @@ func hashOf(key []byte) [sha256.Size]byte { return sha256.Sum256(key) }
 func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*batch, error) {
 	b := &batch{
 		Keeper: k, clerk: clerk, now: blockTime(ctx),
-		owners: map[string]ownerVault{}, records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
+		owners: map[string]ownerVault{}, grantees: map[string][]records.Grantee{}, records: map[string]records.Record{}, points: map[string]bool{}, cids: map[string]bool{},
 	}
 	var err error
 	if b.signer, err = sdk.AccAddressFromBech32(clerk.Address); err != nil {
@@ -77,7 +80,7 @@ func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*bat
 // stored for those behind it.
 func (b *batch) check(ctx context.Context, n records.NewVersion) (string, error) {
 	for _, check := range []func(context.Context, records.NewVersion) (string, error){
-		b.checkSigner, b.checkOwner, b.checkRecord, b.checkShared, b.checkNovelty, b.checkRoom, b.checkProof,
+		b.checkSigner, b.checkOwner, b.checkRecipients, b.checkRecord, b.checkShared, b.checkNovelty, b.checkRoom, b.checkProof,
 	} {
 		if reason, err := check(ctx, n); reason != "" || err != nil {
 			return reason, err
@@ -130,6 +133,41 @@ func (b *batch) checkOwner(ctx context.Context, n records.NewVersion) (string, e
 		return records.ReasonStaleVaultKey, nil
 	}
 	return "", nil
+}
+
+// checkRecipients demands that the envelope is sealed to nobody but the owner and those to whom
+// the owner consented: to a key of one's own, who stores would keep half of what opens the record.
+func (b *batch) checkRecipients(ctx context.Context, n records.NewVersion) (string, error) {
+	owner := b.owners[n.Header.Patient].hash
+	for _, key := range n.OwnKeys {
+		if [sha256.Size]byte(key) == owner {
+			continue
+		}
+		grantees, err := b.granteesOf(ctx, n.Header.Patient)
+		if err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(grantees, func(g records.Grantee) bool {
+			return g.KeyHash == [sha256.Size]byte(key) && g.Covers(n.Record, n.Class)
+		}) {
+			return records.ReasonForeignRecipient, nil
+		}
+	}
+	return "", nil
+}
+
+// granteesOf are those to whom a patient consented; a hospital consents to nobody.
+func (b *batch) granteesOf(ctx context.Context, patient string) ([]records.Grantee, error) {
+	if patient == "" || b.Keeper.grantees == nil {
+		return nil, nil
+	}
+	known, asked := b.grantees[patient]
+	if asked {
+		return known, nil
+	}
+	found, err := b.Keeper.grantees.Grantees(ctx, patient)
+	b.grantees[patient] = found
+	return found, err
 }
 
 func (b *batch) checkRecord(ctx context.Context, n records.NewVersion) (string, error) {

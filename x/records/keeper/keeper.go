@@ -26,6 +26,7 @@ type Keeper struct {
 	custody    Custody
 	storage    Storage
 	hooks      records.LockHooks
+	grantees   records.Grantees
 
 	schema collections.Schema
 	// params: the bounds
@@ -135,6 +136,10 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 	k.schema = schema
 	return k, nil
 }
+
+// SetGrantees names who knows to whom patients consented. The application calls it once,
+// before the first block; without it, versions are sealed to their owners alone.
+func (k *Keeper) SetGrantees(g records.Grantees) { k.grantees = g }
 
 // Params answers the bounds.
 func (k *Keeper) Params(ctx context.Context) (records.Params, error) { return k.params.Get(ctx) }

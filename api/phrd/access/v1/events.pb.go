@@ -94,6 +94,70 @@ func (x *EventUnlockChanged) GetKind() string {
 	return ""
 }
 
+// EventConsentChanged tells that a consent was granted, withdrawn or ended. That one was used is told of the unlock.
+type EventConsentChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// consent is its number.
+	Consent uint64 `protobuf:"varint,1,opt,name=consent,proto3" json:"consent,omitempty"`
+	// patient number of who granted it.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventConsentChanged) Reset() {
+	*x = EventConsentChanged{}
+	mi := &file_phrd_access_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventConsentChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventConsentChanged) ProtoMessage() {}
+
+func (x *EventConsentChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventConsentChanged.ProtoReflect.Descriptor instead.
+func (*EventConsentChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EventConsentChanged) GetConsent() uint64 {
+	if x != nil {
+		return x.Consent
+	}
+	return 0
+}
+
+func (x *EventConsentChanged) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *EventConsentChanged) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var File_phrd_access_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_events_proto_rawDesc = "" +
@@ -103,7 +167,11 @@ const file_phrd_access_v1_events_proto_rawDesc = "" +
 	"\x06unlock\x18\x01 \x01(\tR\x06unlock\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1c\n" +
 	"\trequester\x18\x03 \x01(\tR\trequester\x12\x12\n" +
-	"\x04kind\x18\x04 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\x04kind\x18\x04 \x01(\tR\x04kind\"]\n" +
+	"\x13EventConsentChanged\x12\x18\n" +
+	"\aconsent\x18\x01 \x01(\x04R\aconsent\x12\x18\n" +
+	"\apatient\x18\x02 \x01(\tR\apatient\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_events_proto_rawDescOnce sync.Once
@@ -117,9 +185,10 @@ func file_phrd_access_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_events_proto_rawDescData
 }
 
-var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_access_v1_events_proto_goTypes = []any{
-	(*EventUnlockChanged)(nil), // 0: phrd.access.v1.EventUnlockChanged
+	(*EventUnlockChanged)(nil),  // 0: phrd.access.v1.EventUnlockChanged
+	(*EventConsentChanged)(nil), // 1: phrd.access.v1.EventConsentChanged
 }
 var file_phrd_access_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -140,7 +209,7 @@ func file_phrd_access_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_events_proto_rawDesc), len(file_phrd_access_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GenesisState is the unlocks at the first block.
+// GenesisState is the unlocks and consents at the first block.
 type GenesisState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// params are the bounds.
@@ -30,7 +30,9 @@ type GenesisState struct {
 	// unlocks in the order in which they were proposed.
 	Unlocks []*Unlock `protobuf:"bytes,2,rep,name=unlocks,proto3" json:"unlocks,omitempty"`
 	// approved are the hex ids of approved unlocks whose release was not requested yet, in the order of the approvals.
-	Approved      []string `protobuf:"bytes,3,rep,name=approved,proto3" json:"approved,omitempty"`
+	Approved []string `protobuf:"bytes,3,rep,name=approved,proto3" json:"approved,omitempty"`
+	// consents by number, without a gap.
+	Consents      []*Consent `protobuf:"bytes,4,rep,name=consents,proto3" json:"consents,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -86,15 +88,23 @@ func (x *GenesisState) GetApproved() []string {
 	return nil
 }
 
+func (x *GenesisState) GetConsents() []*Consent {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1bphrd/access/v1/unlock.proto\"\x98\x01\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xd3\x01\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
 	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
-	"\bapproved\x18\x03 \x03(\tR\bapprovedB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\bapproved\x18\x03 \x03(\tR\bapproved\x129\n" +
+	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsentsB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once
@@ -113,15 +123,17 @@ var file_phrd_access_v1_genesis_proto_goTypes = []any{
 	(*GenesisState)(nil), // 0: phrd.access.v1.GenesisState
 	(*Params)(nil),       // 1: phrd.access.v1.Params
 	(*Unlock)(nil),       // 2: phrd.access.v1.Unlock
+	(*Consent)(nil),      // 3: phrd.access.v1.Consent
 }
 var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.access.v1.GenesisState.params:type_name -> phrd.access.v1.Params
 	2, // 1: phrd.access.v1.GenesisState.unlocks:type_name -> phrd.access.v1.Unlock
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 2: phrd.access.v1.GenesisState.consents:type_name -> phrd.access.v1.Consent
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_genesis_proto_init() }
@@ -129,6 +141,7 @@ func file_phrd_access_v1_genesis_proto_init() {
 	if File_phrd_access_v1_genesis_proto != nil {
 		return
 	}
+	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -9,6 +9,7 @@ package accessv1
 import (
 	v1beta1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 	_ "github.com/cosmos/gogoproto/gogoproto"
+	v1 "github.com/phrd/phrd/api/phrd/records/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -345,11 +346,368 @@ func (x *QueryUnlocksResponse) GetPagination() *v1beta1.PageResponse {
 	return nil
 }
 
+// QueryConsentRequest names a consent.
+type QueryConsentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number of the consent.
+	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsentRequest) Reset() {
+	*x = QueryConsentRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsentRequest) ProtoMessage() {}
+
+func (x *QueryConsentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsentRequest.ProtoReflect.Descriptor instead.
+func (*QueryConsentRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *QueryConsentRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// QueryConsentResponse holds a consent.
+type QueryConsentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// consent asked for.
+	Consent *Consent `protobuf:"bytes,1,opt,name=consent,proto3" json:"consent,omitempty"`
+	// status at the latest block time.
+	Status        ConsentStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.ConsentStatus" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsentResponse) Reset() {
+	*x = QueryConsentResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsentResponse) ProtoMessage() {}
+
+func (x *QueryConsentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsentResponse.ProtoReflect.Descriptor instead.
+func (*QueryConsentResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *QueryConsentResponse) GetConsent() *Consent {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+func (x *QueryConsentResponse) GetStatus() ConsentStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ConsentStatus_CONSENT_STATUS_UNSPECIFIED
+}
+
+// QueryConsentsRequest filters consents.
+type QueryConsentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number of who granted them.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// staff is the address of the clinician to whom they were granted.
+	Staff string `protobuf:"bytes,2,opt,name=staff,proto3" json:"staff,omitempty"`
+	// hospital is the member's number of those granted to a ward of it or to all its clinicians.
+	Hospital uint64 `protobuf:"varint,3,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// ward of that hospital; 0 for those granted to all its clinicians.
+	Ward uint32 `protobuf:"varint,4,opt,name=ward,proto3" json:"ward,omitempty"`
+	// status to match; unspecified matches all.
+	Status ConsentStatus `protobuf:"varint,5,opt,name=status,proto3,enum=phrd.access.v1.ConsentStatus" json:"status,omitempty"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,6,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsentsRequest) Reset() {
+	*x = QueryConsentsRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsentsRequest) ProtoMessage() {}
+
+func (x *QueryConsentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsentsRequest.ProtoReflect.Descriptor instead.
+func (*QueryConsentsRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *QueryConsentsRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *QueryConsentsRequest) GetStaff() string {
+	if x != nil {
+		return x.Staff
+	}
+	return ""
+}
+
+func (x *QueryConsentsRequest) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+func (x *QueryConsentsRequest) GetWard() uint32 {
+	if x != nil {
+		return x.Ward
+	}
+	return 0
+}
+
+func (x *QueryConsentsRequest) GetStatus() ConsentStatus {
+	if x != nil {
+		return x.Status
+	}
+	return ConsentStatus_CONSENT_STATUS_UNSPECIFIED
+}
+
+func (x *QueryConsentsRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryConsentsResponse is one page.
+type QueryConsentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// consents of this page, each with its status.
+	Consents []*QueryConsentResponse `protobuf:"bytes,1,rep,name=consents,proto3" json:"consents,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsentsResponse) Reset() {
+	*x = QueryConsentsResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsentsResponse) ProtoMessage() {}
+
+func (x *QueryConsentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsentsResponse.ProtoReflect.Descriptor instead.
+func (*QueryConsentsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryConsentsResponse) GetConsents() []*QueryConsentResponse {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *QueryConsentsResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryGranteesRequest names what is to be sealed.
+type QueryGranteesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number of the owner.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// class of the record.
+	Class v1.Class `protobuf:"varint,2,opt,name=class,proto3,enum=phrd.records.v1.Class" json:"class,omitempty"`
+	// record id as text; empty for a record that is new.
+	Record        string `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGranteesRequest) Reset() {
+	*x = QueryGranteesRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGranteesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGranteesRequest) ProtoMessage() {}
+
+func (x *QueryGranteesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGranteesRequest.ProtoReflect.Descriptor instead.
+func (*QueryGranteesRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryGranteesRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *QueryGranteesRequest) GetClass() v1.Class {
+	if x != nil {
+		return x.Class
+	}
+	return v1.Class(0)
+}
+
+func (x *QueryGranteesRequest) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+// QueryGranteesResponse lists the vaults.
+type QueryGranteesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// grantees, each vault once, at most 47.
+	Grantees      []*Grantee `protobuf:"bytes,1,rep,name=grantees,proto3" json:"grantees,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGranteesResponse) Reset() {
+	*x = QueryGranteesResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGranteesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGranteesResponse) ProtoMessage() {}
+
+func (x *QueryGranteesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGranteesResponse.ProtoReflect.Descriptor instead.
+func (*QueryGranteesResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryGranteesResponse) GetGrantees() []*Grantee {
+	if x != nil {
+		return x.Grantees
+	}
+	return nil
+}
+
 var File_phrd_access_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bphrd/access/v1/unlock.proto\"\x14\n" +
+	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"K\n" +
 	"\x13QueryParamsResponse\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"$\n" +
@@ -370,11 +728,39 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\aunlocks\x18\x01 \x03(\v2#.phrd.access.v1.QueryUnlockResponseB\x04\xc8\xde\x1f\x00R\aunlocks\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination2\xea\x02\n" +
+	"pagination\"-\n" +
+	"\x13QueryConsentRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"\x86\x01\n" +
+	"\x14QueryConsentResponse\x127\n" +
+	"\aconsent\x18\x01 \x01(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\aconsent\x125\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1d.phrd.access.v1.ConsentStatusR\x06status\"\xf5\x01\n" +
+	"\x14QueryConsentsRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
+	"\x05staff\x18\x02 \x01(\tR\x05staff\x12\x1a\n" +
+	"\bhospital\x18\x03 \x01(\x04R\bhospital\x12\x12\n" +
+	"\x04ward\x18\x04 \x01(\rR\x04ward\x125\n" +
+	"\x06status\x18\x05 \x01(\x0e2\x1d.phrd.access.v1.ConsentStatusR\x06status\x12F\n" +
+	"\n" +
+	"pagination\x18\x06 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\xa8\x01\n" +
+	"\x15QueryConsentsResponse\x12F\n" +
+	"\bconsents\x18\x01 \x03(\v2$.phrd.access.v1.QueryConsentResponseB\x04\xc8\xde\x1f\x00R\bconsents\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination\"v\n" +
+	"\x14QueryGranteesRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12,\n" +
+	"\x05class\x18\x02 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x16\n" +
+	"\x06record\x18\x03 \x01(\tR\x06record\"R\n" +
+	"\x15QueryGranteesResponse\x129\n" +
+	"\bgrantees\x18\x01 \x03(\v2\x17.phrd.access.v1.GranteeB\x04\xc8\xde\x1f\x00R\bgrantees2\xec\x05\n" +
 	"\x05Query\x12q\n" +
 	"\x06Params\x12\".phrd.access.v1.QueryParamsRequest\x1a#.phrd.access.v1.QueryParamsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/access/v1/params\x12w\n" +
 	"\x06Unlock\x12\".phrd.access.v1.QueryUnlockRequest\x1a#.phrd.access.v1.QueryUnlockResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/access/v1/unlocks/{id}\x12u\n" +
-	"\aUnlocks\x12#.phrd.access.v1.QueryUnlocksRequest\x1a$.phrd.access.v1.QueryUnlocksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/access/v1/unlocksB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\aUnlocks\x12#.phrd.access.v1.QueryUnlocksRequest\x1a$.phrd.access.v1.QueryUnlocksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/access/v1/unlocks\x12\x7f\n" +
+	"\aConsent\x12#.phrd.access.v1.QueryConsentRequest\x1a$.phrd.access.v1.QueryConsentResponse\")\x82\xd3\xe4\x93\x02#\x12!/phrd/access/v1/consents/{number}\x12y\n" +
+	"\bConsents\x12$.phrd.access.v1.QueryConsentsRequest\x1a%.phrd.access.v1.QueryConsentsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/phrd/access/v1/consents\x12\x83\x01\n" +
+	"\bGrantees\x12$.phrd.access.v1.QueryGranteesRequest\x1a%.phrd.access.v1.QueryGranteesResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/grantees/{patient}B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_query_proto_rawDescOnce sync.Once
@@ -388,39 +774,63 @@ func file_phrd_access_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_query_proto_rawDescData
 }
 
-var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_phrd_access_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),   // 0: phrd.access.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),  // 1: phrd.access.v1.QueryParamsResponse
-	(*QueryUnlockRequest)(nil),   // 2: phrd.access.v1.QueryUnlockRequest
-	(*QueryUnlockResponse)(nil),  // 3: phrd.access.v1.QueryUnlockResponse
-	(*QueryUnlocksRequest)(nil),  // 4: phrd.access.v1.QueryUnlocksRequest
-	(*QueryUnlocksResponse)(nil), // 5: phrd.access.v1.QueryUnlocksResponse
-	(*Params)(nil),               // 6: phrd.access.v1.Params
-	(*Unlock)(nil),               // 7: phrd.access.v1.Unlock
-	(UnlockStatus)(0),            // 8: phrd.access.v1.UnlockStatus
-	(*v1beta1.PageRequest)(nil),  // 9: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil), // 10: cosmos.base.query.v1beta1.PageResponse
+	(*QueryParamsRequest)(nil),    // 0: phrd.access.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),   // 1: phrd.access.v1.QueryParamsResponse
+	(*QueryUnlockRequest)(nil),    // 2: phrd.access.v1.QueryUnlockRequest
+	(*QueryUnlockResponse)(nil),   // 3: phrd.access.v1.QueryUnlockResponse
+	(*QueryUnlocksRequest)(nil),   // 4: phrd.access.v1.QueryUnlocksRequest
+	(*QueryUnlocksResponse)(nil),  // 5: phrd.access.v1.QueryUnlocksResponse
+	(*QueryConsentRequest)(nil),   // 6: phrd.access.v1.QueryConsentRequest
+	(*QueryConsentResponse)(nil),  // 7: phrd.access.v1.QueryConsentResponse
+	(*QueryConsentsRequest)(nil),  // 8: phrd.access.v1.QueryConsentsRequest
+	(*QueryConsentsResponse)(nil), // 9: phrd.access.v1.QueryConsentsResponse
+	(*QueryGranteesRequest)(nil),  // 10: phrd.access.v1.QueryGranteesRequest
+	(*QueryGranteesResponse)(nil), // 11: phrd.access.v1.QueryGranteesResponse
+	(*Params)(nil),                // 12: phrd.access.v1.Params
+	(*Unlock)(nil),                // 13: phrd.access.v1.Unlock
+	(UnlockStatus)(0),             // 14: phrd.access.v1.UnlockStatus
+	(*v1beta1.PageRequest)(nil),   // 15: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),  // 16: cosmos.base.query.v1beta1.PageResponse
+	(*Consent)(nil),               // 17: phrd.access.v1.Consent
+	(ConsentStatus)(0),            // 18: phrd.access.v1.ConsentStatus
+	(v1.Class)(0),                 // 19: phrd.records.v1.Class
+	(*Grantee)(nil),               // 20: phrd.access.v1.Grantee
 }
 var file_phrd_access_v1_query_proto_depIdxs = []int32{
-	6,  // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
-	7,  // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
-	8,  // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
-	8,  // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
-	9,  // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	12, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
+	13, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
+	14, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
+	14, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
+	15, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	3,  // 5: phrd.access.v1.QueryUnlocksResponse.unlocks:type_name -> phrd.access.v1.QueryUnlockResponse
-	10, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	0,  // 7: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
-	2,  // 8: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
-	4,  // 9: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
-	1,  // 10: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
-	3,  // 11: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
-	5,  // 12: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
-	10, // [10:13] is the sub-list for method output_type
-	7,  // [7:10] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	16, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	17, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
+	18, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
+	18, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
+	15, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	7,  // 11: phrd.access.v1.QueryConsentsResponse.consents:type_name -> phrd.access.v1.QueryConsentResponse
+	16, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	19, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
+	20, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
+	0,  // 15: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
+	2,  // 16: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
+	4,  // 17: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
+	6,  // 18: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
+	8,  // 19: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
+	10, // 20: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
+	1,  // 21: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
+	3,  // 22: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
+	5,  // 23: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
+	7,  // 24: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
+	9,  // 25: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
+	11, // 26: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_query_proto_init() }
@@ -428,6 +838,7 @@ func file_phrd_access_v1_query_proto_init() {
 	if File_phrd_access_v1_query_proto != nil {
 		return
 	}
+	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -435,7 +846,7 @@ func file_phrd_access_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_query_proto_rawDesc), len(file_phrd_access_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,16 +19,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName  = "/phrd.access.v1.Query/Params"
-	Query_Unlock_FullMethodName  = "/phrd.access.v1.Query/Unlock"
-	Query_Unlocks_FullMethodName = "/phrd.access.v1.Query/Unlocks"
+	Query_Params_FullMethodName   = "/phrd.access.v1.Query/Params"
+	Query_Unlock_FullMethodName   = "/phrd.access.v1.Query/Unlock"
+	Query_Unlocks_FullMethodName  = "/phrd.access.v1.Query/Unlocks"
+	Query_Consent_FullMethodName  = "/phrd.access.v1.Query/Consent"
+	Query_Consents_FullMethodName = "/phrd.access.v1.Query/Consents"
+	Query_Grantees_FullMethodName = "/phrd.access.v1.Query/Grantees"
 )
 
 // QueryClient is the client API for Query service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Query reads unlocks.
+// Query reads unlocks and consents.
 type QueryClient interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(ctx context.Context, in *QueryParamsRequest, opts ...grpc.CallOption) (*QueryParamsResponse, error)
@@ -36,6 +39,13 @@ type QueryClient interface {
 	Unlock(ctx context.Context, in *QueryUnlockRequest, opts ...grpc.CallOption) (*QueryUnlockResponse, error)
 	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
 	Unlocks(ctx context.Context, in *QueryUnlocksRequest, opts ...grpc.CallOption) (*QueryUnlocksResponse, error)
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	Consent(ctx context.Context, in *QueryConsentRequest, opts ...grpc.CallOption) (*QueryConsentResponse, error)
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
+	// hospital's own and those of a ward its clinicians, of that ward.
+	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
+	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
+	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
 }
 
 type queryClient struct {
@@ -76,11 +86,41 @@ func (c *queryClient) Unlocks(ctx context.Context, in *QueryUnlocksRequest, opts
 	return out, nil
 }
 
+func (c *queryClient) Consent(ctx context.Context, in *QueryConsentRequest, opts ...grpc.CallOption) (*QueryConsentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryConsentResponse)
+	err := c.cc.Invoke(ctx, Query_Consent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryConsentsResponse)
+	err := c.cc.Invoke(ctx, Query_Consents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGranteesResponse)
+	err := c.cc.Invoke(ctx, Query_Grantees_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
 //
-// Query reads unlocks.
+// Query reads unlocks and consents.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
@@ -88,6 +128,13 @@ type QueryServer interface {
 	Unlock(context.Context, *QueryUnlockRequest) (*QueryUnlockResponse, error)
 	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
 	Unlocks(context.Context, *QueryUnlocksRequest) (*QueryUnlocksResponse, error)
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	Consent(context.Context, *QueryConsentRequest) (*QueryConsentResponse, error)
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
+	// hospital's own and those of a ward its clinicians, of that ward.
+	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
+	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
+	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -106,6 +153,15 @@ func (UnimplementedQueryServer) Unlock(context.Context, *QueryUnlockRequest) (*Q
 }
 func (UnimplementedQueryServer) Unlocks(context.Context, *QueryUnlocksRequest) (*QueryUnlocksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Unlocks not implemented")
+}
+func (UnimplementedQueryServer) Consent(context.Context, *QueryConsentRequest) (*QueryConsentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Consent not implemented")
+}
+func (UnimplementedQueryServer) Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Consents not implemented")
+}
+func (UnimplementedQueryServer) Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Grantees not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -182,6 +238,60 @@ func _Query_Unlocks_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Consent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Consent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Consent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Consent(ctx, req.(*QueryConsentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Consents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Consents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Consents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Consents(ctx, req.(*QueryConsentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGranteesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Grantees(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Grantees_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Grantees(ctx, req.(*QueryGranteesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -200,6 +310,18 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Unlocks",
 			Handler:    _Query_Unlocks_Handler,
+		},
+		{
+			MethodName: "Consent",
+			Handler:    _Query_Consent_Handler,
+		},
+		{
+			MethodName: "Consents",
+			Handler:    _Query_Consents_Handler,
+		},
+		{
+			MethodName: "Grantees",
+			Handler:    _Query_Grantees_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

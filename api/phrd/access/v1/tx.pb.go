@@ -693,6 +693,408 @@ func (x *MsgWithdrawUnlockResponse) GetReason() string {
 	return ""
 }
 
+// MsgGrantConsent grants. All its fields are readable in a wallet, and none is longer than 64 bytes.
+type MsgGrantConsent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// hospital is the name of the member whose clinicians may ask.
+	Hospital string `protobuf:"bytes,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// member is the number of that hospital.
+	Member uint64 `protobuf:"varint,3,opt,name=member,proto3" json:"member,omitempty"`
+	// to is who of them may ask: the address of a clinician, "ward <number>", or "all clinicians".
+	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// what may be opened: words of classes (imaging, document, recording, result, other), sorted and distinct, or at most 64 record ids, sorted and distinct.
+	What []string `protobuf:"bytes,5,rep,name=what,proto3" json:"what,omitempty"`
+	// purpose is the purpose's code.
+	Purpose string `protobuf:"bytes,6,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// until is the end in RFC 3339, UTC, seconds: 2026-01-31T08:00:00Z; at most two years ahead.
+	Until string `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
+	// uses_a_day is how many unlocks it stands in for at most on one day, UTC: 1 to 1000.
+	UsesADay      uint32 `protobuf:"varint,8,opt,name=uses_a_day,json=usesADay,proto3" json:"uses_a_day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgGrantConsent) Reset() {
+	*x = MsgGrantConsent{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgGrantConsent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgGrantConsent) ProtoMessage() {}
+
+func (x *MsgGrantConsent) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgGrantConsent.ProtoReflect.Descriptor instead.
+func (*MsgGrantConsent) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MsgGrantConsent) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgGrantConsent) GetHospital() string {
+	if x != nil {
+		return x.Hospital
+	}
+	return ""
+}
+
+func (x *MsgGrantConsent) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *MsgGrantConsent) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *MsgGrantConsent) GetWhat() []string {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *MsgGrantConsent) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *MsgGrantConsent) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
+func (x *MsgGrantConsent) GetUsesADay() uint32 {
+	if x != nil {
+		return x.UsesADay
+	}
+	return 0
+}
+
+// MsgGrantConsentResponse names the consent.
+type MsgGrantConsentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the grant.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// consent is its number; 0 where it was refused.
+	Consent       uint64 `protobuf:"varint,3,opt,name=consent,proto3" json:"consent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgGrantConsentResponse) Reset() {
+	*x = MsgGrantConsentResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgGrantConsentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgGrantConsentResponse) ProtoMessage() {}
+
+func (x *MsgGrantConsentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgGrantConsentResponse.ProtoReflect.Descriptor instead.
+func (*MsgGrantConsentResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MsgGrantConsentResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgGrantConsentResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MsgGrantConsentResponse) GetConsent() uint64 {
+	if x != nil {
+		return x.Consent
+	}
+	return 0
+}
+
+// MsgWithdrawConsent withdraws.
+type MsgWithdrawConsent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// consent is its number.
+	Consent       uint64 `protobuf:"varint,2,opt,name=consent,proto3" json:"consent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgWithdrawConsent) Reset() {
+	*x = MsgWithdrawConsent{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgWithdrawConsent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgWithdrawConsent) ProtoMessage() {}
+
+func (x *MsgWithdrawConsent) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgWithdrawConsent.ProtoReflect.Descriptor instead.
+func (*MsgWithdrawConsent) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MsgWithdrawConsent) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgWithdrawConsent) GetConsent() uint64 {
+	if x != nil {
+		return x.Consent
+	}
+	return 0
+}
+
+// MsgWithdrawConsentResponse says whether it counted.
+type MsgWithdrawConsentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the withdrawal.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgWithdrawConsentResponse) Reset() {
+	*x = MsgWithdrawConsentResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgWithdrawConsentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgWithdrawConsentResponse) ProtoMessage() {}
+
+func (x *MsgWithdrawConsentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgWithdrawConsentResponse.ProtoReflect.Descriptor instead.
+func (*MsgWithdrawConsentResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MsgWithdrawConsentResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgWithdrawConsentResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgUseConsent approves by a consent.
+type MsgUseConsent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// requester of the unlock.
+	Requester string `protobuf:"bytes,1,opt,name=requester,proto3" json:"requester,omitempty"`
+	// unlock is the hex id.
+	Unlock string `protobuf:"bytes,2,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// consent is its number.
+	Consent       uint64 `protobuf:"varint,3,opt,name=consent,proto3" json:"consent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUseConsent) Reset() {
+	*x = MsgUseConsent{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUseConsent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUseConsent) ProtoMessage() {}
+
+func (x *MsgUseConsent) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUseConsent.ProtoReflect.Descriptor instead.
+func (*MsgUseConsent) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *MsgUseConsent) GetRequester() string {
+	if x != nil {
+		return x.Requester
+	}
+	return ""
+}
+
+func (x *MsgUseConsent) GetUnlock() string {
+	if x != nil {
+		return x.Unlock
+	}
+	return ""
+}
+
+func (x *MsgUseConsent) GetConsent() uint64 {
+	if x != nil {
+		return x.Consent
+	}
+	return 0
+}
+
+// MsgUseConsentResponse says whether it counted.
+type MsgUseConsentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the use.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUseConsentResponse) Reset() {
+	*x = MsgUseConsentResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUseConsentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUseConsentResponse) ProtoMessage() {}
+
+func (x *MsgUseConsentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUseConsentResponse.ProtoReflect.Descriptor instead.
+func (*MsgUseConsentResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *MsgUseConsentResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgUseConsentResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -706,7 +1108,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[10]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +1120,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[10]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +1133,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{10}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -757,7 +1159,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[11]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +1171,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[11]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +1184,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{11}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{17}
 }
 
 var File_phrd_access_v1_tx_proto protoreflect.FileDescriptor
@@ -834,11 +1236,38 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\x06unlock\x18\x02 \x01(\tR\x06unlock:&\x82\xe7\xb0*\x06signer\x8a\xe7\xb0*\x16phrd/MsgWithdrawUnlock\"e\n" +
 	"\x19MsgWithdrawUnlockResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x8c\x02\n" +
+	"\x0fMsgGrantConsent\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
+	"\bhospital\x18\x02 \x01(\tR\bhospital\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\x04R\x06member\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\tR\x02to\x12\x12\n" +
+	"\x04what\x18\x05 \x03(\tR\x04what\x12\x18\n" +
+	"\apurpose\x18\x06 \x01(\tR\apurpose\x12\x14\n" +
+	"\x05until\x18\a \x01(\tR\x05until\x12\x1c\n" +
+	"\n" +
+	"uses_a_day\x18\b \x01(\rR\busesADay:#\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x14phrd/MsgGrantConsent\"}\n" +
+	"\x17MsgGrantConsentResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\aconsent\x18\x03 \x01(\x04R\aconsent\"\x86\x01\n" +
+	"\x12MsgWithdrawConsent\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x18\n" +
+	"\aconsent\x18\x02 \x01(\x04R\aconsent:&\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x17phrd/MsgWithdrawConsent\"f\n" +
+	"\x1aMsgWithdrawConsentResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa0\x01\n" +
+	"\rMsgUseConsent\x126\n" +
+	"\trequester\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\trequester\x12\x16\n" +
+	"\x06unlock\x18\x02 \x01(\tR\x06unlock\x12\x18\n" +
+	"\aconsent\x18\x03 \x01(\x04R\aconsent:%\x82\xe7\xb0*\trequester\x8a\xe7\xb0*\x12phrd/MsgUseConsent\"a\n" +
+	"\x15MsgUseConsentResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x129\n" +
 	"\x06params\x18\x02 \x01(\v2\x16.phrd.access.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:.\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1bphrd/access/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\xb1\x04\n" +
+	"\x17MsgUpdateParamsResponse2\xc2\x06\n" +
 	"\x03Msg\x12[\n" +
 	"\rProposeUnlock\x12 .phrd.access.v1.MsgProposeUnlock\x1a(.phrd.access.v1.MsgProposeUnlockResponse\x12[\n" +
 	"\rEndorseUnlock\x12 .phrd.access.v1.MsgEndorseUnlock\x1a(.phrd.access.v1.MsgEndorseUnlockResponse\x12[\n" +
@@ -846,6 +1275,10 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"DenyUnlock\x12\x1d.phrd.access.v1.MsgDenyUnlock\x1a%.phrd.access.v1.MsgDenyUnlockResponse\x12^\n" +
 	"\x0eWithdrawUnlock\x12!.phrd.access.v1.MsgWithdrawUnlock\x1a).phrd.access.v1.MsgWithdrawUnlockResponse\x12X\n" +
+	"\fGrantConsent\x12\x1f.phrd.access.v1.MsgGrantConsent\x1a'.phrd.access.v1.MsgGrantConsentResponse\x12a\n" +
+	"\x0fWithdrawConsent\x12\".phrd.access.v1.MsgWithdrawConsent\x1a*.phrd.access.v1.MsgWithdrawConsentResponse\x12R\n" +
+	"\n" +
+	"UseConsent\x12\x1d.phrd.access.v1.MsgUseConsent\x1a%.phrd.access.v1.MsgUseConsentResponse\x12X\n" +
 	"\fUpdateParams\x12\x1f.phrd.access.v1.MsgUpdateParams\x1a'.phrd.access.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
@@ -860,47 +1293,62 @@ func file_phrd_access_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_tx_proto_rawDescData
 }
 
-var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_phrd_access_v1_tx_proto_goTypes = []any{
-	(*MsgProposeUnlock)(nil),          // 0: phrd.access.v1.MsgProposeUnlock
-	(*MsgProposeUnlockResponse)(nil),  // 1: phrd.access.v1.MsgProposeUnlockResponse
-	(*MsgEndorseUnlock)(nil),          // 2: phrd.access.v1.MsgEndorseUnlock
-	(*MsgEndorseUnlockResponse)(nil),  // 3: phrd.access.v1.MsgEndorseUnlockResponse
-	(*MsgApproveUnlock)(nil),          // 4: phrd.access.v1.MsgApproveUnlock
-	(*MsgApproveUnlockResponse)(nil),  // 5: phrd.access.v1.MsgApproveUnlockResponse
-	(*MsgDenyUnlock)(nil),             // 6: phrd.access.v1.MsgDenyUnlock
-	(*MsgDenyUnlockResponse)(nil),     // 7: phrd.access.v1.MsgDenyUnlockResponse
-	(*MsgWithdrawUnlock)(nil),         // 8: phrd.access.v1.MsgWithdrawUnlock
-	(*MsgWithdrawUnlockResponse)(nil), // 9: phrd.access.v1.MsgWithdrawUnlockResponse
-	(*MsgUpdateParams)(nil),           // 10: phrd.access.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),   // 11: phrd.access.v1.MsgUpdateParamsResponse
-	(v1.Outcome)(0),                   // 12: phrd.audit.v1.Outcome
-	(*Params)(nil),                    // 13: phrd.access.v1.Params
+	(*MsgProposeUnlock)(nil),           // 0: phrd.access.v1.MsgProposeUnlock
+	(*MsgProposeUnlockResponse)(nil),   // 1: phrd.access.v1.MsgProposeUnlockResponse
+	(*MsgEndorseUnlock)(nil),           // 2: phrd.access.v1.MsgEndorseUnlock
+	(*MsgEndorseUnlockResponse)(nil),   // 3: phrd.access.v1.MsgEndorseUnlockResponse
+	(*MsgApproveUnlock)(nil),           // 4: phrd.access.v1.MsgApproveUnlock
+	(*MsgApproveUnlockResponse)(nil),   // 5: phrd.access.v1.MsgApproveUnlockResponse
+	(*MsgDenyUnlock)(nil),              // 6: phrd.access.v1.MsgDenyUnlock
+	(*MsgDenyUnlockResponse)(nil),      // 7: phrd.access.v1.MsgDenyUnlockResponse
+	(*MsgWithdrawUnlock)(nil),          // 8: phrd.access.v1.MsgWithdrawUnlock
+	(*MsgWithdrawUnlockResponse)(nil),  // 9: phrd.access.v1.MsgWithdrawUnlockResponse
+	(*MsgGrantConsent)(nil),            // 10: phrd.access.v1.MsgGrantConsent
+	(*MsgGrantConsentResponse)(nil),    // 11: phrd.access.v1.MsgGrantConsentResponse
+	(*MsgWithdrawConsent)(nil),         // 12: phrd.access.v1.MsgWithdrawConsent
+	(*MsgWithdrawConsentResponse)(nil), // 13: phrd.access.v1.MsgWithdrawConsentResponse
+	(*MsgUseConsent)(nil),              // 14: phrd.access.v1.MsgUseConsent
+	(*MsgUseConsentResponse)(nil),      // 15: phrd.access.v1.MsgUseConsentResponse
+	(*MsgUpdateParams)(nil),            // 16: phrd.access.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),    // 17: phrd.access.v1.MsgUpdateParamsResponse
+	(v1.Outcome)(0),                    // 18: phrd.audit.v1.Outcome
+	(*Params)(nil),                     // 19: phrd.access.v1.Params
 }
 var file_phrd_access_v1_tx_proto_depIdxs = []int32{
-	12, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	12, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	12, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	12, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	12, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	13, // 5: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
-	0,  // 6: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
-	2,  // 7: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
-	4,  // 8: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
-	6,  // 9: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
-	8,  // 10: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
-	10, // 11: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
-	1,  // 12: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
-	3,  // 13: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
-	5,  // 14: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
-	7,  // 15: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
-	9,  // 16: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
-	11, // 17: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
-	12, // [12:18] is the sub-list for method output_type
-	6,  // [6:12] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	18, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	18, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	19, // 8: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
+	0,  // 9: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
+	2,  // 10: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
+	4,  // 11: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
+	6,  // 12: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
+	8,  // 13: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
+	10, // 14: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
+	12, // 15: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
+	14, // 16: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
+	16, // 17: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
+	1,  // 18: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
+	3,  // 19: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
+	5,  // 20: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
+	7,  // 21: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
+	9,  // 22: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
+	11, // 23: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
+	13, // 24: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
+	15, // 25: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
+	17, // 26: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_tx_proto_init() }
@@ -915,7 +1363,7 @@ func file_phrd_access_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_tx_proto_rawDesc), len(file_phrd_access_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

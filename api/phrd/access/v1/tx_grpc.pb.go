@@ -19,19 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Msg_ProposeUnlock_FullMethodName  = "/phrd.access.v1.Msg/ProposeUnlock"
-	Msg_EndorseUnlock_FullMethodName  = "/phrd.access.v1.Msg/EndorseUnlock"
-	Msg_ApproveUnlock_FullMethodName  = "/phrd.access.v1.Msg/ApproveUnlock"
-	Msg_DenyUnlock_FullMethodName     = "/phrd.access.v1.Msg/DenyUnlock"
-	Msg_WithdrawUnlock_FullMethodName = "/phrd.access.v1.Msg/WithdrawUnlock"
-	Msg_UpdateParams_FullMethodName   = "/phrd.access.v1.Msg/UpdateParams"
+	Msg_ProposeUnlock_FullMethodName   = "/phrd.access.v1.Msg/ProposeUnlock"
+	Msg_EndorseUnlock_FullMethodName   = "/phrd.access.v1.Msg/EndorseUnlock"
+	Msg_ApproveUnlock_FullMethodName   = "/phrd.access.v1.Msg/ApproveUnlock"
+	Msg_DenyUnlock_FullMethodName      = "/phrd.access.v1.Msg/DenyUnlock"
+	Msg_WithdrawUnlock_FullMethodName  = "/phrd.access.v1.Msg/WithdrawUnlock"
+	Msg_GrantConsent_FullMethodName    = "/phrd.access.v1.Msg/GrantConsent"
+	Msg_WithdrawConsent_FullMethodName = "/phrd.access.v1.Msg/WithdrawConsent"
+	Msg_UseConsent_FullMethodName      = "/phrd.access.v1.Msg/UseConsent"
+	Msg_UpdateParams_FullMethodName    = "/phrd.access.v1.Msg/UpdateParams"
 )
 
 // MsgClient is the client API for Msg service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
 type MsgClient interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(ctx context.Context, in *MsgProposeUnlock, opts ...grpc.CallOption) (*MsgProposeUnlockResponse, error)
@@ -44,6 +47,12 @@ type MsgClient interface {
 	DenyUnlock(ctx context.Context, in *MsgDenyUnlock, opts ...grpc.CallOption) (*MsgDenyUnlockResponse, error)
 	// WithdrawUnlock ends an unlock at any time; no share is given from then on. Signer: the requester (who closes it so), the patient, or an officer of the custodian.
 	WithdrawUnlock(ctx context.Context, in *MsgWithdrawUnlock, opts ...grpc.CallOption) (*MsgWithdrawUnlockResponse, error)
+	// GrantConsent lets a clinician, a ward or all clinicians of a hospital open records for a time without a live approval. Signer: the patient.
+	GrantConsent(ctx context.Context, in *MsgGrantConsent, opts ...grpc.CallOption) (*MsgGrantConsentResponse, error)
+	// WithdrawConsent ends a consent, and the unlocks that it stood in for. Signer: the patient.
+	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
+	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
+	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -106,6 +115,36 @@ func (c *msgClient) WithdrawUnlock(ctx context.Context, in *MsgWithdrawUnlock, o
 	return out, nil
 }
 
+func (c *msgClient) GrantConsent(ctx context.Context, in *MsgGrantConsent, opts ...grpc.CallOption) (*MsgGrantConsentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgGrantConsentResponse)
+	err := c.cc.Invoke(ctx, Msg_GrantConsent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgWithdrawConsentResponse)
+	err := c.cc.Invoke(ctx, Msg_WithdrawConsent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgUseConsentResponse)
+	err := c.cc.Invoke(ctx, Msg_UseConsent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -120,7 +159,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 // All implementations must embed UnimplementedMsgServer
 // for forward compatibility.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
 type MsgServer interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(context.Context, *MsgProposeUnlock) (*MsgProposeUnlockResponse, error)
@@ -133,6 +172,12 @@ type MsgServer interface {
 	DenyUnlock(context.Context, *MsgDenyUnlock) (*MsgDenyUnlockResponse, error)
 	// WithdrawUnlock ends an unlock at any time; no share is given from then on. Signer: the requester (who closes it so), the patient, or an officer of the custodian.
 	WithdrawUnlock(context.Context, *MsgWithdrawUnlock) (*MsgWithdrawUnlockResponse, error)
+	// GrantConsent lets a clinician, a ward or all clinicians of a hospital open records for a time without a live approval. Signer: the patient.
+	GrantConsent(context.Context, *MsgGrantConsent) (*MsgGrantConsentResponse, error)
+	// WithdrawConsent ends a consent, and the unlocks that it stood in for. Signer: the patient.
+	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
+	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
+	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -159,6 +204,15 @@ func (UnimplementedMsgServer) DenyUnlock(context.Context, *MsgDenyUnlock) (*MsgD
 }
 func (UnimplementedMsgServer) WithdrawUnlock(context.Context, *MsgWithdrawUnlock) (*MsgWithdrawUnlockResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method WithdrawUnlock not implemented")
+}
+func (UnimplementedMsgServer) GrantConsent(context.Context, *MsgGrantConsent) (*MsgGrantConsentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GrantConsent not implemented")
+}
+func (UnimplementedMsgServer) WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawConsent not implemented")
+}
+func (UnimplementedMsgServer) UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UseConsent not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -274,6 +328,60 @@ func _Msg_WithdrawUnlock_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_GrantConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgGrantConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).GrantConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_GrantConsent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).GrantConsent(ctx, req.(*MsgGrantConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_WithdrawConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgWithdrawConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).WithdrawConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_WithdrawConsent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).WithdrawConsent(ctx, req.(*MsgWithdrawConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUseConsent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UseConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_UseConsent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UseConsent(ctx, req.(*MsgUseConsent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -318,6 +426,18 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "WithdrawUnlock",
 			Handler:    _Msg_WithdrawUnlock_Handler,
+		},
+		{
+			MethodName: "GrantConsent",
+			Handler:    _Msg_GrantConsent_Handler,
+		},
+		{
+			MethodName: "WithdrawConsent",
+			Handler:    _Msg_WithdrawConsent_Handler,
+		},
+		{
+			MethodName: "UseConsent",
+			Handler:    _Msg_UseConsent_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

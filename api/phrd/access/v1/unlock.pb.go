@@ -131,7 +131,7 @@ type Unlock struct {
 	EndorsementsNeeded uint32 `protobuf:"varint,13,opt,name=endorsements_needed,json=endorsementsNeeded,proto3" json:"endorsements_needed,omitempty"`
 	// endorsements given, by officers of the custodian.
 	Endorsements []*Endorsement `protobuf:"bytes,14,rep,name=endorsements,proto3" json:"endorsements,omitempty"`
-	// approval by the owner.
+	// approval by the owner, or by a consent in the owner's stead.
 	Approval *Approval `protobuf:"bytes,15,opt,name=approval,proto3" json:"approval,omitempty"`
 	// denied_by is the account that denied; empty otherwise.
 	DeniedBy string `protobuf:"bytes,16,opt,name=denied_by,json=deniedBy,proto3" json:"denied_by,omitempty"`
@@ -455,7 +455,10 @@ type Approval struct {
 	// at is the block time, unix seconds.
 	At int64 `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
 	// height of the approval's block.
-	Height        int64 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	Height int64 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`
+	// consent is the number of the consent that stood in for the owner's signature; 0 where the owner signed. Then by is who granted it, and there
+	// is no capsule: the requester opens what the versions were sealed to.
+	Consent       uint64 `protobuf:"varint,5,opt,name=consent,proto3" json:"consent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,6 +517,13 @@ func (x *Approval) GetAt() int64 {
 func (x *Approval) GetHeight() int64 {
 	if x != nil {
 		return x.Height
+	}
+	return 0
+}
+
+func (x *Approval) GetConsent() uint64 {
+	if x != nil {
+		return x.Consent
 	}
 	return 0
 }
@@ -620,12 +630,13 @@ const file_phrd_access_v1_unlock_proto_rawDesc = "" +
 	"\x01m\x18\x03 \x01(\fR\x01m\"Q\n" +
 	"\vEndorsement\x122\n" +
 	"\aofficer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aofficer\x12\x0e\n" +
-	"\x02at\x18\x02 \x01(\x03R\x02at\"v\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\"\x90\x01\n" +
 	"\bApproval\x12(\n" +
 	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x12\x18\n" +
 	"\acapsule\x18\x02 \x01(\tR\acapsule\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
-	"\x06height\x18\x04 \x01(\x03R\x06height\"j\n" +
+	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x18\n" +
+	"\aconsent\x18\x05 \x01(\x04R\aconsent\"j\n" +
 	"\x06Params\x12\"\n" +
 	"\fendorsements\x18\x01 \x01(\rR\fendorsements\x12!\n" +
 	"\fmax_lifetime\x18\x02 \x01(\x04R\vmaxLifetime\x12\x19\n" +

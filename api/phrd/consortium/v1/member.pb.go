@@ -1054,7 +1054,13 @@ type Staff struct {
 	// revoked accounts may write nothing from the next block on.
 	Revoked bool `protobuf:"varint,4,opt,name=revoked,proto3" json:"revoked,omitempty"`
 	// since is the block time of registration, unix seconds.
-	Since         int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	// wards of the hospital at which the person works, opaque numbers from 1 to 65535, ascending and distinct; their names stay off the chain.
+	Wards []uint32 `protobuf:"varint,6,rep,packed,name=wards,proto3" json:"wards,omitempty"`
+	// vault_key is the X-Wing public key of a clinician's vault, 1216 bytes; empty until the clinician's program published one.
+	VaultKey []byte `protobuf:"bytes,7,opt,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// vault_epoch is the epoch of vault_key, from 1; 0 where there is none.
+	VaultEpoch    uint64 `protobuf:"varint,8,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,6 +1130,27 @@ func (x *Staff) GetSince() int64 {
 	return 0
 }
 
+func (x *Staff) GetWards() []uint32 {
+	if x != nil {
+		return x.Wards
+	}
+	return nil
+}
+
+func (x *Staff) GetVaultKey() []byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *Staff) GetVaultEpoch() uint64 {
+	if x != nil {
+		return x.VaultEpoch
+	}
+	return 0
+}
+
 // Principal says who an account is.
 type Principal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1136,7 +1163,11 @@ type Principal struct {
 	// active is false where the account or its member may not write now.
 	Active bool `protobuf:"varint,4,opt,name=active,proto3" json:"active,omitempty"`
 	// patient is the patient number once the patient has registered.
-	Patient       string `protobuf:"bytes,5,opt,name=patient,proto3" json:"patient,omitempty"`
+	Patient string `protobuf:"bytes,5,opt,name=patient,proto3" json:"patient,omitempty"`
+	// wards at which a member of staff works, ascending.
+	Wards []uint32 `protobuf:"varint,6,rep,packed,name=wards,proto3" json:"wards,omitempty"`
+	// vault_epoch is the epoch of the vault key that a clinician published last; 0 where there is none.
+	VaultEpoch    uint64 `protobuf:"varint,7,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1204,6 +1235,20 @@ func (x *Principal) GetPatient() string {
 		return x.Patient
 	}
 	return ""
+}
+
+func (x *Principal) GetWards() []uint32 {
+	if x != nil {
+		return x.Wards
+	}
+	return nil
+}
+
+func (x *Principal) GetVaultEpoch() uint64 {
+	if x != nil {
+		return x.VaultEpoch
+	}
+	return 0
 }
 
 // Invitation lets one person open an account. The chain holds its public key, the QR code or link holds the seed.
@@ -1389,19 +1434,26 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x1a\n" +
 	"\bcapacity\x18\a \x01(\x04R\bcapacity\x12\x18\n" +
 	"\aretired\x18\b \x01(\bR\aretired\x12\x19\n" +
-	"\bcomet_id\x18\t \x01(\tR\acometId\"\xb5\x01\n" +
+	"\bcomet_id\x18\t \x01(\tR\acometId\"\x89\x02\n" +
 	"\x05Staff\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12,\n" +
 	"\x04role\x18\x03 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x18\n" +
 	"\arevoked\x18\x04 \x01(\bR\arevoked\x12\x14\n" +
-	"\x05since\x18\x05 \x01(\x03R\x05since\"\xbb\x01\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05wards\x18\x06 \x03(\rR\x05wards\x12\x1b\n" +
+	"\tvault_key\x18\a \x01(\fR\bvaultKey\x12\x1f\n" +
+	"\vvault_epoch\x18\b \x01(\x04R\n" +
+	"vaultEpoch\"\xf2\x01\n" +
 	"\tPrincipal\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x1a\n" +
 	"\bhospital\x18\x03 \x01(\x04R\bhospital\x12\x16\n" +
 	"\x06active\x18\x04 \x01(\bR\x06active\x12\x18\n" +
-	"\apatient\x18\x05 \x01(\tR\apatient\"\xbb\x01\n" +
+	"\apatient\x18\x05 \x01(\tR\apatient\x12\x14\n" +
+	"\x05wards\x18\x06 \x03(\rR\x05wards\x12\x1f\n" +
+	"\vvault_epoch\x18\a \x01(\x04R\n" +
+	"vaultEpoch\"\xbb\x01\n" +
 	"\n" +
 	"Invitation\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1a\n" +

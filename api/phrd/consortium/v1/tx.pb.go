@@ -2092,7 +2092,9 @@ type MsgRegisterStaff struct {
 	// address of the new account; it must not be a principal yet.
 	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
 	// role is admin, clerk, clinician, officer or auditor.
-	Role          Role `protobuf:"varint,3,opt,name=role,proto3,enum=phrd.consortium.v1.Role" json:"role,omitempty"`
+	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=phrd.consortium.v1.Role" json:"role,omitempty"`
+	// wards at which the person works, numbers from 1 to 65535, ascending and distinct, at most 16.
+	Wards         []uint32 `protobuf:"varint,4,rep,packed,name=wards,proto3" json:"wards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2146,6 +2148,13 @@ func (x *MsgRegisterStaff) GetRole() Role {
 		return x.Role
 	}
 	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *MsgRegisterStaff) GetWards() []uint32 {
+	if x != nil {
+		return x.Wards
+	}
+	return nil
 }
 
 // MsgRegisterStaffResponse is empty.
@@ -2277,6 +2286,208 @@ func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
 }
 
+// MsgUpdateStaff changes wards.
+type MsgUpdateStaff struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// address of a member of staff who was not revoked.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	// wards at which the person works from now on, numbers from 1 to 65535, ascending and distinct, at most 16.
+	Wards         []uint32 `protobuf:"varint,3,rep,packed,name=wards,proto3" json:"wards,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUpdateStaff) Reset() {
+	*x = MsgUpdateStaff{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUpdateStaff) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUpdateStaff) ProtoMessage() {}
+
+func (x *MsgUpdateStaff) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUpdateStaff.ProtoReflect.Descriptor instead.
+func (*MsgUpdateStaff) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *MsgUpdateStaff) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+func (x *MsgUpdateStaff) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *MsgUpdateStaff) GetWards() []uint32 {
+	if x != nil {
+		return x.Wards
+	}
+	return nil
+}
+
+// MsgUpdateStaffResponse is empty.
+type MsgUpdateStaffResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgUpdateStaffResponse) Reset() {
+	*x = MsgUpdateStaffResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgUpdateStaffResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgUpdateStaffResponse) ProtoMessage() {}
+
+func (x *MsgUpdateStaffResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgUpdateStaffResponse.ProtoReflect.Descriptor instead.
+func (*MsgUpdateStaffResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+}
+
+// MsgPublishStaffVault publishes a vault's key. Every field stays within a Ledger's limits; the key travels in parts of 64 bytes.
+type MsgPublishStaffVault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// staff is the clinician's account.
+	Staff string `protobuf:"bytes,1,opt,name=staff,proto3" json:"staff,omitempty"`
+	// epoch of the key: one more than that of the last one, from 1.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// vault_key is the X-Wing public key: 19 parts of 64 bytes, 1216 bytes together.
+	VaultKey      [][]byte `protobuf:"bytes,3,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgPublishStaffVault) Reset() {
+	*x = MsgPublishStaffVault{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgPublishStaffVault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgPublishStaffVault) ProtoMessage() {}
+
+func (x *MsgPublishStaffVault) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgPublishStaffVault.ProtoReflect.Descriptor instead.
+func (*MsgPublishStaffVault) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *MsgPublishStaffVault) GetStaff() string {
+	if x != nil {
+		return x.Staff
+	}
+	return ""
+}
+
+func (x *MsgPublishStaffVault) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *MsgPublishStaffVault) GetVaultKey() [][]byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+// MsgPublishStaffVaultResponse is empty.
+type MsgPublishStaffVaultResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgPublishStaffVaultResponse) Reset() {
+	*x = MsgPublishStaffVaultResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgPublishStaffVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgPublishStaffVaultResponse) ProtoMessage() {}
+
+func (x *MsgPublishStaffVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgPublishStaffVaultResponse.ProtoReflect.Descriptor instead.
+func (*MsgPublishStaffVaultResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
+}
+
 // MsgCreateInvitation invites a person.
 type MsgCreateInvitation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2294,7 +2505,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2517,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2530,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -2359,7 +2570,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +2582,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +2595,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -2400,7 +2611,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2623,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2636,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -2451,7 +2662,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2463,7 +2674,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2476,7 +2687,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{49}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -2496,7 +2707,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2508,7 +2719,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2521,7 +2732,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -2565,7 +2776,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2577,7 +2788,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2590,7 +2801,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -2726,16 +2937,27 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x14MsgRetireStorageNode\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgRetireStorageNode\"\x1e\n" +
-	"\x1cMsgRetireStorageNodeResponse\"\xca\x01\n" +
+	"\x1cMsgRetireStorageNodeResponse\"\xe0\x01\n" +
 	"\x10MsgRegisterStaff\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x122\n" +
 	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
-	"\x04role\x18\x03 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role:$\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x15phrd/MsgRegisterStaff\"\x1a\n" +
+	"\x04role\x18\x03 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x14\n" +
+	"\x05wards\x18\x04 \x03(\rR\x05wards:$\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x15phrd/MsgRegisterStaff\"\x1a\n" +
 	"\x18MsgRegisterStaffResponse\"\x98\x01\n" +
 	"\x0eMsgRevokeStaff\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x122\n" +
 	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress:\"\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x13phrd/MsgRevokeStaff\"\x18\n" +
-	"\x16MsgRevokeStaffResponse\"\xd3\x01\n" +
+	"\x16MsgRevokeStaffResponse\"\xae\x01\n" +
+	"\x0eMsgUpdateStaff\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x122\n" +
+	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x14\n" +
+	"\x05wards\x18\x03 \x03(\rR\x05wards:\"\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x13phrd/MsgUpdateStaff\"\x18\n" +
+	"\x16MsgUpdateStaffResponse\"\xa3\x01\n" +
+	"\x14MsgPublishStaffVault\x12.\n" +
+	"\x05staff\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05staff\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1b\n" +
+	"\tvault_key\x18\x03 \x03(\fR\bvaultKey:(\x82\xe7\xb0*\x05staff\x8a\xe7\xb0*\x19phrd/MsgPublishStaffVault\"\x1e\n" +
+	"\x1cMsgPublishStaffVaultResponse\"\xd3\x01\n" +
 	"\x13MsgCreateInvitation\x122\n" +
 	"\ainviter\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\ainviter\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12,\n" +
@@ -2756,7 +2978,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\x87\x13\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xd7\x14\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -2780,7 +3002,9 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x11UpdateStorageNode\x12(.phrd.consortium.v1.MsgUpdateStorageNode\x1a0.phrd.consortium.v1.MsgUpdateStorageNodeResponse\x12o\n" +
 	"\x11RetireStorageNode\x12(.phrd.consortium.v1.MsgRetireStorageNode\x1a0.phrd.consortium.v1.MsgRetireStorageNodeResponse\x12c\n" +
 	"\rRegisterStaff\x12$.phrd.consortium.v1.MsgRegisterStaff\x1a,.phrd.consortium.v1.MsgRegisterStaffResponse\x12]\n" +
-	"\vRevokeStaff\x12\".phrd.consortium.v1.MsgRevokeStaff\x1a*.phrd.consortium.v1.MsgRevokeStaffResponse\x12l\n" +
+	"\vRevokeStaff\x12\".phrd.consortium.v1.MsgRevokeStaff\x1a*.phrd.consortium.v1.MsgRevokeStaffResponse\x12]\n" +
+	"\vUpdateStaff\x12\".phrd.consortium.v1.MsgUpdateStaff\x1a*.phrd.consortium.v1.MsgUpdateStaffResponse\x12o\n" +
+	"\x11PublishStaffVault\x12(.phrd.consortium.v1.MsgPublishStaffVault\x1a0.phrd.consortium.v1.MsgPublishStaffVaultResponse\x12l\n" +
 	"\x10CreateInvitation\x12'.phrd.consortium.v1.MsgCreateInvitation\x1a/.phrd.consortium.v1.MsgCreateInvitationResponse\x12l\n" +
 	"\x10RevokeInvitation\x12'.phrd.consortium.v1.MsgRevokeInvitation\x1a/.phrd.consortium.v1.MsgRevokeInvitationResponse\x12]\n" +
 	"\vOpenAccount\x12\".phrd.consortium.v1.MsgOpenAccount\x1a*.phrd.consortium.v1.MsgOpenAccountResponse\x1a\x05\x80\xe7\xb0*\x01B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
@@ -2797,7 +3021,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
 	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
@@ -2841,26 +3065,30 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgRegisterStaffResponse)(nil),       // 39: phrd.consortium.v1.MsgRegisterStaffResponse
 	(*MsgRevokeStaff)(nil),                 // 40: phrd.consortium.v1.MsgRevokeStaff
 	(*MsgRevokeStaffResponse)(nil),         // 41: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgCreateInvitation)(nil),            // 42: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 43: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 44: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 45: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 46: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 47: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 48: google.protobuf.Any
-	(v1.Outcome)(0),                        // 49: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),              // 50: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                         // 51: phrd.consortium.v1.Params
-	(Role)(0),                              // 52: phrd.consortium.v1.Role
+	(*MsgUpdateStaff)(nil),                 // 42: phrd.consortium.v1.MsgUpdateStaff
+	(*MsgUpdateStaffResponse)(nil),         // 43: phrd.consortium.v1.MsgUpdateStaffResponse
+	(*MsgPublishStaffVault)(nil),           // 44: phrd.consortium.v1.MsgPublishStaffVault
+	(*MsgPublishStaffVaultResponse)(nil),   // 45: phrd.consortium.v1.MsgPublishStaffVaultResponse
+	(*MsgCreateInvitation)(nil),            // 46: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),    // 47: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),            // 48: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),    // 49: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                 // 50: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),         // 51: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                      // 52: google.protobuf.Any
+	(v1.Outcome)(0),                        // 53: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),              // 54: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                         // 55: phrd.consortium.v1.Params
+	(Role)(0),                              // 56: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	48, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	49, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	50, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	51, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	52, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	52, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	49, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	52, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	53, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	54, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	55, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	56, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	56, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	53, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
@@ -2882,35 +3110,39 @@ var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
 	36, // 25: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
 	38, // 26: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
 	40, // 27: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	42, // 28: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	44, // 29: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	46, // 30: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 31: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 32: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 33: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 34: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 35: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 36: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 37: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	15, // 38: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	17, // 39: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	19, // 40: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	21, // 41: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
-	23, // 42: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	29, // 43: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
-	25, // 44: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	27, // 45: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	31, // 46: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	33, // 47: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	35, // 48: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	37, // 49: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	39, // 50: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	41, // 51: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	43, // 52: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	45, // 53: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	47, // 54: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	31, // [31:55] is the sub-list for method output_type
-	7,  // [7:31] is the sub-list for method input_type
+	42, // 28: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
+	44, // 29: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
+	46, // 30: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	48, // 31: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	50, // 32: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 33: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 34: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 35: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 36: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 37: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 38: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 39: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	15, // 40: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	17, // 41: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	19, // 42: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	21, // 43: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	23, // 44: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	29, // 45: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
+	25, // 46: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	27, // 47: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	31, // 48: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	33, // 49: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	35, // 50: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	37, // 51: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	39, // 52: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	41, // 53: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	43, // 54: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
+	45, // 55: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
+	47, // 56: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	49, // 57: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	51, // 58: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	33, // [33:59] is the sub-list for method output_type
+	7,  // [7:33] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -2929,7 +3161,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   48,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

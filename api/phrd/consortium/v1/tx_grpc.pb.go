@@ -40,6 +40,8 @@ const (
 	Msg_RetireStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/RetireStorageNode"
 	Msg_RegisterStaff_FullMethodName       = "/phrd.consortium.v1.Msg/RegisterStaff"
 	Msg_RevokeStaff_FullMethodName         = "/phrd.consortium.v1.Msg/RevokeStaff"
+	Msg_UpdateStaff_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateStaff"
+	Msg_PublishStaffVault_FullMethodName   = "/phrd.consortium.v1.Msg/PublishStaffVault"
 	Msg_CreateInvitation_FullMethodName    = "/phrd.consortium.v1.Msg/CreateInvitation"
 	Msg_RevokeInvitation_FullMethodName    = "/phrd.consortium.v1.Msg/RevokeInvitation"
 	Msg_OpenAccount_FullMethodName         = "/phrd.consortium.v1.Msg/OpenAccount"
@@ -94,6 +96,11 @@ type MsgClient interface {
 	RegisterStaff(ctx context.Context, in *MsgRegisterStaff, opts ...grpc.CallOption) (*MsgRegisterStaffResponse, error)
 	// RevokeStaff ends an account's role from the next block on. Signer: an admin of the same member.
 	RevokeStaff(ctx context.Context, in *MsgRevokeStaff, opts ...grpc.CallOption) (*MsgRevokeStaffResponse, error)
+	// UpdateStaff changes the wards at which a member of staff works, from the next block on. Signer: an admin of the same member.
+	UpdateStaff(ctx context.Context, in *MsgUpdateStaff, opts ...grpc.CallOption) (*MsgUpdateStaffResponse, error)
+	// PublishStaffVault makes the public key of a clinician's vault known, to which patients who consent have records sealed. Signer: the clinician, and
+	// nobody in the clinician's stead, who could put a key of their own there.
+	PublishStaffVault(ctx context.Context, in *MsgPublishStaffVault, opts ...grpc.CallOption) (*MsgPublishStaffVaultResponse, error)
 	// CreateInvitation lets one person open an account. Signer: an admin or a clerk.
 	CreateInvitation(ctx context.Context, in *MsgCreateInvitation, opts ...grpc.CallOption) (*MsgCreateInvitationResponse, error)
 	// RevokeInvitation ends an unused invitation. Signer: an admin or a clerk of the hospital that made it.
@@ -320,6 +327,26 @@ func (c *msgClient) RevokeStaff(ctx context.Context, in *MsgRevokeStaff, opts ..
 	return out, nil
 }
 
+func (c *msgClient) UpdateStaff(ctx context.Context, in *MsgUpdateStaff, opts ...grpc.CallOption) (*MsgUpdateStaffResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgUpdateStaffResponse)
+	err := c.cc.Invoke(ctx, Msg_UpdateStaff_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) PublishStaffVault(ctx context.Context, in *MsgPublishStaffVault, opts ...grpc.CallOption) (*MsgPublishStaffVaultResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgPublishStaffVaultResponse)
+	err := c.cc.Invoke(ctx, Msg_PublishStaffVault_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) CreateInvitation(ctx context.Context, in *MsgCreateInvitation, opts ...grpc.CallOption) (*MsgCreateInvitationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgCreateInvitationResponse)
@@ -399,6 +426,11 @@ type MsgServer interface {
 	RegisterStaff(context.Context, *MsgRegisterStaff) (*MsgRegisterStaffResponse, error)
 	// RevokeStaff ends an account's role from the next block on. Signer: an admin of the same member.
 	RevokeStaff(context.Context, *MsgRevokeStaff) (*MsgRevokeStaffResponse, error)
+	// UpdateStaff changes the wards at which a member of staff works, from the next block on. Signer: an admin of the same member.
+	UpdateStaff(context.Context, *MsgUpdateStaff) (*MsgUpdateStaffResponse, error)
+	// PublishStaffVault makes the public key of a clinician's vault known, to which patients who consent have records sealed. Signer: the clinician, and
+	// nobody in the clinician's stead, who could put a key of their own there.
+	PublishStaffVault(context.Context, *MsgPublishStaffVault) (*MsgPublishStaffVaultResponse, error)
 	// CreateInvitation lets one person open an account. Signer: an admin or a clerk.
 	CreateInvitation(context.Context, *MsgCreateInvitation) (*MsgCreateInvitationResponse, error)
 	// RevokeInvitation ends an unused invitation. Signer: an admin or a clerk of the hospital that made it.
@@ -477,6 +509,12 @@ func (UnimplementedMsgServer) RegisterStaff(context.Context, *MsgRegisterStaff) 
 }
 func (UnimplementedMsgServer) RevokeStaff(context.Context, *MsgRevokeStaff) (*MsgRevokeStaffResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeStaff not implemented")
+}
+func (UnimplementedMsgServer) UpdateStaff(context.Context, *MsgUpdateStaff) (*MsgUpdateStaffResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateStaff not implemented")
+}
+func (UnimplementedMsgServer) PublishStaffVault(context.Context, *MsgPublishStaffVault) (*MsgPublishStaffVaultResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PublishStaffVault not implemented")
 }
 func (UnimplementedMsgServer) CreateInvitation(context.Context, *MsgCreateInvitation) (*MsgCreateInvitationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateInvitation not implemented")
@@ -886,6 +924,42 @@ func _Msg_RevokeStaff_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_UpdateStaff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUpdateStaff)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UpdateStaff(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_UpdateStaff_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UpdateStaff(ctx, req.(*MsgUpdateStaff))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_PublishStaffVault_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgPublishStaffVault)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).PublishStaffVault(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_PublishStaffVault_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).PublishStaffVault(ctx, req.(*MsgPublishStaffVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_CreateInvitation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgCreateInvitation)
 	if err := dec(in); err != nil {
@@ -1030,6 +1104,14 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeStaff",
 			Handler:    _Msg_RevokeStaff_Handler,
+		},
+		{
+			MethodName: "UpdateStaff",
+			Handler:    _Msg_UpdateStaff_Handler,
+		},
+		{
+			MethodName: "PublishStaffVault",
+			Handler:    _Msg_PublishStaffVault_Handler,
 		},
 		{
 			MethodName: "CreateInvitation",
