@@ -12,6 +12,7 @@ import (
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/access"
 	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/records"
 )
 
 func TestParamsBounds(t *testing.T) {
@@ -200,7 +201,14 @@ func (m *maker) genesis() *access.GenesisState {
 	for i, record := range p.Records {
 		u.Versions = append(u.Versions, access.UnlockVersion{Record: record, Version: p.Versions[i], M: p.M[i]})
 	}
-	return &access.GenesisState{Params: access.DefaultParams(), Unlocks: []access.Unlock{u}, Approved: []string{u.Id}}
+	consent := access.Consent{
+		Number: 1, Patient: u.Patient, Hospital: 2, Classes: []records.Class{records.CLASS_IMAGING}, Purpose: u.Purpose, Until: 30, UsesADay: 1,
+	}
+	other := consent
+	other.Number, other.Patient = 2, lock.ID(m.bytes(16)).String()
+	return &access.GenesisState{
+		Params: access.DefaultParams(), Unlocks: []access.Unlock{u}, Approved: []string{u.Id}, Consents: []access.Consent{consent, other},
+	}
 }
 
 func TestGenesisValidate(t *testing.T) {
@@ -239,6 +247,16 @@ func TestGenesisValidate(t *testing.T) {
 		{"waiting without approval", func(g *access.GenesisState) { g.Unlocks[0].Approval = nil }, access.ErrInvalidGenesis},
 		{"waiting after the end", func(g *access.GenesisState) { g.Unlocks[0].Expired = true }, access.ErrInvalidGenesis},
 		{"waiting after the release", func(g *access.GenesisState) { g.Unlocks[0].ReleasedAt = 13 }, access.ErrInvalidGenesis},
+		{"approved by a consent that there is not", func(g *access.GenesisState) {
+			g.Unlocks[0].Approval.Consent, g.Unlocks[0].Approval.Capsule = 3, ""
+		}, access.ErrInvalidGenesis},
+		{"approved by another patient's consent", func(g *access.GenesisState) {
+			g.Unlocks[0].Approval.Consent, g.Unlocks[0].Approval.Capsule = 2, ""
+		}, access.ErrInvalidGenesis},
+		{"approved by a consent, with a capsule", func(g *access.GenesisState) { g.Unlocks[0].Approval.Consent = 1 }, access.ErrInvalidGenesis},
+		{"a consent left out", func(g *access.GenesisState) { g.Consents = g.Consents[1:] }, access.ErrInvalidGenesis},
+		{"a consent of nobody", func(g *access.GenesisState) { g.Consents[1].Patient = "" }, access.ErrInvalidGenesis},
+		{"a consent to nothing", func(g *access.GenesisState) { g.Consents[1].Classes = nil }, access.ErrInvalidGenesis},
 		{"waiting for nothing", func(g *access.GenesisState) { g.Approved[0] = strings.Repeat("0e", 32) }, access.ErrInvalidGenesis},
 	} {
 		t.Run(c.name, func(t *testing.T) {

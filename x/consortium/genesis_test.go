@@ -118,6 +118,13 @@ func TestGenesisInvariants(t *testing.T) {
 		{"staff with the consortium's account", func(g *consortium.GenesisState) { g.Staff[2].Address = consortium.Account().String() }},
 		{"staff of nobody", func(g *consortium.GenesisState) { g.Staff[2].Hospital = 3 }},
 		{"a patient as staff", func(g *consortium.GenesisState) { g.Staff[2].Role = consortium.ROLE_PATIENT }},
+		{"staff of a ward that there is not", func(g *consortium.GenesisState) { g.Staff[2].Wards = []uint32{0} }},
+		{"a clerk with a vault", func(g *consortium.GenesisState) {
+			g.Staff[2].VaultKey, g.Staff[2].VaultEpoch = g.Members[0].VaultKey, 1
+		}},
+		{"a vault without an epoch", func(g *consortium.GenesisState) {
+			g.Staff[2].Role, g.Staff[2].VaultKey = consortium.ROLE_CLINICIAN, g.Members[0].VaultKey
+		}},
 		{"a member without an admin", func(g *consortium.GenesisState) { g.Staff[1].Revoked = true }},
 
 		{"an invitation twice", func(g *consortium.GenesisState) { g.Invitations[1].Key = g.Invitations[0].Key }},

@@ -185,6 +185,7 @@ func TestStoreRefusesALiftedProof(t *testing.T) {
 	colleague := f.person(consortium.ROLE_CLERK, clinic)
 	n := f.version(alice, f.id(), 1)
 	n.OwnKeys = append(n.OwnKeys, f.bytes(32))
+	f.keeper.SetGrantees(fakeGrantees{alice.Id: {{KeyHash: [32]byte(n.OwnKeys[1]), Classes: []records.Class{n.Class}}}})
 	n = f.proved(f.clerk, f.encapsulate(1), n)
 	bobs := f.version(bob, f.id(), 1)
 	flip := func(b []byte) []byte {
