@@ -225,8 +225,9 @@ func (g *Gateway) concernsByChain(ctx context.Context, c caller, id string) (boo
 }
 
 // isApproved tells whether a block is the envelope of a version in an unlock that the caller may
-// approve: an owner opens its half of the key there. Without the network's half an envelope opens
-// nothing, so this is no reading of a record.
+// approve: an owner opens its half of the key there, and so does who asked, once officers have
+// endorsed, where the owner's consent was sealed into it. Without the network's half an envelope
+// opens nothing, so this is no reading of a record.
 func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lock.CID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
 	defer cancel()
@@ -238,7 +239,7 @@ func (g *Gateway) isApproved(ctx context.Context, c caller, unlock string, id lo
 		return false, unavailable(err, "the node does not answer")
 	}
 	u := got.GetUnlock()
-	if !c.actsFor(u.GetPatient(), u.GetCustodian()) {
+	if !c.actsFor(u.GetPatient(), u.GetCustodian()) && !isEndorsedFor(c, got) {
 		return false, nil
 	}
 	for _, v := range u.GetVersions() {
@@ -282,6 +283,17 @@ func (g *Gateway) isOwned(ctx context.Context, c caller, ref string, id lock.CID
 	v := got.GetVersion()
 	isEnvelope := v.GetEnvelope() == id.String() || v.GetRelock().GetEnvelope() == id.String()
 	return isEnvelope && v.GetTombstone() == nil && c.actsFor(v.GetHeader().GetPatient(), v.GetHeader().GetCustodian()), nil
+}
+
+// isEndorsedFor tells whether the caller asked for an unlock as a clinician, and it has all
+// endorsements and has not ended.
+func isEndorsedFor(c caller, u *accessv1.QueryUnlockResponse) bool {
+	switch u.GetStatus() {
+	case accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED, accessv1.UnlockStatus_UNLOCK_STATUS_APPROVED, accessv1.UnlockStatus_UNLOCK_STATUS_RELEASED:
+		return c.is(roleClinician) && u.GetUnlock().GetRequester() == c.address
+	default:
+		return false
+	}
 }
 
 // block returns a block from the store, else from another hospital. It was hashed. The error

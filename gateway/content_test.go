@@ -473,7 +473,8 @@ func TestWhoGetsSmallBlocks(t *testing.T) {
 	d.want(d.do("er", http.MethodGet, "/blocks/"+gone.String(), nil, nil), http.StatusNotFound)
 }
 
-// An owner looks into the envelopes of what an unlock asks for before approving it.
+// An owner looks into the envelopes of what an unlock asks for before approving it, and who asked
+// when officers have endorsed: perhaps the owner's consent was sealed into them.
 func TestEnvelopesForWhoApproves(t *testing.T) {
 	d := newDoor(t)
 	path := "/blocks/" + d.envelope.String() + "?unlock=" + d.pending
@@ -487,12 +488,21 @@ func TestEnvelopesForWhoApproves(t *testing.T) {
 			d.want(d.do(who, http.MethodGet, path, nil, nil), status)
 		}
 	}
-	look("alice")
+	look("alice", "er")
+	for status, owners := range map[accessv1.UnlockStatus][]string{
+		accessv1.UnlockStatus_UNLOCK_STATUS_PROPOSED: {"alice"}, accessv1.UnlockStatus_UNLOCK_STATUS_APPROVED: {"alice", "er"},
+		accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN: {"alice"}, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED: {"alice"},
+	} {
+		d.node.change(func() { d.node.unlocks[0].Status = status })
+		look(owners...)
+	}
 	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.object.Root.String()+"?unlock="+d.pending, nil, nil), http.StatusNotFound)
 	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.dataLeaf.String()+"?unlock="+d.pending, nil, nil), http.StatusNotFound)
 	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.envelope.String()+"?unlock="+hexOf(0x44), nil, nil), http.StatusNotFound)
 	d.want(d.do("alice", http.MethodGet, "/blocks/"+d.envelope.String()+"?unlock=x", nil, nil), http.StatusNotFound)
-	d.node.change(func() { d.node.unlocks[0].Unlock.Patient = "" })
+	d.node.change(func() {
+		d.node.unlocks[0].Unlock.Patient, d.node.unlocks[0].Status = "", accessv1.UnlockStatus_UNLOCK_STATUS_PROPOSED
+	})
 	look("officer1")
 }
 

@@ -53,6 +53,7 @@ type fakeNode struct {
 	records     map[string]*recordsv1.Record
 	versions    map[string][]*recordsv1.Version
 	unlocks     []*accessv1.QueryUnlockResponse // newest first
+	consents    map[uint64]*accessv1.Consent
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
 	accounts    map[string]*authv1.BaseAccount
@@ -266,6 +267,19 @@ func (f fakeAccess) Unlocks(_ context.Context, q *accessv1.QueryUnlocksRequest) 
 		}
 	}
 	return &accessv1.QueryUnlocksResponse{Unlocks: list, Pagination: &querytypes.PageResponse{}}, nil
+}
+
+func (f fakeAccess) Consent(_ context.Context, q *accessv1.QueryConsentRequest) (*accessv1.QueryConsentResponse, error) {
+	c, err := find(f.n, f.n.consents, q.GetNumber())
+	return &accessv1.QueryConsentResponse{Consent: c}, err
+}
+
+func (f fakeAccess) Consents(context.Context, *accessv1.QueryConsentsRequest) (*accessv1.QueryConsentsResponse, error) {
+	return &accessv1.QueryConsentsResponse{Pagination: &querytypes.PageResponse{}}, nil
+}
+
+func (f fakeAccess) Grantees(context.Context, *accessv1.QueryGranteesRequest) (*accessv1.QueryGranteesResponse, error) {
+	return &accessv1.QueryGranteesResponse{}, nil
 }
 
 type fakeAudit struct {

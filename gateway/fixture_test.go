@@ -329,6 +329,13 @@ func (d *door) populateRecord(alice *person) {
 		unlock(d.pending, accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED),
 		unlock(d.unlock, accessv1.UnlockStatus_UNLOCK_STATUS_RELEASED),
 	}
+	n.consents = map[uint64]*accessv1.Consent{
+		1: {Number: 1, Patient: d.alice, Hospital: 4, Staff: d.people["er"].address()},
+		2: {Number: 2, Patient: d.alice, Hospital: 1, Ward: 7},
+		3: {Number: 3, Patient: d.alice, Hospital: 1, Ward: 8},
+		4: {Number: 4, Patient: d.alice, Hospital: 1},
+	}
+	n.principals[d.people["doctor1"].address()].Wards = []uint32{7}
 	n.entries[1] = &auditv1.Entry{Sequence: 1, Actor: d.people["clerk1"].address(), Hospital: 1, Patient: d.alice}
 	n.invitations[hexOf(0x33)] = &consortiumv1.Invitation{Hospital: 1}
 }

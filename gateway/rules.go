@@ -39,6 +39,10 @@ func scopeTable() map[string]rule {
 		accessv1.Query_Unlock_FullMethodName:  {sees: sees(seesUnlock)},
 		accessv1.Query_Unlocks_FullMethodName: {asks: asks(asksUnlocks)},
 
+		accessv1.Query_Consent_FullMethodName:  {sees: sees(seesConsent)},
+		accessv1.Query_Consents_FullMethodName: {asks: asks(asksConsents), sees: sees(seesConsents)},
+		accessv1.Query_Grantees_FullMethodName: {asks: asks(asksGrantees)},
+
 		auditv1.Query_Entry_FullMethodName:       {sees: sees(seesEntry)},
 		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries)},
 		auditv1.Query_Head_FullMethodName:        loggedIn,

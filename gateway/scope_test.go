@@ -106,6 +106,18 @@ func scopeCases(d *door) []scopeCase {
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{}, nil, nil},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: address("er"), Patient: d.alice}, nil, nil},
 
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 1}, and([]string{"alice", "er", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 2}, and([]string{"alice", "doctor1", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 3}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 4}, and([]string{"alice", "doctor1", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryConsentsRequest{Patient: nowhere}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Staff: address("er")}, and([]string{"er", "auditor3"}, allNodes), &accessv1.QueryConsentsRequest{Staff: strangerAddress}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1}, and([]string{"doctor1", "auditor3"}, allNodes), nil},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 7}, and([]string{"doctor1", "auditor3"}, allNodes), nil},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 8}, and([]string{"auditor3"}, allNodes), nil},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{}, nil, nil},
+		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: d.alice}, and([]string{"alice", "clerk1", "clerk2"}, allNodes), nil},
+
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: 1}, []string{"alice", "clerk1", "doctor1", "officer1", "node1", "auditor3"}, &auditv1.QueryEntryRequest{Sequence: 99}},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, []string{"auditor3"}, nil},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: d.alice, Record: d.record}, []string{"alice", "auditor3"}, &auditv1.QueryEntriesRequest{Patient: nowhere}},

@@ -64,9 +64,10 @@ type custodyNet struct {
 	unlocks    map[string]*accessv1.QueryUnlockResponse
 	releases   map[string]*custodyv1.Release
 	sessions   map[string]*lock.Session
-	shares     map[string][]*custodyv1.Share // by unlock, those that the chain took
-	messages   []*custodyv1.MsgSubmitShares  // that were sent
-	rounds     map[string]int                // times that a holder looked for work, by account
+	shares     map[string][]*custodyv1.Share  // by unlock, those that the chain took
+	messages   []*custodyv1.MsgSubmitShares   // that were sent
+	consent    *accessv1.QueryConsentResponse // number 7; nil where there is none
+	rounds     map[string]int                 // times that a holder looked for work, by account
 	// submit refuses or fails a message in place of the chain, nil lets it pass.
 	submit func(message *custodyv1.MsgSubmitShares) (*custodyv1.MsgSubmitSharesResponse, error)
 }

@@ -151,7 +151,11 @@ func (r *round) verify(ctx context.Context, key *heldKey, release *custodyv1.Rel
 	if err := r.checkApproved(u, got.GetStatus()); err != nil {
 		return lock.Release{}, err
 	}
-	if err := r.checkRequester(ctx, u); err != nil {
+	requester, err := r.checkRequester(ctx, u)
+	if err != nil {
+		return lock.Release{}, err
+	}
+	if err := r.checkConsent(ctx, u, requester); err != nil {
 		return lock.Release{}, err
 	}
 	p, err := r.proposal(ctx, key, u)
@@ -191,17 +195,17 @@ func (r *round) checkApproved(u *accessv1.Unlock, status accessv1.UnlockStatus) 
 	return nil
 }
 
-// checkRequester makes sure that the requester still is who proposed the unlock.
-func (r *round) checkRequester(ctx context.Context, u *accessv1.Unlock) error {
+// checkRequester makes sure that the requester still is who proposed the unlock, and says who that is.
+func (r *round) checkRequester(ctx context.Context, u *accessv1.Unlock) (*consortiumv1.Principal, error) {
 	got, err := r.consortium.Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: u.GetRequester()})
 	if err != nil {
-		return fmt.Errorf("ask for the requester: %w", err)
+		return nil, fmt.Errorf("ask for the requester: %w", err)
 	}
 	p := got.GetPrincipal()
 	if !p.GetActive() || !mayAsk(p.GetRole(), u) || p.GetHospital() != u.GetHospital() {
-		return fmt.Errorf("requester is not active there any more: %w", errNotVerified)
+		return nil, fmt.Errorf("requester is not active there any more: %w", errNotVerified)
 	}
-	return nil
+	return p, nil
 }
 
 // mayAsk tells whether a role may ask for what an unlock names: a patient for own records, a clinician, and an officer of the
