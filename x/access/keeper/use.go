@@ -82,8 +82,8 @@ func (k *Keeper) whyNotUse(ctx context.Context, requester consortium.Principal, 
 	if unlock != access.UNLOCK_STATUS_ENDORSED {
 		return unlock.Reason(), nil
 	}
-	if _, erased, err := k.erasedOf(ctx, u); erased || err != nil {
-		return access.ReasonErased, err
+	if _, reason, err := k.voidReason(ctx, u); reason != "" || err != nil {
+		return reason, err
 	}
 	if !c.HasUses(now) {
 		return access.ReasonConsentUsedUp, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"slices"
 
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -133,41 +132,6 @@ func (b *batch) checkOwner(ctx context.Context, n records.NewVersion) (string, e
 		return records.ReasonStaleVaultKey, nil
 	}
 	return "", nil
-}
-
-// checkRecipients demands that the envelope is sealed to nobody but the owner and those to whom
-// the owner consented: to a key of one's own, who stores would keep half of what opens the record.
-func (b *batch) checkRecipients(ctx context.Context, n records.NewVersion) (string, error) {
-	owner := b.owners[n.Header.Patient].hash
-	for _, key := range n.OwnKeys {
-		if [sha256.Size]byte(key) == owner {
-			continue
-		}
-		grantees, err := b.granteesOf(ctx, n.Header.Patient)
-		if err != nil {
-			return "", err
-		}
-		if !slices.ContainsFunc(grantees, func(g records.Grantee) bool {
-			return g.KeyHash == [sha256.Size]byte(key) && g.Covers(n.Record, n.Class)
-		}) {
-			return records.ReasonForeignRecipient, nil
-		}
-	}
-	return "", nil
-}
-
-// granteesOf are those to whom a patient consented; a hospital consents to nobody.
-func (b *batch) granteesOf(ctx context.Context, patient string) ([]records.Grantee, error) {
-	if patient == "" || b.Keeper.grantees == nil {
-		return nil, nil
-	}
-	known, asked := b.grantees[patient]
-	if asked {
-		return known, nil
-	}
-	found, err := b.Keeper.grantees.Grantees(ctx, patient)
-	b.grantees[patient] = found
-	return found, err
 }
 
 func (b *batch) checkRecord(ctx context.Context, n records.NewVersion) (string, error) {

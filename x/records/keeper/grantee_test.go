@@ -68,6 +68,17 @@ func TestWhomAVersionIsSealedTo(t *testing.T) {
 		n = f.proved(f.clerk, f.encapsulate(n.Header.Generation), n)
 		require.Equal(t, records.ReasonForeignRecipient, f.store(n))
 	})
+	t.Run("sealed anew", func(t *testing.T) {
+		id := f.id()
+		require.Empty(t, f.store(f.version(alice, id, 1)))
+		v, err := f.keeper.Version(f.ctx, id.String(), 1)
+		require.NoError(t, err)
+		m := f.resealing(f.wallet, alice.Vault.Key, v)
+		m.OwnKeys = append(m.OwnKeys, own[:])
+		require.Equal(t, records.ReasonForeignRecipient, f.reseal(m), "of another record")
+		m.OwnKeys[1] = granted[:]
+		require.Empty(t, f.reseal(m))
+	})
 	t.Run("nobody knows of consents", func(t *testing.T) {
 		f.keeper.SetGrantees(nil)
 		require.Equal(t, records.ReasonForeignRecipient, f.store(f.versionWith(alice, f.id(), 1, sealedTo(granted))))

@@ -134,13 +134,16 @@ type newEnvelopes struct {
 
 // whyNotTake answers the reason why envelopes for versions of one owner are not taken, or nothing,
 // and the epoch of the owner's vault that they are sealed to.
-func (k *Keeper) whyNotTake(ctx context.Context, h records.Header, e newEnvelopes) (reason string, epoch uint64, err error) {
-	key, epoch, err := k.ownerKey(ctx, h)
+func (k *Keeper) whyNotTake(ctx context.Context, versions []records.Version, e newEnvelopes) (reason string, epoch uint64, err error) {
+	key, epoch, err := k.ownerKey(ctx, versions[0].Header)
 	if err != nil {
 		return "", 0, err
 	}
 	if !e.ownKeys.Has(hashOf(key)) {
 		return records.ReasonStaleVaultKey, 0, nil
+	}
+	if reason, err := k.whyNotSealedTo(ctx, versions, e.ownKeys, hashOf(key)); reason != "" || err != nil {
+		return reason, 0, err
 	}
 	var sum, largest uint64
 	for i, text := range e.cids {

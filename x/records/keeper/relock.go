@@ -33,7 +33,7 @@ func (s msgServer) RelockVersions(ctx context.Context, msg *records.MsgRelockVer
 		}
 	}
 	if o.reason == "" {
-		if o.reason, epoch, err = s.whyNotTake(ctx, o.versions[0].Header, e); err != nil {
+		if o.reason, epoch, err = s.whyNotTake(ctx, o.versions, e); err != nil {
 			return nil, err
 		}
 	}

@@ -24,7 +24,7 @@ func (s msgServer) ReplaceEnvelopes(ctx context.Context, msg *records.MsgReplace
 	var epoch uint64
 	if o.reason == "" {
 		if o.reason = whyNotReseal(o.versions, msg.U); o.reason == "" {
-			if o.reason, epoch, err = s.whyNotTake(ctx, o.versions[0].Header, e); err != nil {
+			if o.reason, epoch, err = s.whyNotTake(ctx, o.versions, e); err != nil {
 				return nil, err
 			}
 		}
