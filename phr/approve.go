@@ -287,6 +287,9 @@ func (r *Review) standing() error {
 	case accessv1.UnlockStatus_UNLOCK_STATUS_PROPOSED:
 		return fmt.Errorf("it waits for endorsements by the custodian, %d of %d: %w", len(r.Endorsements), r.unlock.GetEndorsementsNeeded(), ErrNotApproved)
 	case accessv1.UnlockStatus_UNLOCK_STATUS_APPROVED, accessv1.UnlockStatus_UNLOCK_STATUS_RELEASED:
+		if consent := r.unlock.GetApproval().GetConsent(); consent != 0 {
+			return fmt.Errorf("consent %d stood in for your approval: %w", consent, ErrConsented)
+		}
 		if r.unlock.GetApproval().GetBy() == r.client.Address() {
 			return nil
 		}
@@ -371,16 +374,15 @@ func (r *Review) capsule(vault *Vault) ([]byte, error) {
 	if kept, err := c.secrets.Get(capsuleName(r.Unlock)); err == nil {
 		return kept, nil
 	}
-	asked := make([]seal.Asked, len(r.unlock.versions))
-	halves := make([]*seal.Half, len(asked))
+	halves := make([]*seal.Half, len(r.unlock.versions))
 	for i, v := range r.unlock.versions {
 		half, err := vault.openOwn(v.header, r.envelopes[i])
 		if err != nil {
 			return nil, fmt.Errorf("version %s: %w", v.ref, err)
 		}
-		asked[i], halves[i] = askedOf(v), half
+		halves[i] = half
 	}
-	capsule, err := seal.NewCapsule(r.key, c.network, r.unlock.id, asked, halves)
+	capsule, err := seal.NewCapsule(r.key, c.network, r.unlock.id, askedAll(r.unlock), halves)
 	if err != nil {
 		return nil, err
 	}

@@ -324,3 +324,17 @@ func (d *door) block(ctx context.Context, path string, c lock.CID, limit int64) 
 }
 
 func matches(c lock.CID, block []byte) bool { return c.Digest() == sha256.Sum256(block) }
+
+// capsule has the hospital's server open the owner's halves of an unlock that a consent to the hospital approved.
+func (d *door) capsule(ctx context.Context, unlock string) ([]byte, error) {
+	resp, err := d.request(ctx, http.MethodPost, "/unlocks/"+unlock+"/capsule", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	capsule, err := io.ReadAll(io.LimitReader(resp.Body, maxSmallBlock))
+	if err != nil {
+		return nil, d.unreachable(ctx, err)
+	}
+	return capsule, nil
+}

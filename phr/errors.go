@@ -42,6 +42,8 @@ var (
 	ErrNotCopied = errors.New("not enough copies yet")
 	// ErrNotApproved says that an unlock waits for signatures.
 	ErrNotApproved = errors.New("unlock is not approved")
+	// ErrConsented says that a consent of the owner stood in for the approval of an unlock.
+	ErrConsented = errors.New("unlock was approved by a consent")
 	// ErrNotReleased says that an unlock is approved and not enough holders have given their shares.
 	ErrNotReleased = errors.New("unlock is not released")
 	// ErrNotErased says that a version is not erased.

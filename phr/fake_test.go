@@ -73,6 +73,9 @@ type network struct {
 	entries     []*auditv1.Entry
 	erased      []*recordsv1.MsgEraseVersions
 	stores      []*recordsv1.MsgStoreVersions
+	consents    []*accessv1.Consent
+	staffKeys   map[string][]byte // vaults of clinicians, by address
+	refusesUse  string            // why the chain lets no consent stand in
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
@@ -111,6 +114,7 @@ func newNetwork(t *testing.T) *network {
 		t: t, dealt: dealt, gates: map[uint64]*gate{}, height: 10, vaults: map[uint64]*lock.PrivateKey{}, principals: map[string]*consortiumv1.Principal{},
 		invitations: map[string]bool{}, sequences: map[string]uint64{}, txs: map[string]*abciv1.TxResponse{}, patients: map[string]*recordsv1.Patient{},
 		records: map[string]*recordsv1.Record{}, versions: map[string][]*recordsv1.Version{}, locks: map[string]lock.Proposal{}, holders: []uint64{1, 2, 3, 4},
+		staffKeys: map[string][]byte{},
 	}
 	_, err = rand.Read(n.id[:])
 	require.NoError(t, err)
@@ -550,6 +554,9 @@ func (n *network) execute(signer string, msg proto.Message) (proto.Message, erro
 		return &recordsv1.MsgEraseVersionsResponse{Outcome: ok}, nil
 	case *accessv1.MsgProposeUnlock:
 		return n.propose(m)
+	}
+	if answer := n.consent(signer, msg); answer != nil {
+		return answer, nil
 	}
 	return n.sign(signer, msg)
 }

@@ -59,7 +59,8 @@ func (c *Client) WaitForRelease(ctx context.Context, unlock string) (Unlock, err
 	return last, err
 }
 
-// Open opens a version of an unlock whose session this program holds: it waits for the release until the context ends,
+// Open opens a version of an unlock whose session this program holds: where that waits for its owner alone and a consent covers it, it
+// approves it by the consent; then it waits for the release until the context ends,
 // checks every share against its holder's public share, joins them to the network's half, takes the owner's half from the
 // capsule, and opens the version's key and manifest. The ref may be left out (the zero value) where the unlock names one
 // version only.
@@ -92,6 +93,9 @@ type unlocked struct {
 func (c *Client) unlocked(ctx context.Context, unlock string) (*unlocked, error) {
 	session, err := c.session(unlock)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.consented(ctx, unlock); err != nil {
 		return nil, err
 	}
 	if _, err := c.WaitForRelease(ctx, unlock); err != nil {
@@ -194,11 +198,10 @@ func committeeOf(ctx context.Context, q custodyv1.QueryClient, key *custodyv1.Ke
 	return committee, nil
 }
 
-// ownHalves takes the owner's halves of an unlock's versions from the capsule.
+// ownHalves takes the owner's halves of an unlock's versions from the capsule, or from what was sealed for who was granted a consent.
 func (c *Client) ownHalves(ctx context.Context, session *lock.Session, u *checkedUnlock) ([]*seal.Half, error) {
-	asked := make([]seal.Asked, len(u.versions))
-	for i, v := range u.versions {
-		asked[i] = askedOf(v)
+	if u.GetApproval().GetConsent() != 0 {
+		return c.grantedHalves(ctx, session, u)
 	}
 	cid, err := lock.ParseRawCID(u.GetApproval().GetCapsule())
 	if err != nil {
@@ -219,7 +222,7 @@ func (c *Client) ownHalves(ctx context.Context, session *lock.Session, u *checke
 	if err != nil {
 		return nil, fmt.Errorf("capsule: %w", err)
 	}
-	return seal.OpenCapsule(session.Key(), c.network, u.id, asked, capsule)
+	return seal.OpenCapsule(session.Key(), c.network, u.id, askedAll(u), capsule)
 }
 
 // dataKey is a version's data key, and where its ciphertext is.

@@ -13,7 +13,7 @@ import (
 )
 
 // Relock locks versions that the patient owns anew: under fresh halves of their keys, the newest key of the network, and sealed to the
-// vault's newest key and to no other. It is for when somebody else may have the vault's former key or a grant was withdrawn, and when the network has
+// vault's newest key and those of whom live consents let open all that are locked together, and to no other. It is for when somebody else may have the vault's former key or a grant was withdrawn, and when the network has
 // another generation of its key. The patient approves an unlock of the versions for that; the ciphertext stays where it is. Who has opened a
 // version before has seen it, and may have kept its data key.
 //
@@ -85,7 +85,10 @@ func (c *Client) relockGroup(ctx context.Context, vault *Vault, o *unlocked) ([]
 	if err != nil {
 		return nil, err
 	}
-	to := []seal.VaultKey{vault.newest}
+	to, err := c.recipientsOf(ctx, vault, o.u.versions...)
+	if err != nil {
+		return nil, err
+	}
 	msg := &recordsv1.MsgRelockVersions{Owner: c.key.Address(), Generation: key.Number, OwnKeys: keyHashes(to)}
 	blocks := map[lock.CID][]byte{}
 	fresh := make([]relocked, len(o.u.versions))

@@ -12,36 +12,35 @@ import (
 // MaxOwned is how many versions one message of their owner names at most.
 const MaxOwned = 64
 
-// Reseal gives versions that the account owns envelopes that are sealed to the vault's newest key and to no other: after a routine
-// change of the key, or for a new device. The locks stay, so that nothing has to be released and what was approved stays approved; who
+// Reseal gives versions that the account owns envelopes that are sealed to the vault's newest key, those of whom live consents let open
+// them, and to no other: after a routine change of the key, for a new device, or for a new consent. The locks stay, so that nothing has to be released and what was approved stays approved; who
 // may have the former key, and once the network's half, still opens what was stored before, see [Client.Relock]. The former envelopes
 // are deleted once enough hospitals hold the new ones.
 //
 // It works in groups of at most [MaxOwned], and tells after each how many versions are done; tell may be nil. After an error, or a crash, those
 // that are done stay so. Errors are ErrVault, ErrBlock, those of package seal, and *Refused.
 func (c *Client) Reseal(ctx context.Context, vault *Vault, versions []Ref, tell func(done int)) error {
-	return c.resealTo(ctx, vault, versions, func(context.Context, *lockedVersion) ([]seal.VaultKey, error) {
-		return []seal.VaultKey{vault.newest}, nil
-	}, tell)
-}
-
-// resealTo is Reseal to the keys that recipients names for a version, which are the same for all that are sealed at once.
-func (c *Client) resealTo(ctx context.Context, vault *Vault, refs []Ref, recipients func(context.Context, *lockedVersion) ([]seal.VaultKey, error), tell func(int)) error {
-	versions, err := c.locksOf(ctx, refs)
+	locked, err := c.locksOf(ctx, versions)
+	if err != nil {
+		return err
+	}
+	alike, err := c.byRecipients(ctx, vault, locked)
 	if err != nil {
 		return err
 	}
 	done := 0
-	for _, group := range groups(versions) {
-		to, err := recipients(ctx, group[0])
-		if err != nil {
-			return err
-		}
-		if err := c.resealGroup(ctx, vault, group, to); err != nil {
-			return err
-		}
-		if done += len(group); tell != nil {
-			tell(done)
+	for _, same := range alike {
+		for _, group := range groups(same) {
+			to, err := c.recipientsOf(ctx, vault, group...)
+			if err != nil {
+				return err
+			}
+			if err := c.resealGroup(ctx, vault, group, to); err != nil {
+				return err
+			}
+			if done += len(group); tell != nil {
+				tell(done)
+			}
 		}
 	}
 	return nil

@@ -222,6 +222,9 @@ func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, er
 		msg.Versions = append(msg.Versions, v.message)
 	}
 	gas := gasBase + gasStored*uint64(len(versions))
+	for _, v := range versions {
+		gas += gasGrantee * uint64(len(v.message.GetOwnKeys())-1)
+	}
 	for begin := time.Now(); ; {
 		receipt, err := c.send(ctx, c.direct, min(gas, maxGas), msg, &recordsv1.MsgStoreVersionsResponse{})
 		var refused *Refused
@@ -249,8 +252,16 @@ func seconds(t time.Time) uint64 {
 type vaults struct {
 	client *Client
 
-	key    *lock.Generation
-	vaults map[string]seal.VaultKey // by patient; the hospital's own under ""
+	key     *lock.Generation
+	vaults  map[string]seal.VaultKey // by patient; the hospital's own under ""
+	granted map[grantedTo][]seal.VaultKey
+}
+
+// grantedTo is what decides to whom a version is sealed beside its owner: consents name classes or records.
+type grantedTo struct {
+	patient string
+	class   recordsv1.Class
+	record  string // empty for a new one
 }
 
 // terms says how and for whom the version is locked: by the network's newest key, and to the owner's newest vault key.
@@ -286,7 +297,7 @@ func (k *vaults) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 		if err != nil {
 			return t, 0, err
 		}
-		k.key, k.vaults = &key, map[string]seal.VaultKey{}
+		k.key, k.vaults, k.granted = &key, map[string]seal.VaultKey{}, map[grantedTo][]seal.VaultKey{}
 	}
 	t.Key = *k.key
 	if t.Owner, err = ownerNamed(patient, who.Hospital); err != nil {
@@ -299,7 +310,18 @@ func (k *vaults) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 		}
 		k.vaults[patient] = vault
 	}
-	t.Recipients = []seal.VaultKey{vault}
+	named := grantedTo{patient: patient, class: class}
+	if t.Version > 1 {
+		named.record = t.Record.String()
+	}
+	granted, asked := k.granted[named]
+	if !asked {
+		if granted, err = c.grantees(ctx, patient, class, named.record); err != nil {
+			return t, 0, err
+		}
+		k.granted[named] = granted
+	}
+	t.Recipients = append([]seal.VaultKey{vault}, granted...)
 	return t, class, nil
 }
 

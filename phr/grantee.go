@@ -1,0 +1,204 @@
+package phr
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/seal"
+	"github.com/phrd/phrd/wallet"
+)
+
+// grantees are the vaults to which a patient's record is sealed beside the patient's own, because live consents cover it; record is
+// empty for a new one. The chain refuses a version that is sealed to any other.
+func (c *Client) grantees(ctx context.Context, patient string, class recordsv1.Class, record string) ([]seal.VaultKey, error) {
+	if patient == "" {
+		return nil, nil
+	}
+	answer, err := accessv1.NewQueryClient(c).Grantees(ctx, &accessv1.QueryGranteesRequest{Patient: patient, Class: class, Record: record})
+	if err != nil {
+		return nil, fmt.Errorf("consents of patient %s: %w", patient, err)
+	}
+	keys := make([]seal.VaultKey, len(answer.GetGrantees()))
+	for i, g := range answer.GetGrantees() {
+		if keys[i], err = vaultKeyOf(g); err != nil {
+			return nil, fmt.Errorf("consents of patient %s: %w", patient, err)
+		}
+	}
+	return keys, nil
+}
+
+func vaultKeyOf(g *accessv1.Grantee) (seal.VaultKey, error) {
+	key, err := lock.ParsePublicKey(g.GetKey())
+	if err != nil {
+		return seal.VaultKey{}, err
+	}
+	k := seal.VaultKey{Epoch: g.GetEpoch(), Key: key}
+	if g.GetStaff() == "" {
+		k.Recipient, err = seal.HospitalRecipient(g.GetHospital())
+		return k, err
+	}
+	address, err := wallet.ParseAddress(g.GetStaff())
+	if err != nil {
+		return k, err
+	}
+	k.Recipient = seal.StaffRecipient([wallet.AddressSize]byte(address))
+	return k, nil
+}
+
+// recipientsOf are the keys to which versions of one owner are sealed anew together: the vault's newest, and those of the grantees whom
+// live consents let open every one of them.
+func (c *Client) recipientsOf(ctx context.Context, vault *Vault, versions ...*lockedVersion) ([]seal.VaultKey, error) {
+	var common []seal.VaultKey
+	for i, v := range versions {
+		granted, err := c.granteesOf(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			common = granted
+			continue
+		}
+		common = slices.DeleteFunc(common, func(k seal.VaultKey) bool { return !slices.Contains(granted, k) })
+	}
+	return append([]seal.VaultKey{vault.newest}, common...), nil
+}
+
+func (c *Client) granteesOf(ctx context.Context, v *lockedVersion) ([]seal.VaultKey, error) {
+	patient := v.stored.GetHeader().GetPatient()
+	if patient == "" {
+		return nil, nil
+	}
+	record, err := c.Record(ctx, v.ref.Record)
+	if err != nil {
+		return nil, err
+	}
+	return c.grantees(ctx, patient, record.GetClass(), record.GetId())
+}
+
+// SealConsented has versions that are there already sealed for those to whom the patient consented since, and returns how many it sealed
+// anew: what is sealed to each of them already is left as it is, so that it can be called again at any time. It is due after a grant,
+// and after versions were locked anew together of which a consent covers some. tell is told how many are done, and may be nil.
+// Errors are those of [Client.Reseal].
+func (c *Client) SealConsented(ctx context.Context, vault *Vault, tell func(done int)) (int, error) {
+	who, err := c.Principal(ctx)
+	if err != nil {
+		return 0, err
+	}
+	live, err := collect(c.Consents(ctx, ConsentFilter{Patient: who.Patient, Status: accessv1.ConsentStatus_CONSENT_STATUS_LIVE}))
+	if err != nil || len(live) == 0 {
+		return 0, err
+	}
+	var due []Ref
+	for s, err := range c.Sealings(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		missing, err := c.isMissing(ctx, s.Ref, live)
+		if err != nil {
+			return 0, err
+		}
+		if missing {
+			due = append(due, s.Ref)
+		}
+	}
+	return len(due), c.Reseal(ctx, vault, due, tell)
+}
+
+// isMissing tells whether a version that consents cover is not sealed to one of their vaults.
+func (c *Client) isMissing(ctx context.Context, ref Ref, live []Consent) (bool, error) {
+	record, err := c.Record(ctx, ref.Record)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(live, func(consent Consent) bool { return consent.Covers(record) }) {
+		return false, nil
+	}
+	granted, err := c.grantees(ctx, record.GetPatient(), record.GetClass(), record.GetId())
+	if err != nil || len(granted) == 0 {
+		return false, err
+	}
+	locked, err := c.locksOf(ctx, []Ref{ref})
+	if err != nil {
+		return false, err
+	}
+	sealed, err := c.sealedTo(ctx, locked[0])
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(granted, func(k seal.VaultKey) bool { return !slices.Contains(sealed, k.Key.Hash()) }), nil
+}
+
+// sealedTo lists the hashes of the vault keys that a version of one's own is sealed to.
+func (c *Client) sealedTo(ctx context.Context, v *lockedVersion) ([][32]byte, error) {
+	block, err := c.ownEnvelope(ctx, v.ref, v.header.Envelope)
+	if err != nil {
+		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
+	}
+	e, err := v.header.OpenEnvelope(block)
+	if err != nil {
+		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
+	}
+	return e.OwnKeys(), nil
+}
+
+// RelocksDue lists the versions of one's own that are sealed to somebody to whom no live consent, and no more the patient, would have them
+// sealed: who was to open them under a consent that was withdrawn or has ended holds half of their keys until they are locked
+// anew with [Client.Relock].
+func (c *Client) RelocksDue(ctx context.Context, vault *Vault) ([]Ref, error) {
+	var due []Ref
+	for s, err := range c.Sealings(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		locked, err := c.locksOf(ctx, []Ref{s.Ref})
+		if err != nil {
+			return nil, err
+		}
+		granted, err := c.granteesOf(ctx, locked[0])
+		if err != nil {
+			return nil, err
+		}
+		block, err := c.ownEnvelope(ctx, s.Ref, locked[0].header.Envelope)
+		if err != nil {
+			return nil, fmt.Errorf("envelope of %s: %w", s.Ref, err)
+		}
+		e, err := locked[0].header.OpenEnvelope(block)
+		if err != nil {
+			return nil, fmt.Errorf("envelope of %s: %w", s.Ref, err)
+		}
+		if slices.ContainsFunc(e.Own, func(o seal.Own) bool { return o.Recipient != vault.recipient && !isGrantee(granted, o.Recipient) }) {
+			due = append(due, s.Ref)
+		}
+	}
+	return due, nil
+}
+
+// isGrantee tells whether a vault, in whatever epoch, is one of those.
+func isGrantee(granted []seal.VaultKey, recipient seal.Recipient) bool {
+	return slices.ContainsFunc(granted, func(k seal.VaultKey) bool { return k.Recipient == recipient })
+}
+
+// byRecipients puts versions together that are sealed to the same keys.
+func (c *Client) byRecipients(ctx context.Context, vault *Vault, versions []*lockedVersion) ([][]*lockedVersion, error) {
+	var sets []string
+	var list [][]*lockedVersion
+	for _, v := range versions {
+		keys, err := c.recipientsOf(ctx, vault, v)
+		if err != nil {
+			return nil, err
+		}
+		set := string(bytes.Join(keyHashes(keys), nil))
+		at := slices.Index(sets, set)
+		if at < 0 {
+			at = len(sets)
+			sets, list = append(sets, set), append(list, nil)
+		}
+		list[at] = append(list[at], v)
+	}
+	return list, nil
+}
