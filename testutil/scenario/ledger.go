@@ -234,6 +234,24 @@ func (l *ledger) countUnlocks(o Operation) error {
 			}
 		}
 	default:
+		return l.countConsents(o)
+	}
+	return nil
+}
+
+func (l *ledger) countConsents(o Operation) error {
+	switch m := o.Message.(type) {
+	case *accessv1.MsgGrantConsent:
+		l.add(o, audit.KindConsentGranted, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgWithdrawConsent:
+		l.add(o, audit.KindConsentWithdrawn, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgUseConsent:
+		l.add(o, audit.KindConsentUsed, m.GetRequester(), reasonOf(o.Answer))
+	case *consortiumv1.MsgUpdateStaff:
+		l.add(o, audit.KindStaffUpdated, m.GetAdmin(), "")
+	case *consortiumv1.MsgPublishStaffVault:
+		l.add(o, audit.KindStaffVaultPublished, m.GetStaff(), "")
+	default:
 		return l.countRounds(o)
 	}
 	return nil

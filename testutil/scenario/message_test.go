@@ -101,6 +101,7 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.people()
 	s.records()
 	s.unlocks()
+	s.consents()
 	s.nodes()
 	s.hospital()
 	s.votes()
@@ -249,6 +250,38 @@ func (s *messageStory) unlocks() {
 	denied := doctor.Propose(scan, scenario.Treatment)
 	alice.Deny(denied)
 	net.Tells(byAlice(audit.KindDenied, denied))
+}
+
+// consents are granted to those whose programs have a vault, and used by those to whom they were granted.
+func (s *messageStory) consents() {
+	net, alice, bob, doctor, officer := s.net, s.alice, s.bob, s.er.Clinician(), s.clinic.Officer()
+	admin := s.er.Admin()
+	doctor.PublishesVault()
+	net.Tells(target(entryOf(doctor, "clinician", audit.KindStaffVaultPublished), doctor.Address()))
+	doctor.WorksAt(7)
+	net.Tells(target(entryOf(admin, "admin", audit.KindStaffUpdated), doctor.Address()))
+
+	by := func(p *scenario.Patient, kind string, consent uint64) *auditv1.Entry {
+		e := &auditv1.Entry{Kind: kind, Actor: p.Address(), Role: "patient", Patient: alice.Number, Purpose: scenario.Treatment, Outcome: ok}
+		return target(e, number(consent))
+	}
+	consent := alice.ConsentsTo(doctor)
+	net.Tells(by(alice, audit.KindConsentGranted, consent))
+	bob.CannotSend(&accessv1.MsgWithdrawConsent{Owner: bob.Address(), Consent: consent}, &accessv1.MsgWithdrawConsentResponse{}, access.ReasonNotOwner)
+	net.Tells(because(by(bob, audit.KindConsentWithdrawn, consent), access.ReasonNotOwner))
+
+	scan := s.clinic.Store(alice, "knee.dcm")
+	unlock := doctor.Propose(scan, scenario.Treatment)
+	officer.Endorse(unlock)
+	officer.CannotUse(unlock, consent, access.ReasonNotRequester)
+	net.Tells(because(target(about(entryOf(officer, "officer", audit.KindConsentUsed), scan, unlock), number(consent)), access.ReasonNotRequester))
+	doctor.Opens(scan)
+	net.Tells(target(about(entryOf(doctor, "clinician", audit.KindConsentUsed), scan, unlock), number(consent)))
+	net.History(scan, "stored", "proposed", "endorsed", "consent_used: not_requester", "consent_used", "released", "opened")
+
+	alice.WithdrawsConsent(consent)
+	net.Tells(by(alice, audit.KindConsentWithdrawn, consent))
+	net.Tells(target(about(byChain(audit.KindWithdrawn, ""), scan, unlock), number(consent)))
 }
 
 func (s *messageStory) nodes() {
