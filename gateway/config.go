@@ -59,6 +59,8 @@ type Config struct {
 	// Ready are further things that /readyz asks; each returns why the hospital's server is
 	// not ready.
 	Ready []func(ctx context.Context) error
+	// Capsules opens what patients consented that clinicians of this hospital may open; without it, consents to wards and hospitals open nothing here.
+	Capsules Capsules
 	// Log is told what goes wrong; slog.Default() if nil.
 	Log *slog.Logger
 	// Limits bound what callers may ask; zero fields take their defaults.

@@ -188,6 +188,9 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("POST /logout", g.open(g.serveLogout))
 	mux.Handle("PUT /blocks/{cid}", g.loggedIn(g.servePutBlock))
 	mux.Handle("GET /blocks/{cid}", g.loggedIn(g.serveGetBlock))
+	if g.config.Capsules != nil {
+		mux.Handle("POST /unlocks/{unlock}/capsule", g.loggedIn(g.serveCapsule))
+	}
 	mux.Handle("OPTIONS /uploads", g.open(g.serveUploadOptions))
 	mux.Handle("OPTIONS /uploads/{id}", g.open(g.serveUploadOptions))
 	mux.Handle("POST /uploads", g.loggedIn(g.serveUploadCreate))

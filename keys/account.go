@@ -19,6 +19,7 @@ const (
 	SharePrefix         = "share/"
 	RoundPrefix         = "round/"
 	HospitalVaultPrefix = "vault/hospital/"
+	StaffVaultPrefix    = "vault/staff/"
 	PatientVault        = "vault/patient"
 	Libp2p              = "libp2p"
 )
@@ -117,4 +118,19 @@ func (s *Store) ImportAccount(name string, exported, passphrase []byte) (*wallet
 		return nil, fmt.Errorf("import key %q: %w: not the key of its address", name, ErrDamaged)
 	}
 	return key, s.Put(AccountPrefix+name, secret)
+}
+
+// HospitalVault returns the key of an epoch of the hospital's vault, from 1. Errors are those of Get.
+func (s *Store) HospitalVault(epoch uint64) (*lock.PrivateKey, error) {
+	name := fmt.Sprintf("%s%d", HospitalVaultPrefix, epoch)
+	seed, err := s.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	key, err := lock.NewPrivateKey(seed)
+	if err != nil {
+		return nil, fmt.Errorf("key %q: %w: %w", name, ErrDamaged, err)
+	}
+	return key, nil
 }

@@ -12,6 +12,7 @@
 //	account/<name>                           secret key of an account, 32 bytes
 //	libp2p                                   seed of the blob node's Ed25519 key, 32 bytes
 //	vault/hospital/<epoch>                   seed of the hospital vault's X-Wing key, 32 bytes
+//	vault/staff/<address>/<epoch>            seed of the X-Wing key of a clinician's vault, 32 bytes
 //	vault/patient                            the patient's vault
 //	round/<kind>-<gen>-<epoch>-<attempt>/key    seed of a round key, 32 bytes; beside it "deal", the seed of a polynomial
 //	share/<kind>-<generation>-<epoch>        one share of the network's key, see [Share]

@@ -279,24 +279,30 @@ func (r *round) version(ctx context.Context, key *heldKey, u *accessv1.Unlock, v
 
 // lockContext is ctx of a version (docs/custody.md, appendix A).
 func lockContext(network lock.Network, generation [64]byte, record lock.ID, version uint64, h *recordsv1.Header) ([64]byte, error) {
+	c, err := contextOf(network, generation, record, version, h)
+	if err != nil {
+		return [64]byte{}, err
+	}
+	return c.Hash()
+}
+
+// contextOf is what does not change under a version's lock.
+func contextOf(network lock.Network, generation [64]byte, record lock.ID, version uint64, h *recordsv1.Header) (lock.Context, error) {
 	c := lock.Context{
 		Network: network, Suite: lock.Suite(h.GetSuite()), Lock: lock.Lock(h.GetLock()), Record: record, Version: version,
 		Custodian: h.GetCustodian(), Generation: generation,
 	}
 	if h.GetOwnerKind() == recordsv1.OwnerKind_OWNER_KIND_HOSPITAL {
-		owner, err := lock.HospitalOwner(h.GetCustodian())
-		if err != nil {
-			return [64]byte{}, err
-		}
-		c.Owner = owner
-		return c.Hash()
+		var err error
+		c.Owner, err = lock.HospitalOwner(h.GetCustodian())
+		return c, err
 	}
 	patient, err := lock.ParseCanonicalID(h.GetPatient())
 	if err != nil {
-		return [64]byte{}, err
+		return c, err
 	}
 	c.Owner = lock.PatientOwner(patient)
-	return c.Hash()
+	return c, nil
 }
 
 // parseUnlock reads an unlock's id.

@@ -1,0 +1,55 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/phrd/phrd/lock"
+)
+
+// Capsules opens what patients consented that clinicians of this hospital may open, with the hospital's vault.
+type Capsules interface {
+	// Capsule seals the owner's halves of an unlock's versions to the one-time key of its requester, an account of a clinician of the
+	// hospital. block gets a small block. The error is a status: NotFound where nothing is due to that account, FailedPrecondition
+	// where a version is not sealed to the hospital's vault.
+	Capsule(ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error)) ([]byte, error)
+}
+
+// serveCapsule hands a clinician the owner's halves that a consent to the hospital or to a ward had sealed to the hospital's vault. That the consent
+// was used stands in the log since the unlock was approved by it; without the network's half, which only the clinician's program
+// can put together, a capsule opens nothing.
+func (g *Gateway) serveCapsule(w http.ResponseWriter, r *http.Request, c caller) error {
+	h, err := g.home(r.Context())
+	if err != nil {
+		return err
+	}
+	if !c.is(roleClinician) || !c.of(h.number) {
+		return notFound()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), g.config.Limits.QueryTime+g.config.Limits.FetchTime)
+	defer cancel()
+	capsule, err := g.config.Capsules.Capsule(ctx, r.PathValue("unlock"), c.address, h.number, func(ctx context.Context, id lock.CID) ([]byte, error) {
+		return g.block(ctx, id, maxSmallBlock)
+	})
+	switch code := status.Code(err); {
+	case err == nil:
+	case code == codes.NotFound:
+		return notFound()
+	case code == codes.FailedPrecondition:
+		return refuse(http.StatusConflict, "%s", status.Convert(err).Message())
+	case errors.Is(err, errUnavailable):
+		return unavailable(err, "no hospital within reach has a block of the unlock")
+	default:
+		return err
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(len(capsule)))
+	w.Header().Set("Cache-Control", "no-store")
+	_, err = w.Write(capsule)
+	return err
+}
