@@ -149,7 +149,7 @@ func (c *Client) Consents(ctx context.Context, f ConsentFilter) iter.Seq2[Consen
 
 // OwnConsents lists the consents that the account granted, or that were granted to it, its wards and its hospital.
 func (c *Client) OwnConsents(ctx context.Context, status accessv1.ConsentStatus) ([]Consent, error) {
-	who, err := c.self(ctx)
+	who, err := c.principalNow(ctx)
 	if err != nil {
 		return nil, err
 	}

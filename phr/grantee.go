@@ -85,11 +85,11 @@ func (c *Client) granteesOf(ctx context.Context, v *lockedVersion) ([]seal.Vault
 // and after versions were locked anew together of which a consent covers some. tell is told how many are done, and may be nil.
 // Errors are those of [Client.Reseal].
 func (c *Client) SealConsented(ctx context.Context, vault *Vault, tell func(done int)) (int, error) {
-	who, err := c.Principal(ctx)
+	who, err := c.principalNow(ctx)
 	if err != nil {
 		return 0, err
 	}
-	live, err := collect(c.Consents(ctx, ConsentFilter{Patient: who.Patient, Status: accessv1.ConsentStatus_CONSENT_STATUS_LIVE}))
+	live, err := collect(c.Consents(ctx, ConsentFilter{Patient: who.GetPatient(), Status: accessv1.ConsentStatus_CONSENT_STATUS_LIVE}))
 	if err != nil || len(live) == 0 {
 		return 0, err
 	}

@@ -16,8 +16,8 @@ func staffVaultName(address string, epoch uint64) string {
 	return fmt.Sprintf("vault/staff/%s/%d", address, epoch)
 }
 
-// self is what the chain says about the account now.
-func (c *Client) self(ctx context.Context) (*consortiumv1.Principal, error) {
+// principalNow is what the chain says about the account now.
+func (c *Client) principalNow(ctx context.Context) (*consortiumv1.Principal, error) {
 	if c.key == nil {
 		return nil, fmt.Errorf("no key to log in with: %w", ErrNoAccount)
 	}
@@ -30,7 +30,7 @@ func (c *Client) self(ctx context.Context) (*consortiumv1.Principal, error) {
 // sealed to it. What was sealed to a key that is lost opens with the patient's approval. The error is *Refused for accounts that are
 // no clinician's.
 func (c *Client) PublishVault(ctx context.Context) (uint64, error) {
-	who, err := c.self(ctx)
+	who, err := c.principalNow(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +44,7 @@ func (c *Client) PublishVault(ctx context.Context) (uint64, error) {
 
 // RotateVault gives the clinician's vault another key and returns its epoch. Former keys stay with this program and open what was sealed to them.
 func (c *Client) RotateVault(ctx context.Context) (uint64, error) {
-	who, err := c.self(ctx)
+	who, err := c.principalNow(ctx)
 	if err != nil {
 		return 0, err
 	}

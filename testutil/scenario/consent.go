@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"net/http"
 	"slices"
 	"time"
 
@@ -117,4 +118,12 @@ func (p *Patient) HasToRelock(want ...Version) {
 func (p Person) CannotUse(u Unlock, consent uint64, reason string) {
 	p.t.Helper()
 	p.CannotSend(&accessv1.MsgUseConsent{Requester: p.Address(), Unlock: u.ID, Consent: consent}, &accessv1.MsgUseConsentResponse{}, reason)
+}
+
+// CannotGetCapsule asks the own hospital for the halves that were sealed to its vault, which it does not give.
+func (p Person) CannotGetCapsule(u Unlock) {
+	p.t.Helper()
+	if code, body := p.Call(http.MethodPost, "/unlocks/"+u.ID+"/capsule", nil); code != http.StatusNotFound {
+		p.t.Fatalf("ask for a capsule: %d, %d bytes", code, len(body))
+	}
 }

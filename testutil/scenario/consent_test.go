@@ -76,7 +76,43 @@ func TestConsentIsWithdrawn(t *testing.T) {
 	alice.WithdrawsConsent(consent)
 	net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED)
 	doctor.CannotOpenWith(unlock, scan, phr.ErrEnded)
-	net.EndsWith(scan, "opened", "withdrawn")
+	net.HasWholeLog()
+}
+
+// A ward is a number at a hospital: whoever works there opens, by what is sealed to the hospital's vault, which alone opens nothing.
+func TestConsentToAWard(t *testing.T) {
+	t.Parallel()
+	net := scenario.New(t)
+	alice, clinic, er, north := net.Patient("alice"), net.Hospital("clinic"), net.Hospital("er"), net.Hospital("north")
+	const oncology, surgery = 4711, 4712
+	doctor, surgeon := er.Clinician().WorksAt(oncology), er.Staff(consortiumv1.Role_ROLE_CLINICIAN, "surgeon").WorksAt(surgery)
+	consent := alice.Grants(phr.Grant{Hospital: er.Number(), Ward: oncology})
+	scan := clinic.Store(alice, "chest.dcm")
+	unlock := doctor.Propose(scan, scenario.Treatment)
+	doctor.CannotGetCapsule(unlock)
+	clinic.Endorse(unlock)
+	doctor.Opens(scan)
+	for _, p := range []scenario.Person{surgeon.Person, er.Officer().Person, clinic.Clinician().Person, alice.Person} {
+		p.CannotGetCapsule(unlock)
+	}
+
+	theirs := surgeon.Propose(scan, scenario.Treatment)
+	clinic.Endorse(theirs)
+	surgeon.CannotUse(theirs, consent, access.ReasonNotGranted)
+	surgeon.CannotOpenWith(theirs, scan, phr.ErrNotApproved)
+	other := north.Propose(scan, scenario.Treatment)
+	clinic.Endorse(other)
+	north.Clinician().CannotUse(other, consent, access.ReasonNotGranted)
+	surgeon.WorksAt(oncology, surgery)
+	surgeon.Opens(scan)
+
+	again := doctor.Propose(scan, scenario.Treatment)
+	clinic.Endorse(again)
+	doctor.WorksAt()
+	doctor.CannotUse(again, consent, access.ReasonNotGranted)
+	alice.WithdrawsConsent(consent)
+	surgeon.CannotGetCapsule(theirs)
+	alice.HasToRelock(scan)
 	net.HasWholeLog()
 }
 
