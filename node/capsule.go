@@ -124,7 +124,7 @@ func (c *Capsules) approved(ctx context.Context, f capsuleFor) (*accessv1.Unlock
 	}
 	consent, p := granted.GetConsent(), who.GetPrincipal()
 	live := granted.GetStatus() == accessv1.ConsentStatus_CONSENT_STATUS_LIVE && consent.GetPatient() == u.GetPatient()
-	if !live || consent.GetStaff() != "" || !p.GetActive() || p.GetRole() != consortiumv1.Role_ROLE_CLINICIAN || !isGrantedTo(consent, p) {
+	if !live || consent.GetStaff() != "" || !isGrantedTo(consent, p) {
 		return nil, errNoCapsule
 	}
 	return u, nil

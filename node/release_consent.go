@@ -46,7 +46,7 @@ func (r *round) checkConsent(ctx context.Context, u *accessv1.Unlock, requester 
 // isGrantedTo says whether a consent lets a clinician ask: by name, by ward or by hospital.
 func isGrantedTo(c *accessv1.Consent, p *consortiumv1.Principal) bool {
 	switch {
-	case c.GetHospital() == 0 || c.GetHospital() != p.GetHospital():
+	case !p.GetActive() || p.GetRole() != consortiumv1.Role_ROLE_CLINICIAN || c.GetHospital() == 0 || c.GetHospital() != p.GetHospital():
 		return false
 	case c.GetStaff() != "":
 		return c.GetStaff() == p.GetAddress()

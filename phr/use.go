@@ -26,7 +26,7 @@ func (c *Client) UseConsent(ctx context.Context, unlock string, consent uint64) 
 // are sealed for it. It leaves any other unlock as it is.
 func (c *Client) consented(ctx context.Context, unlock string) error {
 	u, err := c.Unlock(ctx, unlock)
-	if err != nil || u.Status != accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED || u.GetRequester() != c.Address() || u.GetHospital() == 0 {
+	if err != nil || u.Status != accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED || u.GetRequester() != c.Address() || u.GetHospital() == 0 || u.GetPatient() == "" {
 		return err
 	}
 	consent, err := c.consentFor(ctx, unlock)
