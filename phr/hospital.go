@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"slices"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 	"google.golang.org/protobuf/proto"
@@ -180,6 +181,13 @@ func (c *Client) Staff(ctx context.Context, hospital uint64) ([]*consortiumv1.St
 func (c *Client) RegisterStaff(ctx context.Context, address string, role consortiumv1.Role) error {
 	msg := &consortiumv1.MsgRegisterStaff{Admin: c.key.Address(), Address: address, Role: role}
 	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRegisterStaffResponse{})
+	return err
+}
+
+// UpdateStaff says at which wards of the admin's hospital somebody works from now on.
+func (c *Client) UpdateStaff(ctx context.Context, address string, wards []uint32) error {
+	msg := &consortiumv1.MsgUpdateStaff{Admin: c.key.Address(), Address: address, Wards: slices.Compact(slices.Sorted(slices.Values(wards)))}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgUpdateStaffResponse{})
 	return err
 }
 

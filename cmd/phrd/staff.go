@@ -18,7 +18,7 @@ import (
 var staffRoles = []string{"admin", "clerk", "clinician", "officer", "auditor"}
 
 func staffCommand() *cobra.Command {
-	return group("staff", "the accounts of a hospital's people", staffAddCommand(), staffListCommand(), staffRevokeCommand())
+	return group("staff", "the accounts of a hospital's people", staffAddCommand(), staffListCommand(), staffWardsCommand(), staffVaultCommand(), staffRevokeCommand())
 }
 
 func roleText(r consortiumv1.Role) string {
@@ -135,15 +135,19 @@ func staffListCommand() *cobra.Command {
 					if s.Revoked {
 						state = "revoked"
 					}
-					rows[i] = []string{s.Address, roleText(s.Role), state, orDash(names[s.Address]), timeText(s.Since)}
+					rows[i] = []string{s.Address, roleText(s.Role), state, orDash(wardsText(s.Wards)), orDash(names[s.Address]), timeText(s.Since)}
 				}
-				return o.print(protosJSON(staff), []string{"ADDRESS", "ROLE", "STATE", "KEY HERE", "SINCE (UTC)"}, rows)
+				return o.print(protosJSON(staff), []string{"ADDRESS", "ROLE", "STATE", "WARDS", "KEY HERE", "SINCE (UTC)"}, rows)
 			})
 		},
 	}
 	userFlags(cmd)
 	cmd.Flags().Uint64Var(&hospital, "hospital", 0, "number of the hospital (default: one's own)")
 	return cmd
+}
+
+func wardsText(wards []uint32) string {
+	return strings.Trim(fmt.Sprint(wards), "[]")
 }
 
 // accountNames are the names of the accounts in a key store, by address.

@@ -216,7 +216,11 @@ func showUnlock(ctx context.Context, c *phr.Client, o *output, id string) error 
 		rows = append(rows, []string{"endorsed", timeText(e.GetAt()) + " by " + e.GetOfficer()})
 	}
 	if a := u.GetApproval(); a != nil {
-		rows = append(rows, []string{"approved", timeText(a.GetAt()) + " by " + a.GetBy()})
+		by := a.GetBy()
+		if a.GetConsent() != 0 {
+			by = fmt.Sprintf("consent %d of %s", a.GetConsent(), by)
+		}
+		rows = append(rows, []string{"approved", timeText(a.GetAt()) + " by " + by})
 	}
 	for _, end := range [][2]string{{"released", ""}, {"denied by", u.GetDeniedBy()}, {"withdrawn by", u.GetWithdrawnBy()}} {
 		if end[0] == "released" && u.GetReleasedAt() != 0 {
