@@ -56,7 +56,7 @@ func TestConsentToAClinician(t *testing.T) {
 	doctor.CannotUse(second, consent, access.ReasonConsentWithdrawn)
 	doctor.CannotOpenWith(second, scan, phr.ErrNotApproved)
 	net.HasNoShares(second)
-	alice.HasToRelock(scan)
+	alice.HasToRelock() // another consent to the doctor lives
 	alice.Approve(second)
 	doctor.Opens(scan)
 	net.HasWholeLog()
@@ -73,7 +73,9 @@ func TestConsentIsWithdrawn(t *testing.T) {
 	unlock := doctor.Propose(scan, scenario.Treatment)
 	clinic.Endorse(unlock)
 	doctor.Opens(scan)
+	alice.HasToRelock()
 	alice.WithdrawsConsent(consent)
+	alice.HasToRelock(scan)
 	net.Stands(unlock, accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED)
 	doctor.CannotOpenWith(unlock, scan, phr.ErrEnded)
 	net.HasWholeLog()
