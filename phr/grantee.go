@@ -122,60 +122,74 @@ func (c *Client) isMissing(ctx context.Context, ref Ref, live []Consent) (bool, 
 	if err != nil || len(granted) == 0 {
 		return false, err
 	}
-	locked, err := c.locksOf(ctx, []Ref{ref})
+	e, err := c.envelopeNow(ctx, ref)
 	if err != nil {
 		return false, err
 	}
-	sealed, err := c.sealedTo(ctx, locked[0])
-	if err != nil {
-		return false, err
-	}
+	sealed := e.OwnKeys()
 	return slices.ContainsFunc(granted, func(k seal.VaultKey) bool { return !slices.Contains(sealed, k.Key.Hash()) }), nil
 }
 
-// sealedTo lists the hashes of the vault keys that a version of one's own is sealed to.
-func (c *Client) sealedTo(ctx context.Context, v *lockedVersion) ([][32]byte, error) {
-	block, err := c.ownEnvelope(ctx, v.ref, v.header.Envelope)
-	if err != nil {
-		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
-	}
-	e, err := v.header.OpenEnvelope(block)
-	if err != nil {
-		return nil, fmt.Errorf("envelope of %s: %w", v.ref, err)
-	}
-	return e.OwnKeys(), nil
-}
-
-// RelocksDue lists the versions of one's own that are sealed to somebody to whom no live consent, and no more the patient, would have them
-// sealed: who was to open them under a consent that was withdrawn or has ended holds half of their keys until they are locked
-// anew with [Client.Relock].
+// RelocksDue lists the versions of the patient's that are sealed to somebody besides whom no live consent lets open them: who was to open
+// them under a consent that was withdrawn or has ended, or has left, holds half of their keys until they are locked anew with
+// [Client.Relock].
 func (c *Client) RelocksDue(ctx context.Context, vault *Vault) ([]Ref, error) {
+	who, err := c.principalNow(ctx)
+	if err != nil || who.GetPatient() == "" {
+		return nil, err
+	}
+	ever, err := collect(c.Consents(ctx, ConsentFilter{Patient: who.GetPatient()}))
+	if err != nil || len(ever) == 0 {
+		return nil, err
+	}
 	var due []Ref
 	for s, err := range c.Sealings(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		locked, err := c.locksOf(ctx, []Ref{s.Ref})
+		stale, err := c.isSealedToOthers(ctx, vault, s.Ref, ever)
 		if err != nil {
 			return nil, err
 		}
-		granted, err := c.granteesOf(ctx, locked[0])
-		if err != nil {
-			return nil, err
-		}
-		block, err := c.ownEnvelope(ctx, s.Ref, locked[0].header.Envelope)
-		if err != nil {
-			return nil, fmt.Errorf("envelope of %s: %w", s.Ref, err)
-		}
-		e, err := locked[0].header.OpenEnvelope(block)
-		if err != nil {
-			return nil, fmt.Errorf("envelope of %s: %w", s.Ref, err)
-		}
-		if slices.ContainsFunc(e.Own, func(o seal.Own) bool { return o.Recipient != vault.recipient && !isGrantee(granted, o.Recipient) }) {
+		if stale {
 			due = append(due, s.Ref)
 		}
 	}
 	return due, nil
+}
+
+// isSealedToOthers tells whether a version that one of the consents ever covered is sealed to somebody who may open it no more.
+func (c *Client) isSealedToOthers(ctx context.Context, vault *Vault, ref Ref, ever []Consent) (bool, error) {
+	record, err := c.Record(ctx, ref.Record)
+	if err != nil || !slices.ContainsFunc(ever, func(consent Consent) bool { return consent.Covers(record) }) {
+		return false, err
+	}
+	granted, err := c.grantees(ctx, record.GetPatient(), record.GetClass(), record.GetId())
+	if err != nil {
+		return false, err
+	}
+	e, err := c.envelopeNow(ctx, ref)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(e.Own, func(o seal.Own) bool { return o.Recipient != vault.recipient && !isGrantee(granted, o.Recipient) }), nil
+}
+
+// envelopeNow reads the envelope of a version of one's own.
+func (c *Client) envelopeNow(ctx context.Context, ref Ref) (*seal.Envelope, error) {
+	locked, err := c.locksOf(ctx, []Ref{ref})
+	if err != nil {
+		return nil, err
+	}
+	block, err := c.ownEnvelope(ctx, ref, locked[0].header.Envelope)
+	if err != nil {
+		return nil, fmt.Errorf("envelope of %s: %w", ref, err)
+	}
+	e, err := locked[0].header.OpenEnvelope(block)
+	if err != nil {
+		return nil, fmt.Errorf("envelope of %s: %w", ref, err)
+	}
+	return e, nil
 }
 
 // isGrantee tells whether a vault, in whatever epoch, is one of those.

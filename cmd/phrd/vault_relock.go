@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -76,8 +77,9 @@ func vaultRelockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "relock [RECORD/VERSION...]", Short: "lock your records anew, under fresh keys", Args: cobra.ArbitraryArgs,
 		Example: "  phrd vault relock\n  phrd vault relock --all\n  phrd vault relock 3ZQK…/2\n  phrd vault relock --unlock 5f3a9c… --from officer",
-		Long: "Lock the records that you own anew: under fresh keys, the newest key of the network, and sealed to the newest key of your vault and to no\n" +
-			"other. Without arguments those that are locked by a former key of the network; --all takes every one, for when somebody else may\n" +
+		Long: "Lock the records that you own anew: under fresh keys, the newest key of the network, and sealed to the newest key of your vault, those\n" +
+			"of whom your consents let open them, and to no other. Without arguments those that are locked by a former key of the network, and those that\n" +
+			"are sealed to somebody whose consent you withdrew or has ended; --all takes every one, for when somebody else may\n" +
 			"have your vault's key or your words: change them first, with `phrd vault rotate`. Unlocks that were proposed before are void then.\n" +
 			"Who has opened a record has seen it; nothing takes that back. Repeat it after it was cut short: what is done is done.\n\n" +
 			"A patient approves an unlock of the own records for it, which the command does. For what a hospital owns, an officer proposes an unlock,\n" +
@@ -101,7 +103,15 @@ func vaultRelockCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				refs, err := chosen(ctx, u, args, func(s phr.Sealing) bool { return all || s.Generation != newest || s.Relocking })
+				var due []phr.Ref // sealed to who may open them no more
+				if !all && len(args) == 0 {
+					if due, err = u.client.RelocksDue(ctx, vault); err != nil {
+						return err
+					}
+				}
+				refs, err := chosen(ctx, u, args, func(s phr.Sealing) bool {
+					return all || s.Generation != newest || s.Relocking || slices.Contains(due, s.Ref)
+				})
 				if err != nil {
 					return err
 				}
