@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/seal"
@@ -141,10 +142,10 @@ func (a *attack) vaultKeys() map[string]*lock.PrivateKey {
 		}
 	}
 	for _, home := range a.Homes {
-		add("a hospital's vault", home.Vault)
+		add(fmt.Sprint("a hospital's vault, of ", home.Number), home.Vault)
 	}
-	for _, s := range a.Sessions {
-		keys["a session of another unlock"] = s.Key()
+	for i, s := range a.Sessions {
+		keys[fmt.Sprint("a session of another unlock, ", i+1)] = s.Key()
 	}
 	if v := a.patientVault(); v != nil {
 		add("the patient's vault", v)

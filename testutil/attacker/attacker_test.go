@@ -100,6 +100,18 @@ func TestSevenHospitals(t *testing.T) {
 	opens(t, w, w.LootOf(true, 1, 3, 5, 7, 6), attacker.Target)
 }
 
+// A patient consented to the wards of hospital 1, whose vault is half of what opens the record: neither that hospital, nor with it
+// too few others, nor all others without it have both halves.
+func TestAHospitalWithConsent(t *testing.T) {
+	w := world(t, 4)
+	for _, homes := range [][]uint64{{1}, {1, 4}, {2, 3, 4}} {
+		tried := closed(t, w.LootOf(false, homes...), attacker.Granted)
+		walked(t, tried, everywhere...)
+	}
+	opens(t, w, w.LootOf(false, 1, 2, 3), attacker.Granted)
+	closed(t, w.LootOf(false, 1, 2, 3), attacker.Target)
+}
+
 func TestNothingButWhatIsPublic(t *testing.T) {
 	w := world(t, 4)
 	walked(t, closed(t, w.Loot(0, false), attacker.Target), everywhere...)

@@ -136,6 +136,7 @@ const (
 	Target  = iota // the patient's, under both halves; unlocked once by somebody else
 	Decoy          // another of the patient's, which the attacker once had unlocked
 	Network        // under the network's half alone
+	Granted        // under both halves, and sealed to the vault of hospital 1 too, to which the patient consented
 )
 
 // World is a consortium with one patient.
@@ -145,7 +146,7 @@ type World struct {
 	patient   *Patient
 	session   *lock.Session // of the attacker's own unlock, of the decoy
 	threshold uint64
-	files     [3][]byte
+	files     [4][]byte
 	honest    *Holders
 }
 
@@ -355,7 +356,7 @@ func (w *World) vaultOf(p *Patient) (*seal.Vault, error) {
 	return seal.OpenVault(w.public.Vault, kv, blob)
 }
 
-// storeAll stores the three records.
+// storeAll stores the records.
 func (w *World) storeAll(ctx context.Context, blocks *Blocks) error {
 	vault, err := w.vaultOf(w.patient)
 	if err != nil {
@@ -378,8 +379,15 @@ func (w *World) storeAll(ctx context.Context, blocks *Blocks) error {
 			Lock: lock.LockBoth, Record: record, Version: 1, Owner: lock.PatientOwner(w.patient.ID), Custodian: 1, Key: w.public.Key,
 			Recipients: []seal.VaultKey{vault.Public(seal.PatientRecipient(w.patient.ID))},
 		}
-		if i == Network {
+		switch i {
+		case Network:
 			terms.Lock, terms.Recipients = lock.LockNetwork, nil
+		case Granted:
+			grantee, err := seal.HospitalRecipient(1)
+			if err != nil {
+				return err
+			}
+			terms.Recipients = append(terms.Recipients, w.homes[0].Vault.Public(grantee))
 		}
 		l, err := seal.LockVersion(terms, sealed.Ref, sealed.DEK)
 		if err != nil {
