@@ -31,7 +31,8 @@ func (q queryServer) Consents(ctx context.Context, req *access.QueryConsentsRequ
 	if err != nil {
 		return nil, err
 	}
-	index, prefix := q.k.consentsByGrantee, []byte(nil)
+	index := q.k.consentsByGrantee
+	var prefix []byte
 	switch named := [3]bool{req.GetPatient() != "", req.GetStaff() != "", req.GetHospital() != 0}; named {
 	case [3]bool{true, false, false}:
 		patient, err := lock.ParseCanonicalID(req.Patient)
