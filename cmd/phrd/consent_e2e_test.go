@@ -97,7 +97,7 @@ func TestConsents(t *testing.T) {
 	nora.does(t, &withdrawn, "consent", "withdraw", fmt.Sprint(ward.Consent))
 	require.Equal(t, []string{after + "/1"}, withdrawn.ToLockAnew)
 	resident.fails(t, 3, "waits for signatures", "record", "open", after, "--unlock", asks(resident, after), "-o", filepath.Join(t.TempDir(), "x"))
-	nora.fails(t, 1, "consent_withdrawn", "consent", "withdraw", fmt.Sprint(ward.Consent))
+	nora.fails(t, 4, "consent_withdrawn", "consent", "withdraw", fmt.Sprint(ward.Consent))
 	var anew sealedAnew
 	nora.does(t, &anew, "vault", "relock", after+"/1")
 	require.Equal(t, 1, anew.Versions)
