@@ -221,12 +221,8 @@ func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, er
 	for _, v := range versions {
 		msg.Versions = append(msg.Versions, v.message)
 	}
-	gas := gasBase + gasStored*uint64(len(versions))
-	for _, v := range versions {
-		gas += gasGrantee * uint64(len(v.message.GetOwnKeys())-1)
-	}
 	for begin := time.Now(); ; {
-		receipt, err := c.send(ctx, c.direct, min(gas, maxGas), msg, &recordsv1.MsgStoreVersionsResponse{})
+		receipt, err := c.send(ctx, c.direct, gasToStore(versions), msg, &recordsv1.MsgStoreVersionsResponse{})
 		var refused *Refused
 		if !errors.As(err, &refused) || refused.Reason != reasonBusy {
 			return receipt, err
@@ -238,6 +234,20 @@ func (c *Client) Commit(ctx context.Context, versions ...*Uploaded) (Receipt, er
 			return Receipt{}, err
 		}
 	}
+}
+
+// gasToStore is what a message that stores versions asks for.
+func gasToStore(versions []*Uploaded) uint64 {
+	gas := gasBase + gasStored*uint64(len(versions))
+	consented := map[string]bool{}
+	for _, v := range versions {
+		if n := len(v.message.GetOwnKeys()) - 1; n > 0 {
+			gas += gasGrantee * uint64(n)
+			consented[v.message.GetHeader().GetPatient()] = true
+		}
+	}
+	gas += gasConsents * uint64(len(consented))
+	return min(gas, maxGas)
 }
 
 func seconds(t time.Time) uint64 {

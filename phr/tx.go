@@ -23,9 +23,9 @@ const (
 	// that takes it is a moment behind.
 	maxTries = 5
 	// gasBase is asked for a message, gasItem for each version that it names beside, gasStored for each that it stores,
-	// and gasGrantee for each vault that one is sealed to beside its owner's: there is no fee, so too much costs only room in a block. maxGas is
-	// the most that the chain allows.
-	gasBase, gasItem, gasStored, gasGrantee, maxGas = 1_000_000, 500_000, 150_000, 20_000, 20_000_000
+	// gasGrantee for each vault that one is sealed to beside its owner's, and gasConsents for each patient who consented, whose consents the chain
+	// reads: there is no fee, so too much costs only room in a block. maxGas is the most that the chain allows.
+	gasBase, gasItem, gasStored, gasGrantee, gasConsents, maxGas = 1_000_000, 500_000, 150_000, 20_000, 800_000, 20_000_000
 
 	sdkSpace         = "sdk"
 	codeUnauthorized = 4  // also a signature over another account number or sequence

@@ -172,6 +172,7 @@ func (c *chain) start(g chainGenesis) {
 	c.custody.SetReleaseHooks(c.access)
 	c.storage.SetObjectHooks(c.records)
 	c.consortium.SetPrincipals(c.records)
+	c.records.SetGrantees(c.access)
 
 	for _, validate := range []func() error{
 		g.consortium.Validate, g.custody.Validate, g.storage.Validate, g.records.Validate, g.access.Validate,
