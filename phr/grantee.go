@@ -50,34 +50,84 @@ func vaultKeyOf(g *accessv1.Grantee) (seal.VaultKey, error) {
 	return k, nil
 }
 
-// recipientsOf are the keys to which versions of one owner are sealed anew together: the vault's newest, and those of the grantees whom
+// grants are what an owner's live consents say about versions that are sealed anew, asked for once. It serves one piece of work: consents
+// change.
+type grants struct {
+	client *Client
+	vault  *Vault
+	live   []Consent
+	asked  bool
+	known  map[lock.ID][]seal.VaultKey // by record
+}
+
+func (c *Client) newGrants(vault *Vault) *grants {
+	return &grants{client: c, vault: vault, known: map[lock.ID][]seal.VaultKey{}}
+}
+
+// recipients are the keys to which versions of one owner are sealed anew together: the vault's newest, and those of the grantees whom
 // live consents let open every one of them.
-func (c *Client) recipientsOf(ctx context.Context, vault *Vault, versions ...*lockedVersion) ([]seal.VaultKey, error) {
+func (g *grants) recipients(ctx context.Context, versions ...*lockedVersion) ([]seal.VaultKey, error) {
 	var common []seal.VaultKey
 	for i, v := range versions {
-		granted, err := c.granteesOf(ctx, v)
+		granted, err := g.of(ctx, v)
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 {
-			common = granted
+			common = slices.Clone(granted)
 			continue
 		}
 		common = slices.DeleteFunc(common, func(k seal.VaultKey) bool { return !slices.Contains(granted, k) })
 	}
-	return append([]seal.VaultKey{vault.newest}, common...), nil
+	return append([]seal.VaultKey{g.vault.newest}, common...), nil
 }
 
-func (c *Client) granteesOf(ctx context.Context, v *lockedVersion) ([]seal.VaultKey, error) {
+// of are the grantees of a version's record. An owner without consents is asked for nothing more.
+func (g *grants) of(ctx context.Context, v *lockedVersion) ([]seal.VaultKey, error) {
 	patient := v.stored.GetHeader().GetPatient()
 	if patient == "" {
 		return nil, nil
 	}
-	record, err := c.Record(ctx, v.ref.Record)
+	if !g.asked {
+		live, err := collect(g.client.Consents(ctx, ConsentFilter{Patient: patient, Status: accessv1.ConsentStatus_CONSENT_STATUS_LIVE}))
+		if err != nil {
+			return nil, err
+		}
+		g.live, g.asked = live, true
+	}
+	granted, known := g.known[v.ref.Record]
+	if known || len(g.live) == 0 {
+		return granted, nil
+	}
+	record, err := g.client.Record(ctx, v.ref.Record)
 	if err != nil {
 		return nil, err
 	}
-	return c.grantees(ctx, patient, record.GetClass(), record.GetId())
+	if granted, err = g.client.grantees(ctx, patient, record.GetClass(), record.GetId()); err != nil {
+		return nil, err
+	}
+	g.known[v.ref.Record] = granted
+	return granted, nil
+}
+
+// alike puts versions together that are sealed to the same keys.
+func (g *grants) alike(ctx context.Context, versions []*lockedVersion) ([][]*lockedVersion, error) {
+	places := map[string]int{}
+	var list [][]*lockedVersion
+	for _, v := range versions {
+		keys, err := g.recipients(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		set := string(bytes.Join(keyHashes(keys), nil))
+		at, known := places[set]
+		if !known {
+			at = len(list)
+			places[set], list = at, append(list, nil)
+		}
+		list[at] = append(list[at], v)
+	}
+	return list, nil
 }
 
 // SealConsented has versions that are there already sealed for those to whom the patient consented since, and returns how many it sealed
@@ -195,24 +245,4 @@ func (c *Client) envelopeNow(ctx context.Context, ref Ref) (*seal.Envelope, erro
 // isGrantee tells whether a vault, in whatever epoch, is one of those.
 func isGrantee(granted []seal.VaultKey, recipient seal.Recipient) bool {
 	return slices.ContainsFunc(granted, func(k seal.VaultKey) bool { return k.Recipient == recipient })
-}
-
-// byRecipients puts versions together that are sealed to the same keys.
-func (c *Client) byRecipients(ctx context.Context, vault *Vault, versions []*lockedVersion) ([][]*lockedVersion, error) {
-	var sets []string
-	var list [][]*lockedVersion
-	for _, v := range versions {
-		keys, err := c.recipientsOf(ctx, vault, v)
-		if err != nil {
-			return nil, err
-		}
-		set := string(bytes.Join(keyHashes(keys), nil))
-		at := slices.Index(sets, set)
-		if at < 0 {
-			at = len(sets)
-			sets, list = append(sets, set), append(list, nil)
-		}
-		list[at] = append(list[at], v)
-	}
-	return list, nil
 }

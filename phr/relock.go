@@ -85,7 +85,7 @@ func (c *Client) relockGroup(ctx context.Context, vault *Vault, o *unlocked) ([]
 	if err != nil {
 		return nil, err
 	}
-	to, err := c.recipientsOf(ctx, vault, o.u.versions...)
+	to, err := c.newGrants(vault).recipients(ctx, o.u.versions...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,14 +24,15 @@ func (c *Client) Reseal(ctx context.Context, vault *Vault, versions []Ref, tell 
 	if err != nil {
 		return err
 	}
-	alike, err := c.byRecipients(ctx, vault, locked)
+	grants := c.newGrants(vault)
+	alike, err := grants.alike(ctx, locked)
 	if err != nil {
 		return err
 	}
 	done := 0
 	for _, same := range alike {
 		for _, group := range groups(same) {
-			to, err := c.recipientsOf(ctx, vault, group...)
+			to, err := grants.recipients(ctx, group...)
 			if err != nil {
 				return err
 			}
