@@ -83,6 +83,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		"clerk": clinic.Clerk().Person, "admin": clinic.Admin().Person, "foreigner": net.Hospital("north").Clerk().Person,
 		"auditor": net.Hospital("south").Auditor().Person, "node": clinic.Node().Person, "stranger": net.Stranger(),
 	}
+	consent := alice.ConsentsTo(er.Clinician().PublishesVault())
 	gone := clinic.Store(alice, "gone.dcm")
 	alice.Erase(gone)
 	records := custodyv1.KeyKind_KEY_KIND_RECORDS
@@ -97,6 +98,11 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Patient: alice.Number}, &accessv1.QueryUnlocksResponse{}, "owner auditor node"},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Custodian: number}, &accessv1.QueryUnlocksResponse{}, "officer auditor node"},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: er.Clinician().Address()}, &accessv1.QueryUnlocksResponse{}, "requester auditor node"},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: consent}, &accessv1.QueryConsentResponse{}, "owner requester auditor node"},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: alice.Number}, &accessv1.QueryConsentsResponse{}, "owner auditor node"},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Staff: er.Clinician().Address()}, &accessv1.QueryConsentsResponse{}, "requester auditor node"},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: er.Number()}, &accessv1.QueryConsentsResponse{}, "requester auditor node"},
+		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: alice.Number}, &accessv1.QueryGranteesResponse{}, "owner clerk foreigner node"},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: endorsed}, &auditv1.QueryEntryResponse{}, "owner auditor node " + custodian},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: alice.Number}, &auditv1.QueryEntriesResponse{}, "owner auditor"},
