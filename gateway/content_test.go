@@ -22,6 +22,7 @@ import (
 	"github.com/phrd/phrd/blob/blobtest"
 	"github.com/phrd/phrd/blob/memory"
 	"github.com/phrd/phrd/gateway"
+	"github.com/phrd/phrd/lock"
 )
 
 func (d *door) contentPath() string { return "/records/" + d.record + "/versions/1/content" }
@@ -471,6 +472,38 @@ func TestWhoGetsSmallBlocks(t *testing.T) {
 	gone, _ := rawBlock("gone everywhere")
 	d.node.change(func() { d.node.unlocks[0].Unlock.RequestKey = gone.String() })
 	d.want(d.do("er", http.MethodGet, "/blocks/"+gone.String(), nil, nil), http.StatusNotFound)
+}
+
+// An owner gets the envelope of a version, and the one that waits for its confirmation, to seal it anew. That is no reading of it, and
+// nobody else gets either so.
+func TestOwnersGetTheirEnvelopes(t *testing.T) {
+	d := newDoor(t)
+	waiting, block := rawBlock("waiting")
+	d.fetcher.blocks[waiting] = block
+	d.node.change(func() { d.node.versions[d.record][0].Relock = &recordsv1.Relock{Envelope: waiting.String()} })
+	path := func(c lock.CID, version string) string { return "/blocks/" + c.String() + "?version=" + version }
+	named := d.record + "/1"
+	for _, c := range []lock.CID{d.envelope, waiting} {
+		d.want(d.do("alice", http.MethodGet, path(c, named), nil, nil), http.StatusOK)
+		for _, who := range []string{"bob", "er", "clerk1", "officer1", "officer3", "auditor3"} {
+			d.want(d.do(who, http.MethodGet, path(c, named), nil, nil), http.StatusNotFound)
+		}
+	}
+	for _, other := range []string{"", "x", d.record, d.record + "/0", d.record + "/x", d.record + "/2", lock.ID{9}.String() + "/1"} {
+		d.want(d.do("alice", http.MethodGet, path(d.envelope, other), nil, nil), http.StatusNotFound)
+	}
+	d.want(d.do("alice", http.MethodGet, path(d.object.Root, named), nil, nil), http.StatusNotFound)
+	d.want(d.do("alice", http.MethodGet, path(d.dataLeaf, named), nil, nil), http.StatusNotFound)
+	d.reports(0)
+
+	// Of what a hospital owns, its officers are the owners.
+	d.node.change(func() { d.node.versions[d.record][0].Header = &recordsv1.Header{Custodian: 1} })
+	d.want(d.do("officer1", http.MethodGet, path(d.envelope, named), nil, nil), http.StatusOK)
+	for _, who := range []string{"alice", "officer3", "clerk1", "doctor1", "admin2"} {
+		d.want(d.do(who, http.MethodGet, path(d.envelope, named), nil, nil), http.StatusNotFound)
+	}
+	d.node.change(func() { d.node.versions[d.record][0].Tombstone = &recordsv1.Tombstone{Erasure: 1} })
+	d.want(d.do("officer1", http.MethodGet, path(d.envelope, named), nil, nil), http.StatusNotFound)
 }
 
 // An owner looks into the envelopes of what an unlock asks for before approving it, and who asked

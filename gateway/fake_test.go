@@ -494,6 +494,10 @@ func (f fakeRecords) ErasureRequests(context.Context, *recordsv1.QueryErasureReq
 	return &recordsv1.QueryErasureRequestsResponse{}, nil
 }
 
+func (f fakeRecords) Locks(context.Context, *recordsv1.QueryLocksRequest) (*recordsv1.QueryLocksResponse, error) {
+	return &recordsv1.QueryLocksResponse{}, nil
+}
+
 func (f fakeRecords) VersionOf(_ context.Context, q *recordsv1.QueryVersionOfRequest) (*recordsv1.QueryVersionOfResponse, error) {
 	f.n.mu.Lock()
 	defer f.n.mu.Unlock()

@@ -311,6 +311,7 @@ func (d *door) populateRecord(alice *person) {
 	}
 	n.versions[d.record] = []*recordsv1.Version{{
 		Record: d.record, Version: 1, Envelope: envelope.String(), Object: d.object.Root.String(), Size: 2<<20 + 5000,
+		Header: &recordsv1.Header{OwnerKind: recordsv1.OwnerKind_OWNER_KIND_PATIENT, Patient: d.alice, Custodian: 1},
 	}}
 	n.objects[d.object.Root.String()] = &storagev1.Object{Cid: d.object.Root.String(), Size: 2<<20 + 5000}
 	rk, rkBytes := rawBlock("request key")

@@ -85,7 +85,7 @@ func scopeTable() map[string]rule {
 		recordsv1.Query_ErasureCertificate_FullMethodName: {sees: sees(seesErasure)},
 		recordsv1.Query_ErasureRequests_FullMethodName:    {asks: asks(asksErasureRequests)},
 		recordsv1.Query_VersionOf_FullMethodName:          {asks: nodesOnly},
-		recordsv1.Query_Locks_FullMethodName:              everybody,
+		recordsv1.Query_Locks_FullMethodName:              loggedIn,
 
 		storagev1.Query_Params_FullMethodName:      everybody,
 		storagev1.Query_Object_FullMethodName:      {sees: sees(seesObject)},

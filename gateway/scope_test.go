@@ -170,6 +170,7 @@ func scopeCases(d *door) []scopeCase {
 		{recordsv1.Query_ErasureRequests_FullMethodName, &recordsv1.QueryErasureRequestsRequest{Custodian: 1},
 			and([]string{"clerk1", "doctor1", "officer1", "auditor3"}, allNodes), nil},
 		{recordsv1.Query_VersionOf_FullMethodName, &recordsv1.QueryVersionOfRequest{Object: d.object.Root.String()}, allNodes, nil},
+		{recordsv1.Query_Locks_FullMethodName, &recordsv1.QueryLocksRequest{}, everyone, nil},
 		{storagev1.Query_Erasures_FullMethodName, &storagev1.QueryErasuresRequest{}, allNodes, nil},
 
 		{storagev1.Query_Params_FullMethodName, &storagev1.QueryParamsRequest{}, anybody, nil},

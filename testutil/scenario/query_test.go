@@ -147,6 +147,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{recordsv1.Query_Reported_FullMethodName, &recordsv1.QueryReportedRequest{Member: number}, &recordsv1.QueryReportedResponse{}, "node"},
 		{recordsv1.Query_ErasureCertificate_FullMethodName, &recordsv1.QueryErasureCertificateRequest{Record: gone.Record.String(), Version: 1}, &recordsv1.QueryErasureCertificateResponse{}, "owner auditor node " + custodian},
 		{recordsv1.Query_ErasureRequests_FullMethodName, &recordsv1.QueryErasureRequestsRequest{Custodian: number}, &recordsv1.QueryErasureRequestsResponse{}, "auditor node " + custodian},
+		{recordsv1.Query_Locks_FullMethodName, &recordsv1.QueryLocksRequest{}, &recordsv1.QueryLocksResponse{}, loggedIn},
 		{recordsv1.Query_VersionOf_FullMethodName, &recordsv1.QueryVersionOfRequest{Object: gone.Object.String()}, &recordsv1.QueryVersionOfResponse{}, "node"},
 
 		{storagev1.Query_Params_FullMethodName, &storagev1.QueryParamsRequest{}, &storagev1.QueryParamsResponse{}, everybody},

@@ -1423,7 +1423,7 @@ type QueryClient interface {
 	ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error)
-	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody.
+	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody logged in.
 	Locks(ctx context.Context, in *QueryLocksRequest, opts ...grpc.CallOption) (*QueryLocksResponse, error)
 }
 
@@ -1567,7 +1567,7 @@ type QueryServer interface {
 	ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error)
-	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody.
+	// Locks counts the versions that are not erased by the generation of the network's key that locks them. Callers: everybody logged in.
 	Locks(context.Context, *QueryLocksRequest) (*QueryLocksResponse, error)
 }
 

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"cosmossdk.io/collections"
 
@@ -136,6 +137,9 @@ func (k *Keeper) eraseCopied(ctx context.Context, limit int) (int, error) {
 		former, err := k.waiting(ctx, successor.String())
 		if err != nil {
 			return 0, err
+		}
+		if former == nil {
+			return 0, fmt.Errorf("nothing waits for the copies of %s", successor)
 		}
 		if err := k.forget(ctx, successor.String()); err != nil {
 			return 0, err
