@@ -242,11 +242,15 @@ func TestReadingOnBlockByBlock(t *testing.T) {
 	}
 	get(19) // alone, so nothing follows
 	get(0)
+	deadline := time.Now().Add(10 * time.Second)
+	for c.Stats().Blocks < 3 && time.Now().Before(deadline) { // a block is kept after it was sent
+		time.Sleep(time.Millisecond)
+	}
 	if s := c.Stats(); s.Blocks != 3 {
 		t.Errorf("%d blocks were kept, want the node and two leaves", s.Blocks)
 	}
 	get(1)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline = time.Now().Add(10 * time.Second)
 	for !c.Has(large.CIDs[9]) {
 		if time.Now().After(deadline) {
 			t.Fatal("what follows was not fetched")
