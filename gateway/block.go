@@ -269,7 +269,7 @@ func (g *Gateway) isOwned(ctx context.Context, c caller, ref string, id lock.CID
 	record, number, _ := strings.Cut(ref, "/")
 	version, err := strconv.ParseUint(number, 10, 63)
 	if err != nil || version == 0 {
-		return false, nil //nolint:nilerr // what names no version is as good as unknown
+		return false, nil // what names no version is as good as unknown
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
 	defer cancel()
