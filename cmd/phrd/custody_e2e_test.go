@@ -17,6 +17,7 @@ type (
 	networkKey struct {
 		Kind, Origin                 string
 		Generation, Epoch, Threshold uint64
+		Versions                     uint64
 		Holders                      []keyHolder
 	}
 	keyHolder struct {

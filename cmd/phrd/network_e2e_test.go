@@ -90,13 +90,33 @@ func newLocalNet(program string) (*localNet, error) {
 	return n, nil
 }
 
-// freeOffset finds a place where all ports of the network are free.
+// offsets are what networks of this process have taken.
+var offsets struct {
+	mu    sync.Mutex
+	taken map[int]bool
+}
+
+// Offsets lie so far apart that networks of four hospitals have no port in common, and so low that all ports lie below those that
+// connections begin from, of which any may be in use for a moment.
+const (
+	offsetStep  = 10 * hospitals
+	offsetCount = (32768 - 26700) / offsetStep
+)
+
+// freeOffset finds a place where all ports of the network are free, and which no other network of this process gets.
 func freeOffset() (int, error) {
-	for range 100 {
-		offset := 100 * rand.IntN(300)
-		if isFree(offset) {
-			return offset, nil
+	offsets.mu.Lock()
+	defer offsets.mu.Unlock()
+	for _, place := range rand.Perm(offsetCount) {
+		offset := offsetStep * place
+		if offsets.taken[offset] || !isFree(offset) {
+			continue
 		}
+		if offsets.taken == nil {
+			offsets.taken = map[int]bool{}
+		}
+		offsets.taken[offset] = true
+		return offset, nil
 	}
 	return 0, errors.New("no free ports")
 }

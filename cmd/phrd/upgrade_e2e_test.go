@@ -77,6 +77,14 @@ func TestUpgrade(t *testing.T) {
 	path, _ := file(t, "letter.txt", 3000)
 	var stored []storedFile
 	one.as("desk").does(t, &stored, "record", "store", path, "--wait", "copies")
+	pat := n.machine(t, "pat")
+	pat.program = before
+	var invitation struct{ Invitation string }
+	one.as("desk").does(t, &invitation, "patient", "invite", "--for", "1h")
+	var joined struct{ Patient string }
+	pat.does(t, &joined, "patient", "join", invitation.Invitation)
+	var kept []storedFile
+	one.as("desk").does(t, &kept, "record", "store", path, "--wait", "copies", "--patient", joined.Patient)
 	one.fails(t, 1, "no upgrade is due", "upgrade", "install", program, "--target", before)
 
 	// A program for no upgrade goes by its hash alone.
@@ -166,6 +174,34 @@ func TestUpgrade(t *testing.T) {
 	require.EqualValues(t, 2, newest.Generation)
 	require.Len(t, newest.Holders, hospitals)
 	four.as("desk").does(t, &again, "record", "store", path, "--wait", "copies")
+	// What was stored before is counted, and its owner locks it anew. A vault of before has no slots in the network until it is written anew.
+	locks := func() (locks []uint64) {
+		for _, key := range one.keys(t) {
+			locks = append(locks, key.Versions)
+		}
+		return locks
+	}
+	require.Equal(t, []uint64{3, 1}, locks())
+	var vault shownVault
+	pat.does(t, &vault, "vault", "show")
+	require.Equal(t, shownVault{
+		Epoch: 1, Revision: 1, Generation: 2, Slots: []string{"wallet", "code"}, Epochs: map[string]int{"1": 1}, Generations: map[string]int{"1": 1}, Relock: 1,
+	}, vault)
+	var sealed sealedAnew
+	pat.does(t, &sealed, "vault", "relock")
+	require.Equal(t, 1, sealed.Versions)
+	require.Equal(t, []uint64{2, 2}, locks())
+	var rotated rotatedVault
+	pat.does(t, &rotated, "vault", "rotate")
+	exported := filepath.Join(t.TempDir(), "pat.key")
+	pat.does(t, nil, "keys", "export", "patient", "--out", exported, "--export-passphrase-file", pat.passphrase)
+	laptop := n.machine(t, "pat-laptop")
+	laptop.does(t, nil, "keys", "import", "patient", "--in", exported, "--export-passphrase-file", pat.passphrase)
+	door := four.door(t)
+	var back struct{ Patient string }
+	code, told := laptop.says(t, rotated.RecoveryCode, &back, "patient", "recover", "--gateway", door.Gateway, "--fingerprint", door.Fingerprint)
+	require.Zero(t, code, told)
+	require.Equal(t, joined.Patient, back.Patient)
 	// The program of before does not go on where the network is now.
 	n.turn(t, "stop", 4)
 	laggard.fails(t, 5, "older than the network", "start")
