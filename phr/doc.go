@@ -8,6 +8,10 @@
 //   - [Client.Endorse]: officers of the custodian support it (endorse.go)
 //   - [Client.Review], [Review.Approve]: the patient checks it at two hospitals and approves it (approve.go)
 //   - [Client.Open]: the clinician joins both halves of the key and reads, whole or in ranges (open.go)
+//   - [Client.GrantConsent]: the patient lets somebody ask without being asked again (consent.go), [Client.UseConsent] by the clinician (use.go)
+//   - [Client.PrepareVault], [Client.WriteVault]: the vault gets another key, code or wallet (vault_write.go), [Client.RecoverVault] on another device
+//   - [Client.Reseal], [Client.Relock]: the owner's versions follow (reseal.go, relock.go)
+//   - [Client.OpenOwn]: the patient reads or takes along all that is there (own.go)
 //   - [Client.Log]: who did what (audit.go)
 //
 // # Trust
