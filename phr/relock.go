@@ -13,9 +13,10 @@ import (
 )
 
 // Relock locks versions that the patient owns anew: under fresh halves of their keys, the newest key of the network, and sealed to the
-// vault's newest key and those of whom live consents let open all that are locked together, and to no other. It is for when somebody else may have the vault's former key or a grant was withdrawn, and when the network has
-// another generation of its key. The patient approves an unlock of the versions for that; the ciphertext stays where it is. Who has opened a
-// version before has seen it, and may have kept its data key.
+// vault's newest key and those of whom live consents let open all that are locked together, and to no other. It is for when somebody
+// else may have the vault's former key or a grant was withdrawn, and when the network has another generation of its key. The patient
+// approves an unlock of the versions for that; the ciphertext stays where it is. Who has opened a version before has seen it, and may
+// have kept its data key.
 //
 // It works in groups, and tells after each how many versions are done; tell may be nil. A group takes effect when enough hospitals
 // hold its new envelopes; until then the former locks hold. After an error, or a crash, those that are done stay so, and the others

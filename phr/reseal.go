@@ -13,9 +13,9 @@ import (
 const MaxOwned = 64
 
 // Reseal gives versions that the account owns envelopes that are sealed to the vault's newest key, those of whom live consents let open
-// them, and to no other: after a routine change of the key, for a new device, or for a new consent. The locks stay, so that nothing has to be released and what was approved stays approved; who
-// may have the former key, and once the network's half, still opens what was stored before, see [Client.Relock]. The former envelopes
-// are deleted once enough hospitals hold the new ones.
+// them, and to no other: after a routine change of the key, for a new device, or for a new consent. The locks stay, so that nothing has
+// to be released and what was approved stays approved; who may have the former key, and once the network's half, still opens what was
+// stored before, see [Client.Relock]. The former envelopes are deleted once enough hospitals hold the new ones.
 //
 // It works in groups of at most [MaxOwned], and tells after each how many versions are done; tell may be nil. After an error, or a crash, those
 // that are done stay so. Errors are ErrVault, ErrBlock, those of package seal, and *Refused.
