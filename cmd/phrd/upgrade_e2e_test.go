@@ -64,6 +64,9 @@ func readAll(t *testing.T, path string) []byte {
 	return content
 }
 
+// patience is how long the story of an upgrade waits for a step: servers of two programs start many times, beside other tests.
+const patience = 8 * time.Minute
+
 // A network of the last release becomes one of this program: the hospitals vote for a height, the servers end before it, each hospital
 // installs the program that was voted for, and what was stored is there. Who starts the wrong program learns so.
 func TestUpgrade(t *testing.T) {
@@ -113,7 +116,7 @@ func TestUpgrade(t *testing.T) {
 	for number := 1; number <= 3; number++ { // more than two thirds of four
 		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
 	}
-	eventually(t, 3*time.Minute, "the upgrade is planned", func() bool {
+	eventually(t, patience, "the upgrade is planned", func() bool {
 		var planned struct {
 			Name  string
 			Knows bool
@@ -128,7 +131,7 @@ func TestUpgrade(t *testing.T) {
 	n.turn(t, "start", 4)
 
 	// Blocks come by themselves, every few seconds; transactions bring them sooner. A server that runs still keeps another from starting.
-	eventually(t, 3*time.Minute, "the servers end before the upgrade", func() bool {
+	eventually(t, patience, "the servers end before the upgrade", func() bool {
 		told := 0
 		for number := 1; number <= hospitals; number++ {
 			if r := n.hospital(number).runs(t, "start"); r.code == 5 && strings.Contains(r.errors, "an upgrade is due") {
@@ -151,10 +154,10 @@ func TestUpgrade(t *testing.T) {
 
 	// Three of four make the block.
 	n.turn(t, "start", 1, 2, 3)
-	eventually(t, 3*time.Minute, "blocks behind the upgrade", func() bool { return heightOf(t, one) > height })
+	eventually(t, patience, "blocks behind the upgrade", func() bool { return heightOf(t, one) > height })
 	laggard.fails(t, 5, "an upgrade is due", "start")
 	n.turn(t, "start", 4)
-	eventually(t, 3*time.Minute, "the last hospital is there", func() bool { return heightOf(t, four) > height })
+	eventually(t, patience, "the last hospital is there", func() bool { return heightOf(t, four) > height })
 	four.does(t, nil, "staff", "add", "desk", "--role", "clerk")
 	var again []storedFile
 	four.as("desk").does(t, &again, "record", "store", path, "--wait", "copies")
@@ -168,7 +171,7 @@ func TestUpgrade(t *testing.T) {
 	for number := 1; number <= 3; number++ {
 		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
 	}
-	eventually(t, 3*time.Minute, "the new key is there", func() bool { return len(one.keys(t)) == 2 })
+	eventually(t, patience, "the new key is there", func() bool { return len(one.keys(t)) == 2 })
 	newest := one.keys(t)[1]
 	require.Equal(t, "dkg", newest.Origin)
 	require.EqualValues(t, 2, newest.Generation)
