@@ -154,7 +154,7 @@ func consentWithdrawCommand() *cobra.Command {
 				}
 				due, err := u.client.RelocksDue(ctx, vault)
 				if err != nil {
-					return err
+					return fmt.Errorf("consent %d is withdrawn; `phrd vault relock` finds what is to be locked anew: %w", number, err)
 				}
 				w := withdrawnConsent{Consent: number, Height: receipt.Height, Relock: append([]phr.Ref{}, due...)}
 				rows := [][]string{{"withdrawn", "block " + strconv.FormatInt(w.Height, 10)}}

@@ -177,7 +177,8 @@ func proposeKeyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "key", Short: "ask to make a new records key, for all that is stored from then on", Args: exactArgs(), Example: "  phrd hospital propose key",
 		Long: "Ask to make a new records key, under which all is locked that is stored from then on. What was stored before stays locked under the\n" +
-			"old one, whose shares the hospitals go on keeping. A network whose key was dealt gets one that nobody ever knew.",
+			"old one, whose shares the hospitals go on keeping, until its owners lock it anew (`phrd vault relock`). A network whose key was dealt\n" +
+			"gets one that nobody ever knew.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeGeneration(ctx) })
 		},

@@ -72,7 +72,11 @@ func viewVault(ctx context.Context, u *user) (vaultView, error) {
 		return v, err
 	}
 	v.Epoch = vault.Epoch()
-	if file, err := readVault(u.home); err == nil {
+	if vault.Epochs() != nil { // a patient's
+		file, err := readVault(u.home)
+		if err != nil {
+			return v, err
+		}
 		v.Vault, v.Revision = file.Vault, file.Revision
 		for _, s := range file.Slots {
 			v.Slots = append(v.Slots, s.Kind)
