@@ -62,13 +62,19 @@ var (
 	ErrLoose = errors.New("permissions are too loose")
 	// ErrExists says that there is a store or a key of this name already.
 	ErrExists = errors.New("exists already")
-	// ErrNotFound says that there is no key of this name.
-	ErrNotFound = errors.New("no such key")
+	// ErrNotFound says that there is no key of this name. It is fs.ErrNotExist.
+	ErrNotFound error = notFound{}
 	// ErrName says that a name is none a key may have.
 	ErrName = errors.New("not a name for a key")
 	// ErrDamaged says that a key file does not hold what was written.
 	ErrDamaged = errors.New("key file is damaged")
 )
+
+type notFound struct{}
+
+func (notFound) Error() string { return "no such key" }
+
+func (notFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,79}(/[a-z0-9][a-z0-9._-]{0,79}){0,3}$`)
 

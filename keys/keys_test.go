@@ -136,7 +136,7 @@ func TestDelete(t *testing.T) {
 	if err := store.Delete("session/00ff"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Get("session/00ff"); !errors.Is(err, keys.ErrNotFound) {
+	if _, err := store.Get("session/00ff"); !errors.Is(err, keys.ErrNotFound) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("get: %v", err)
 	}
 	if err := store.Delete("session/00ff"); !errors.Is(err, keys.ErrNotFound) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"google.golang.org/grpc"
@@ -371,8 +372,8 @@ func (r *Review) Approve(ctx context.Context, vault *Vault) (Receipt, error) {
 // capsule is the owner's halves, sealed to the requester. It is kept until it was handed in: the approval names its CID.
 func (r *Review) capsule(vault *Vault) ([]byte, error) {
 	c := r.client
-	if kept, err := c.secrets.Get(capsuleName(r.Unlock)); err == nil {
-		return kept, nil
+	if kept, err := c.secrets.Get(capsuleName(r.Unlock)); !errors.Is(err, fs.ErrNotExist) {
+		return kept, err
 	}
 	halves := make([]*seal.Half, len(r.unlock.versions))
 	for i, v := range r.unlock.versions {

@@ -72,11 +72,11 @@ type Config struct {
 
 // Secrets keeps small secrets, encrypted at rest. Names are lower-case words, hex digits and slashes.
 type Secrets interface {
-	// Put stores a new secret under a name, durably.
+	// Put stores a new secret under a name, durably. A name that has one already is an error.
 	Put(name string, secret []byte) error
-	// Get returns the secret of a name, or an error where there is none.
+	// Get returns the secret of a name; the error is fs.ErrNotExist where there is none.
 	Get(name string) ([]byte, error)
-	// Delete removes the secret of a name for good. A name without a secret may be an error.
+	// Delete removes the secret of a name for good; the error is fs.ErrNotExist where there is none.
 	Delete(name string) error
 }
 

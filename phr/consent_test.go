@@ -170,3 +170,26 @@ func TestPublishVault(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 4, epoch)
 }
+
+// damaged are secrets on a disk that gives what was written back no more.
+type damaged struct{ phr.Secrets }
+
+var errDamaged = errors.New("damaged")
+
+func (damaged) Get(string) ([]byte, error) { return nil, errDamaged }
+
+// A key that is there and can't be read is not taken for one that another device has: another epoch would leave behind what it opens.
+func TestPublishVaultWithDamagedSecrets(t *testing.T) {
+	c := newCast(t)
+	key := c.key()
+	c.add(&consortiumv1.Principal{Address: key.Address(), Role: consortiumv1.Role_ROLE_CLINICIAN, Hospital: 4, Active: true, VaultEpoch: 3})
+	door := c.gates[4].door()
+	doctor, err := phr.Dial(t.Context(), phr.Config{Gateway: door.Gateway, Fingerprint: door.Fingerprint, Key: key, Secrets: damaged{}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, doctor.Close()) })
+	_, err = doctor.PublishVault(t.Context())
+	require.ErrorIs(t, err, errDamaged)
+	_, err = doctor.RotateVault(t.Context())
+	require.ErrorIs(t, err, errDamaged)
+	require.EqualValues(t, 3, c.principals[key.Address()].VaultEpoch)
+}

@@ -2,7 +2,9 @@ package phr
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 )
 
@@ -17,6 +19,9 @@ func newMemory() *memory { return &memory{secrets: map[string][]byte{}} }
 func (m *memory) Put(name string, secret []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, ok := m.secrets[name]; ok {
+		return fmt.Errorf("secret %q: %w", name, fs.ErrExist)
+	}
 	m.secrets[name] = bytes.Clone(secret)
 	return nil
 }
@@ -26,7 +31,7 @@ func (m *memory) Get(name string) ([]byte, error) {
 	defer m.mu.Unlock()
 	secret, ok := m.secrets[name]
 	if !ok {
-		return nil, fmt.Errorf("secret %q: %w", name, ErrNotFound)
+		return nil, fmt.Errorf("secret %q: %w", name, fs.ErrNotExist)
 	}
 	return bytes.Clone(secret), nil
 }
@@ -34,7 +39,18 @@ func (m *memory) Get(name string) ([]byte, error) {
 func (m *memory) Delete(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, ok := m.secrets[name]; !ok {
+		return fmt.Errorf("secret %q: %w", name, fs.ErrNotExist)
+	}
 	clear(m.secrets[name])
 	delete(m.secrets, name)
+	return nil
+}
+
+// drop deletes a secret that may be there.
+func (c *Client) drop(name string) error {
+	if err := c.secrets.Delete(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return nil
 }

@@ -176,19 +176,9 @@ func (c *Client) session(unlock string) (*lock.Session, error) {
 	return lock.NewSession(seed)
 }
 
-// holds tells whether Secrets keep the session of an unlock.
-func (c *Client) holds(unlock string) bool {
-	seed, err := c.secrets.Get(sessionName(unlock))
-	clear(seed)
-	return err == nil
-}
-
 // forget deletes the session of an unlock; one that is not there is no error.
 func (c *Client) forget(unlock string) error {
-	if !c.holds(unlock) {
-		return nil
-	}
-	if err := c.secrets.Delete(sessionName(unlock)); err != nil {
+	if err := c.drop(sessionName(unlock)); err != nil {
 		return fmt.Errorf("delete session of unlock %s: %w", unlock, err)
 	}
 	return nil

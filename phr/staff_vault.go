@@ -3,7 +3,9 @@ package phr
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/lock"
@@ -35,8 +37,8 @@ func (c *Client) PublishVault(ctx context.Context) (uint64, error) {
 		return 0, err
 	}
 	if epoch := who.GetVaultEpoch(); epoch > 0 {
-		if _, ok := c.staffKey(epoch); ok {
-			return epoch, nil
+		if key, err := c.staffKey(epoch); key != nil || err != nil {
+			return epoch, err
 		}
 	}
 	return c.publishVault(ctx, who.GetVaultEpoch()+1)
@@ -53,9 +55,11 @@ func (c *Client) RotateVault(ctx context.Context) (uint64, error) {
 
 // publishVault publishes the key of an epoch. It is kept first: a key that was drawn by a try that was cut is taken up again.
 func (c *Client) publishVault(ctx context.Context, epoch uint64) (uint64, error) {
-	key, ok := c.staffKey(epoch)
-	if !ok {
-		var err error
+	key, err := c.staffKey(epoch)
+	if err != nil {
+		return 0, err
+	}
+	if key == nil {
 		if key, err = lock.GeneratePrivateKey(rand.Reader); err != nil {
 			return 0, fmt.Errorf("draw vault key: %w", err)
 		}
@@ -66,19 +70,22 @@ func (c *Client) publishVault(ctx context.Context, epoch uint64) (uint64, error)
 		}
 	}
 	msg := &consortiumv1.MsgPublishStaffVault{Staff: c.Address(), Epoch: epoch, VaultKey: inParts(key.Public().Bytes())}
-	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgPublishStaffVaultResponse{})
+	_, err = c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgPublishStaffVaultResponse{})
 	return epoch, err
 }
 
-// staffKey is the key of an epoch of the clinician's vault, if this program holds it.
-func (c *Client) staffKey(epoch uint64) (*lock.PrivateKey, bool) {
+// staffKey is the key of an epoch of the clinician's vault, nil where this program does not hold it. One that is there and can't be read is an
+// error: another device can't have it.
+func (c *Client) staffKey(epoch uint64) (*lock.PrivateKey, error) {
 	seed, err := c.secrets.Get(staffVaultName(c.Address(), epoch))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, false
+		return nil, fmt.Errorf("vault key of epoch %d: %w", epoch, err)
 	}
 	defer clear(seed)
-	key, err := lock.NewPrivateKey(seed)
-	return key, err == nil
+	return lock.NewPrivateKey(seed)
 }
 
 // staffVault is the clinician's vault: it opens halves that patients' consents had sealed to it.

@@ -118,9 +118,9 @@ func slotsOf(chest *seal.Chest) []VaultSlot {
 // Vault is a patient's or a hospital's vault in the program's memory: it opens owner halves.
 type Vault struct {
 	recipient seal.Recipient
-	key       func(epoch uint64) (*lock.PrivateKey, bool)
-	newest    seal.VaultKey // to which the owner's program seals
-	sealed    *seal.Vault   // of a patient
+	key       func(epoch uint64) (*lock.PrivateKey, error) // nil for an epoch whose key is not there
+	newest    seal.VaultKey                                // to which the owner's program seals
+	sealed    *seal.Vault                                  // of a patient
 }
 
 // OpenVault opens the patient's vault with what [Client.PreparePatient] left in Secrets.
@@ -219,7 +219,11 @@ func (f VaultFile) open(kv seal.KV) (*Vault, error) {
 		return nil, fmt.Errorf("%w: %w", err, ErrVault)
 	}
 	recipient := seal.PatientRecipient(number)
-	return &Vault{recipient: recipient, key: opened.Key, newest: opened.Public(recipient), sealed: opened}, nil
+	key := func(epoch uint64) (*lock.PrivateKey, error) {
+		key, _ := opened.Key(epoch)
+		return key, nil
+	}
+	return &Vault{recipient: recipient, key: key, newest: opened.Public(recipient), sealed: opened}, nil
 }
 
 // HospitalVault is the vault of a hospital, for records of its own: seeds by epoch, each the 32 bytes of an X-Wing key.
@@ -229,10 +233,7 @@ func HospitalVault(hospital uint64, seeds map[uint64][]byte) (*Vault, error) {
 		return nil, err
 	}
 	keys := make(map[uint64]*lock.PrivateKey, len(seeds))
-	v := &Vault{recipient: recipient, key: func(epoch uint64) (*lock.PrivateKey, bool) {
-		key, ok := keys[epoch]
-		return key, ok
-	}}
+	v := &Vault{recipient: recipient, key: func(epoch uint64) (*lock.PrivateKey, error) { return keys[epoch], nil }}
 	for epoch, seed := range seeds {
 		if keys[epoch], err = lock.NewPrivateKey(seed); err != nil {
 			return nil, fmt.Errorf("epoch %d: %w: %w", epoch, err, ErrVault)
@@ -261,8 +262,11 @@ func (v *Vault) openOwn(h seal.Header, e *seal.Envelope) (*seal.Half, error) {
 		if own.Recipient != v.recipient {
 			continue
 		}
-		key, ok := v.key(own.Epoch)
-		if !ok {
+		key, err := v.key(own.Epoch)
+		if err != nil {
+			return nil, err
+		}
+		if key == nil {
 			continue
 		}
 		half, err := e.OpenOwn(h, v.recipient, key)

@@ -83,10 +83,8 @@ func (c *Client) PrepareVault(f VaultFile, change VaultChange) (*PreparedVault, 
 	}
 	next := f
 	next.Revision++
-	if _, err := c.secrets.Get(vaultSecretOf(next.Revision)); err == nil {
-		if err := c.secrets.Delete(vaultSecretOf(next.Revision)); err != nil {
-			return nil, err
-		}
+	if err := c.drop(vaultSecretOf(next.Revision)); err != nil {
+		return nil, err
 	}
 	if change.NewKey {
 		if _, err := v.sealed.Rotate(); err != nil {
@@ -155,14 +153,11 @@ func (c *Client) SettleVault(ctx context.Context, former, next VaultFile) (Vault
 	if blob := p.GetVault().GetBlob(); blob != cid.String() && blob != alone.String() {
 		return VaultFile{}, fmt.Errorf("another program wrote the vault, it has revision %d: %w", p.GetVault().GetRevision(), ErrVault)
 	}
-	if _, err := c.secrets.Get(vaultSecretOf(gone.Revision)); err != nil {
-		return kept, nil //nolint:nilerr // it is deleted already
-	}
-	return kept, c.secrets.Delete(vaultSecretOf(gone.Revision))
+	return kept, c.drop(vaultSecretOf(gone.Revision))
 }
 
 // RecoverVault opens the vault of the account's patient as the network has it, with the recovery code, on a device that has the wallet
-// and nothing else, and keeps what opens it in Secrets. The caller keeps the file. The wallet's slot needs a pepper that is not there, so
+// and nothing else, and keeps what opens it in Secrets, in place of what they had for it. The caller keeps the file. The wallet's slot needs a pepper that is not there, so
 // the vault should be written anew then, see [Client.PrepareVault]. The error is ErrVault where the code does not open it.
 func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, error) {
 	p, err := c.self(ctx)
@@ -196,6 +191,10 @@ func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, err
 	}
 	if !bytes.Equal(opened.newest.Key.Bytes(), f.Key) {
 		return VaultFile{}, fmt.Errorf("the gateway shows another key than the vault has: %w", ErrVault)
+	}
+	// A try that was cut may have kept it before the caller kept the file.
+	if err := c.drop(vaultSecretOf(f.Revision)); err != nil {
+		return VaultFile{}, err
 	}
 	return f, c.keepVaultSecrets(f, vaultSecrets{KV: kv.Bytes()})
 }

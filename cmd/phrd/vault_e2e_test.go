@@ -141,6 +141,10 @@ func TestVault(t *testing.T) {
 	exit, told := laptop.says(t, strings.ToUpper(r.RecoveryCode), &back, args...)
 	require.Zero(t, exit, told)
 	require.Equal(t, number, back.Patient)
+	// As if it had been cut before its end.
+	require.NoError(t, os.Remove(filepath.Join(laptop.home, "vault.json")))
+	exit, told = laptop.says(t, r.RecoveryCode, &back, args...)
+	require.Zero(t, exit, told)
 	exit, told = laptop.says(t, r.RecoveryCode, nil, args...)
 	require.Equal(t, 1, exit)
 	require.Contains(t, told, "has a vault already")
