@@ -106,12 +106,16 @@ e2e-join: build ## part of e2e: hospitals on machines of their own (network name
 	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-join
 
 .PHONY: soak
-soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 55 GiB of disk
+soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 45 GiB of disk
 	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240 PHRD_MANY=10000) go test -count=1 -timeout 2h -v -run '^(TestMemoryDoesNotGrowWithTheFile|TestManySmallFiles)$$' ./cmd/phrd
 
 .PHONY: load
 load: build ## people and a flood at four hospitals for a minute, and the table of docs/performance.md (SIZE=short: five seconds, as in make test)
 	PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_LOAD=$(or $(SIZE),60s) go test -count=1 -v -run '^TestLoad$$' ./cmd/phrd
+
+.PHONY: drain
+drain: ## a thousand unlocks are approved at once, and how the hospitals release them (SIZE=short: 48, as in make test)
+	$(if $(filter short,$(SIZE)),,PHRD_DRAIN=1000) go test -count=1 -timeout 1h -v -run '^TestManyUnlocksAreApprovedAtOnce$$' ./testutil/scenario
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME

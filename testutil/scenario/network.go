@@ -51,6 +51,7 @@ type settings struct {
 	emptyBlocks time.Duration
 	snapshots   int
 	storage     []func(*storage.Params)
+	open        uint32
 	window      time.Duration
 	absent      []string
 }
@@ -242,7 +243,7 @@ func (n *network) assemble(set settings) error {
 	if err != nil {
 		return err
 	}
-	if len(set.storage) > 0 || set.window != 0 {
+	if len(set.storage) > 0 || set.window != 0 || set.open != 0 {
 		if err := setRules(assembled, set); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/x/access"
 	"github.com/phrd/phrd/x/custody"
 	"github.com/phrd/phrd/x/storage"
 )
@@ -52,6 +53,16 @@ func setRules(n *home.Network, set settings) error {
 	keys.Params.RoundWindow = uint64(set.window.Seconds())
 	if state[custody.ModuleName], err = codec.MarshalJSON(&keys); err != nil {
 		return err
+	}
+	if set.open != 0 {
+		var unlocks access.GenesisState
+		if err := codec.UnmarshalJSON(state[access.ModuleName], &unlocks); err != nil {
+			return fmt.Errorf("access of the genesis: %w", err)
+		}
+		unlocks.Params.MaxOpen = set.open
+		if state[access.ModuleName], err = codec.MarshalJSON(&unlocks); err != nil {
+			return err
+		}
 	}
 	if file["app_state"], err = json.Marshal(state); err != nil {
 		return err
