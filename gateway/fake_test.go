@@ -304,6 +304,14 @@ func (f fakeAudit) SubjectHead(context.Context, *auditv1.QuerySubjectHeadRequest
 	return &auditv1.QuerySubjectHeadResponse{Head: &auditv1.SubjectHead{Count: 1}}, nil
 }
 
+func (f fakeAudit) InclusionProof(context.Context, *auditv1.QueryInclusionProofRequest) (*auditv1.QueryInclusionProofResponse, error) {
+	return &auditv1.QueryInclusionProofResponse{}, nil
+}
+
+func (f fakeAudit) ConsistencyProof(context.Context, *auditv1.QueryConsistencyProofRequest) (*auditv1.QueryConsistencyProofResponse, error) {
+	return &auditv1.QueryConsistencyProofResponse{}, nil
+}
+
 func (f fakeAudit) IndexStatus(context.Context, *auditv1.QueryIndexStatusRequest) (*auditv1.QueryIndexStatusResponse, error) {
 	return &auditv1.QueryIndexStatusResponse{}, nil
 }
@@ -578,6 +586,10 @@ func (f fakeTx) BroadcastTx(_ context.Context, q *txv1.BroadcastTxRequest) (*txv
 type fakeBlocks struct {
 	cmtservice.UnimplementedServiceServer
 	n *fakeNode
+}
+
+func (f fakeBlocks) ABCIQuery(context.Context, *cmtservice.ABCIQueryRequest) (*cmtservice.ABCIQueryResponse, error) {
+	return &cmtservice.ABCIQueryResponse{}, nil
 }
 
 func (f fakeBlocks) GetSyncing(context.Context, *cmtservice.GetSyncingRequest) (*cmtservice.GetSyncingResponse, error) {

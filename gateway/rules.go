@@ -49,6 +49,9 @@ func scopeTable() map[string]rule {
 		auditv1.Query_SubjectHead_FullMethodName: {asks: asks(asksSubjectHead)},
 		auditv1.Query_IndexStatus_FullMethodName: loggedIn,
 
+		auditv1.Query_InclusionProof_FullMethodName:   loggedIn,
+		auditv1.Query_ConsistencyProof_FullMethodName: loggedIn,
+
 		consortiumv1.Query_Params_FullMethodName:       everybody,
 		consortiumv1.Query_Member_FullMethodName:       everybody,
 		consortiumv1.Query_Members_FullMethodName:      everybody,
@@ -107,6 +110,8 @@ func scopeTable() map[string]rule {
 		cmtservice.Service_GetLatestBlock_FullMethodName: everybody,
 		cmtservice.Service_GetNodeInfo_FullMethodName:    everybody,
 		cmtservice.Service_GetSyncing_FullMethodName:     everybody,
+		// The ends of the log and of a patient's chain, with a proof that they are in the state.
+		cmtservice.Service_ABCIQuery_FullMethodName: {asks: asks(asksState)},
 
 		// Whether the members planned another program.
 		upgradev1.Query_CurrentPlan_FullMethodName: everybody,

@@ -36,6 +36,7 @@ import (
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/gateway"
+	"github.com/phrd/phrd/lock"
 )
 
 // rpc is a gRPC connection to the door.
@@ -80,6 +81,21 @@ var (
 )
 
 func and(lists ...[]string) []string { return slices.Concat(lists...) }
+
+// stateOf asks for a value of the log's store.
+func stateOf(key []byte) *cmtservice.ABCIQueryRequest {
+	return &cmtservice.ABCIQueryRequest{Path: "/store/audit/key", Data: key, Prove: true}
+}
+
+// subjectKey is the key of the end of a patient's chain.
+func subjectKey(t *testing.T, patient string) []byte {
+	t.Helper()
+	id, err := lock.ParseCanonicalID(patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]byte{2}, id.Bytes()...)
+}
 
 // scopeCase is a query and who may make it.
 type scopeCase struct {
@@ -127,6 +143,15 @@ func scopeCases(d *door) []scopeCase {
 		{auditv1.Query_Head_FullMethodName, &auditv1.QueryHeadRequest{}, everyone, nil},
 		{auditv1.Query_SubjectHead_FullMethodName, &auditv1.QuerySubjectHeadRequest{Patient: d.alice}, []string{"alice", "auditor3"}, &auditv1.QuerySubjectHeadRequest{Patient: nowhere}},
 		{auditv1.Query_IndexStatus_FullMethodName, &auditv1.QueryIndexStatusRequest{}, everyone, nil},
+		{auditv1.Query_InclusionProof_FullMethodName, &auditv1.QueryInclusionProofRequest{Sequence: 1}, everyone, nil},
+		{auditv1.Query_ConsistencyProof_FullMethodName, &auditv1.QueryConsistencyProofRequest{First: 1}, everyone, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{1}), everyone, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(subjectKey(d.t, d.alice)), []string{"alice", "auditor3"}, stateOf(subjectKey(d.t, nowhere))},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(nil), nil, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{2}), nil, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{0, 0, 0, 0, 0, 0, 0, 0, 1}), nil, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(append([]byte{3}, subjectKey(d.t, d.alice)[1:]...)), nil, nil},
+		{cmtservice.Service_ABCIQuery_FullMethodName, &cmtservice.ABCIQueryRequest{Path: "/store/records/key", Data: []byte{1}}, nil, nil},
 
 		{consortiumv1.Query_Params_FullMethodName, &consortiumv1.QueryParamsRequest{}, anybody, nil},
 		{consortiumv1.Query_Member_FullMethodName, &consortiumv1.QueryMemberRequest{Number: 1}, anybody, nil},
@@ -360,14 +385,15 @@ func TestChainServices(t *testing.T) {
 	d.want(d.do("", http.MethodPost, "/cosmos/tx/v1beta1/txs", nil, []byte(`{"tx_bytes":7}`)), http.StatusBadRequest)
 	d.want(d.do("", http.MethodPost, "/cosmos/tx/v1beta1/txs", nil, make([]byte, 200<<10)), http.StatusRequestEntityTooLarge)
 	d.want(d.do("er", http.MethodGet, "/cosmos/auth/v1beta1/accounts", nil, nil), http.StatusNotFound)
-	d.want(d.do("er", http.MethodGet, "/cosmos/base/tendermint/v1beta1/abci_query", nil, nil), http.StatusNotFound)
+	d.want(d.do("er", http.MethodGet, "/cosmos/base/tendermint/v1beta1/blocks/1", nil, nil), http.StatusNotFound)
+	d.want(d.do("er", http.MethodGet, "/cosmos/base/tendermint/v1beta1/abci_query", nil, nil), http.StatusForbidden)
 
 	conn := d.rpc()
 	for method, refused := range map[string]proto.Message{
-		authv1.Query_Accounts_FullMethodName:        &authv1.QueryAccountsRequest{},
-		bankv1.Query_TotalSupply_FullMethodName:     &bankv1.QueryTotalSupplyRequest{},
-		txv1.Service_GetTxsEvent_FullMethodName:     &txv1.GetTxsEventRequest{},
-		cmtservice.Service_ABCIQuery_FullMethodName: &cmtservice.ABCIQueryRequest{},
+		authv1.Query_Accounts_FullMethodName:               &authv1.QueryAccountsRequest{},
+		bankv1.Query_TotalSupply_FullMethodName:            &bankv1.QueryTotalSupplyRequest{},
+		txv1.Service_GetTxsEvent_FullMethodName:            &txv1.GetTxsEventRequest{},
+		cmtservice.Service_GetBlockByHeight_FullMethodName: &cmtservice.GetBlockByHeightRequest{},
 	} {
 		if err := conn.Invoke(d.as("auditor3"), method, refused, newResponse(t, method)); status.Code(err) != codes.Unimplemented {
 			t.Errorf("%s: %v, want that it is not served", method, err)

@@ -416,6 +416,14 @@ func TestDamagedIndexIsBuiltAnew(t *testing.T) {
 			} {
 				require.Equal(t, l.naive(&filter), patiently(t, x, l, filter))
 			}
+			for sequence := uint64(1); sequence <= 3000; sequence++ {
+				_, _, err := x.InclusionProof(t.Context(), sequence, 3000)
+				if errors.Is(err, audit.ErrIndexBuilding) {
+					catchUp(t, x, l)
+					_, _, err = x.InclusionProof(t.Context(), sequence, 3000)
+				}
+				require.NoError(t, err)
+			}
 			require.Equal(t, []uint64{1, 1001, 2001}, l.asked, "it was built anew, once")
 		})
 	}

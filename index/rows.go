@@ -19,11 +19,13 @@ import (
 //	'c' format                     -> right edge of the tree over what was read
 //	'e' sequence                   -> entry
 //	't' time                       -> sequence of the first entry of that second
+//	'n' level ‖ position           -> root of the perfect subtree of 2^level leaves that begins with leaf position·2^level; level from 1
 //	'p' patient ‖ 0 ‖ sequence     -> empty; likewise for records, actors, hospitals, kinds and unlocks
 const (
 	cursorTag   = 'c'
 	entryTag    = 'e'
 	timeTag     = 't'
+	nodeTag     = 'n'
 	patientTag  = 'p'
 	recordTag   = 'r'
 	actorTag    = 'a'
@@ -32,7 +34,7 @@ const (
 	unlockTag   = 'u'
 
 	// format is raised when the rows change; an index of another format is built anew.
-	format = 1
+	format = 2
 
 	cacheSize    = 16 << 20
 	memTableSize = 8 << 20
@@ -148,7 +150,11 @@ func (r *rows) add(entries []audit.Entry) error {
 			if err != nil {
 				return err
 			}
-			frontier.Append(leaf)
+			for level, node := range frontier.Append(leaf)[1:] {
+				if err := batch.Set(nodeKey(uint8(level+1), (e.Sequence-1)>>(level+1)), node[:], nil); err != nil {
+					return err
+				}
+			}
 			lastTime = max(lastTime, e.Time)
 		}
 		value, err := frontier.Marshal()
@@ -200,6 +206,11 @@ func addEntry(batch *pebble.Batch, e audit.Entry, lastTime int64) error {
 }
 
 func cursorKey() []byte { return []byte{cursorTag, format} }
+
+// nodeKey is that of a node of the tree.
+func nodeKey(level uint8, position uint64) []byte {
+	return appendNumber([]byte{nodeTag, level}, position)
+}
 
 // timeKey is that of a time since 1970, which all times of the log are.
 func timeKey(unix int64) []byte { return appendNumber([]byte{timeTag}, uint64(max(unix, 0))) }

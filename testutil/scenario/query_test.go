@@ -111,6 +111,9 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{auditv1.Query_Head_FullMethodName, &auditv1.QueryHeadRequest{}, &auditv1.QueryHeadResponse{}, loggedIn},
 		{auditv1.Query_SubjectHead_FullMethodName, &auditv1.QuerySubjectHeadRequest{Patient: alice.Number}, &auditv1.QuerySubjectHeadResponse{}, "owner auditor"},
 		{auditv1.Query_IndexStatus_FullMethodName, &auditv1.QueryIndexStatusRequest{}, &auditv1.QueryIndexStatusResponse{}, loggedIn},
+		{auditv1.Query_InclusionProof_FullMethodName, &auditv1.QueryInclusionProofRequest{Sequence: endorsed}, &auditv1.QueryInclusionProofResponse{}, loggedIn},
+		{auditv1.Query_ConsistencyProof_FullMethodName, &auditv1.QueryConsistencyProofRequest{First: endorsed}, &auditv1.QueryConsistencyProofResponse{}, loggedIn},
+		{cmtservice.Service_ABCIQuery_FullMethodName, &cmtservice.ABCIQueryRequest{Path: "/store/audit/key", Data: []byte{1}, Prove: true}, &cmtservice.ABCIQueryResponse{}, loggedIn},
 
 		{consortiumv1.Query_Params_FullMethodName, &consortiumv1.QueryParamsRequest{}, &consortiumv1.QueryParamsResponse{}, everybody},
 		{consortiumv1.Query_Member_FullMethodName, &consortiumv1.QueryMemberRequest{Number: number}, &consortiumv1.QueryMemberResponse{}, everybody},

@@ -14,16 +14,20 @@ const (
 
 // Append adds a leaf at the right edge of the tree: it becomes a perfect subtree of
 // one leaf, which is joined with its left neighbour as long as both have one size.
-// Slices of f that others hold are not written to.
-func (f *Frontier) Append(leaf [sha256.Size]byte) {
+// Slices of f that others hold are not written to. It answers the roots of the perfect
+// subtrees that came to be, that of the leaf first, then of 2, 4 and so on leaves.
+func (f *Frontier) Append(leaf [sha256.Size]byte) [][sha256.Size]byte {
 	nodes, node := f.Nodes, leaf
+	grown := [][sha256.Size]byte{leaf}
 	for range bits.TrailingZeros64(^f.Size_) {
 		last := len(nodes) - 1
 		node = nodeHash(nodes[last], node[:])
 		nodes = nodes[:last]
+		grown = append(grown, node)
 	}
 	f.Nodes = append(nodes[:len(nodes):len(nodes)], node[:])
 	f.Size_++
+	return grown
 }
 
 // Root is the Merkle tree hash over all leaves.

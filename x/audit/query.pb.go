@@ -487,6 +487,226 @@ func (m *QuerySubjectHeadResponse) GetHead() SubjectHead {
 	return SubjectHead{}
 }
 
+// QueryInclusionProofRequest names an entry and a size of the log.
+type QueryInclusionProofRequest struct {
+	// sequence of the entry, from 1.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// size of the log, at least the sequence; 0 for that of the node's index.
+	Size_ uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+}
+
+func (m *QueryInclusionProofRequest) Reset()         { *m = QueryInclusionProofRequest{} }
+func (m *QueryInclusionProofRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryInclusionProofRequest) ProtoMessage()    {}
+func (*QueryInclusionProofRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_14e8f4ef002588dd, []int{8}
+}
+func (m *QueryInclusionProofRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryInclusionProofRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryInclusionProofRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryInclusionProofRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryInclusionProofRequest.Merge(m, src)
+}
+func (m *QueryInclusionProofRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryInclusionProofRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryInclusionProofRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryInclusionProofRequest proto.InternalMessageInfo
+
+func (m *QueryInclusionProofRequest) GetSequence() uint64 {
+	if m != nil {
+		return m.Sequence
+	}
+	return 0
+}
+
+func (m *QueryInclusionProofRequest) GetSize_() uint64 {
+	if m != nil {
+		return m.Size_
+	}
+	return 0
+}
+
+// QueryInclusionProofResponse is the proof for a size of the log.
+type QueryInclusionProofResponse struct {
+	// size of the log.
+	Size_ uint64 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	// path are the hashes from the leaf's neighbour up, 32 bytes each.
+	Path [][]byte `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
+}
+
+func (m *QueryInclusionProofResponse) Reset()         { *m = QueryInclusionProofResponse{} }
+func (m *QueryInclusionProofResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryInclusionProofResponse) ProtoMessage()    {}
+func (*QueryInclusionProofResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_14e8f4ef002588dd, []int{9}
+}
+func (m *QueryInclusionProofResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryInclusionProofResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryInclusionProofResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryInclusionProofResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryInclusionProofResponse.Merge(m, src)
+}
+func (m *QueryInclusionProofResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryInclusionProofResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryInclusionProofResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryInclusionProofResponse proto.InternalMessageInfo
+
+func (m *QueryInclusionProofResponse) GetSize_() uint64 {
+	if m != nil {
+		return m.Size_
+	}
+	return 0
+}
+
+func (m *QueryInclusionProofResponse) GetPath() [][]byte {
+	if m != nil {
+		return m.Path
+	}
+	return nil
+}
+
+// QueryConsistencyProofRequest names two sizes of the log.
+type QueryConsistencyProofRequest struct {
+	// first size, from 1.
+	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// second size, at least the first; 0 for that of the node's index.
+	Second uint64 `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *QueryConsistencyProofRequest) Reset()         { *m = QueryConsistencyProofRequest{} }
+func (m *QueryConsistencyProofRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryConsistencyProofRequest) ProtoMessage()    {}
+func (*QueryConsistencyProofRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_14e8f4ef002588dd, []int{10}
+}
+func (m *QueryConsistencyProofRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsistencyProofRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsistencyProofRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsistencyProofRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsistencyProofRequest.Merge(m, src)
+}
+func (m *QueryConsistencyProofRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsistencyProofRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsistencyProofRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsistencyProofRequest proto.InternalMessageInfo
+
+func (m *QueryConsistencyProofRequest) GetFirst() uint64 {
+	if m != nil {
+		return m.First
+	}
+	return 0
+}
+
+func (m *QueryConsistencyProofRequest) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+// QueryConsistencyProofResponse is the proof for the second size.
+type QueryConsistencyProofResponse struct {
+	// second size of the log.
+	Second uint64 `protobuf:"varint,1,opt,name=second,proto3" json:"second,omitempty"`
+	// path are hashes, 32 bytes each; none where the sizes are equal.
+	Path [][]byte `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
+}
+
+func (m *QueryConsistencyProofResponse) Reset()         { *m = QueryConsistencyProofResponse{} }
+func (m *QueryConsistencyProofResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryConsistencyProofResponse) ProtoMessage()    {}
+func (*QueryConsistencyProofResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_14e8f4ef002588dd, []int{11}
+}
+func (m *QueryConsistencyProofResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryConsistencyProofResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryConsistencyProofResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryConsistencyProofResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryConsistencyProofResponse.Merge(m, src)
+}
+func (m *QueryConsistencyProofResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryConsistencyProofResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryConsistencyProofResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryConsistencyProofResponse proto.InternalMessageInfo
+
+func (m *QueryConsistencyProofResponse) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+func (m *QueryConsistencyProofResponse) GetPath() [][]byte {
+	if m != nil {
+		return m.Path
+	}
+	return nil
+}
+
 // QueryIndexStatusRequest has no fields.
 type QueryIndexStatusRequest struct {
 }
@@ -495,7 +715,7 @@ func (m *QueryIndexStatusRequest) Reset()         { *m = QueryIndexStatusRequest
 func (m *QueryIndexStatusRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryIndexStatusRequest) ProtoMessage()    {}
 func (*QueryIndexStatusRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_14e8f4ef002588dd, []int{8}
+	return fileDescriptor_14e8f4ef002588dd, []int{12}
 }
 func (m *QueryIndexStatusRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -536,7 +756,7 @@ func (m *QueryIndexStatusResponse) Reset()         { *m = QueryIndexStatusRespon
 func (m *QueryIndexStatusResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryIndexStatusResponse) ProtoMessage()    {}
 func (*QueryIndexStatusResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_14e8f4ef002588dd, []int{9}
+	return fileDescriptor_14e8f4ef002588dd, []int{13}
 }
 func (m *QueryIndexStatusResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -588,6 +808,10 @@ func init() {
 	proto.RegisterType((*QueryHeadResponse)(nil), "phrd.audit.v1.QueryHeadResponse")
 	proto.RegisterType((*QuerySubjectHeadRequest)(nil), "phrd.audit.v1.QuerySubjectHeadRequest")
 	proto.RegisterType((*QuerySubjectHeadResponse)(nil), "phrd.audit.v1.QuerySubjectHeadResponse")
+	proto.RegisterType((*QueryInclusionProofRequest)(nil), "phrd.audit.v1.QueryInclusionProofRequest")
+	proto.RegisterType((*QueryInclusionProofResponse)(nil), "phrd.audit.v1.QueryInclusionProofResponse")
+	proto.RegisterType((*QueryConsistencyProofRequest)(nil), "phrd.audit.v1.QueryConsistencyProofRequest")
+	proto.RegisterType((*QueryConsistencyProofResponse)(nil), "phrd.audit.v1.QueryConsistencyProofResponse")
 	proto.RegisterType((*QueryIndexStatusRequest)(nil), "phrd.audit.v1.QueryIndexStatusRequest")
 	proto.RegisterType((*QueryIndexStatusResponse)(nil), "phrd.audit.v1.QueryIndexStatusResponse")
 }
@@ -595,49 +819,60 @@ func init() {
 func init() { proto.RegisterFile("phrd/audit/v1/query.proto", fileDescriptor_14e8f4ef002588dd) }
 
 var fileDescriptor_14e8f4ef002588dd = []byte{
-	// 669 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x84, 0x54, 0xcf, 0x4f, 0x13, 0x41,
-	0x14, 0xee, 0x96, 0x2d, 0x85, 0x87, 0x18, 0x1d, 0x2a, 0x0e, 0x2b, 0x59, 0xca, 0x90, 0x28, 0x5e,
-	0xba, 0x02, 0xc6, 0x8b, 0x37, 0x12, 0x0d, 0xde, 0x74, 0xb9, 0x79, 0x72, 0xdb, 0x1d, 0xda, 0x91,
-	0xb2, 0x53, 0x76, 0x67, 0x11, 0x45, 0x2e, 0xde, 0xbc, 0x99, 0xf8, 0x4f, 0x71, 0x24, 0xf1, 0xe2,
-	0xc9, 0x18, 0x30, 0xfe, 0x0b, 0x5e, 0xcd, 0xbc, 0x99, 0x2d, 0xa5, 0x2d, 0x70, 0x69, 0xde, 0x7b,
-	0xf3, 0xbd, 0xef, 0x7b, 0xbf, 0xb6, 0xb0, 0xd0, 0xeb, 0xa4, 0x71, 0x10, 0xe5, 0xb1, 0x50, 0xc1,
-	0xc1, 0x5a, 0xb0, 0x9f, 0xf3, 0xf4, 0x63, 0xa3, 0x97, 0x4a, 0x25, 0xc9, 0xac, 0x7e, 0x6a, 0xe0,
-	0x53, 0xe3, 0x60, 0xcd, 0xab, 0xb5, 0x65, 0x5b, 0xe2, 0x4b, 0xa0, 0x2d, 0x03, 0xf2, 0x16, 0xdb,
-	0x52, 0xb6, 0xbb, 0x3c, 0x88, 0x7a, 0x22, 0x88, 0x92, 0x44, 0xaa, 0x48, 0x09, 0x99, 0x64, 0xf6,
-	0x75, 0x88, 0x9d, 0x27, 0xaa, 0x60, 0x67, 0x01, 0xdc, 0x7d, 0xa3, 0xc5, 0x5e, 0xe8, 0x58, 0xc8,
-	0xf7, 0x73, 0x9e, 0x29, 0xe2, 0xc1, 0x54, 0xa6, 0xcd, 0xa4, 0xc5, 0xa9, 0x53, 0x77, 0x56, 0xdd,
-	0xb0, 0xef, 0xb3, 0x97, 0x40, 0x06, 0x13, 0xb2, 0x9e, 0x4c, 0x32, 0x4e, 0x9e, 0x40, 0x05, 0x59,
-	0x11, 0x3e, 0xb3, 0x5e, 0x6b, 0x5c, 0x2a, 0xba, 0x81, 0xe0, 0x4d, 0xf7, 0xe4, 0xd7, 0x52, 0x29,
-	0x34, 0x40, 0xf6, 0xcf, 0x81, 0xb9, 0x3e, 0x91, 0xe0, 0x59, 0xa1, 0x4d, 0xa1, 0xda, 0x8b, 0x94,
-	0xe0, 0x89, 0x42, 0xae, 0xe9, 0xb0, 0x70, 0xc9, 0x3c, 0x4c, 0xa6, 0xbc, 0x25, 0xd3, 0x98, 0x96,
-	0xf1, 0xc1, 0x7a, 0xa4, 0x06, 0x95, 0xa8, 0xa5, 0x64, 0x4a, 0x27, 0x30, 0x6c, 0x1c, 0xdd, 0x43,
-	0x47, 0x66, 0x3d, 0xa1, 0xa2, 0x2e, 0x75, 0x4d, 0x0f, 0x85, 0x4f, 0x08, 0xb8, 0xbb, 0x22, 0x89,
-	0x69, 0x05, 0x13, 0xd0, 0xd6, 0xec, 0x79, 0xd2, 0x95, 0xad, 0x5d, 0x3a, 0x69, 0xd8, 0x8d, 0xa7,
-	0xb1, 0x3b, 0xa9, 0xdc, 0xa3, 0xd5, 0xba, 0xb3, 0x3a, 0x11, 0xa2, 0x4d, 0x6e, 0x43, 0x59, 0x49,
-	0x3a, 0x85, 0x91, 0xb2, 0x92, 0x3a, 0xb7, 0xc9, 0x77, 0x64, 0xca, 0xe9, 0x34, 0x2a, 0x59, 0x4f,
-	0x57, 0xd6, 0x15, 0x7b, 0x42, 0x51, 0xa8, 0x3b, 0xab, 0xb3, 0xa1, 0x71, 0xd8, 0x3b, 0xa8, 0x5d,
-	0x6e, 0xdc, 0xce, 0xf0, 0x29, 0x54, 0xb9, 0x09, 0x51, 0xa7, 0x3e, 0x71, 0xc3, 0x14, 0x0b, 0xa8,
-	0xae, 0x2f, 0xe1, 0x87, 0x0a, 0x67, 0xe2, 0x86, 0x68, 0x33, 0x02, 0x77, 0x50, 0x61, 0x8b, 0x47,
-	0xb1, 0x9d, 0x2b, 0x7b, 0x6e, 0x17, 0x6d, 0x62, 0x56, 0x92, 0x80, 0x9b, 0x89, 0x4f, 0xc5, 0x92,
-	0xd1, 0xd6, 0xb1, 0x54, 0x4a, 0x43, 0x78, 0x2b, 0x44, 0x9b, 0x6d, 0xc0, 0x7d, 0x4c, 0xde, 0xce,
-	0x9b, 0xef, 0x79, 0x4b, 0x0d, 0xf0, 0x5e, 0xbd, 0x2f, 0xf6, 0x1a, 0xe8, 0x68, 0x52, 0xbf, 0x57,
-	0xb7, 0xc3, 0xa3, 0xd8, 0x9e, 0x8b, 0x37, 0xd4, 0xe8, 0x40, 0x86, 0x6d, 0x17, 0xd1, 0x6c, 0xc1,
-	0x96, 0xf1, 0x2a, 0x89, 0xf9, 0xe1, 0xb6, 0x8a, 0x54, 0x5e, 0x9c, 0x0d, 0xdb, 0xb2, 0x62, 0x97,
-	0x9e, 0xac, 0x18, 0x85, 0xaa, 0xd0, 0x61, 0x1e, 0xdb, 0x46, 0x0b, 0xb7, 0xdf, 0x7f, 0xf9, 0xa2,
-	0xff, 0xf5, 0xbf, 0x2e, 0x54, 0x90, 0x8a, 0x7c, 0x80, 0x0a, 0x8e, 0x9c, 0xd4, 0x87, 0xea, 0x1b,
-	0xf9, 0x62, 0xbc, 0xe5, 0x6b, 0x10, 0xa6, 0x0a, 0xf6, 0xf8, 0xcb, 0x8f, 0x3f, 0xdf, 0xcb, 0x2b,
-	0x64, 0x39, 0x18, 0xfd, 0x1a, 0x05, 0xcf, 0x82, 0xa3, 0xe2, 0x13, 0x3b, 0x26, 0x29, 0x54, 0xed,
-	0x71, 0x10, 0x76, 0x15, 0xf1, 0xc5, 0x27, 0xe3, 0xad, 0x5c, 0x8b, 0xb1, 0xf2, 0x3e, 0xca, 0x53,
-	0x32, 0x3f, 0x5e, 0x9e, 0xec, 0x80, 0xab, 0xe7, 0x4d, 0x96, 0xc6, 0x91, 0x0d, 0x2c, 0xdc, 0xab,
-	0x5f, 0x0d, 0xb0, 0x52, 0x0f, 0x50, 0xea, 0x1e, 0x99, 0x1b, 0x92, 0xd2, 0x3b, 0x24, 0x5f, 0x1d,
-	0x98, 0x19, 0xd8, 0x2f, 0x79, 0x38, 0x8e, 0x6e, 0xf4, 0xce, 0xbc, 0x47, 0x37, 0xe2, 0x6e, 0x98,
-	0x73, 0x66, 0xb0, 0x59, 0x70, 0x64, 0x0f, 0xf4, 0x98, 0x7c, 0x86, 0x99, 0x81, 0x7b, 0x19, 0x5f,
-	0xca, 0xe8, 0xad, 0x8d, 0x2f, 0x65, 0xcc, 0xe1, 0xb1, 0x45, 0x2c, 0x65, 0x9e, 0xd4, 0x86, 0x4a,
-	0xc1, 0xf3, 0xdb, 0x7c, 0x76, 0x72, 0xe6, 0x3b, 0xa7, 0x67, 0xbe, 0xf3, 0xfb, 0xcc, 0x77, 0xbe,
-	0x9d, 0xfb, 0xa5, 0xd3, 0x73, 0xbf, 0xf4, 0xf3, 0xdc, 0x2f, 0xbd, 0x5d, 0x6c, 0x0b, 0xd5, 0xc9,
-	0x9b, 0x8d, 0x96, 0xdc, 0x33, 0x99, 0xf8, 0x73, 0x68, 0x08, 0x9a, 0x93, 0xf8, 0xcf, 0xbd, 0xf1,
-	0x3f, 0x00, 0x00, 0xff, 0xff, 0x69, 0xf5, 0xac, 0xcf, 0x34, 0x06, 0x00, 0x00,
+	// 838 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x8c, 0x56, 0x4d, 0x73, 0x1b, 0x45,
+	0x10, 0xf5, 0xca, 0x2b, 0x2b, 0x69, 0x93, 0x54, 0x98, 0x08, 0x33, 0xd9, 0x18, 0x45, 0x19, 0xf3,
+	0xe1, 0x24, 0x94, 0x96, 0x24, 0x14, 0x17, 0x6e, 0xa1, 0x42, 0x25, 0x45, 0x0e, 0x61, 0x73, 0xe3,
+	0xc4, 0x6a, 0x77, 0x24, 0x0d, 0x91, 0x67, 0x94, 0x9d, 0xd9, 0xa0, 0x60, 0x7c, 0xe1, 0xc6, 0x8d,
+	0x2a, 0xb8, 0xe4, 0x1f, 0xe5, 0x98, 0x2a, 0x2e, 0x9c, 0x28, 0xca, 0xe6, 0x3f, 0x70, 0xa5, 0xa6,
+	0x77, 0x56, 0x5a, 0x49, 0x2b, 0xdb, 0x17, 0x55, 0xf7, 0x4c, 0xf7, 0x7b, 0xaf, 0xbb, 0xa7, 0xb7,
+	0x04, 0xd7, 0x26, 0xa3, 0x2c, 0x0d, 0xe3, 0x3c, 0x15, 0x26, 0x7c, 0x79, 0x37, 0x7c, 0x91, 0xf3,
+	0xec, 0x55, 0x6f, 0x92, 0x29, 0xa3, 0xc8, 0x25, 0x7b, 0xd5, 0xc3, 0xab, 0xde, 0xcb, 0xbb, 0x41,
+	0x7b, 0xa8, 0x86, 0x0a, 0x6f, 0x42, 0x6b, 0x15, 0x41, 0xc1, 0xee, 0x50, 0xa9, 0xe1, 0x98, 0x87,
+	0xf1, 0x44, 0x84, 0xb1, 0x94, 0xca, 0xc4, 0x46, 0x28, 0xa9, 0xdd, 0xed, 0x12, 0x3a, 0x97, 0xa6,
+	0x44, 0x67, 0x21, 0xbc, 0xfb, 0xad, 0x25, 0x7b, 0x68, 0xcf, 0x22, 0xfe, 0x22, 0xe7, 0xda, 0x90,
+	0x00, 0x2e, 0x68, 0x6b, 0xca, 0x84, 0x53, 0xaf, 0xeb, 0xed, 0xfb, 0xd1, 0xcc, 0x67, 0x5f, 0x03,
+	0xa9, 0x26, 0xe8, 0x89, 0x92, 0x9a, 0x93, 0xcf, 0xa0, 0x89, 0xa8, 0x18, 0xbe, 0x7d, 0xaf, 0xdd,
+	0x5b, 0x10, 0xdd, 0xc3, 0xe0, 0x07, 0xfe, 0x9b, 0xbf, 0x6f, 0x6c, 0x44, 0x45, 0x20, 0xfb, 0xcf,
+	0x83, 0xab, 0x33, 0x20, 0xc1, 0x75, 0xc9, 0x4d, 0xa1, 0x35, 0x89, 0x8d, 0xe0, 0xd2, 0x20, 0xd6,
+	0xc5, 0xa8, 0x74, 0xc9, 0x0e, 0x6c, 0x65, 0x3c, 0x51, 0x59, 0x4a, 0x1b, 0x78, 0xe1, 0x3c, 0xd2,
+	0x86, 0x66, 0x9c, 0x18, 0x95, 0xd1, 0x4d, 0x3c, 0x2e, 0x1c, 0x5b, 0xc3, 0x48, 0xe9, 0x89, 0x30,
+	0xf1, 0x98, 0xfa, 0x45, 0x0d, 0xa5, 0x4f, 0x08, 0xf8, 0xcf, 0x85, 0x4c, 0x69, 0x13, 0x13, 0xd0,
+	0xb6, 0xe8, 0xb9, 0x1c, 0xab, 0xe4, 0x39, 0xdd, 0x2a, 0xd0, 0x0b, 0xcf, 0xc6, 0x0e, 0x32, 0x75,
+	0x40, 0x5b, 0x5d, 0x6f, 0x7f, 0x33, 0x42, 0x9b, 0x5c, 0x86, 0x86, 0x51, 0xf4, 0x02, 0x9e, 0x34,
+	0x8c, 0xb2, 0xb9, 0x7d, 0x3e, 0x50, 0x19, 0xa7, 0x17, 0x91, 0xc9, 0x79, 0x56, 0xd9, 0x58, 0x1c,
+	0x08, 0x43, 0xa1, 0xeb, 0xed, 0x5f, 0x8a, 0x0a, 0x87, 0x7d, 0x0f, 0xed, 0xc5, 0xc2, 0x5d, 0x0f,
+	0x3f, 0x87, 0x16, 0x2f, 0x8e, 0xa8, 0xd7, 0xdd, 0x3c, 0xa3, 0x8b, 0x65, 0xa8, 0xd5, 0x27, 0xf9,
+	0xd4, 0x60, 0x4f, 0xfc, 0x08, 0x6d, 0x46, 0xe0, 0x0a, 0x32, 0x3c, 0xe2, 0x71, 0xea, 0xfa, 0xca,
+	0xbe, 0x74, 0x83, 0x2e, 0xce, 0x1c, 0x25, 0x01, 0x5f, 0x8b, 0x9f, 0xca, 0x21, 0xa3, 0x6d, 0xcf,
+	0x32, 0xa5, 0x0a, 0xc0, 0x77, 0x22, 0xb4, 0xd9, 0x7d, 0x78, 0x1f, 0x93, 0x9f, 0xe5, 0xfd, 0x1f,
+	0x78, 0x62, 0x2a, 0xb8, 0xeb, 0xe7, 0xc5, 0x9e, 0x02, 0x5d, 0x4d, 0x9a, 0xd5, 0xea, 0x8f, 0x78,
+	0x9c, 0xba, 0xe7, 0x12, 0x2c, 0x15, 0x5a, 0xc9, 0x70, 0xe5, 0x62, 0x34, 0x7b, 0x02, 0x01, 0x22,
+	0x3e, 0x96, 0xc9, 0x38, 0xd7, 0x42, 0xc9, 0xa7, 0x99, 0x52, 0x83, 0x73, 0xbc, 0xda, 0x59, 0xa1,
+	0x8d, 0x79, 0xa1, 0xec, 0x21, 0x5c, 0xaf, 0x45, 0x3b, 0xbd, 0x37, 0x93, 0xd8, 0x8c, 0x68, 0xa3,
+	0xbb, 0x69, 0x7b, 0x63, 0x6d, 0xf6, 0x04, 0x76, 0x11, 0xe6, 0x2b, 0x25, 0xb5, 0xd0, 0x86, 0xcb,
+	0xe4, 0xd5, 0x82, 0xac, 0x36, 0x34, 0x07, 0x22, 0xd3, 0xc6, 0x01, 0x15, 0x8e, 0x7d, 0x32, 0x9a,
+	0x27, 0x4a, 0xa6, 0x4e, 0x92, 0xf3, 0xd8, 0x37, 0xf0, 0xc1, 0x1a, 0x34, 0x27, 0x6b, 0x9e, 0xe8,
+	0x55, 0x13, 0x6b, 0xa5, 0x5d, 0x73, 0x63, 0x7b, 0x2c, 0x53, 0x3e, 0x7d, 0x66, 0x62, 0x93, 0x97,
+	0x6b, 0xc6, 0x1e, 0xb9, 0xe1, 0x2c, 0x5c, 0x39, 0x0a, 0x0a, 0x2d, 0x61, 0x8f, 0x79, 0xc9, 0x51,
+	0xba, 0x75, 0x6d, 0xbc, 0xf7, 0xba, 0x05, 0x4d, 0x84, 0x22, 0x3f, 0x42, 0x13, 0x9f, 0x28, 0xe9,
+	0x2e, 0xcd, 0x73, 0xe5, 0x0b, 0x13, 0xdc, 0x3c, 0x25, 0xa2, 0x50, 0xc1, 0x6e, 0xfd, 0xf2, 0xe7,
+	0xbf, 0xbf, 0x37, 0xf6, 0xc8, 0xcd, 0x70, 0xf5, 0xeb, 0x25, 0xb8, 0x0e, 0x0f, 0xcb, 0xe1, 0x1e,
+	0x91, 0x0c, 0x5a, 0x6e, 0x99, 0x08, 0x5b, 0x07, 0x3c, 0xff, 0xc4, 0x04, 0x7b, 0xa7, 0xc6, 0x38,
+	0xfa, 0x0e, 0xd2, 0x53, 0xb2, 0x53, 0x4f, 0x4f, 0x06, 0xe0, 0xdb, 0xf7, 0x49, 0x6e, 0xd4, 0x81,
+	0x55, 0x16, 0x24, 0xe8, 0xae, 0x0f, 0x70, 0x54, 0xd7, 0x91, 0xea, 0x3d, 0x72, 0x75, 0x89, 0xca,
+	0xbe, 0x79, 0xf2, 0xab, 0x07, 0xdb, 0x95, 0x7d, 0x20, 0x1f, 0xd7, 0xc1, 0xad, 0xee, 0x65, 0xf0,
+	0xc9, 0x99, 0x71, 0x67, 0xf4, 0x59, 0x17, 0xb1, 0x3a, 0x3c, 0x74, 0x0b, 0x7d, 0x44, 0xfe, 0xf0,
+	0xe0, 0xf2, 0xe2, 0xb6, 0x90, 0x5b, 0x75, 0x34, 0xb5, 0xfb, 0x19, 0xdc, 0x3e, 0x4f, 0xa8, 0x13,
+	0x75, 0x07, 0x45, 0x7d, 0x44, 0xf6, 0x96, 0x44, 0x89, 0x32, 0xbc, 0x3a, 0xfe, 0xd7, 0x1e, 0x5c,
+	0x59, 0xde, 0x17, 0x72, 0xa7, 0x8e, 0x6d, 0xcd, 0x8e, 0x06, 0x9f, 0x9e, 0x2f, 0xd8, 0x89, 0xbb,
+	0x8d, 0xe2, 0x3e, 0x24, 0x6c, 0x49, 0x5c, 0x32, 0x4f, 0x08, 0x0f, 0x71, 0xcd, 0x8f, 0xc8, 0xcf,
+	0xb0, 0x5d, 0x59, 0xb1, 0xfa, 0xe9, 0xad, 0xae, 0x67, 0xfd, 0xf4, 0x6a, 0x76, 0x95, 0xed, 0xa2,
+	0x96, 0x1d, 0xd2, 0x5e, 0x69, 0x54, 0xca, 0xa7, 0x0f, 0xbe, 0x78, 0x73, 0xdc, 0xf1, 0xde, 0x1e,
+	0x77, 0xbc, 0x7f, 0x8e, 0x3b, 0xde, 0x6f, 0x27, 0x9d, 0x8d, 0xb7, 0x27, 0x9d, 0x8d, 0xbf, 0x4e,
+	0x3a, 0x1b, 0xdf, 0xed, 0x0e, 0x85, 0x19, 0xe5, 0xfd, 0x5e, 0xa2, 0x0e, 0x8a, 0x4c, 0xfc, 0x99,
+	0x16, 0x00, 0xfd, 0x2d, 0xfc, 0x73, 0x70, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff, 0xcd, 0xb7,
+	0xaa, 0x7e, 0x97, 0x08, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -660,6 +895,10 @@ type QueryClient interface {
 	Head(ctx context.Context, in *QueryHeadRequest, opts ...grpc.CallOption) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(ctx context.Context, in *QuerySubjectHeadRequest, opts ...grpc.CallOption) (*QuerySubjectHeadResponse, error)
+	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
+	InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error)
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	ConsistencyProof(ctx context.Context, in *QueryConsistencyProofRequest, opts ...grpc.CallOption) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(ctx context.Context, in *QueryIndexStatusRequest, opts ...grpc.CallOption) (*QueryIndexStatusResponse, error)
 }
@@ -708,6 +947,24 @@ func (c *queryClient) SubjectHead(ctx context.Context, in *QuerySubjectHeadReque
 	return out, nil
 }
 
+func (c *queryClient) InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error) {
+	out := new(QueryInclusionProofResponse)
+	err := c.cc.Invoke(ctx, "/phrd.audit.v1.Query/InclusionProof", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) ConsistencyProof(ctx context.Context, in *QueryConsistencyProofRequest, opts ...grpc.CallOption) (*QueryConsistencyProofResponse, error) {
+	out := new(QueryConsistencyProofResponse)
+	err := c.cc.Invoke(ctx, "/phrd.audit.v1.Query/ConsistencyProof", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) IndexStatus(ctx context.Context, in *QueryIndexStatusRequest, opts ...grpc.CallOption) (*QueryIndexStatusResponse, error) {
 	out := new(QueryIndexStatusResponse)
 	err := c.cc.Invoke(ctx, "/phrd.audit.v1.Query/IndexStatus", in, out, opts...)
@@ -727,6 +984,10 @@ type QueryServer interface {
 	Head(context.Context, *QueryHeadRequest) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(context.Context, *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error)
+	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
+	InclusionProof(context.Context, *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error)
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	ConsistencyProof(context.Context, *QueryConsistencyProofRequest) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(context.Context, *QueryIndexStatusRequest) (*QueryIndexStatusResponse, error)
 }
@@ -746,6 +1007,12 @@ func (*UnimplementedQueryServer) Head(ctx context.Context, req *QueryHeadRequest
 }
 func (*UnimplementedQueryServer) SubjectHead(ctx context.Context, req *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SubjectHead not implemented")
+}
+func (*UnimplementedQueryServer) InclusionProof(ctx context.Context, req *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method InclusionProof not implemented")
+}
+func (*UnimplementedQueryServer) ConsistencyProof(ctx context.Context, req *QueryConsistencyProofRequest) (*QueryConsistencyProofResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ConsistencyProof not implemented")
 }
 func (*UnimplementedQueryServer) IndexStatus(ctx context.Context, req *QueryIndexStatusRequest) (*QueryIndexStatusResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method IndexStatus not implemented")
@@ -827,6 +1094,42 @@ func _Query_SubjectHead_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_InclusionProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryInclusionProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).InclusionProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.audit.v1.Query/InclusionProof",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).InclusionProof(ctx, req.(*QueryInclusionProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_ConsistencyProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsistencyProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ConsistencyProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.audit.v1.Query/ConsistencyProof",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ConsistencyProof(ctx, req.(*QueryConsistencyProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_IndexStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryIndexStatusRequest)
 	if err := dec(in); err != nil {
@@ -865,6 +1168,14 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubjectHead",
 			Handler:    _Query_SubjectHead_Handler,
+		},
+		{
+			MethodName: "InclusionProof",
+			Handler:    _Query_InclusionProof_Handler,
+		},
+		{
+			MethodName: "ConsistencyProof",
+			Handler:    _Query_ConsistencyProof_Handler,
 		},
 		{
 			MethodName: "IndexStatus",
@@ -1182,6 +1493,146 @@ func (m *QuerySubjectHeadResponse) MarshalToSizedBuffer(dAtA []byte) (int, error
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryInclusionProofRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryInclusionProofRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryInclusionProofRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Size_ != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Size_))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Sequence != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Sequence))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryInclusionProofResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryInclusionProofResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryInclusionProofResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Path) > 0 {
+		for iNdEx := len(m.Path) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Path[iNdEx])
+			copy(dAtA[i:], m.Path[iNdEx])
+			i = encodeVarintQuery(dAtA, i, uint64(len(m.Path[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Size_ != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Size_))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryConsistencyProofRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsistencyProofRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsistencyProofRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.First != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.First))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryConsistencyProofResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryConsistencyProofResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryConsistencyProofResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Path) > 0 {
+		for iNdEx := len(m.Path) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Path[iNdEx])
+			copy(dAtA[i:], m.Path[iNdEx])
+			i = encodeVarintQuery(dAtA, i, uint64(len(m.Path[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Second != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *QueryIndexStatusRequest) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1380,6 +1831,72 @@ func (m *QuerySubjectHeadResponse) Size() (n int) {
 	_ = l
 	l = m.Head.Size()
 	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryInclusionProofRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Sequence != 0 {
+		n += 1 + sovQuery(uint64(m.Sequence))
+	}
+	if m.Size_ != 0 {
+		n += 1 + sovQuery(uint64(m.Size_))
+	}
+	return n
+}
+
+func (m *QueryInclusionProofResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Size_ != 0 {
+		n += 1 + sovQuery(uint64(m.Size_))
+	}
+	if len(m.Path) > 0 {
+		for _, b := range m.Path {
+			l = len(b)
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryConsistencyProofRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.First != 0 {
+		n += 1 + sovQuery(uint64(m.First))
+	}
+	if m.Second != 0 {
+		n += 1 + sovQuery(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *QueryConsistencyProofResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Second != 0 {
+		n += 1 + sovQuery(uint64(m.Second))
+	}
+	if len(m.Path) > 0 {
+		for _, b := range m.Path {
+			l = len(b)
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -2269,6 +2786,384 @@ func (m *QuerySubjectHeadResponse) Unmarshal(dAtA []byte) error {
 			if err := m.Head.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryInclusionProofRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryInclusionProofRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryInclusionProofRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Sequence", wireType)
+			}
+			m.Sequence = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Sequence |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Size_", wireType)
+			}
+			m.Size_ = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Size_ |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryInclusionProofResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryInclusionProofResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryInclusionProofResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Size_", wireType)
+			}
+			m.Size_ = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Size_ |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = append(m.Path, make([]byte, postIndex-iNdEx))
+			copy(m.Path[len(m.Path)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsistencyProofRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsistencyProofRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsistencyProofRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field First", wireType)
+			}
+			m.First = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.First |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryConsistencyProofResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryConsistencyProofResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryConsistencyProofResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Path", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Path = append(m.Path, make([]byte, postIndex-iNdEx))
+			copy(m.Path[len(m.Path)-1], dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -301,6 +301,14 @@ func TestQueryErrors(t *testing.T) {
 			_, err := f.query.Entries(f.ctx, &audit.QueryEntriesRequest{})
 			return err
 		}, codes.Unavailable},
+		{"proof of a node without an index", func() error {
+			_, err := f.query.InclusionProof(f.ctx, &audit.QueryInclusionProofRequest{Sequence: 1})
+			return err
+		}, codes.Unavailable},
+		{"consistency at a node without an index", func() error {
+			_, err := f.query.ConsistencyProof(f.ctx, &audit.QueryConsistencyProofRequest{First: 1})
+			return err
+		}, codes.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, status.Code(c.ask())) })
 	}
@@ -317,6 +325,14 @@ type fakeIndex struct {
 func (i *fakeIndex) Entries(_ context.Context, filter *audit.QueryEntriesRequest) ([]audit.Entry, uint64, error) {
 	i.asked = filter
 	return i.page, i.next, i.err
+}
+
+func (i *fakeIndex) InclusionProof(_ context.Context, sequence, size uint64) ([][]byte, uint64, error) {
+	return [][]byte{{byte(sequence)}}, size, i.err
+}
+
+func (i *fakeIndex) ConsistencyProof(_ context.Context, first, second uint64) ([][]byte, uint64, error) {
+	return [][]byte{{byte(first)}}, second, i.err
 }
 
 func (i *fakeIndex) Indexed() uint64 { return 3 }
@@ -342,6 +358,13 @@ func TestIndexAnswersSearches(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &audit.QueryEntriesResponse{Entries: index.page, Next: 2}, got)
 	require.Equal(t, &audit.QueryEntriesRequest{Patient: alice, Limit: audit.MaxPageSize}, index.asked)
+
+	included, err := f.query.InclusionProof(f.ctx, &audit.QueryInclusionProofRequest{Sequence: 2, Size_: 3})
+	require.NoError(t, err)
+	require.Equal(t, &audit.QueryInclusionProofResponse{Size_: 3, Path: [][]byte{{2}}}, included)
+	consistent, err := f.query.ConsistencyProof(f.ctx, &audit.QueryConsistencyProofRequest{First: 1, Second: 3})
+	require.NoError(t, err)
+	require.Equal(t, &audit.QueryConsistencyProofResponse{Second: 3, Path: [][]byte{{1}}}, consistent)
 
 	for _, c := range []struct {
 		err  error

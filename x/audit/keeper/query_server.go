@@ -16,6 +16,9 @@ type queryServer struct{ k *Keeper }
 
 var _ audit.QueryServer = queryServer{}
 
+// errNoIndex says that the node can't answer searches and proofs.
+var errNoIndex = status.Error(codes.Unavailable, "this node keeps no index of the log")
+
 // NewQueryServer answers the module's queries: searches from the node's index, all
 // else from committed state.
 func NewQueryServer(k *Keeper) audit.QueryServer { return queryServer{k} }
@@ -36,7 +39,7 @@ func (q queryServer) Entries(ctx context.Context, req *audit.QueryEntriesRequest
 		return nil, asStatus(err)
 	}
 	if q.k.index == nil {
-		return nil, status.Error(codes.Unavailable, "this node keeps no index of the log")
+		return nil, errNoIndex
 	}
 	page, next, err := q.k.index.Entries(ctx, filter)
 	if err != nil {
@@ -62,6 +65,30 @@ func (q queryServer) SubjectHead(ctx context.Context, req *audit.QuerySubjectHea
 		return nil, asStatus(err)
 	}
 	return &audit.QuerySubjectHeadResponse{Head: head}, nil
+}
+
+// InclusionProof proves that an entry is in the log of a size.
+func (q queryServer) InclusionProof(ctx context.Context, req *audit.QueryInclusionProofRequest) (*audit.QueryInclusionProofResponse, error) {
+	if q.k.index == nil {
+		return nil, errNoIndex
+	}
+	path, size, err := q.k.index.InclusionProof(ctx, req.GetSequence(), req.GetSize_())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &audit.QueryInclusionProofResponse{Size_: size, Path: path}, nil
+}
+
+// ConsistencyProof proves that the log of a size goes on as that of a later one.
+func (q queryServer) ConsistencyProof(ctx context.Context, req *audit.QueryConsistencyProofRequest) (*audit.QueryConsistencyProofResponse, error) {
+	if q.k.index == nil {
+		return nil, errNoIndex
+	}
+	path, second, err := q.k.index.ConsistencyProof(ctx, req.GetFirst(), req.GetSecond())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &audit.QueryConsistencyProofResponse{Second: second, Path: path}, nil
 }
 
 // IndexStatus tells how far the node's index has read; a node without one has read

@@ -481,6 +481,226 @@ func (x *QuerySubjectHeadResponse) GetHead() *SubjectHead {
 	return nil
 }
 
+// QueryInclusionProofRequest names an entry and a size of the log.
+type QueryInclusionProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// sequence of the entry, from 1.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// size of the log, at least the sequence; 0 for that of the node's index.
+	Size          uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryInclusionProofRequest) Reset() {
+	*x = QueryInclusionProofRequest{}
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryInclusionProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryInclusionProofRequest) ProtoMessage() {}
+
+func (x *QueryInclusionProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryInclusionProofRequest.ProtoReflect.Descriptor instead.
+func (*QueryInclusionProofRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *QueryInclusionProofRequest) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *QueryInclusionProofRequest) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// QueryInclusionProofResponse is the proof for a size of the log.
+type QueryInclusionProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// size of the log.
+	Size uint64 `protobuf:"varint,1,opt,name=size,proto3" json:"size,omitempty"`
+	// path are the hashes from the leaf's neighbour up, 32 bytes each.
+	Path          [][]byte `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryInclusionProofResponse) Reset() {
+	*x = QueryInclusionProofResponse{}
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryInclusionProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryInclusionProofResponse) ProtoMessage() {}
+
+func (x *QueryInclusionProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryInclusionProofResponse.ProtoReflect.Descriptor instead.
+func (*QueryInclusionProofResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *QueryInclusionProofResponse) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *QueryInclusionProofResponse) GetPath() [][]byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+// QueryConsistencyProofRequest names two sizes of the log.
+type QueryConsistencyProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// first size, from 1.
+	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// second size, at least the first; 0 for that of the node's index.
+	Second        uint64 `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsistencyProofRequest) Reset() {
+	*x = QueryConsistencyProofRequest{}
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsistencyProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsistencyProofRequest) ProtoMessage() {}
+
+func (x *QueryConsistencyProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsistencyProofRequest.ProtoReflect.Descriptor instead.
+func (*QueryConsistencyProofRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryConsistencyProofRequest) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *QueryConsistencyProofRequest) GetSecond() uint64 {
+	if x != nil {
+		return x.Second
+	}
+	return 0
+}
+
+// QueryConsistencyProofResponse is the proof for the second size.
+type QueryConsistencyProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// second size of the log.
+	Second uint64 `protobuf:"varint,1,opt,name=second,proto3" json:"second,omitempty"`
+	// path are hashes, 32 bytes each; none where the sizes are equal.
+	Path          [][]byte `protobuf:"bytes,2,rep,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryConsistencyProofResponse) Reset() {
+	*x = QueryConsistencyProofResponse{}
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryConsistencyProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryConsistencyProofResponse) ProtoMessage() {}
+
+func (x *QueryConsistencyProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryConsistencyProofResponse.ProtoReflect.Descriptor instead.
+func (*QueryConsistencyProofResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *QueryConsistencyProofResponse) GetSecond() uint64 {
+	if x != nil {
+		return x.Second
+	}
+	return 0
+}
+
+func (x *QueryConsistencyProofResponse) GetPath() [][]byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
 // QueryIndexStatusRequest has no fields.
 type QueryIndexStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -490,7 +710,7 @@ type QueryIndexStatusRequest struct {
 
 func (x *QueryIndexStatusRequest) Reset() {
 	*x = QueryIndexStatusRequest{}
-	mi := &file_phrd_audit_v1_query_proto_msgTypes[8]
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +722,7 @@ func (x *QueryIndexStatusRequest) String() string {
 func (*QueryIndexStatusRequest) ProtoMessage() {}
 
 func (x *QueryIndexStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_audit_v1_query_proto_msgTypes[8]
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +735,7 @@ func (x *QueryIndexStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryIndexStatusRequest.ProtoReflect.Descriptor instead.
 func (*QueryIndexStatusRequest) Descriptor() ([]byte, []int) {
-	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{8}
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{12}
 }
 
 // QueryIndexStatusResponse tells how far the local index is.
@@ -531,7 +751,7 @@ type QueryIndexStatusResponse struct {
 
 func (x *QueryIndexStatusResponse) Reset() {
 	*x = QueryIndexStatusResponse{}
-	mi := &file_phrd_audit_v1_query_proto_msgTypes[9]
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +763,7 @@ func (x *QueryIndexStatusResponse) String() string {
 func (*QueryIndexStatusResponse) ProtoMessage() {}
 
 func (x *QueryIndexStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_audit_v1_query_proto_msgTypes[9]
+	mi := &file_phrd_audit_v1_query_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +776,7 @@ func (x *QueryIndexStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryIndexStatusResponse.ProtoReflect.Descriptor instead.
 func (*QueryIndexStatusResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{9}
+	return file_phrd_audit_v1_query_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QueryIndexStatusResponse) GetIndexed() uint64 {
@@ -604,16 +824,30 @@ const file_phrd_audit_v1_query_proto_rawDesc = "" +
 	"\x17QuerySubjectHeadRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\"P\n" +
 	"\x18QuerySubjectHeadResponse\x124\n" +
-	"\x04head\x18\x01 \x01(\v2\x1a.phrd.audit.v1.SubjectHeadB\x04\xc8\xde\x1f\x00R\x04head\"\x19\n" +
+	"\x04head\x18\x01 \x01(\v2\x1a.phrd.audit.v1.SubjectHeadB\x04\xc8\xde\x1f\x00R\x04head\"L\n" +
+	"\x1aQueryInclusionProofRequest\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"E\n" +
+	"\x1bQueryInclusionProofResponse\x12\x12\n" +
+	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04path\x18\x02 \x03(\fR\x04path\"L\n" +
+	"\x1cQueryConsistencyProofRequest\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x16\n" +
+	"\x06second\x18\x02 \x01(\x04R\x06second\"K\n" +
+	"\x1dQueryConsistencyProofResponse\x12\x16\n" +
+	"\x06second\x18\x01 \x01(\x04R\x06second\x12\x12\n" +
+	"\x04path\x18\x02 \x03(\fR\x04path\"\x19\n" +
 	"\x17QueryIndexStatusRequest\"H\n" +
 	"\x18QueryIndexStatusResponse\x12\x18\n" +
 	"\aindexed\x18\x01 \x01(\x04R\aindexed\x12\x12\n" +
-	"\x04size\x18\x02 \x01(\x04R\x04size2\xe6\x04\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size2\x99\a\n" +
 	"\x05Query\x12w\n" +
 	"\x05Entry\x12 .phrd.audit.v1.QueryEntryRequest\x1a!.phrd.audit.v1.QueryEntryResponse\")\x82\xd3\xe4\x93\x02#\x12!/phrd/audit/v1/entries/{sequence}\x12r\n" +
 	"\aEntries\x12\".phrd.audit.v1.QueryEntriesRequest\x1a#.phrd.audit.v1.QueryEntriesResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/audit/v1/entries\x12f\n" +
 	"\x04Head\x12\x1f.phrd.audit.v1.QueryHeadRequest\x1a .phrd.audit.v1.QueryHeadResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/phrd/audit/v1/head\x12\x89\x01\n" +
-	"\vSubjectHead\x12&.phrd.audit.v1.QuerySubjectHeadRequest\x1a'.phrd.audit.v1.QuerySubjectHeadResponse\")\x82\xd3\xe4\x93\x02#\x12!/phrd/audit/v1/subjects/{patient}\x12|\n" +
+	"\vSubjectHead\x12&.phrd.audit.v1.QuerySubjectHeadRequest\x1a'.phrd.audit.v1.QuerySubjectHeadResponse\")\x82\xd3\xe4\x93\x02#\x12!/phrd/audit/v1/subjects/{patient}\x12\x94\x01\n" +
+	"\x0eInclusionProof\x12).phrd.audit.v1.QueryInclusionProofRequest\x1a*.phrd.audit.v1.QueryInclusionProofResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/audit/v1/inclusion/{sequence}\x12\x99\x01\n" +
+	"\x10ConsistencyProof\x12+.phrd.audit.v1.QueryConsistencyProofRequest\x1a,.phrd.audit.v1.QueryConsistencyProofResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/audit/v1/consistency/{first}\x12|\n" +
 	"\vIndexStatus\x12&.phrd.audit.v1.QueryIndexStatusRequest\x1a'.phrd.audit.v1.QueryIndexStatusResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/phrd/audit/v1/indexB\x1eZ\x1cgithub.com/phrd/phrd/x/auditb\x06proto3"
 
 var (
@@ -628,37 +862,45 @@ func file_phrd_audit_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_audit_v1_query_proto_rawDescData
 }
 
-var file_phrd_audit_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_phrd_audit_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_phrd_audit_v1_query_proto_goTypes = []any{
-	(*QueryEntryRequest)(nil),        // 0: phrd.audit.v1.QueryEntryRequest
-	(*QueryEntryResponse)(nil),       // 1: phrd.audit.v1.QueryEntryResponse
-	(*QueryEntriesRequest)(nil),      // 2: phrd.audit.v1.QueryEntriesRequest
-	(*QueryEntriesResponse)(nil),     // 3: phrd.audit.v1.QueryEntriesResponse
-	(*QueryHeadRequest)(nil),         // 4: phrd.audit.v1.QueryHeadRequest
-	(*QueryHeadResponse)(nil),        // 5: phrd.audit.v1.QueryHeadResponse
-	(*QuerySubjectHeadRequest)(nil),  // 6: phrd.audit.v1.QuerySubjectHeadRequest
-	(*QuerySubjectHeadResponse)(nil), // 7: phrd.audit.v1.QuerySubjectHeadResponse
-	(*QueryIndexStatusRequest)(nil),  // 8: phrd.audit.v1.QueryIndexStatusRequest
-	(*QueryIndexStatusResponse)(nil), // 9: phrd.audit.v1.QueryIndexStatusResponse
-	(*Entry)(nil),                    // 10: phrd.audit.v1.Entry
-	(*SubjectHead)(nil),              // 11: phrd.audit.v1.SubjectHead
+	(*QueryEntryRequest)(nil),             // 0: phrd.audit.v1.QueryEntryRequest
+	(*QueryEntryResponse)(nil),            // 1: phrd.audit.v1.QueryEntryResponse
+	(*QueryEntriesRequest)(nil),           // 2: phrd.audit.v1.QueryEntriesRequest
+	(*QueryEntriesResponse)(nil),          // 3: phrd.audit.v1.QueryEntriesResponse
+	(*QueryHeadRequest)(nil),              // 4: phrd.audit.v1.QueryHeadRequest
+	(*QueryHeadResponse)(nil),             // 5: phrd.audit.v1.QueryHeadResponse
+	(*QuerySubjectHeadRequest)(nil),       // 6: phrd.audit.v1.QuerySubjectHeadRequest
+	(*QuerySubjectHeadResponse)(nil),      // 7: phrd.audit.v1.QuerySubjectHeadResponse
+	(*QueryInclusionProofRequest)(nil),    // 8: phrd.audit.v1.QueryInclusionProofRequest
+	(*QueryInclusionProofResponse)(nil),   // 9: phrd.audit.v1.QueryInclusionProofResponse
+	(*QueryConsistencyProofRequest)(nil),  // 10: phrd.audit.v1.QueryConsistencyProofRequest
+	(*QueryConsistencyProofResponse)(nil), // 11: phrd.audit.v1.QueryConsistencyProofResponse
+	(*QueryIndexStatusRequest)(nil),       // 12: phrd.audit.v1.QueryIndexStatusRequest
+	(*QueryIndexStatusResponse)(nil),      // 13: phrd.audit.v1.QueryIndexStatusResponse
+	(*Entry)(nil),                         // 14: phrd.audit.v1.Entry
+	(*SubjectHead)(nil),                   // 15: phrd.audit.v1.SubjectHead
 }
 var file_phrd_audit_v1_query_proto_depIdxs = []int32{
-	10, // 0: phrd.audit.v1.QueryEntryResponse.entry:type_name -> phrd.audit.v1.Entry
-	10, // 1: phrd.audit.v1.QueryEntriesResponse.entries:type_name -> phrd.audit.v1.Entry
-	11, // 2: phrd.audit.v1.QuerySubjectHeadResponse.head:type_name -> phrd.audit.v1.SubjectHead
+	14, // 0: phrd.audit.v1.QueryEntryResponse.entry:type_name -> phrd.audit.v1.Entry
+	14, // 1: phrd.audit.v1.QueryEntriesResponse.entries:type_name -> phrd.audit.v1.Entry
+	15, // 2: phrd.audit.v1.QuerySubjectHeadResponse.head:type_name -> phrd.audit.v1.SubjectHead
 	0,  // 3: phrd.audit.v1.Query.Entry:input_type -> phrd.audit.v1.QueryEntryRequest
 	2,  // 4: phrd.audit.v1.Query.Entries:input_type -> phrd.audit.v1.QueryEntriesRequest
 	4,  // 5: phrd.audit.v1.Query.Head:input_type -> phrd.audit.v1.QueryHeadRequest
 	6,  // 6: phrd.audit.v1.Query.SubjectHead:input_type -> phrd.audit.v1.QuerySubjectHeadRequest
-	8,  // 7: phrd.audit.v1.Query.IndexStatus:input_type -> phrd.audit.v1.QueryIndexStatusRequest
-	1,  // 8: phrd.audit.v1.Query.Entry:output_type -> phrd.audit.v1.QueryEntryResponse
-	3,  // 9: phrd.audit.v1.Query.Entries:output_type -> phrd.audit.v1.QueryEntriesResponse
-	5,  // 10: phrd.audit.v1.Query.Head:output_type -> phrd.audit.v1.QueryHeadResponse
-	7,  // 11: phrd.audit.v1.Query.SubjectHead:output_type -> phrd.audit.v1.QuerySubjectHeadResponse
-	9,  // 12: phrd.audit.v1.Query.IndexStatus:output_type -> phrd.audit.v1.QueryIndexStatusResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
+	8,  // 7: phrd.audit.v1.Query.InclusionProof:input_type -> phrd.audit.v1.QueryInclusionProofRequest
+	10, // 8: phrd.audit.v1.Query.ConsistencyProof:input_type -> phrd.audit.v1.QueryConsistencyProofRequest
+	12, // 9: phrd.audit.v1.Query.IndexStatus:input_type -> phrd.audit.v1.QueryIndexStatusRequest
+	1,  // 10: phrd.audit.v1.Query.Entry:output_type -> phrd.audit.v1.QueryEntryResponse
+	3,  // 11: phrd.audit.v1.Query.Entries:output_type -> phrd.audit.v1.QueryEntriesResponse
+	5,  // 12: phrd.audit.v1.Query.Head:output_type -> phrd.audit.v1.QueryHeadResponse
+	7,  // 13: phrd.audit.v1.Query.SubjectHead:output_type -> phrd.audit.v1.QuerySubjectHeadResponse
+	9,  // 14: phrd.audit.v1.Query.InclusionProof:output_type -> phrd.audit.v1.QueryInclusionProofResponse
+	11, // 15: phrd.audit.v1.Query.ConsistencyProof:output_type -> phrd.audit.v1.QueryConsistencyProofResponse
+	13, // 16: phrd.audit.v1.Query.IndexStatus:output_type -> phrd.audit.v1.QueryIndexStatusResponse
+	10, // [10:17] is the sub-list for method output_type
+	3,  // [3:10] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -676,7 +918,7 @@ func file_phrd_audit_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_audit_v1_query_proto_rawDesc), len(file_phrd_audit_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,11 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Entry_FullMethodName       = "/phrd.audit.v1.Query/Entry"
-	Query_Entries_FullMethodName     = "/phrd.audit.v1.Query/Entries"
-	Query_Head_FullMethodName        = "/phrd.audit.v1.Query/Head"
-	Query_SubjectHead_FullMethodName = "/phrd.audit.v1.Query/SubjectHead"
-	Query_IndexStatus_FullMethodName = "/phrd.audit.v1.Query/IndexStatus"
+	Query_Entry_FullMethodName            = "/phrd.audit.v1.Query/Entry"
+	Query_Entries_FullMethodName          = "/phrd.audit.v1.Query/Entries"
+	Query_Head_FullMethodName             = "/phrd.audit.v1.Query/Head"
+	Query_SubjectHead_FullMethodName      = "/phrd.audit.v1.Query/SubjectHead"
+	Query_InclusionProof_FullMethodName   = "/phrd.audit.v1.Query/InclusionProof"
+	Query_ConsistencyProof_FullMethodName = "/phrd.audit.v1.Query/ConsistencyProof"
+	Query_IndexStatus_FullMethodName      = "/phrd.audit.v1.Query/IndexStatus"
 )
 
 // QueryClient is the client API for Query service.
@@ -40,6 +42,10 @@ type QueryClient interface {
 	Head(ctx context.Context, in *QueryHeadRequest, opts ...grpc.CallOption) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(ctx context.Context, in *QuerySubjectHeadRequest, opts ...grpc.CallOption) (*QuerySubjectHeadResponse, error)
+	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
+	InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error)
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	ConsistencyProof(ctx context.Context, in *QueryConsistencyProofRequest, opts ...grpc.CallOption) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(ctx context.Context, in *QueryIndexStatusRequest, opts ...grpc.CallOption) (*QueryIndexStatusResponse, error)
 }
@@ -92,6 +98,26 @@ func (c *queryClient) SubjectHead(ctx context.Context, in *QuerySubjectHeadReque
 	return out, nil
 }
 
+func (c *queryClient) InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryInclusionProofResponse)
+	err := c.cc.Invoke(ctx, Query_InclusionProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) ConsistencyProof(ctx context.Context, in *QueryConsistencyProofRequest, opts ...grpc.CallOption) (*QueryConsistencyProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryConsistencyProofResponse)
+	err := c.cc.Invoke(ctx, Query_ConsistencyProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) IndexStatus(ctx context.Context, in *QueryIndexStatusRequest, opts ...grpc.CallOption) (*QueryIndexStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(QueryIndexStatusResponse)
@@ -116,6 +142,10 @@ type QueryServer interface {
 	Head(context.Context, *QueryHeadRequest) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(context.Context, *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error)
+	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
+	InclusionProof(context.Context, *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error)
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	ConsistencyProof(context.Context, *QueryConsistencyProofRequest) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(context.Context, *QueryIndexStatusRequest) (*QueryIndexStatusResponse, error)
 	mustEmbedUnimplementedQueryServer()
@@ -139,6 +169,12 @@ func (UnimplementedQueryServer) Head(context.Context, *QueryHeadRequest) (*Query
 }
 func (UnimplementedQueryServer) SubjectHead(context.Context, *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubjectHead not implemented")
+}
+func (UnimplementedQueryServer) InclusionProof(context.Context, *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method InclusionProof not implemented")
+}
+func (UnimplementedQueryServer) ConsistencyProof(context.Context, *QueryConsistencyProofRequest) (*QueryConsistencyProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConsistencyProof not implemented")
 }
 func (UnimplementedQueryServer) IndexStatus(context.Context, *QueryIndexStatusRequest) (*QueryIndexStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method IndexStatus not implemented")
@@ -236,6 +272,42 @@ func _Query_SubjectHead_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_InclusionProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryInclusionProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).InclusionProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_InclusionProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).InclusionProof(ctx, req.(*QueryInclusionProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_ConsistencyProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryConsistencyProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).ConsistencyProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_ConsistencyProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).ConsistencyProof(ctx, req.(*QueryConsistencyProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_IndexStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryIndexStatusRequest)
 	if err := dec(in); err != nil {
@@ -276,6 +348,14 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubjectHead",
 			Handler:    _Query_SubjectHead_Handler,
+		},
+		{
+			MethodName: "InclusionProof",
+			Handler:    _Query_InclusionProof_Handler,
+		},
+		{
+			MethodName: "ConsistencyProof",
+			Handler:    _Query_ConsistencyProof_Handler,
 		},
 		{
 			MethodName: "IndexStatus",
