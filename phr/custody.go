@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 )
 
@@ -15,6 +16,29 @@ type NetworkKey struct {
 	Holders []*custodyv1.Holder
 	// Round is the newest that made or makes shares of it, nil where there was none.
 	Round *custodyv1.Round
+	// Missing is how many hospitals more would have to take part, or to hold a share still, before its shares can be renewed.
+	Missing uint64
+}
+
+// missing is how many of the members a key lacks, which no round makes up for.
+func missing(key *custodyv1.Key, holders []*custodyv1.Holder, members []*consortiumv1.Member) uint64 {
+	status := map[uint64]consortiumv1.MemberStatus{}
+	serving, holding := uint64(0), uint64(0)
+	for _, m := range members {
+		if status[m.GetNumber()] = m.GetStatus(); m.GetStatus() == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE {
+			serving++
+		}
+	}
+	for _, h := range holders {
+		if h.GetConfirmed() && status[h.GetIndex()] != consortiumv1.MemberStatus_MEMBER_STATUS_LEFT {
+			holding++
+		}
+	}
+	least := key.GetThreshold()
+	if first := key.GetFirstThreshold(); first != 0 {
+		least = first
+	}
+	return max(max(least, serving)-serving, max(key.GetThreshold(), holding)-holding)
 }
 
 // IsWhole tells whether the key is there, every holder has proved that it has its share, and no round runs.
@@ -55,6 +79,10 @@ next:
 		}
 		list = append(list, NetworkKey{Round: r})
 	}
+	members, err := c.Members(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the members: %w", err)
+	}
 	for i, k := range list {
 		want := &custodyv1.QueryHoldersRequest{Kind: k.Key.GetKind(), Generation: k.Key.GetGeneration(), ShareEpoch: k.Key.GetShareEpoch()}
 		if k.Key == nil {
@@ -64,17 +92,25 @@ next:
 		if err != nil {
 			return nil, fmt.Errorf("ask for the holders: %w", err)
 		}
-		list[i].Holders = holders.GetHolders()
+		if list[i].Holders = holders.GetHolders(); k.Key != nil {
+			list[i].Missing = missing(k.Key, list[i].Holders, members)
+		}
 	}
 	return list, nil
 }
 
-// ProposeReshare asks the members to renew the shares of a generation of the records key.
-func (c *Client) ProposeReshare(ctx context.Context, generation uint64) (uint64, error) {
-	return c.ProposeToMembers(ctx, &custodyv1.MsgStartReshare{Authority: Authority(), Kind: custodyv1.KeyKind_KEY_KIND_RECORDS, Generation: generation})
+// KeyKinds are the words for what the network's keys are for, which programs and people give.
+var KeyKinds = map[string]custodyv1.KeyKind{
+	"records": custodyv1.KeyKind_KEY_KIND_RECORDS, "emergency": custodyv1.KeyKind_KEY_KIND_EMERGENCY, "guardians": custodyv1.KeyKind_KEY_KIND_GUARDIANS,
 }
 
-// ProposeGeneration asks the members to make a new records key, under which all is locked that is stored from then on.
-func (c *Client) ProposeGeneration(ctx context.Context) (uint64, error) {
-	return c.ProposeToMembers(ctx, &custodyv1.MsgStartGeneration{Authority: Authority(), Kind: custodyv1.KeyKind_KEY_KIND_RECORDS})
+// ProposeReshare asks the members to renew the shares of a generation of a key.
+func (c *Client) ProposeReshare(ctx context.Context, kind custodyv1.KeyKind, generation uint64) (uint64, error) {
+	return c.ProposeToMembers(ctx, &custodyv1.MsgStartReshare{Authority: Authority(), Kind: kind, Generation: generation})
+}
+
+// ProposeGeneration asks the members to make a key of a kind, or a new one in place of that which they have, under which all is locked that
+// is stored from then on.
+func (c *Client) ProposeGeneration(ctx context.Context, kind custodyv1.KeyKind) (uint64, error) {
+	return c.ProposeToMembers(ctx, &custodyv1.MsgStartGeneration{Authority: Authority(), Kind: kind})
 }

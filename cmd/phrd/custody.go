@@ -27,8 +27,10 @@ type keyView struct {
 	Since      int64        `json:"since"` // unix seconds
 	Holders    []holderView `json:"holders"`
 	Round      *roundView   `json:"round,omitempty"`
-	// Versions that are not erased and that it locks.
+	// Versions that are not erased and that it locks, of a records key.
 	Versions uint64 `json:"versions"`
+	// Missing is how many hospitals it takes more before its shares can be renewed.
+	Missing uint64 `json:"missing"`
 }
 
 type holderView struct {
@@ -50,7 +52,7 @@ type roundView struct {
 func keyViewOf(k phr.NetworkKey) keyView {
 	v := keyView{
 		Generation: k.Key.GetGeneration(), Epoch: k.Key.GetShareEpoch(), Origin: "making", Threshold: k.Key.GetThreshold(), Since: k.Key.GetSince(),
-		Holders: make([]holderView, len(k.Holders)),
+		Holders: make([]holderView, len(k.Holders)), Missing: k.Missing,
 	}
 	kind := k.Key.GetKind()
 	if k.Key == nil {
@@ -87,6 +89,9 @@ func (v keyView) row() []string {
 	if r := v.Round; r != nil {
 		round = fmt.Sprintf("epoch %d, attempt %d: %d of %d %s", r.Epoch, r.Attempt, r.Received, r.Awaited, r.Phase)
 	}
+	if v.Missing > 0 {
+		round = fmt.Sprintf("none: %d hospitals too few", v.Missing)
+	}
 	return []string{
 		v.Kind, strconv.FormatUint(v.Generation, 10), strconv.FormatUint(v.Epoch, 10), v.Origin, fmt.Sprintf("%d of %d", v.confirmed(), len(v.Holders)),
 		strconv.FormatUint(v.Threshold, 10), strconv.FormatUint(v.Versions, 10), timeText(v.Since), round,
@@ -117,7 +122,9 @@ func custodyStatusCommand() *cobra.Command {
 				views, rows := make([]keyView, len(keys)), make([][]string, len(keys))
 				for i, k := range keys {
 					views[i] = keyViewOf(k)
-					views[i].Versions = locks[views[i].Generation]
+					if views[i].Kind == recordsKey {
+						views[i].Versions = locks[views[i].Generation]
+					}
 					rows[i] = views[i].row()
 				}
 				return o.print(views, keyHeader, rows)
@@ -158,31 +165,65 @@ func keysWithin(ctx context.Context, c *phr.Client, wait time.Duration) ([]phr.N
 	}
 }
 
+// recordsKey is the word for the key that locks records.
+const recordsKey = "records"
+
+// kindFlag gives a command the flag that says which of the network's keys is meant.
+func kindFlag(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "kind", recordsKey, "what the key is for: records, emergency or guardians")
+}
+
+// kindOf is the kind of key that a word names.
+func kindOf(word string) (custodyv1.KeyKind, error) {
+	kind, known := phr.KeyKinds[word]
+	if !known {
+		return 0, usage("there is no key for %q: give records, emergency or guardians", word)
+	}
+	return kind, nil
+}
+
 func proposeReshareCommand() *cobra.Command {
 	var generation uint64
+	var word string
 	cmd := &cobra.Command{
-		Use: "reshare", Short: "ask to renew the hospitals' shares of the records key at once", Args: exactArgs(), Example: "  phrd hospital propose reshare",
-		Long: "Ask to renew the hospitals' shares of the records key at once. They are renewed every month, and when a hospital comes or goes, by\n" +
+		Use: "reshare", Short: "ask to renew the hospitals' shares of a key at once", Args: exactArgs(), Example: "  phrd hospital propose reshare",
+		Long: "Ask to renew the hospitals' shares of a key at once. They are renewed every month, and when a hospital comes or goes, by\n" +
 			"themselves; do it when a share may have been stolen. The key stays, and so does all that is locked.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeReshare(ctx, generation) })
+			kind, err := kindOf(word)
+			if err != nil {
+				return err
+			}
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) {
+				return u.client.ProposeReshare(ctx, kind, generation)
+			})
 		},
 	}
 	cmd.Flags().Uint64Var(&generation, "generation", 1, "generation of the key")
+	kindFlag(cmd, &word)
 	userFlags(cmd)
 	return cmd
 }
 
 func proposeKeyCommand() *cobra.Command {
+	var word string
 	cmd := &cobra.Command{
-		Use: "key", Short: "ask to make a new records key, for all that is stored from then on", Args: exactArgs(), Example: "  phrd hospital propose key",
+		Use: "key", Short: "ask to make a new key, for all that is stored from then on", Args: exactArgs(),
+		Example: "  phrd hospital propose key\n  phrd hospital propose key --kind emergency",
 		Long: "Ask to make a new records key, under which all is locked that is stored from then on. What was stored before stays locked under the\n" +
 			"old one, whose shares the hospitals go on keeping, until its owners lock it anew (`phrd vault relock`). A network whose key was dealt\n" +
-			"gets one that nobody ever knew.",
+			"gets one that nobody ever knew.\n\n" +
+			"A network begins without a key for emergencies, which takes five hospitals, and without one for guardians: ask for them with --kind\n" +
+			"once the hospitals want to offer these to their patients.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeGeneration(ctx) })
+			kind, err := kindOf(word)
+			if err != nil {
+				return err
+			}
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposeGeneration(ctx, kind) })
 		},
 	}
+	kindFlag(cmd, &word)
 	userFlags(cmd)
 	return cmd
 }

@@ -64,6 +64,29 @@ func TestHospitalsMakeTheKeyWithoutOneThatIsLate(t *testing.T) {
 	net.HasWholeLog()
 }
 
+// By votes the hospitals make keys for emergencies and for guardians beside the records key; each server keeps a share of each, and each key
+// is renewed by itself. Four hospitals get no key for emergencies.
+func TestHospitalsMakeKeysOfAllKinds(t *testing.T) {
+	t.Parallel()
+	net := scenario.New(t, scenario.Hospitals(5))
+	clinic := net.Hospital("clinic")
+	net.MakeKey(custodyv1.KeyKind_KEY_KIND_EMERGENCY)
+	net.MakeKey(custodyv1.KeyKind_KEY_KIND_GUARDIANS)
+	net.Decide(&custodyv1.MsgStartReshare{Authority: phr.Authority(), Kind: custodyv1.KeyKind_KEY_KIND_EMERGENCY, Generation: 1})
+	clinic.RecordsKey(func(k phr.NetworkKey) bool {
+		renewed := k.Key.GetKind() == custodyv1.KeyKind_KEY_KIND_EMERGENCY
+		return k.IsWhole() && len(k.Holders) == 5 && k.Missing == 0 && (k.Key.GetShareEpoch() == 2) == renewed
+	})
+	for _, h := range net.Hospitals() {
+		for i, kept := range h.KeptShares(3) {
+			if kept.Kind != lock.KeyKind(i+1) || (kept.Epoch == 2) != (kept.Kind == lock.KeyEmergency) {
+				t.Errorf("%s keeps the shares %v", h.Name(), kept)
+			}
+		}
+	}
+	net.Tells(atFirst(byChain(audit.KindSharesRenewed, "2/1/2")))
+}
+
 // A hospital's operator has it deal sub-shares that are none and not answer for them, answer after a restart, and complain without need. Each
 // time the others renew their shares without what it spoiled; what was locked opens after each, and old shares are gone from every disk.
 func TestRoundsWithARogue(t *testing.T) {

@@ -198,12 +198,22 @@ func (p Person) Sealed(is func(phr.Sealing) bool, versions ...Version) []phr.Sea
 // NewGeneration has the hospitals vote for another generation of the records key, and waits until all of them have their shares of it.
 func (n *Network) NewGeneration() {
 	n.t.Helper()
-	n.Decide(&custodyv1.MsgStartGeneration{Authority: phr.Authority(), Kind: custodyv1.KeyKind_KEY_KIND_RECORDS})
+	n.MakeKey(custodyv1.KeyKind_KEY_KIND_RECORDS)
+}
+
+// MakeKey has the hospitals vote for a key of a kind, and waits until all of them have their shares of it.
+func (n *Network) MakeKey(kind custodyv1.KeyKind) {
+	n.t.Helper()
 	ctx, cancel := step(n.t)
 	defer cancel()
+	before, err := n.hospitals[0].networkKeys(ctx)
+	if err != nil {
+		n.t.Fatalf("keys: %v", err)
+	}
+	n.Decide(&custodyv1.MsgStartGeneration{Authority: phr.Authority(), Kind: kind})
 	for {
 		keys, err := n.hospitals[0].networkKeys(ctx)
-		if err == nil && len(keys) > 1 && !slices.ContainsFunc(keys, func(k phr.NetworkKey) bool { return !k.IsWhole() }) {
+		if err == nil && len(keys) > len(before) && !slices.ContainsFunc(keys, func(k phr.NetworkKey) bool { return !k.IsWhole() }) {
 			return
 		}
 		select {

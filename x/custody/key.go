@@ -23,6 +23,15 @@ func Threshold(kind KeyKind, n uint64) uint64 {
 	return t
 }
 
+// LeastMembers is how many members make a key of the kind: where four hospitals opened in
+// emergencies, all of them together, one that is away would end all access.
+func (k KeyKind) LeastMembers() uint64 {
+	if k == KEY_KIND_EMERGENCY {
+		return leastForEmergencies
+	}
+	return 1
+}
+
 // Validate answers ErrInvalidGenesis for a key that cannot be. Its shares are
 // checked with its holders.
 func (k Key) Validate() error {
@@ -64,6 +73,11 @@ func (h Holder) Has(k Key) bool { return h.Confirmed && h.LostAt <= max(k.Since,
 
 // isCount says whether n is a number that counts from 1.
 func isCount(n uint64) bool { return n >= 1 && n <= math.MaxInt64 }
+
+// Keeps says whether members may not go as long as too few would be left to open with
+// the key. What is locked under a records key, and a slot that guardians open, can be
+// lost for good; a box for emergencies is a further way to what opens without it.
+func (k Key) Keeps() bool { return k.Kind != KEY_KIND_EMERGENCY }
 
 // Floor is the threshold below which none of the generation's epochs falls: that of
 // its first.

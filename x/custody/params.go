@@ -12,6 +12,9 @@ const (
 	// MaxPageSize is how many things a query lists at most.
 	MaxPageSize = 200
 
+	// leastForEmergencies is how many members an emergency key takes.
+	leastForEmergencies = 5
+
 	maxRankDelay = 60
 	pointSize    = 32
 	proofSize    = 64

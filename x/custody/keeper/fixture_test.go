@@ -50,6 +50,8 @@ type fixture struct {
 	random *rand.ChaCha8
 	store  *storetypes.KVStoreKey
 
+	// kind is of the key in whose rounds hospitals take part
+	kind  custody.KeyKind
 	dealt *lock.Dealt
 	// nodes are the node accounts by member's number
 	nodes map[uint64]string
@@ -58,7 +60,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{
-		t: t, log: &fakeAudit{}, random: rand.NewChaCha8([32]byte{1}), hooks: &fakeHooks{}, nodes: map[uint64]string{},
+		t: t, kind: custody.KEY_KIND_RECORDS, log: &fakeAudit{}, random: rand.NewChaCha8([32]byte{1}), hooks: &fakeHooks{}, nodes: map[uint64]string{},
 		people: &fakeConsortium{principals: map[string]consortium.Principal{}, members: map[uint64]consortium.MemberStatus{}},
 	}
 	indexes := make([]uint64, members)

@@ -85,10 +85,39 @@ func (k *Keeper) setHolder(ctx context.Context, h custody.Holder) error {
 	return k.holders.Set(ctx, collections.Join4(uint64(h.Kind), h.Generation, h.ShareEpoch, h.Index), h)
 }
 
+// canRenew says whether the shares of a key can be renewed: those who are to get shares,
+// and those who hold one and have not gone, are as many as a release takes. Where they
+// are not, the key waits for members to come, and those who went take it with them.
+func (k *Keeper) canRenew(ctx context.Context, key custody.Key) (bool, error) {
+	serving, err := k.countServing(ctx)
+	if err != nil || serving < max(custody.Threshold(key.Kind, serving), key.Floor()) {
+		return false, err
+	}
+	holders, err := k.Holders(ctx, key, key.ShareEpoch)
+	if err != nil {
+		return false, err
+	}
+	left := uint64(0)
+	for _, h := range holders {
+		m, err := k.consortium.Member(ctx, h.Index)
+		if err != nil {
+			return false, err
+		}
+		if h.Confirmed && m.Status != consortium.MEMBER_STATUS_LEFT {
+			left++
+		}
+	}
+	return left >= key.Threshold, nil
+}
+
 // CheckHolders implements consortium.Keyholders. It looks at each generation, for what
-// was locked under an old one opens only with its holders.
+// was locked under an old one opens only with its holders. A key for emergencies keeps
+// nobody: it takes almost all members, of whom none could ever go.
 func (k *Keeper) CheckHolders(ctx context.Context, stays func(member uint64) bool) error {
 	return k.keys.Walk(ctx, nil, func(_ keyKey, key custody.Key) (bool, error) {
+		if !key.Keeps() {
+			return false, nil
+		}
 		holders, err := k.Holders(ctx, key, key.ShareEpoch)
 		if err != nil {
 			return true, err

@@ -3,6 +3,8 @@ package keeper
 import (
 	"context"
 
+	"cosmossdk.io/collections"
+
 	"github.com/phrd/phrd/x/consortium"
 )
 
@@ -14,10 +16,27 @@ func (k *Keeper) Admitted(ctx context.Context, _ uint64) error { return k.want(c
 func (k *Keeper) Leaving(ctx context.Context, _ uint64) (uint64, error) { return 0, k.want(ctx) }
 
 // ReadyToLeave implements consortium.MembershipHooks: a hospital may go when no share of
-// an epoch in force is its own.
+// an epoch in force is its own. A key for emergencies that the others are too few for
+// does not keep it: that key is of no use from then on.
 func (k *Keeper) ReadyToLeave(ctx context.Context, member uint64) (bool, error) {
-	holds, err := k.holds(ctx, member)
-	return !holds, err
+	keys, err := k.allKeys(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, key := range keys {
+		_, holds, err := k.holder(ctx, key, key.ShareEpoch, member)
+		if err != nil {
+			return false, err
+		}
+		if !holds {
+			continue
+		}
+		renewable, err := k.canRenew(ctx, key)
+		if err != nil || renewable || key.Keeps() {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // Left implements consortium.MembershipHooks. Who was removed by a vote may hold shares,
@@ -30,34 +49,30 @@ func (k *Keeper) NodesChanged(ctx context.Context, member uint64) error {
 	return k.memberChanged(ctx, member)
 }
 
-// memberChanged has shares renewed where who holds them is not who should.
+// memberChanged has the shares of those keys renewed of which who holds them is not who
+// should.
 func (k *Keeper) memberChanged(ctx context.Context, member uint64) error {
 	m, err := k.consortium.Member(ctx, member)
 	if err != nil {
 		return err
 	}
-	holds, err := k.holds(ctx, member)
-	if err != nil || holds == m.Stays() {
-		return err
-	}
-	return k.want(ctx)
-}
-
-// holds says whether a member holds a share of an epoch in force.
-func (k *Keeper) holds(ctx context.Context, member uint64) (bool, error) {
-	holds := false
 	keys, err := k.allKeys(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, key := range keys {
-		_, found, err := k.holder(ctx, key, key.ShareEpoch, member)
+		_, holds, err := k.holder(ctx, key, key.ShareEpoch, member)
 		if err != nil {
-			return false, err
+			return err
 		}
-		holds = holds || found
+		if holds == m.Stays() {
+			continue
+		}
+		if err := k.wanted.Set(ctx, collections.Join(uint64(key.Kind), key.Generation)); err != nil {
+			return err
+		}
 	}
-	return holds, nil
+	return nil
 }
 
 var (

@@ -33,6 +33,9 @@ func (k *Keeper) endKeys(ctx context.Context, r custody.Round) error {
 		if err != nil {
 			return err
 		}
+		if renewable, err := k.canRenew(ctx, key); err != nil || !renewable {
+			return err // as long as members are missing
+		}
 		floor = key.Floor()
 		if old, err = k.confirmed(ctx, key); err != nil {
 			return err

@@ -219,7 +219,7 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 }
 
 // beginDue begins to renew the shares of each key for which it is wanted, or that are
-// old enough.
+// old enough, as soon as there are enough members for it.
 func (k *Keeper) beginDue(ctx context.Context) error {
 	params, err := k.Params(ctx)
 	if err != nil {
@@ -235,10 +235,14 @@ func (k *Keeper) beginDue(ctx context.Context) error {
 		if err != nil {
 			return true, err
 		}
-		if !runs && (wanted || key.Age(blockTime(ctx)) >= params.Renewal()) {
+		if runs || !wanted && key.Age(blockTime(ctx)) < params.Renewal() {
+			return false, nil
+		}
+		renewable, err := k.canRenew(ctx, key)
+		if renewable {
 			due = append(due, key)
 		}
-		return false, nil
+		return err != nil, err
 	}); err != nil {
 		return err
 	}

@@ -19,9 +19,10 @@ type hospital struct {
 	key    *lock.PrivateKey
 	poly   *lock.Polynomial
 	shares map[uint64]lock.Scalar // by epoch
+	others map[custody.KeyKind]map[uint64]lock.Scalar
 }
 
-// committee is a network in which members make the records key.
+// committee is a network in which members make keys: the records key unless another kind is named.
 type committee struct {
 	*fixture
 	hospitals []*hospital
@@ -50,10 +51,31 @@ func newCommittee(f *fixture, n uint64) *committee {
 func (c *committee) join(number uint64) *hospital {
 	c.people.members[number] = consortium.MEMBER_STATUS_ACTIVE
 	c.nodes[number] = c.account(consortium.ROLE_NODE, number)
-	h := &hospital{fixture: c.fixture, number: number, shares: map[uint64]lock.Scalar{}}
+	h := &hospital{fixture: c.fixture, number: number, shares: map[uint64]lock.Scalar{}, others: map[custody.KeyKind]map[uint64]lock.Scalar{}}
 	h.fresh()
 	c.hospitals = append(c.hospitals, h)
 	return h
+}
+
+// of has the committee act for another kind of key from now on.
+func (c *committee) of(kind custody.KeyKind) *committee {
+	for _, h := range c.hospitals {
+		h.others[c.kind] = h.shares
+		if h.shares = h.others[kind]; h.shares == nil {
+			h.shares = map[uint64]lock.Scalar{}
+		}
+		h.poly = nil
+	}
+	c.kind = kind
+	return c
+}
+
+// key is the first generation of the kind that the committee acts for.
+func (f *fixture) key() custody.Key {
+	f.t.Helper()
+	key, err := f.keeper.Key(f.ctx, f.kind, 1)
+	require.NoError(f.t, err)
+	return key
 }
 
 // fresh draws a round key and forgets the polynomial before.
@@ -65,13 +87,14 @@ func (h *hospital) fresh() {
 	h.poly = nil
 }
 
-// round is the newest round of the records key's first generation.
+// round is the newest round of the first generation.
 func (f *fixture) round() custody.Round {
 	f.t.Helper()
 	res, err := f.query.Rounds(f.ctx, &custody.QueryRoundsRequest{})
 	require.NoError(f.t, err)
-	require.NotEmpty(f.t, res.Rounds)
-	return res.Rounds[0]
+	at := slices.IndexFunc(res.Rounds, func(r custody.Round) bool { return r.Kind == f.kind && r.Generation == 1 })
+	require.GreaterOrEqual(f.t, at, 0)
+	return res.Rounds[at]
 }
 
 // locked is that round for lock.
@@ -205,9 +228,7 @@ func (h *hospital) summed() lock.SecretShare {
 	if r.IsFirst() {
 		result, err = r.Sum(dealings)
 	} else {
-		key, keyErr := h.keeper.Key(h.ctx, custody.KEY_KIND_RECORDS, 1)
-		require.NoError(h.t, keyErr)
-		x, keyErr := lock.ParsePoint(key.PublicKey)
+		x, keyErr := lock.ParsePoint(h.fixture.key().PublicKey)
 		require.NoError(h.t, keyErr)
 		result, err = r.SumReshare(x, h.holdersOf(r.Epoch-1, true), dealings)
 	}
@@ -231,7 +252,7 @@ func (h *hospital) confirmation() *custody.MsgConfirmShare {
 // holdersOf are the holders of an epoch, or those that confirmed.
 func (f *fixture) holdersOf(epoch uint64, confirmedOnly bool) []lock.Holder {
 	f.t.Helper()
-	res, err := f.query.Holders(f.ctx, &custody.QueryHoldersRequest{Kind: custody.KEY_KIND_RECORDS, Generation: 1, ShareEpoch: epoch})
+	res, err := f.query.Holders(f.ctx, &custody.QueryHoldersRequest{Kind: f.kind, Generation: 1, ShareEpoch: epoch})
 	require.NoError(f.t, err)
 	var holders []lock.Holder
 	for _, h := range res.Holders {
@@ -341,11 +362,10 @@ func (c *committee) make(silent ...uint64) {
 	c.t.Fatalf("the round does not end: %v", c.round())
 }
 
-// opens says whether these hospitals' shares of an epoch make the secret of the records key.
+// opens says whether these hospitals' shares of an epoch make the secret of the key.
 func (c *committee) opens(epoch uint64, numbers ...uint64) bool {
 	c.t.Helper()
-	key, err := c.keeper.Key(c.ctx, custody.KEY_KIND_RECORDS, 1)
-	require.NoError(c.t, err)
+	key := c.key()
 	var shares []lock.SecretShare
 	for _, h := range c.hospitals {
 		if slices.Contains(numbers, h.number) {

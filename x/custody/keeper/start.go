@@ -26,8 +26,8 @@ func (s msgServer) StartGeneration(ctx context.Context, msg *custody.MsgStartGen
 	if err := s.vote(msg.Authority); err != nil {
 		return nil, err
 	}
-	if msg.Kind != custody.KEY_KIND_RECORDS {
-		return nil, custody.ErrNoKey.Wrapf("keys of kind %d are not made yet", msg.Kind)
+	if !msg.Kind.IsValid() {
+		return nil, custody.ErrNoKey.Wrapf("there are no keys of kind %d", msg.Kind)
 	}
 	generation := uint64(1)
 	newest, err := s.newest(ctx, msg.Kind)
@@ -45,7 +45,7 @@ func (s msgServer) StartGeneration(ctx context.Context, msg *custody.MsgStartGen
 	if err != nil {
 		return nil, err
 	}
-	if custody.Threshold(msg.Kind, serving) > serving {
+	if serving < msg.Kind.LeastMembers() || custody.Threshold(msg.Kind, serving) > serving {
 		return nil, custody.ErrTooFewMembers.Wrapf("%d", serving)
 	}
 	return &custody.MsgStartGenerationResponse{Generation: generation}, s.begin(ctx, r)
