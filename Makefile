@@ -30,8 +30,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build bin/phrd
+build: ## build bin/phrd and bin/phrd-verify
 	go build -buildvcs=false -ldflags "$(LDFLAGS)" -o bin/phrd ./cmd/phrd
+	go build -buildvcs=false -ldflags "-s -w" -o bin/phrd-verify ./cmd/phrd-verify
 
 .PHONY: demo
 demo: build ## build, then run four hospitals on this machine (ARGS="--once" and others)

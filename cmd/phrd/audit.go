@@ -16,7 +16,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditShowCommand(), auditHeadCommand())
+	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditShowCommand(), auditHeadCommand(), auditExportCommand(), auditVerifyCommand())
 }
 
 // ownLog is what an account may see of the log without being an auditor: what is about itself, or was made by its
@@ -123,13 +123,9 @@ func auditLogCommand() *cobra.Command {
 				return err
 			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
-				filter := l.LogFilter
-				if filter.Patient == "" && filter.Actor == "" && filter.Hospital == 0 {
-					own, err := ownLog(ctx, u.client)
-					if err != nil {
-						return err
-					}
-					filter.Patient, filter.Hospital, filter.Actor = own.Patient, own.Hospital, own.Actor
+				filter, err := l.own(ctx, u.client)
+				if err != nil {
+					return err
 				}
 				entries, err := readLog(ctx, u.client, filter, l.limit)
 				if err != nil {
@@ -140,6 +136,25 @@ func auditLogCommand() *cobra.Command {
 		},
 	}
 	userFlags(cmd)
+	l.filterFlags(cmd)
+	cmd.Flags().IntVar(&l.limit, "limit", 50, "how many entries")
+	return cmd
+}
+
+// own is the filter, and where it names nobody what the account may see.
+func (l *logOptions) own(ctx context.Context, c *phr.Client) (phr.LogFilter, error) {
+	filter := l.LogFilter
+	if filter.Patient == "" && filter.Actor == "" && filter.Hospital == 0 {
+		own, err := ownLog(ctx, c)
+		if err != nil {
+			return filter, err
+		}
+		filter.Patient, filter.Hospital, filter.Actor = own.Patient, own.Hospital, own.Actor
+	}
+	return filter, nil
+}
+
+func (l *logOptions) filterFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&l.Patient, "patient", "", "entries about this patient")
 	flags.StringVar(&l.Record, "record", "", "entries about this record")
@@ -149,8 +164,6 @@ func auditLogCommand() *cobra.Command {
 	flags.StringVar(&l.Unlock, "unlock", "", "entries under this unlock, its whole id")
 	flags.StringVar(&l.from, "from-time", "", "entries from this time on: 2026-01-31 or 2026-01-31T08:00:00Z")
 	flags.StringVar(&l.to, "to-time", "", "entries before this time")
-	flags.IntVar(&l.limit, "limit", 50, "how many entries")
-	return cmd
 }
 
 // parse checks the filters.

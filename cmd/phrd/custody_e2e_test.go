@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -75,7 +76,8 @@ func TestDemo(t *testing.T) {
 	path, _ := file(t, "scan.dcm", 3<<20)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	told, err := exec.CommandContext(ctx, program, "demo", "--once", "--json", "--file", path, "--home", filepath.Join(t.TempDir(), "demo"), "--port-offset", fmt.Sprint(offset)).Output()
+	told, err := exec.CommandContext(ctx, program, "demo", "--once", "--json", "--file", path, "--home", filepath.Join(t.TempDir(), "demo"), "--port-offset", fmt.Sprint(offset),
+		"--audit-export", filepath.Join(t.TempDir(), "log.ndjson")).Output()
 	require.NoError(t, err)
 	var report struct {
 		SHA256       string
@@ -85,6 +87,7 @@ func TestDemo(t *testing.T) {
 			Origin             string
 			Holders, Threshold int
 		}
+		Export struct{ Path, Genesis string } `json:"audit_export"`
 	}
 	require.NoError(t, json.Unmarshal(told, &report))
 	require.Equal(t, sumOf(t, path), report.SHA256)
@@ -93,4 +96,19 @@ func TestDemo(t *testing.T) {
 	require.Equal(t, "dkg", report.Custody.Origin)
 	require.Equal(t, 4, report.Custody.Holders)
 	require.Equal(t, 3, report.Custody.Threshold)
+
+	// Everything has stopped. Whoever has the file and the genesis sees what the log says, and that it is the log.
+	said, err := exec.CommandContext(ctx, program, "audit", "verify", report.Export.Path, "--genesis", report.Export.Genesis, "--list").CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	require.Contains(t, string(said), "all from the beginning of the log")
+	for _, what := range []string{"stored", "endorsed", "approved", "released", "opened"} {
+		require.Contains(t, string(said), "\t"+what+"\t")
+	}
+	export, err := os.ReadFile(report.Export.Path)
+	require.NoError(t, err)
+	export[len(export)/2] ^= 1
+	require.NoError(t, os.WriteFile(report.Export.Path, export, 0o600))
+	said, err = exec.CommandContext(ctx, program, "audit", "verify", report.Export.Path, "--genesis", report.Export.Genesis).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "proves nothing")
 }

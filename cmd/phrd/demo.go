@@ -22,7 +22,8 @@ type demoOptions struct {
 	File       string // to store; empty for the built-in study
 	Hospitals  int
 	PortOffset int
-	Once       bool // stop everything at the end
+	Once       bool   // stop everything at the end
+	Export     string // file for an export of the log; empty for none
 	JSON       bool
 }
 
@@ -39,6 +40,7 @@ type demoReport struct {
 	OpenedAfterLossSHA  string      `json:"opened_after_loss_sha256"`
 	OpenedAfterLossPath string      `json:"opened_after_loss_path"`
 	Audit               []string    `json:"audit"` // kinds of the record's entries, oldest first
+	Export              *demoExport `json:"audit_export,omitempty"`
 	Custody             demoCustody `json:"custody"`
 	Seconds             demoSeconds `json:"seconds"`
 	Homes               []string    `json:"homes"`
@@ -49,6 +51,12 @@ type demoCustody struct {
 	Origin    string `json:"origin"`
 	Holders   int    `json:"holders"`
 	Threshold uint64 `json:"threshold"`
+}
+
+// demoExport is the export of the log, and the genesis against which it is verified.
+type demoExport struct {
+	exportedLog
+	Genesis string `json:"genesis"`
 }
 
 // demoSeconds is how long the steps took.
@@ -68,7 +76,7 @@ func demoCommand() *cobra.Command {
 		Long: "Run a network of hospitals on this machine: a patient opens an account, a CT study is stored and copied, asked for at a hospital\n" +
 			"that holds no copy, endorsed, approved, opened there, and opened again after the hospital that stored it has stopped. Everything\n" +
 			"is done as the other commands do it. The hospitals go on running at the end, unless --once is given.",
-		Example: "  phrd demo\n  phrd demo --once --json\n  phrd demo --home demo --file scan.dcm", Args: exactArgs(),
+		Example: "  phrd demo\n  phrd demo --once --json\n  phrd demo --once --audit-export log.ndjson\n  phrd demo --home demo --file scan.dcm", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("home") {
 				var err error
@@ -85,6 +93,7 @@ func demoCommand() *cobra.Command {
 	cmd.Flags().IntVar(&o.Hospitals, "hospitals", minDemo, "number of hospitals")
 	cmd.Flags().IntVar(&o.PortOffset, "port-offset", 0, fmt.Sprintf("number added to the ports of the first hospital; each further one adds %d", portStep))
 	cmd.Flags().BoolVar(&o.Once, "once", false, "stop everything at the end")
+	cmd.Flags().StringVar(&o.Export, "audit-export", "", "write the log to this file at the end, as an auditor exports it")
 	return cmd
 }
 
@@ -141,6 +150,11 @@ func (d *demo) end(ctx context.Context) error {
 	}
 	if err := d.out.print(nil, entryHeader, entryRows(d.entries)); err != nil {
 		return err
+	}
+	if e := d.report.Export; e != nil {
+		if err := d.out.line("\nVerify the log: %s audit verify %s --genesis %s", os.Args[0], e.Path, e.Genesis); err != nil {
+			return err
+		}
 	}
 	said := "Everything has been stopped. The homes stay in " + d.dir + "."
 	if !d.options.Once {

@@ -16,7 +16,9 @@ import (
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/internal/phantom"
+	"github.com/phrd/phrd/logproof"
 	"github.com/phrd/phrd/phr"
 )
 
@@ -48,6 +50,10 @@ type demo struct {
 
 // story runs the steps in their order.
 func (d *demo) story(ctx context.Context) error {
+	export := d.export
+	if d.options.Export == "" {
+		export = nil
+	}
 	for _, s := range []struct {
 		name string
 		took *float64
@@ -62,7 +68,11 @@ func (d *demo) story(ctx context.Context) error {
 		{"the clinician opens it", &d.report.Seconds.Open, d.open},
 		{"the hospital that stored it stops, and the clinician opens it again", nil, d.lose},
 		{"the patient reads who did what", nil, d.log},
+		{"an auditor writes the log to a file that proves it", nil, export},
 	} {
+		if s.run == nil {
+			continue
+		}
 		if err := d.step(s.name, s.took, func() error { return s.run(ctx) }); err != nil {
 			return err
 		}
@@ -349,6 +359,25 @@ func (d *demo) log(ctx context.Context) error {
 			return fmt.Errorf("%d of %d bytes read stand in the log: %w", read, wanted, ctx.Err())
 		}
 	}
+}
+
+// export writes the whole log to a file, as an auditor of the hospital that asked.
+func (d *demo) export(ctx context.Context) error {
+	auditor, err := d.hire(ctx, d.hospitals[d.asker], "auditor", consortiumv1.Role_ROLE_AUDITOR)
+	if err != nil {
+		return err
+	}
+	done, err := exportLog(ctx, auditor.client, d.options.Export, true, phr.Export{Head: logproof.Head{Kind: logproof.Period}})
+	if err != nil {
+		return err
+	}
+	h, err := home.Open(d.hospitals[d.asker].Home)
+	if err != nil {
+		return err
+	}
+	d.report.Export = &demoExport{done, h.Genesis()}
+	d.out.note("  %d entries, up to block %d, signed with %d of %d votes", done.Entries, done.Height, done.Signed, done.Votes)
+	return nil
 }
 
 // restart brings the stopped hospital back.

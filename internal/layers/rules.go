@@ -69,13 +69,23 @@ var Rules = []Rule{
 		Why: "outsiders import api without the chain's code",
 	},
 	{
+		From: []string{"./logproof/..."},
+		Only: []string{"./logproof/...", "./api/...", "./lock/..."}, Never: join(chain, ipfs), Deep: true,
+		Why: "whoever verifies an export needs no program of the chain",
+	},
+	{
+		From: []string{"./cmd/phrd-verify"},
+		Only: []string{"./cmd/phrd-verify", "./logproof/...", "./api/...", "./lock/..."}, Never: join(chain, ipfs), Deep: true,
+		Why: "whoever verifies an export needs no program of the chain",
+	},
+	{
 		From: []string{"./phr/..."},
-		Only: []string{"./phr/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
+		Only: []string{"./phr/...", "./logproof/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
 		Why: "outsiders import phr without the chain's code",
 	},
 	{
 		From: []string{"./inbox/..."},
-		Only: []string{"./inbox/...", "./phr/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
+		Only: []string{"./inbox/...", "./phr/...", "./logproof/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
 		Why: "a watched folder needs nothing that a developer outside does not have",
 	},
 	{
