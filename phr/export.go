@@ -25,14 +25,15 @@ type Export struct {
 }
 
 // ExportLog writes entries of the log with all that proves them to somebody who trusts no hospital: the file of docs/audit-export.md,
-// which logproof.Verify reads. It is of the newest block of which the gateway has the state. Errors are logproof.ErrFormat where the
+// which logproof.Verify reads. Everything is in it that stood in the log when it was called; it waits for the block that names that
+// state, at most as long as hospitals leave between two blocks. Errors are logproof.ErrFormat where the
 // export is none, ErrForbidden, ErrNotFound where there is no entry about a patient, ErrUnreachable, and those of w.
 func (c *Client) ExportLog(ctx context.Context, w io.Writer, export Export) error {
 	out, err := logproof.NewWriter(w, export.Head)
 	if err != nil {
 		return err
 	}
-	newest, err := c.header(ctx, 0)
+	newest, err := c.nextHeader(ctx)
 	if err != nil {
 		return err
 	}

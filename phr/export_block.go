@@ -145,6 +145,26 @@ func (c *Client) header(ctx context.Context, height int64) (*cometHeader, error)
 	return &answer.Header, err
 }
 
+// nextHeader waits for the block that names the state of now, which is the one after the newest.
+func (c *Client) nextHeader(ctx context.Context) (*cometHeader, error) {
+	now, err := c.Chain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := max(now.Height, c.height())
+	waiting, stop := context.WithTimeout(ctx, commitTime)
+	defer stop()
+	var newest *cometHeader
+	err = poll(waiting, func(ctx context.Context) (bool, error) {
+		newest, err = c.header(ctx, 0)
+		return err == nil && newest.Height > seen, err
+	})
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no block follows block %d: %w: %w", seen, err, ErrUnreachable)
+	}
+	return newest, err
+}
+
 // signedBlock reads a block's header, its validators and their signatures.
 func (c *Client) signedBlock(ctx context.Context, height int64) (*logproof.Block, error) {
 	var answer cometCommit

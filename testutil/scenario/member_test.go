@@ -82,6 +82,10 @@ func TestHospitalsComeAndGo(t *testing.T) {
 	if err := net.Hospital("north").RequestLeave(); scenario.Reason(err) != "consortium/31" {
 		t.Errorf("a third one leaves, without whom no key opens: %v", err)
 	}
+	// Who trusts nothing but the hospitals of the genesis follows who signs blocks from one to the next: one came, two went.
+	if blocks := net.ProvesItsLog(); blocks < 4 {
+		t.Errorf("%d blocks lead to the log, want one for each change and the last", blocks)
+	}
 }
 
 // isPlacedAt says whether a hospital's first storage node is to hold an object.

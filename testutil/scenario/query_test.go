@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	cmtservice "cosmossdk.io/api/cosmos/base/tendermint/v1beta1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
