@@ -45,12 +45,12 @@ func scopeTable() map[string]rule {
 
 		auditv1.Query_Entry_FullMethodName:       {sees: sees(seesEntry)},
 		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries)},
-		auditv1.Query_Head_FullMethodName:        loggedIn,
+		auditv1.Query_Head_FullMethodName:        everybody,
 		auditv1.Query_SubjectHead_FullMethodName: {asks: asks(asksSubjectHead)},
 		auditv1.Query_IndexStatus_FullMethodName: loggedIn,
 
 		auditv1.Query_InclusionProof_FullMethodName:   loggedIn,
-		auditv1.Query_ConsistencyProof_FullMethodName: loggedIn,
+		auditv1.Query_ConsistencyProof_FullMethodName: everybody,
 
 		consortiumv1.Query_Params_FullMethodName:       everybody,
 		consortiumv1.Query_Member_FullMethodName:       everybody,
@@ -111,7 +111,7 @@ func scopeTable() map[string]rule {
 		cmtservice.Service_GetNodeInfo_FullMethodName:    everybody,
 		cmtservice.Service_GetSyncing_FullMethodName:     everybody,
 		// The ends of the log and of a patient's chain, with a proof that they are in the state.
-		cmtservice.Service_ABCIQuery_FullMethodName: {asks: asks(asksState)},
+		cmtservice.Service_ABCIQuery_FullMethodName: {open: isEndOfLog, asks: asks(asksState)},
 
 		// Whether the members planned another program.
 		upgradev1.Query_CurrentPlan_FullMethodName: everybody,

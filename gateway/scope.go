@@ -28,8 +28,9 @@ const heightHeader = "x-cosmos-block-height"
 
 // A rule says who may call a query method and see its answer.
 type rule struct {
-	// public methods need no login and have no other condition.
+	// public methods need no login and have no other condition; those for whose request open says so neither.
 	public bool
+	open   func(request proto.Message) bool
 	// asks judges the request alone, before the chain is asked, so that a refusal tells
 	// nothing about what exists. Nil lets everybody ask who has logged in.
 	asks func(c caller, request proto.Message) error
@@ -101,7 +102,8 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 		return status.Errorf(codes.Internal, "response of type %T", reply)
 	}
 	c := callerOf(ctx)
-	if !r.public {
+	public := r.public || r.open != nil && r.open(request)
+	if !public {
 		if c.isNobody() {
 			return errLogin
 		}
@@ -118,7 +120,7 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 	at, cancel := context.WithTimeout(at, s.time)
 	defer cancel()
 	err = s.node.Invoke(at, method, request, response, opts...)
-	if r.public || r.sees == nil {
+	if public || r.sees == nil {
 		return s.shown(ctx, method, err)
 	}
 	if status.Code(err) == codes.NotFound {

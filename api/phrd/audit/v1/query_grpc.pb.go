@@ -38,13 +38,13 @@ type QueryClient interface {
 	Entry(ctx context.Context, in *QueryEntryRequest, opts ...grpc.CallOption) (*QueryEntryResponse, error)
 	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry.
 	Entries(ctx context.Context, in *QueryEntriesRequest, opts ...grpc.CallOption) (*QueryEntriesResponse, error)
-	// Head returns the size and the Merkle root of the log. Callers: everybody logged in.
+	// Head returns the size and the Merkle root of the log. Callers: everybody.
 	Head(ctx context.Context, in *QueryHeadRequest, opts ...grpc.CallOption) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(ctx context.Context, in *QuerySubjectHeadRequest, opts ...grpc.CallOption) (*QuerySubjectHeadResponse, error)
 	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
 	InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error)
-	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody.
 	ConsistencyProof(ctx context.Context, in *QueryConsistencyProofRequest, opts ...grpc.CallOption) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(ctx context.Context, in *QueryIndexStatusRequest, opts ...grpc.CallOption) (*QueryIndexStatusResponse, error)
@@ -138,13 +138,13 @@ type QueryServer interface {
 	Entry(context.Context, *QueryEntryRequest) (*QueryEntryResponse, error)
 	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry.
 	Entries(context.Context, *QueryEntriesRequest) (*QueryEntriesResponse, error)
-	// Head returns the size and the Merkle root of the log. Callers: everybody logged in.
+	// Head returns the size and the Merkle root of the log. Callers: everybody.
 	Head(context.Context, *QueryHeadRequest) (*QueryHeadResponse, error)
 	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
 	SubjectHead(context.Context, *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error)
 	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
 	InclusionProof(context.Context, *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error)
-	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody logged in.
+	// ConsistencyProof proves that the log of a size goes on as the log of a later size (RFC 9162, section 2.1.4). Callers: everybody.
 	ConsistencyProof(context.Context, *QueryConsistencyProofRequest) (*QueryConsistencyProofResponse, error)
 	// IndexStatus tells how far this node's local index has read. Callers: everybody logged in.
 	IndexStatus(context.Context, *QueryIndexStatusRequest) (*QueryIndexStatusResponse, error)
