@@ -23,8 +23,14 @@ var (
 	ErrBlock = errors.New("block is not signed by more than two thirds")
 	// ErrTrust says that a file does not begin with what is trusted.
 	ErrTrust = errors.New("does not follow from what is trusted")
+	// ErrOtherBlock is ErrTrust where the file has another block of the height that is trusted.
+	ErrOtherBlock = fmt.Errorf("another block of that height: %w", ErrTrust)
 	// ErrState says that a value is not in the state of the block.
 	ErrState = errors.New("value is not in the state")
+	// ErrWitness says that what a witness has signed is not the log of the file, or that the signature is not the witness's.
+	ErrWitness = errors.New("not what the witness has seen")
+	// ErrShrunk is ErrEntry where the log has fewer entries than it had.
+	ErrShrunk = fmt.Errorf("the log has shrunk: %w", ErrEntry)
 	// ErrEntry says that entries were altered, left out, repeated, put into another order, or are not those that were asked for.
 	ErrEntry = errors.New("entries are not those of the log")
 )
@@ -168,14 +174,14 @@ func (b *Block) Verify(chainID string, validators []byte) error {
 		}
 		all += v.Votes
 	}
-	hash, last := b.Hash(), -1
+	last := -1
 	for _, s := range b.Signatures {
 		if s.Validator <= last || s.Validator >= len(b.Validators) {
 			return fail("signature of hospital %d after that of %d", s.Validator, last)
 		}
 		last = s.Validator
 		v := b.Validators[last]
-		if !ed25519.Verify(v.Key, b.signed(hash, s.Time), s.Signature) {
+		if !ed25519.Verify(v.Key, b.SignBytes(s.Time), s.Signature) {
 			return fail("signature of hospital %d is wrong", last)
 		}
 		signed += v.Votes
@@ -186,14 +192,14 @@ func (b *Block) Verify(chainID string, validators []byte) error {
 	return nil
 }
 
-// signed is what a validator signs: the canonical vote, a precommit, preceded by its length.
-func (b *Block) signed(hash []byte, at time.Time) []byte {
+// SignBytes is what a validator signs at a time: the canonical vote, a precommit, preceded by its length.
+func (b *Block) SignBytes(at time.Time) []byte {
 	const precommit = 2
 	vote := appendUint(nil, 1, precommit)
 	vote = appendFixed(vote, 2, uint64(b.Height))
 	vote = appendFixed(vote, 3, uint64(b.Round))
 	vote = protowire.AppendTag(vote, 4, protowire.BytesType)
-	vote = protowire.AppendBytes(vote, BlockID{Hash: hash, PartsTotal: b.PartsTotal, PartsHash: b.PartsHash}.encode())
+	vote = protowire.AppendBytes(vote, BlockID{Hash: b.Hash(), PartsTotal: b.PartsTotal, PartsHash: b.PartsHash}.encode())
 	vote = protowire.AppendTag(vote, 5, protowire.BytesType)
 	vote = protowire.AppendBytes(vote, timestamp(at))
 	vote = appendBytes(vote, 6, []byte(b.ChainID))

@@ -30,6 +30,8 @@ const (
 	Patient Kind = "patient"
 	// Selection is entries that match a filter. That there are no others is not proven.
 	Selection Kind = "selection"
+	// Growth is no entries: that the log of a size and a root goes on as the log of now. Witnesses follow a log by it.
+	Growth Kind = "growth"
 )
 
 // Head is the first line: what the file claims.
@@ -47,6 +49,9 @@ type Head struct {
 	Hospital uint64 `json:"hospital,omitempty"`
 	What     string `json:"what,omitempty"`
 	Unlock   string `json:"unlock,omitempty"`
+	// Size and Root are those of a log that has grown since; Size is 0 where there was none.
+	Size uint64 `json:"size,omitempty"`
+	Root Hex    `json:"root,omitempty"`
 }
 
 // Validate answers ErrFormat where the claim is none.
@@ -58,13 +63,15 @@ func (h *Head) Validate() error {
 		fault = fmt.Sprintf("its form is %q, not %q", h.Format, Format)
 	case h.From < 0 || h.To < 0 || h.To != 0 && h.To <= h.From:
 		fault = fmt.Sprintf("from %d to %d is no period", h.From, h.To)
+	case h.Kind != Growth && (h.Size != 0 || len(h.Root) != 0) || h.Kind == Growth && (filters || h.Patient != "" || h.From != 0 || h.To != 0 || (h.Size == 0) != (len(h.Root) == 0)):
+		fault = "growth alone has a size and a root, and nothing else"
 	case h.Kind == Period && (h.Patient != "" || filters):
 		fault = "a period has no filters"
 	case h.Kind == Patient && (h.Patient == "" || filters || h.From != 0 || h.To != 0):
 		fault = "a patient's log has a patient number and no filters"
 	case h.Kind == Selection && !filters && h.Patient == "":
 		fault = "a selection has a filter"
-	case h.Kind != Period && h.Kind != Patient && h.Kind != Selection:
+	case h.Kind != Period && h.Kind != Patient && h.Kind != Selection && h.Kind != Growth:
 		fault = fmt.Sprintf("kind %q", h.Kind)
 	}
 	if fault != "" {
@@ -102,15 +109,17 @@ type end struct {
 	SHA256  Hex    `json:"sha256"`
 }
 
-// line is one line of a file: exactly one of its fields, Path beside Entry in a selection.
+// line is one line of a file: exactly one of its fields, Path beside Entry in a selection. A line of growth has a range without
+// entries: its First is 0, its Last the size from which the log has grown.
 type line struct {
-	Head  *Head    `json:"head,omitempty"`
-	Block *Block   `json:"block,omitempty"`
-	State *State   `json:"state,omitempty"`
-	Range *Range   `json:"range,omitempty"`
-	Entry []byte   `json:"entry,omitempty"`
-	Path  [][]byte `json:"path,omitempty"`
-	End   *end     `json:"end,omitempty"`
+	Head  *Head     `json:"head,omitempty"`
+	Block *Block    `json:"block,omitempty"`
+	State *State    `json:"state,omitempty"`
+	Seen  *Cosigned `json:"witness,omitempty"`
+	Range *Range    `json:"range,omitempty"`
+	Entry []byte    `json:"entry,omitempty"`
+	Path  [][]byte  `json:"path,omitempty"`
+	End   *end      `json:"end,omitempty"`
 }
 
 // name is what a line is.
@@ -118,7 +127,7 @@ func (l *line) name() string {
 	for _, field := range []struct {
 		is   bool
 		name string
-	}{{l.Head != nil, "head"}, {l.Block != nil, "block"}, {l.State != nil, "state"}, {l.Range != nil, "range"}, {l.Entry != nil, "entry"}, {l.End != nil, "end"}} {
+	}{{l.Head != nil, "head"}, {l.Block != nil, "block"}, {l.State != nil, "state"}, {l.Seen != nil, "witness"}, {l.Range != nil, "range"}, {l.Entry != nil, "entry"}, {l.End != nil, "end"}} {
 		if field.is {
 			return field.name
 		}
@@ -161,6 +170,9 @@ func (w *Writer) Block(b *Block) error { return w.write(&line{Block: b}) }
 
 // State writes the end of the log or of the patient's chain in the state of the last block.
 func (w *Writer) State(s *State) error { return w.write(&line{State: s}) }
+
+// Witness writes what witnesses have signed of the log, behind its end.
+func (w *Writer) Witness(c *Cosigned) error { return w.write(&line{Seen: c}) }
 
 // Range writes which entries follow, in a period.
 func (w *Writer) Range(r *Range) error { return w.write(&line{Range: r}) }

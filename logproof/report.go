@@ -23,11 +23,20 @@ func (r *Report) Lines(t Trust) [][]string {
 			from = text(h.From)
 		}
 		lines = append(lines, []string{"entries", entries + ", all from " + from + " until " + text(r.Until)})
+	case Growth:
+		lines = append(lines, []string{"entries", fmt.Sprintf("none; the log of %d goes on", h.Size)})
 	default:
 		lines = append(lines, []string{"entries", entries + ", a selection: there may be others that match"})
 	}
 	if r.Size > 0 {
 		lines = append(lines, []string{"log", fmt.Sprintf("%d entries, root %x", r.Size, []byte(r.Root))})
+	}
+	for _, w := range r.Witnesses {
+		what := "whose key was not given"
+		if w.Verified {
+			what = "signed " + text(w.Time.Unix())
+		}
+		lines = append(lines, []string{"witness", fmt.Sprintf("%s, the log up to entry %d at block %d, %s", w.Name, w.Checkpoint.Size, w.Checkpoint.Height, what)})
 	}
 	trusted := fmt.Sprintf("the genesis file, %x", []byte(t.Genesis))
 	if t.Height != 0 {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // Trust is what a verifier holds true before it reads a file: the network's genesis, or one block by its hash.
@@ -20,6 +22,8 @@ type Trust struct {
 	// Height and Hash of the block that is trusted; Height is 0 where the genesis is.
 	Height int64
 	Hash   Hex
+	// Witnesses are keys of witnesses whose signatures are verified where a file has them.
+	Witnesses []note.Verifier
 }
 
 // genesisVotes is the votes of each hospital.
@@ -106,7 +110,7 @@ func (p *path) follow(b *Block) error {
 	if p.next == nil {
 		if b.Height == p.trust.Height {
 			if hash := b.Hash(); string(hash) != string(p.trust.Hash) {
-				return fmt.Errorf("block %d has the hash %x, not %x: %w", b.Height, hash, []byte(p.trust.Hash), ErrTrust)
+				return fmt.Errorf("block %d has the hash %x, not %x: %w", b.Height, hash, []byte(p.trust.Hash), ErrOtherBlock)
 			}
 			p.chainID = b.ChainID
 		}

@@ -28,6 +28,8 @@ type Report struct {
 	// Size and Root are the log's at that block; Size is 0 for a patient's log, which ends by itself.
 	Size uint64
 	Root Hex
+	// Witnesses are those whose signatures the file has.
+	Witnesses []Witnessed
 	// Entries is how many were asked for and are in the file.
 	Entries uint64
 	// Complete says that no entry of what is claimed is missing. A selection is not complete.
@@ -56,6 +58,8 @@ func Verify(r io.Reader, trust Trust, visit func(*auditv1.Entry) error) (Report,
 		err = v.period()
 	case Patient:
 		err = v.patient()
+	case Growth:
+		err = v.growth()
 	default:
 		err = v.selection()
 	}
@@ -142,6 +146,45 @@ func (v *verifier) log() error {
 		return fmt.Errorf("the log's end: %w: %w", err, ErrState)
 	}
 	v.report.Size, v.report.Root = f.GetSize(), rootOf(r)
+	for {
+		more, err := v.in.is("witness")
+		if err != nil || !more {
+			return err
+		}
+		l, err := v.in.next()
+		if err != nil {
+			return err
+		}
+		seen, err := l.Seen.verify(&v.report, v.path.trust.Witnesses)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", v.in.number, err)
+		}
+		v.report.Witnesses = append(v.report.Witnesses, seen...)
+	}
+}
+
+// growth reads that a log of a size goes on as that of now.
+func (v *verifier) growth() error {
+	if err := v.log(); err != nil {
+		return err
+	}
+	if v.report.Head.Size == 0 {
+		return nil
+	}
+	l, err := v.in.expect("range")
+	if err != nil {
+		return err
+	}
+	h := v.report.Head
+	if l.Range.First != 0 || l.Range.Last != h.Size || len(l.Range.Before) != 0 {
+		return v.fail("it is of entries %d to %d, not of a log of %d", l.Range.First, l.Range.Last, h.Size)
+	}
+	if v.report.Size < h.Size {
+		return fmt.Errorf("line %d: it had %d entries, and has %d: %w", v.in.number, h.Size, v.report.Size, ErrShrunk)
+	}
+	if err := goesOn(h.Size, v.report.Size, l.Range.After, h.Root, v.report.Root); err != nil {
+		return v.fail("the log of %d entries does not go on as that of %d: %v", h.Size, v.report.Size, err)
+	}
 	return nil
 }
 

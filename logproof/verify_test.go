@@ -199,7 +199,7 @@ func TestCutOff(t *testing.T) {
 func requireRefused(t *testing.T, err error, format string, a ...any) {
 	t.Helper()
 	require.Error(t, err, append([]any{format}, a...)...)
-	for _, want := range []error{logproof.ErrFormat, logproof.ErrTrust, logproof.ErrBlock, logproof.ErrState, logproof.ErrEntry} {
+	for _, want := range []error{logproof.ErrFormat, logproof.ErrTrust, logproof.ErrBlock, logproof.ErrState, logproof.ErrEntry, logproof.ErrWitness} {
 		if errors.Is(err, want) {
 			return
 		}

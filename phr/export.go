@@ -22,6 +22,8 @@ type Export struct {
 	logproof.Head
 	// Block is the height of one more block to put in, so that the file can be verified by its hash; 0 for none.
 	Block int64
+	// Witnesses are notes of witnesses, checkpoints that they have signed, to put in; not into a patient's log, which they do not sign.
+	Witnesses [][]byte
 }
 
 // ExportLog writes entries of the log with all that proves them to somebody who trusts no hospital: the file of docs/audit-export.md,
@@ -47,12 +49,14 @@ func (c *Client) ExportLog(ctx context.Context, w io.Writer, export Export) erro
 		}
 	}
 	// A block names the state after the one before it.
-	e := &exporter{client: c, out: out, head: export.Head, height: newest.Height - 1}
+	e := &exporter{client: c, out: out, head: export.Head, height: newest.Height - 1, witnesses: export.Witnesses}
 	switch export.Kind {
 	case logproof.Patient:
 		err = e.patient(ctx)
 	case logproof.Period:
 		err = e.period(ctx)
+	case logproof.Growth:
+		err = e.growth(ctx)
 	default:
 		err = e.selection(ctx)
 	}
@@ -69,6 +73,8 @@ type exporter struct {
 	head   logproof.Head
 	height int64  // of the state
 	size   uint64 // of the log in it
+
+	witnesses [][]byte
 }
 
 func (e *exporter) log() auditv1.QueryClient { return auditv1.NewQueryClient(e.client) }
@@ -101,8 +107,49 @@ func (e *exporter) state(ctx context.Context, key []byte, value proto.Message) e
 func (e *exporter) frontier(ctx context.Context) error {
 	var end auditv1.Frontier
 	err := e.state(ctx, logproof.FrontierKey(), &end)
+	if err != nil {
+		return err
+	}
 	e.size = end.GetSize()
-	return err
+	for _, text := range e.witnesses {
+		signed, err := logproof.OpenCosigned(text)
+		if err != nil {
+			return err
+		}
+		after, err := e.after(ctx, signed[0].Checkpoint.Size)
+		if err != nil {
+			return fmt.Errorf("from what %s has seen: %w", signed[0].Name, err)
+		}
+		if err := e.out.Witness(&logproof.Cosigned{Note: text, After: after}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// after proves that the log of a size goes on as that of the state. Of a log that had more entries there is no proof, which whoever
+// verifies the file sees.
+func (e *exporter) after(ctx context.Context, size uint64) ([][]byte, error) {
+	if size > e.size {
+		return nil, nil
+	}
+	answer, err := e.log().ConsistencyProof(ctx, &auditv1.QueryConsistencyProofRequest{First: size, Second: e.size})
+	if err != nil {
+		return nil, fmt.Errorf("log up to entry %d: %w", size, err)
+	}
+	return answer.GetPath(), nil
+}
+
+// growth writes that the log of the head's size goes on.
+func (e *exporter) growth(ctx context.Context) error {
+	if err := e.frontier(ctx); err != nil || e.head.Size == 0 {
+		return err
+	}
+	after, err := e.after(ctx, e.head.Size)
+	if err != nil {
+		return err
+	}
+	return e.out.Range(&logproof.Range{Last: e.head.Size, After: after})
 }
 
 // leaf is an entry as it is in the tree.
@@ -191,11 +238,11 @@ func (e *exporter) period(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", first, err)
 	}
-	consistent, err := e.log().ConsistencyProof(ctx, &auditv1.QueryConsistencyProofRequest{First: last, Second: e.size})
+	after, err := e.after(ctx, last)
 	if err != nil {
-		return fmt.Errorf("log up to entry %d: %w", last, err)
+		return err
 	}
-	r := &logproof.Range{First: first, Last: last, Before: logproof.Before(first, e.size, included.GetPath()), After: consistent.GetPath()}
+	r := &logproof.Range{First: first, Last: last, Before: logproof.Before(first, e.size, included.GetPath()), After: after}
 	if err := e.out.Range(r); err != nil {
 		return err
 	}

@@ -27,6 +27,11 @@ func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("phrd-verify", flag.ExitOnError)
 	genesis := flags.String("genesis", "", "the network's genesis.json; compare its hash, which is printed, with that of the hospitals")
 	block := flags.String("trust", "", "a block that is trusted, as HEIGHT:HASH, in place of the genesis")
+	var witnesses []string
+	flags.Func("witness", "key of a witness who must have signed the log; can be repeated", func(key string) error {
+		witnesses = append(witnesses, key)
+		return nil
+	})
 	list := flags.Bool("list", false, "print the entries too, one JSON object a line; they are verified when the program ends without an error")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: phrd-verify [--list] --genesis FILE | --trust HEIGHT:HASH EXPORT")
@@ -42,6 +47,13 @@ func run(args []string, out io.Writer) error {
 	trust, err := trusted(*genesis, *block)
 	if err != nil {
 		return err
+	}
+	for _, text := range witnesses {
+		key, err := logproof.WitnessKey(text)
+		if err != nil {
+			return err
+		}
+		trust.Witnesses = append(trust.Witnesses, key)
 	}
 	f, err := os.Open(flags.Arg(0))
 	if err != nil {
@@ -60,6 +72,9 @@ func run(args []string, out io.Writer) error {
 	})
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", flags.Arg(0), err)
+	}
+	if err := report.SignedBy(trust.Witnesses); err != nil {
+		return fmt.Errorf("%s: %w", flags.Arg(0), err)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "verified\t%s\n", flags.Arg(0))

@@ -69,6 +69,19 @@ func exportLog(ctx context.Context, c *phr.Client, path string, force bool, expo
 	return reportJSON(path, &report), nil
 }
 
+// readAll reads files.
+func readAll(paths []string) ([][]byte, error) {
+	var all [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, text)
+	}
+	return all, nil
+}
+
 // exportHead is what a filter of the log is as an export: all about a patient, all of a time, or a selection.
 func exportHead(f phr.LogFilter) logproof.Head {
 	h := logproof.Head{
@@ -90,6 +103,7 @@ func auditExportCommand() *cobra.Command {
 	var l logOptions
 	var block int64
 	var force bool
+	var witnesses []string
 	cmd := &cobra.Command{
 		Use: "export FILE", Short: "write entries of the log to a file that proves them to anybody", Args: exactArgs("a file"),
 		Long: "Write entries of the log to one file that anybody can verify without a hospital and without a network, with `phrd audit verify`\n" +
@@ -104,12 +118,16 @@ func auditExportCommand() *cobra.Command {
 			if err := l.parse(); err != nil {
 				return err
 			}
+			signed, err := readAll(witnesses)
+			if err != nil {
+				return err
+			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
 				filter, err := l.own(ctx, u.client)
 				if err != nil {
 					return err
 				}
-				done, err := exportLog(ctx, u.client, args[0], force, phr.Export{Head: exportHead(filter), Block: block})
+				done, err := exportLog(ctx, u.client, args[0], force, phr.Export{Head: exportHead(filter), Block: block, Witnesses: signed})
 				if err != nil {
 					return err
 				}
@@ -127,6 +145,7 @@ func auditExportCommand() *cobra.Command {
 	userFlags(cmd)
 	l.filterFlags(cmd)
 	cmd.Flags().Int64Var(&block, "block", 0, "height of one more block to put in, whose hash the file will be verified by")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "checkpoint that a witness has signed, to put in; can be repeated")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file")
 	return cmd
 }

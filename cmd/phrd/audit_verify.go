@@ -42,6 +42,7 @@ func (v verifyOptions) trusted() (logproof.Trust, error) {
 func auditVerifyCommand() *cobra.Command {
 	var v verifyOptions
 	var list bool
+	var witnesses []string
 	cmd := &cobra.Command{
 		Use: "verify FILE", Short: "verify an export of the log, without any hospital", Args: exactArgs("a file of `phrd audit export`"),
 		Long: "Verify a file of `phrd audit export` against the network's genesis file, or against a block that you know by its hash, such as\n" +
@@ -53,6 +54,13 @@ func auditVerifyCommand() *cobra.Command {
 			trust, err := v.trusted()
 			if err != nil {
 				return err
+			}
+			for _, text := range witnesses {
+				key, err := logproof.WitnessKey(text)
+				if err != nil {
+					return usage("--witness: %v", err)
+				}
+				trust.Witnesses = append(trust.Witnesses, key)
 			}
 			f, err := os.Open(args[0])
 			if err != nil {
@@ -71,6 +79,9 @@ func auditVerifyCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s proves nothing: %w", args[0], err)
 			}
+			if err := report.SignedBy(trust.Witnesses); err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
 			return o.print(reportJSON(args[0], &report), nil, append([][]string{{"verified", args[0]}}, report.Lines(trust)...))
 		},
 	}
@@ -78,6 +89,7 @@ func auditVerifyCommand() *cobra.Command {
 	flags.StringVar(&v.genesis, "genesis", "", "the network's genesis.json")
 	flags.StringVar(&v.hash, "hash", "", "hash of the genesis, as the hospitals compare it")
 	flags.StringVar(&v.trust, "trust", "", "a block that is trusted, as HEIGHT:HASH")
+	flags.StringArrayVar(&witnesses, "witness", nil, "key of a witness who must have signed the log; can be repeated")
 	flags.BoolVar(&list, "list", false, "list the entries too; they are verified when the command ends without an error")
 	return cmd
 }

@@ -60,4 +60,14 @@ func TestLogIsProvenToAnOutsider(t *testing.T) {
 	clinic.Clerk().CannotExport(logproof.Head{Kind: logproof.Period}, phr.ErrForbidden)
 	net.Stranger().CannotExport(logproof.Head{Kind: logproof.Patient, Patient: alice.Number}, phr.ErrForbidden)
 	net.ProvesItsLog()
+
+	// Somebody outside signs how far the log has grown, and again when it has grown further; exports show both.
+	witness := net.Witness("auditor.example")
+	early := witness.Signs()
+	clinic.Store(alice, "later.dcm")
+	late := witness.Signs()
+	report, _ = net.Proves(auditor.Exports(logproof.Head{Kind: logproof.Period, From: first, To: last}, early, late))
+	if w := report.Witnesses; len(w) != 2 || w[0].Checkpoint.Size >= w[1].Checkpoint.Size || w[1].Checkpoint.Size > report.Size {
+		t.Errorf("witnesses %v of a log of %d", w, report.Size)
+	}
 }
