@@ -94,6 +94,7 @@ func (app *App) makeKeepers(c Config) error {
 	app.Consortium.SetKeyholders(app.Custody)
 	app.Records.SetLockHooks(app.Access)
 	app.Records.SetGrantees(app.Access)
+	app.Records.SetAgreements(app.Access)
 	return nil
 }
 

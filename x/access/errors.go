@@ -20,4 +20,7 @@ var (
 	ErrUnauthorized    = errorsmod.Register(ModuleName, 14, "signer may not do this")
 	ErrInvalidConsent  = errorsmod.Register(ModuleName, 15, "invalid consent")
 	ErrUnknownConsent  = errorsmod.Register(ModuleName, 16, "no such consent")
+
+	ErrInvalidEmergency = errorsmod.Register(ModuleName, 30, "invalid emergency")
+	ErrUnknownEmergency = errorsmod.Register(ModuleName, 31, "no such emergency")
 )

@@ -159,15 +159,89 @@ func (m *EventConsentChanged) GetKind() string {
 	return ""
 }
 
+// EventEmergencyChanged tells that a patient's terms or an emergency changed.
+type EventEmergencyChanged struct {
+	// emergency is its id in hex; empty where the terms changed.
+	Emergency string `protobuf:"bytes,1,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// patient number.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// requester of the emergency, or empty.
+	Requester string `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+}
+
+func (m *EventEmergencyChanged) Reset()         { *m = EventEmergencyChanged{} }
+func (m *EventEmergencyChanged) String() string { return proto.CompactTextString(m) }
+func (*EventEmergencyChanged) ProtoMessage()    {}
+func (*EventEmergencyChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_12d9a7f18f4b2439, []int{2}
+}
+func (m *EventEmergencyChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventEmergencyChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventEmergencyChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventEmergencyChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventEmergencyChanged.Merge(m, src)
+}
+func (m *EventEmergencyChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventEmergencyChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventEmergencyChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventEmergencyChanged proto.InternalMessageInfo
+
+func (m *EventEmergencyChanged) GetEmergency() string {
+	if m != nil {
+		return m.Emergency
+	}
+	return ""
+}
+
+func (m *EventEmergencyChanged) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *EventEmergencyChanged) GetRequester() string {
+	if m != nil {
+		return m.Requester
+	}
+	return ""
+}
+
+func (m *EventEmergencyChanged) GetKind() string {
+	if m != nil {
+		return m.Kind
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*EventUnlockChanged)(nil), "phrd.access.v1.EventUnlockChanged")
 	proto.RegisterType((*EventConsentChanged)(nil), "phrd.access.v1.EventConsentChanged")
+	proto.RegisterType((*EventEmergencyChanged)(nil), "phrd.access.v1.EventEmergencyChanged")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/events.proto", fileDescriptor_12d9a7f18f4b2439) }
 
 var fileDescriptor_12d9a7f18f4b2439 = []byte{
-	// 234 bytes of a gzipped FileDescriptorProto
+	// 264 bytes of a gzipped FileDescriptorProto
 	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x2e, 0xc8, 0x28, 0x4a,
 	0xd1, 0x4f, 0x4c, 0x4e, 0x4e, 0x2d, 0x2e, 0xd6, 0x2f, 0x33, 0xd4, 0x4f, 0x2d, 0x4b, 0xcd, 0x2b,
 	0x29, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x03, 0x49, 0xea, 0x41, 0x24, 0xf5, 0xca,
@@ -178,11 +252,13 @@ var fileDescriptor_12d9a7f18f4b2439 = []byte{
 	0xa4, 0x16, 0x49, 0x30, 0x83, 0xe5, 0x10, 0x02, 0x42, 0x42, 0x5c, 0x2c, 0xd9, 0x99, 0x79, 0x29,
 	0x12, 0x2c, 0x60, 0x09, 0x30, 0x5b, 0x29, 0x96, 0x4b, 0x18, 0x6c, 0xb3, 0x73, 0x7e, 0x5e, 0x31,
 	0x88, 0x82, 0x5a, 0x2d, 0xc1, 0xc5, 0x9e, 0x0c, 0x11, 0x01, 0xdb, 0xcd, 0x12, 0x04, 0xe3, 0xe2,
-	0xb1, 0x1c, 0x66, 0x3c, 0x33, 0xc2, 0x78, 0x27, 0xf3, 0x13, 0x8f, 0xe4, 0x18, 0x2f, 0x3c, 0x92,
-	0x63, 0x7c, 0xf0, 0x48, 0x8e, 0x71, 0xc2, 0x63, 0x39, 0x86, 0x0b, 0x8f, 0xe5, 0x18, 0x6e, 0x3c,
-	0x96, 0x63, 0x88, 0x92, 0x4d, 0xcf, 0x2c, 0xc9, 0x28, 0x4d, 0xd2, 0x4b, 0xce, 0xcf, 0xd5, 0x07,
-	0x07, 0x15, 0x98, 0xa8, 0x80, 0x86, 0x58, 0x12, 0x1b, 0x38, 0xa0, 0x8c, 0x01, 0x01, 0x00, 0x00,
-	0xff, 0xff, 0xe1, 0x2d, 0xd4, 0x7a, 0x47, 0x01, 0x00, 0x00,
+	0xb1, 0x1c, 0x66, 0x3c, 0x33, 0x92, 0xf1, 0x8d, 0x8c, 0x5c, 0xa2, 0x60, 0xf3, 0x5d, 0x73, 0x53,
+	0x8b, 0xd2, 0x53, 0xf3, 0x92, 0x2b, 0x61, 0x36, 0xc8, 0x70, 0x71, 0xa6, 0xc2, 0xc4, 0xa0, 0xfe,
+	0x43, 0x08, 0x50, 0xd3, 0x8b, 0x4e, 0xe6, 0x27, 0x1e, 0xc9, 0x31, 0x5e, 0x78, 0x24, 0xc7, 0xf8,
+	0xe0, 0x91, 0x1c, 0xe3, 0x84, 0xc7, 0x72, 0x0c, 0x17, 0x1e, 0xcb, 0x31, 0xdc, 0x78, 0x2c, 0xc7,
+	0x10, 0x25, 0x9b, 0x9e, 0x59, 0x92, 0x51, 0x9a, 0xa4, 0x97, 0x9c, 0x9f, 0xab, 0x0f, 0x8e, 0x2e,
+	0x30, 0x51, 0x01, 0x8d, 0xb5, 0x24, 0x36, 0x70, 0x64, 0x19, 0x03, 0x02, 0x00, 0x00, 0xff, 0xff,
+	0x43, 0x46, 0xab, 0x4c, 0xcb, 0x01, 0x00, 0x00,
 }
 
 func (m *EventUnlockChanged) Marshal() (dAtA []byte, err error) {
@@ -278,6 +354,57 @@ func (m *EventConsentChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventEmergencyChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventEmergencyChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventEmergencyChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Kind) > 0 {
+		i -= len(m.Kind)
+		copy(dAtA[i:], m.Kind)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Kind)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Emergency) > 0 {
+		i -= len(m.Emergency)
+		copy(dAtA[i:], m.Emergency)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Emergency)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -324,6 +451,31 @@ func (m *EventConsentChanged) Size() (n int) {
 		n += 1 + sovEvents(uint64(m.Consent))
 	}
 	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Kind)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventEmergencyChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Emergency)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Requester)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
 	}
@@ -599,6 +751,184 @@ func (m *EventConsentChanged) Unmarshal(dAtA []byte) error {
 			m.Patient = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Kind = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventEmergencyChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventEmergencyChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventEmergencyChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergency", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Emergency = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
 			}

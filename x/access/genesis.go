@@ -31,6 +31,9 @@ func (g *GenesisState) Validate() error {
 	if err := g.validateConsents(); err != nil {
 		return err
 	}
+	if err := g.validateEmergencies(unlocks); err != nil {
+		return err
+	}
 	waiting := map[string]bool{}
 	for _, id := range g.Approved {
 		u, known := unlocks[id]
@@ -62,6 +65,39 @@ func (g *GenesisState) validateConsents() error {
 		}
 		if n := u.Approval.Consent; n > uint64(len(g.Consents)) || g.Consents[n-1].Patient != u.Patient || u.Approval.Capsule != "" {
 			return ErrInvalidGenesis.Wrapf("unlock %q: approved by consent %d, which is not its owner's", u.Id, n)
+		}
+	}
+	return nil
+}
+
+// validateEmergencies checks terms and emergencies, of which each consists of two unlocks.
+func (g *GenesisState) validateEmergencies(unlocks map[string]Unlock) error {
+	patients, known := map[string]bool{}, map[string]bool{}
+	for i := range g.EmergencyTerms {
+		t := &g.EmergencyTerms[i]
+		if err := t.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("terms of %q: %v", t.Patient, err)
+		}
+		if _, err := lock.ParseCanonicalID(t.Patient); err != nil || patients[t.Patient] {
+			return ErrInvalidGenesis.Wrapf("terms of %q: no patient number, or repeated", t.Patient)
+		}
+		patients[t.Patient] = true
+	}
+	for i := range g.Emergencies {
+		e := &g.Emergencies[i]
+		if err := e.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("emergency %q: %v", e.Id, err)
+		}
+		first, box := unlocks[e.Id], unlocks[e.BoxUnlock]
+		if known[e.Id] || first.Emergency != e.Id || first.Box || box.Emergency != e.Id || !box.Box ||
+			first.Patient != e.Patient || box.Patient != e.Patient || first.HasEnded() != (e.EndedAt != 0) || box.HasEnded() != first.HasEnded() {
+			return ErrInvalidGenesis.Wrapf("emergency %q: repeated, or its unlocks are not its own", e.Id)
+		}
+		known[e.Id] = true
+	}
+	for _, u := range g.Unlocks {
+		if u.Emergency != "" && !known[u.Emergency] {
+			return ErrInvalidGenesis.Wrapf("unlock %q: no emergency %q", u.Id, u.Emergency)
 		}
 	}
 	return nil

@@ -34,4 +34,12 @@ var (
 	ConsentQueuePrefix       = collections.NewPrefix(19)
 	OpenByConsentPrefix      = collections.NewPrefix(20)
 	WithdrawnPrefix          = collections.NewPrefix(21)
+
+	EmergencyTermsPrefix        = collections.NewPrefix(30)
+	EmergenciesPrefix           = collections.NewPrefix(31)
+	EmergencySequencePrefix     = collections.NewPrefix(32)
+	EmergenciesBySequencePrefix = collections.NewPrefix(33)
+	OpenEmergenciesPrefix       = collections.NewPrefix(34)
+	EmergencyUsesPrefix         = collections.NewPrefix(35)
+	EmergencyQueuePrefix        = collections.NewPrefix(36)
 )

@@ -25,6 +25,23 @@ const (
 	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
 	MaxReleasesPerBlock = 100
 
+	// MinEmergencyApprovals is how many other hospitals approve an emergency at least.
+	MinEmergencyApprovals = 2
+	// MinEmergencyDelay and MaxEmergencyDelay bound how many seconds pass between the last approval of an emergency and the release.
+	MinEmergencyDelay, MaxEmergencyDelay = 10, 24 * 60 * 60
+	// MaxEmergencyLifetime is how many seconds after its request an emergency ends by itself, at most.
+	MaxEmergencyLifetime = 2 * 24 * 60 * 60
+	// EmergencyReviewTime is within how many seconds of its use an emergency is to be reviewed.
+	EmergencyReviewTime = 7 * 24 * 60 * 60
+	// MaxEmergencyVaults is to how many emergency vaults a version is sealed at most.
+	MaxEmergencyVaults = 16
+	// MaxOpenEmergencies is how many emergencies of one patient are open at most.
+	MaxOpenEmergencies = 16
+	// MaxEmergenciesPerBlock is how many emergencies one block hands on at most because their delay is over.
+	MaxEmergenciesPerBlock = 50
+
+	maxEmergencyApprovals = 8
+
 	maxPurpose      = 16
 	limitLifetime   = 14 * 24 * 60 * 60
 	minLifetime     = 60

@@ -6,6 +6,7 @@ package access
 import (
 	context "context"
 	fmt "fmt"
+	_ "github.com/cosmos/cosmos-proto"
 	query "github.com/cosmos/cosmos-sdk/types/query"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	grpc1 "github.com/cosmos/gogoproto/grpc"
@@ -709,6 +710,427 @@ func (m *QueryGranteesResponse) GetGrantees() []Grantee {
 	return nil
 }
 
+// QueryEmergencyTermsRequest names a patient.
+type QueryEmergencyTermsRequest struct {
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+}
+
+func (m *QueryEmergencyTermsRequest) Reset()         { *m = QueryEmergencyTermsRequest{} }
+func (m *QueryEmergencyTermsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyTermsRequest) ProtoMessage()    {}
+func (*QueryEmergencyTermsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{12}
+}
+func (m *QueryEmergencyTermsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyTermsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyTermsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyTermsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyTermsRequest.Merge(m, src)
+}
+func (m *QueryEmergencyTermsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyTermsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyTermsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyTermsRequest proto.InternalMessageInfo
+
+func (m *QueryEmergencyTermsRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+// QueryEmergencyTermsResponse holds the terms.
+type QueryEmergencyTermsResponse struct {
+	// terms in force, or the last that were; none where the patient never agreed.
+	Terms *EmergencyTerms `protobuf:"bytes,1,opt,name=terms,proto3" json:"terms,omitempty"`
+	// vaults to which versions are sealed for emergencies, by hospital, at most 16; none where no terms are in force.
+	Vaults []EmergencyVault `protobuf:"bytes,2,rep,name=vaults,proto3" json:"vaults"`
+}
+
+func (m *QueryEmergencyTermsResponse) Reset()         { *m = QueryEmergencyTermsResponse{} }
+func (m *QueryEmergencyTermsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyTermsResponse) ProtoMessage()    {}
+func (*QueryEmergencyTermsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{13}
+}
+func (m *QueryEmergencyTermsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyTermsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyTermsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyTermsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyTermsResponse.Merge(m, src)
+}
+func (m *QueryEmergencyTermsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyTermsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyTermsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyTermsResponse proto.InternalMessageInfo
+
+func (m *QueryEmergencyTermsResponse) GetTerms() *EmergencyTerms {
+	if m != nil {
+		return m.Terms
+	}
+	return nil
+}
+
+func (m *QueryEmergencyTermsResponse) GetVaults() []EmergencyVault {
+	if m != nil {
+		return m.Vaults
+	}
+	return nil
+}
+
+// EmergencyVault is the emergency vault of a hospital.
+type EmergencyVault struct {
+	// hospital is the member's number.
+	Hospital uint64 `protobuf:"varint,1,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// epoch of the key, from 1.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// key is the X-Wing public key of the epoch, 1216 bytes.
+	Key []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+}
+
+func (m *EmergencyVault) Reset()         { *m = EmergencyVault{} }
+func (m *EmergencyVault) String() string { return proto.CompactTextString(m) }
+func (*EmergencyVault) ProtoMessage()    {}
+func (*EmergencyVault) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{14}
+}
+func (m *EmergencyVault) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EmergencyVault) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EmergencyVault.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EmergencyVault) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EmergencyVault.Merge(m, src)
+}
+func (m *EmergencyVault) XXX_Size() int {
+	return m.Size()
+}
+func (m *EmergencyVault) XXX_DiscardUnknown() {
+	xxx_messageInfo_EmergencyVault.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EmergencyVault proto.InternalMessageInfo
+
+func (m *EmergencyVault) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+func (m *EmergencyVault) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EmergencyVault) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+// QueryEmergencyAccessRequest names an emergency.
+type QueryEmergencyAccessRequest struct {
+	// id in hex.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+}
+
+func (m *QueryEmergencyAccessRequest) Reset()         { *m = QueryEmergencyAccessRequest{} }
+func (m *QueryEmergencyAccessRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyAccessRequest) ProtoMessage()    {}
+func (*QueryEmergencyAccessRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{15}
+}
+func (m *QueryEmergencyAccessRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyAccessRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyAccessRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyAccessRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyAccessRequest.Merge(m, src)
+}
+func (m *QueryEmergencyAccessRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyAccessRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyAccessRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyAccessRequest proto.InternalMessageInfo
+
+func (m *QueryEmergencyAccessRequest) GetId() string {
+	if m != nil {
+		return m.Id
+	}
+	return ""
+}
+
+// QueryEmergencyAccessResponse holds an emergency.
+type QueryEmergencyAccessResponse struct {
+	// emergency asked for.
+	Emergency Emergency `protobuf:"bytes,1,opt,name=emergency,proto3" json:"emergency"`
+	// status at the latest block time.
+	Status EmergencyStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.EmergencyStatus" json:"status,omitempty"`
+	// release_at is when the holders are asked, unix seconds of block time; 0 as long as approvals are missing.
+	ReleaseAt int64 `protobuf:"varint,3,opt,name=release_at,json=releaseAt,proto3" json:"release_at,omitempty"`
+	// review_due is until when it is to be reviewed, unix seconds of block time; 0 where it was not used, or was reviewed.
+	ReviewDue int64 `protobuf:"varint,4,opt,name=review_due,json=reviewDue,proto3" json:"review_due,omitempty"`
+}
+
+func (m *QueryEmergencyAccessResponse) Reset()         { *m = QueryEmergencyAccessResponse{} }
+func (m *QueryEmergencyAccessResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyAccessResponse) ProtoMessage()    {}
+func (*QueryEmergencyAccessResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{16}
+}
+func (m *QueryEmergencyAccessResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyAccessResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyAccessResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyAccessResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyAccessResponse.Merge(m, src)
+}
+func (m *QueryEmergencyAccessResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyAccessResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyAccessResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyAccessResponse proto.InternalMessageInfo
+
+func (m *QueryEmergencyAccessResponse) GetEmergency() Emergency {
+	if m != nil {
+		return m.Emergency
+	}
+	return Emergency{}
+}
+
+func (m *QueryEmergencyAccessResponse) GetStatus() EmergencyStatus {
+	if m != nil {
+		return m.Status
+	}
+	return EMERGENCY_STATUS_UNSPECIFIED
+}
+
+func (m *QueryEmergencyAccessResponse) GetReleaseAt() int64 {
+	if m != nil {
+		return m.ReleaseAt
+	}
+	return 0
+}
+
+func (m *QueryEmergencyAccessResponse) GetReviewDue() int64 {
+	if m != nil {
+		return m.ReviewDue
+	}
+	return 0
+}
+
+// QueryEmergencyAccessesRequest filters emergencies.
+type QueryEmergencyAccessesRequest struct {
+	// patient number of the owner; empty for all.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// requester's address; empty for all.
+	Requester string `protobuf:"bytes,2,opt,name=requester,proto3" json:"requester,omitempty"`
+	// status to match; unspecified matches all.
+	Status EmergencyStatus `protobuf:"varint,3,opt,name=status,proto3,enum=phrd.access.v1.EmergencyStatus" json:"status,omitempty"`
+	// unreviewed lists those alone that were used and not reviewed.
+	Unreviewed bool `protobuf:"varint,4,opt,name=unreviewed,proto3" json:"unreviewed,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryEmergencyAccessesRequest) Reset()         { *m = QueryEmergencyAccessesRequest{} }
+func (m *QueryEmergencyAccessesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyAccessesRequest) ProtoMessage()    {}
+func (*QueryEmergencyAccessesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{17}
+}
+func (m *QueryEmergencyAccessesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyAccessesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyAccessesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyAccessesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyAccessesRequest.Merge(m, src)
+}
+func (m *QueryEmergencyAccessesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyAccessesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyAccessesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyAccessesRequest proto.InternalMessageInfo
+
+func (m *QueryEmergencyAccessesRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *QueryEmergencyAccessesRequest) GetRequester() string {
+	if m != nil {
+		return m.Requester
+	}
+	return ""
+}
+
+func (m *QueryEmergencyAccessesRequest) GetStatus() EmergencyStatus {
+	if m != nil {
+		return m.Status
+	}
+	return EMERGENCY_STATUS_UNSPECIFIED
+}
+
+func (m *QueryEmergencyAccessesRequest) GetUnreviewed() bool {
+	if m != nil {
+		return m.Unreviewed
+	}
+	return false
+}
+
+func (m *QueryEmergencyAccessesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryEmergencyAccessesResponse is one page.
+type QueryEmergencyAccessesResponse struct {
+	// emergencies of this page, each with its status.
+	Emergencies []QueryEmergencyAccessResponse `protobuf:"bytes,1,rep,name=emergencies,proto3" json:"emergencies"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryEmergencyAccessesResponse) Reset()         { *m = QueryEmergencyAccessesResponse{} }
+func (m *QueryEmergencyAccessesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryEmergencyAccessesResponse) ProtoMessage()    {}
+func (*QueryEmergencyAccessesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{18}
+}
+func (m *QueryEmergencyAccessesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryEmergencyAccessesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryEmergencyAccessesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryEmergencyAccessesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryEmergencyAccessesResponse.Merge(m, src)
+}
+func (m *QueryEmergencyAccessesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryEmergencyAccessesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryEmergencyAccessesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryEmergencyAccessesResponse proto.InternalMessageInfo
+
+func (m *QueryEmergencyAccessesResponse) GetEmergencies() []QueryEmergencyAccessResponse {
+	if m != nil {
+		return m.Emergencies
+	}
+	return nil
+}
+
+func (m *QueryEmergencyAccessesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.access.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.access.v1.QueryParamsResponse")
@@ -722,66 +1144,96 @@ func init() {
 	proto.RegisterType((*QueryConsentsResponse)(nil), "phrd.access.v1.QueryConsentsResponse")
 	proto.RegisterType((*QueryGranteesRequest)(nil), "phrd.access.v1.QueryGranteesRequest")
 	proto.RegisterType((*QueryGranteesResponse)(nil), "phrd.access.v1.QueryGranteesResponse")
+	proto.RegisterType((*QueryEmergencyTermsRequest)(nil), "phrd.access.v1.QueryEmergencyTermsRequest")
+	proto.RegisterType((*QueryEmergencyTermsResponse)(nil), "phrd.access.v1.QueryEmergencyTermsResponse")
+	proto.RegisterType((*EmergencyVault)(nil), "phrd.access.v1.EmergencyVault")
+	proto.RegisterType((*QueryEmergencyAccessRequest)(nil), "phrd.access.v1.QueryEmergencyAccessRequest")
+	proto.RegisterType((*QueryEmergencyAccessResponse)(nil), "phrd.access.v1.QueryEmergencyAccessResponse")
+	proto.RegisterType((*QueryEmergencyAccessesRequest)(nil), "phrd.access.v1.QueryEmergencyAccessesRequest")
+	proto.RegisterType((*QueryEmergencyAccessesResponse)(nil), "phrd.access.v1.QueryEmergencyAccessesResponse")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/query.proto", fileDescriptor_e848fba87eadf0c7) }
 
 var fileDescriptor_e848fba87eadf0c7 = []byte{
-	// 855 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xbf, 0x6f, 0xdb, 0x46,
-	0x14, 0x16, 0x65, 0xfd, 0x3c, 0xa3, 0x1e, 0xae, 0xaa, 0xad, 0xb2, 0x32, 0xad, 0xd2, 0x6a, 0xab,
-	0x1a, 0x2d, 0x09, 0xa9, 0x2d, 0x8c, 0xae, 0x36, 0x60, 0x0f, 0x5d, 0x5c, 0x16, 0x5d, 0xba, 0x9d,
-	0x28, 0x9a, 0x26, 0x2a, 0xf1, 0x68, 0x1e, 0x29, 0xd7, 0x30, 0x8c, 0xa2, 0x0d, 0x90, 0x39, 0x40,
-	0xfe, 0x85, 0x0c, 0xf9, 0x53, 0x3c, 0x1a, 0xc8, 0x92, 0x29, 0x08, 0xec, 0x2c, 0x01, 0xb2, 0x66,
-	0x0f, 0x78, 0xf7, 0x4e, 0x32, 0x19, 0x51, 0x56, 0x82, 0x2c, 0xc2, 0xdd, 0xbd, 0xf7, 0xee, 0xfb,
-	0xde, 0x7b, 0xdf, 0x3d, 0x0a, 0xa9, 0xc1, 0x49, 0x38, 0x34, 0x89, 0x6d, 0x3b, 0x8c, 0x99, 0x93,
-	0x9e, 0x79, 0x1a, 0x3b, 0xe1, 0xb9, 0x11, 0x84, 0x34, 0xa2, 0x78, 0x2d, 0xb1, 0x19, 0xc2, 0x66,
-	0x4c, 0x7a, 0xea, 0x8e, 0x4d, 0xd9, 0x98, 0x32, 0x73, 0x40, 0x98, 0x23, 0x1c, 0xcd, 0x49, 0x6f,
-	0xe0, 0x44, 0xa4, 0x67, 0x06, 0xc4, 0xf5, 0x7c, 0x12, 0x79, 0xd4, 0x17, 0xb1, 0x6a, 0xc3, 0xa5,
-	0x2e, 0xe5, 0x4b, 0x33, 0x59, 0xc1, 0x69, 0xcb, 0xa5, 0xd4, 0x1d, 0x39, 0x26, 0x09, 0x3c, 0x93,
-	0xf8, 0x3e, 0x8d, 0x78, 0x08, 0x93, 0xd6, 0x0c, 0x17, 0x9b, 0xfa, 0xcc, 0xf1, 0x23, 0xb0, 0x7e,
-	0x95, 0xb1, 0xc6, 0xfe, 0x88, 0xda, 0x7f, 0xa7, 0x42, 0x43, 0xc7, 0xa6, 0xe1, 0x90, 0x5b, 0xc5,
-	0x52, 0x58, 0xf5, 0x06, 0xc2, 0xbf, 0x27, 0x74, 0x8f, 0x48, 0x48, 0xc6, 0xcc, 0x72, 0x4e, 0x63,
-	0x87, 0x45, 0xfa, 0x6f, 0xe8, 0xf3, 0xd4, 0x29, 0x0b, 0x12, 0x3c, 0xfc, 0x33, 0xaa, 0x04, 0xfc,
-	0xa4, 0xa9, 0xb4, 0x95, 0xee, 0x6a, 0x7f, 0xdd, 0x48, 0x97, 0xc1, 0x10, 0xfe, 0x7b, 0xa5, 0xab,
-	0x17, 0x5b, 0x05, 0x0b, 0x7c, 0xf5, 0x0e, 0x40, 0xfc, 0xc9, 0x59, 0x01, 0x04, 0x5e, 0x43, 0x45,
-	0x6f, 0xc8, 0xef, 0xa9, 0x5b, 0x45, 0x6f, 0xa8, 0xff, 0xa7, 0x00, 0xa6, 0x74, 0x9b, 0x61, 0x8a,
-	0x74, 0xf2, 0x30, 0x85, 0xbf, 0xc4, 0x14, 0xbe, 0x49, 0x14, 0x8b, 0x48, 0x14, 0xb3, 0x66, 0xb1,
-	0xad, 0x74, 0xd7, 0xfa, 0xad, 0xf9, 0x51, 0x7f, 0x70, 0x1f, 0x0b, 0x7c, 0xf5, 0xd7, 0x69, 0x0e,
-	0xb2, 0x1c, 0xb8, 0x89, 0xaa, 0x01, 0x89, 0x3c, 0xc7, 0x8f, 0x80, 0xb0, 0xdc, 0xe2, 0x16, 0xaa,
-	0x87, 0xc2, 0xc9, 0x09, 0x39, 0x54, 0xdd, 0x9a, 0x1d, 0x24, 0x56, 0x3b, 0x66, 0x11, 0x1d, 0x7a,
-	0xc4, 0x6f, 0xae, 0xb4, 0x95, 0x6e, 0xc9, 0x9a, 0x1d, 0xdc, 0xe1, 0x58, 0x5a, 0x9e, 0x23, 0x3e,
-	0x40, 0x68, 0xa6, 0xa8, 0x66, 0x99, 0xd7, 0xe4, 0x5b, 0x43, 0xc8, 0xcf, 0x48, 0xe4, 0x67, 0x08,
-	0x9d, 0x82, 0xfc, 0x8c, 0x23, 0xe2, 0x3a, 0x90, 0x87, 0x75, 0x27, 0x52, 0x7f, 0xa2, 0xa0, 0x46,
-	0x3a, 0x57, 0x28, 0xf8, 0x3e, 0xaa, 0x8a, 0x22, 0x26, 0x5d, 0x5e, 0xe9, 0xae, 0xf6, 0xb7, 0xb3,
-	0xbc, 0xe6, 0xb4, 0x09, 0xca, 0x2f, 0x23, 0xf1, 0x61, 0x8a, 0x65, 0x91, 0xb3, 0xfc, 0xee, 0x5e,
-	0x96, 0xe2, 0xae, 0x14, 0xcd, 0x1f, 0xa1, 0x23, 0xfb, 0x42, 0xf0, 0xb2, 0x23, 0xeb, 0xa8, 0xe2,
-	0xc7, 0xe3, 0x81, 0x13, 0xf2, 0x86, 0x94, 0x2c, 0xd8, 0xe9, 0x0f, 0x65, 0x56, 0x53, 0x7f, 0xc8,
-	0x6a, 0x17, 0x55, 0xe1, 0xcd, 0x80, 0x8e, 0x36, 0xb2, 0x59, 0x41, 0x84, 0xcc, 0x04, 0xbc, 0xf1,
-	0x2f, 0x19, 0x25, 0x6d, 0xe6, 0xc4, 0x65, 0xa4, 0xf4, 0x36, 0x43, 0x64, 0x09, 0x2d, 0x35, 0x50,
-	0x99, 0x45, 0xe4, 0xf8, 0x18, 0x74, 0x24, 0x36, 0x58, 0x45, 0xb5, 0x13, 0xca, 0x02, 0x2f, 0x22,
-	0x23, 0x90, 0xd0, 0x74, 0x8f, 0x31, 0x2a, 0x9d, 0x91, 0x70, 0xc8, 0xf5, 0xf3, 0x99, 0xc5, 0xd7,
-	0x77, 0xf8, 0x96, 0x3f, 0x80, 0x6f, 0x46, 0x56, 0x95, 0x8f, 0x96, 0xd5, 0x53, 0x05, 0x7d, 0x91,
-	0xc9, 0x1b, 0x3a, 0x70, 0x80, 0x6a, 0x50, 0x53, 0x29, 0xac, 0xce, 0x5c, 0x61, 0x65, 0x3a, 0x07,
-	0xfd, 0x98, 0xc6, 0x7e, 0x3a, 0x69, 0x4d, 0xa0, 0x43, 0x87, 0x21, 0xf1, 0x23, 0xc7, 0x59, 0xa2,
-	0x43, 0x3f, 0xa0, 0xb2, 0x3d, 0x22, 0x4c, 0x4a, 0x01, 0x46, 0x11, 0x8c, 0x56, 0x5e, 0xdb, 0xc4,
-	0x6a, 0x09, 0xa7, 0x44, 0xa3, 0xc2, 0xc4, 0xfb, 0x56, 0xb7, 0x60, 0xa7, 0x5b, 0x50, 0xa1, 0x19,
-	0x2e, 0x54, 0xe8, 0x57, 0x54, 0x73, 0xe1, 0x0c, 0x2a, 0xf4, 0x9e, 0x48, 0x21, 0x46, 0x16, 0x45,
-	0xba, 0xf7, 0xdf, 0x94, 0x51, 0x99, 0x5f, 0x8a, 0x4f, 0x51, 0x45, 0x4c, 0x61, 0xac, 0xcf, 0x2d,
-	0x6f, 0x6a, 0xd0, 0xab, 0xdb, 0x0b, 0x7d, 0x04, 0x2f, 0x5d, 0xfb, 0xff, 0xd9, 0xab, 0xc7, 0xc5,
-	0x26, 0x5e, 0x37, 0x33, 0xdf, 0x19, 0x31, 0xe0, 0xf1, 0x19, 0xaa, 0x88, 0x69, 0x90, 0x03, 0x99,
-	0x1a, 0xfc, 0xea, 0x32, 0xe3, 0x44, 0xef, 0x70, 0x48, 0x0d, 0xb7, 0xcc, 0xb9, 0x9f, 0x36, 0x66,
-	0x5e, 0x78, 0xc3, 0x4b, 0x1c, 0xa3, 0x2a, 0x4c, 0x2f, 0xbc, 0xe8, 0xd6, 0x69, 0xb6, 0x9d, 0xc5,
-	0x4e, 0x80, 0xbd, 0xc5, 0xb1, 0xbf, 0xc4, 0x1b, 0x39, 0xd8, 0xf8, 0x5f, 0x54, 0x05, 0x91, 0xe6,
-	0xc0, 0xa6, 0x87, 0x95, 0xba, 0x94, 0xce, 0xf5, 0xef, 0x39, 0xec, 0x36, 0xfe, 0xda, 0x9c, 0xff,
-	0xad, 0x67, 0xe6, 0x85, 0x18, 0x72, 0x97, 0xf8, 0x1c, 0xd5, 0xe4, 0xf3, 0xc2, 0x0b, 0x2f, 0x9f,
-	0x66, 0xfe, 0xcd, 0x3d, 0x5e, 0xc0, 0xa1, 0xcd, 0x39, 0xa8, 0xb8, 0x99, 0xc7, 0x01, 0x3f, 0x50,
-	0x50, 0x4d, 0x0a, 0x37, 0x07, 0x3b, 0xf3, 0x9e, 0x72, 0xb0, 0xb3, 0xea, 0xd7, 0x77, 0x38, 0x76,
-	0x07, 0xeb, 0x59, 0x6c, 0x29, 0x72, 0xf3, 0x02, 0xde, 0xe1, 0xe5, 0xde, 0xee, 0xd5, 0x8d, 0xa6,
-	0x5c, 0xdf, 0x68, 0xca, 0xcb, 0x1b, 0x4d, 0x79, 0x74, 0xab, 0x15, 0xae, 0x6f, 0xb5, 0xc2, 0xf3,
-	0x5b, 0xad, 0xf0, 0xd7, 0xa6, 0xeb, 0x45, 0x27, 0xf1, 0xc0, 0xb0, 0xe9, 0x58, 0xdc, 0xc3, 0x7f,
-	0xfe, 0x81, 0xeb, 0x06, 0x15, 0xfe, 0xaf, 0xe7, 0xa7, 0x77, 0x01, 0x00, 0x00, 0xff, 0xff, 0xc4,
-	0xc5, 0x65, 0xa3, 0xdc, 0x09, 0x00, 0x00,
+	// 1226 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0x4b, 0x6f, 0x23, 0x45,
+	0x10, 0xce, 0xf8, 0x15, 0xbb, 0x02, 0x01, 0x1a, 0x93, 0x75, 0x1c, 0x67, 0x12, 0x3a, 0x01, 0xb2,
+	0xc9, 0xc6, 0xa3, 0x04, 0xd8, 0x08, 0x09, 0x0e, 0xc9, 0xc2, 0xee, 0x81, 0xcb, 0x32, 0x1b, 0x38,
+	0x70, 0x89, 0x3a, 0xe3, 0x5e, 0x67, 0xb4, 0xf6, 0x8c, 0x33, 0x0f, 0x87, 0x28, 0x8a, 0x10, 0x20,
+	0x71, 0xe6, 0x21, 0xc1, 0x85, 0x23, 0x07, 0x7e, 0x00, 0x67, 0xb8, 0xee, 0x71, 0x05, 0x1c, 0x38,
+	0x21, 0x94, 0x70, 0xe1, 0x07, 0x70, 0x47, 0xd3, 0x5d, 0x63, 0x7b, 0x3a, 0x1e, 0xc7, 0x59, 0xe5,
+	0x62, 0x4d, 0x77, 0x55, 0x75, 0x7d, 0x55, 0xf5, 0x75, 0x55, 0x1b, 0xaa, 0x9d, 0x03, 0xaf, 0x61,
+	0x30, 0xcb, 0xe2, 0xbe, 0x6f, 0x74, 0x37, 0x8c, 0xc3, 0x90, 0x7b, 0xc7, 0xf5, 0x8e, 0xe7, 0x06,
+	0x2e, 0x99, 0x8e, 0x64, 0x75, 0x29, 0xab, 0x77, 0x37, 0xaa, 0xab, 0x96, 0xeb, 0xb7, 0x5d, 0xdf,
+	0xd8, 0x67, 0x3e, 0x97, 0x8a, 0x46, 0x77, 0x63, 0x9f, 0x07, 0x6c, 0xc3, 0xe8, 0xb0, 0xa6, 0xed,
+	0xb0, 0xc0, 0x76, 0x1d, 0x69, 0x5b, 0x9d, 0x95, 0xba, 0x7b, 0x62, 0x65, 0xc8, 0x05, 0x8a, 0xca,
+	0x4d, 0xb7, 0xe9, 0xca, 0xfd, 0xe8, 0x0b, 0x77, 0x6b, 0x4d, 0xd7, 0x6d, 0xb6, 0xb8, 0xc1, 0x3a,
+	0xb6, 0xc1, 0x1c, 0xc7, 0x0d, 0xc4, 0x69, 0xb1, 0x4d, 0x4d, 0x81, 0x69, 0xb9, 0x8e, 0xcf, 0x9d,
+	0x00, 0xa5, 0xba, 0x22, 0xe5, 0x6d, 0xee, 0x35, 0xb9, 0x63, 0x61, 0x20, 0xd5, 0x39, 0x45, 0x1e,
+	0x3a, 0x2d, 0xd7, 0x7a, 0x94, 0x38, 0xda, 0xe3, 0x96, 0xeb, 0x35, 0x84, 0x54, 0x7e, 0x4a, 0x29,
+	0x2d, 0x03, 0xf9, 0x20, 0x8a, 0xf4, 0x3e, 0xf3, 0x58, 0xdb, 0x37, 0xf9, 0x61, 0xc8, 0xfd, 0x80,
+	0xbe, 0x0f, 0x2f, 0x26, 0x76, 0xfd, 0x4e, 0x84, 0x87, 0xbc, 0x01, 0x85, 0x8e, 0xd8, 0xa9, 0x68,
+	0x8b, 0xda, 0xca, 0xd4, 0xe6, 0x4c, 0x3d, 0x99, 0xc1, 0xba, 0xd4, 0xdf, 0xc9, 0x3d, 0xfe, 0x6b,
+	0x61, 0xc2, 0x44, 0x5d, 0xba, 0x8c, 0x2e, 0x3e, 0x14, 0xa8, 0xd0, 0x05, 0x99, 0x86, 0x8c, 0xdd,
+	0x10, 0xe7, 0x94, 0xcc, 0x8c, 0xdd, 0xa0, 0x9f, 0x69, 0xe8, 0x33, 0x56, 0xeb, 0xfb, 0x94, 0xe1,
+	0xa4, 0xf9, 0x94, 0xfa, 0xb1, 0x4f, 0xa9, 0x1b, 0x59, 0xf9, 0x01, 0x0b, 0x42, 0xbf, 0x92, 0x59,
+	0xd4, 0x56, 0xa6, 0x37, 0x6b, 0xc3, 0xad, 0x1e, 0x08, 0x1d, 0x13, 0x75, 0xe9, 0xbf, 0x49, 0x0c,
+	0x71, 0x3a, 0x48, 0x05, 0x26, 0x3b, 0x2c, 0xb0, 0xb9, 0x13, 0x20, 0xe0, 0x78, 0x49, 0x6a, 0x50,
+	0xf2, 0xa4, 0x12, 0xf7, 0x84, 0xab, 0x92, 0xd9, 0xdf, 0x88, 0xa4, 0x56, 0xe8, 0x07, 0x6e, 0xc3,
+	0x66, 0x4e, 0x25, 0xbb, 0xa8, 0xad, 0xe4, 0xcc, 0xfe, 0xc6, 0x00, 0xc6, 0xdc, 0xf8, 0x18, 0xc9,
+	0x5d, 0x80, 0x3e, 0x19, 0x2b, 0x79, 0x91, 0x93, 0x57, 0xeb, 0x48, 0xc0, 0x88, 0xb9, 0x75, 0x49,
+	0x71, 0x64, 0x6e, 0xfd, 0x3e, 0x6b, 0x72, 0x8c, 0xc3, 0x1c, 0xb0, 0xa4, 0x3f, 0x6a, 0x50, 0x4e,
+	0xc6, 0x8a, 0x09, 0xbf, 0x03, 0x93, 0x32, 0x89, 0x51, 0x95, 0xb3, 0x2b, 0x53, 0x9b, 0x4b, 0x2a,
+	0xae, 0x21, 0x65, 0xc2, 0xf4, 0xc7, 0x96, 0xe4, 0x5e, 0x02, 0x65, 0x46, 0xa0, 0x7c, 0xed, 0x52,
+	0x94, 0xf2, 0xac, 0x04, 0xcc, 0x75, 0xac, 0xc8, 0x1d, 0x79, 0x21, 0xe2, 0x8a, 0xcc, 0x40, 0xc1,
+	0x09, 0xdb, 0xfb, 0xdc, 0x13, 0x05, 0xc9, 0x99, 0xb8, 0xa2, 0x5f, 0xc6, 0x51, 0xf5, 0xf4, 0x31,
+	0xaa, 0x2d, 0x98, 0xc4, 0x3b, 0x85, 0x3c, 0xba, 0xa1, 0x46, 0x85, 0x16, 0x71, 0x24, 0xa8, 0x4d,
+	0xde, 0x54, 0x98, 0x34, 0x9f, 0x62, 0xa7, 0x50, 0xe9, 0x3f, 0x05, 0xc8, 0x18, 0x5c, 0x2a, 0x43,
+	0xde, 0x0f, 0xd8, 0xc3, 0x87, 0xc8, 0x23, 0xb9, 0x20, 0x55, 0x28, 0x1e, 0xb8, 0x7e, 0xc7, 0x0e,
+	0x58, 0x0b, 0x29, 0xd4, 0x5b, 0x13, 0x02, 0xb9, 0x23, 0xe6, 0x35, 0x04, 0x7f, 0x9e, 0x35, 0xc5,
+	0xf7, 0x00, 0xde, 0xfc, 0x15, 0xf0, 0x2a, 0xb4, 0x2a, 0x3c, 0x35, 0xad, 0x7e, 0xd2, 0xe0, 0x25,
+	0x25, 0x6e, 0xac, 0xc0, 0x5d, 0x28, 0x62, 0x4e, 0x63, 0x62, 0x2d, 0x0f, 0x25, 0x96, 0x52, 0x39,
+	0xac, 0x47, 0xcf, 0xf6, 0xfa, 0xa8, 0xd5, 0xc5, 0x0a, 0xdd, 0xf3, 0x98, 0x13, 0x70, 0x3e, 0x46,
+	0x85, 0x6e, 0x41, 0xde, 0x6a, 0x31, 0x3f, 0xa6, 0x02, 0xb6, 0x22, 0x6c, 0xad, 0x22, 0xb7, 0x91,
+	0xd4, 0x94, 0x4a, 0x11, 0x47, 0xa5, 0x48, 0xd4, 0xad, 0x64, 0xe2, 0x8a, 0x9a, 0x98, 0xa1, 0xbe,
+	0x5f, 0xcc, 0xd0, 0x5b, 0x50, 0x6c, 0xe2, 0x1e, 0x66, 0xe8, 0x02, 0x49, 0xd1, 0x26, 0x4e, 0x4a,
+	0xac, 0x4e, 0x6f, 0x43, 0x55, 0x9c, 0xf9, 0x5e, 0x3c, 0x19, 0x76, 0xb9, 0xd7, 0xbe, 0x3c, 0x22,
+	0xfa, 0xb5, 0x06, 0x73, 0x43, 0x0d, 0x7b, 0xdd, 0x37, 0x1f, 0x44, 0x1b, 0x78, 0x69, 0x74, 0x15,
+	0x8f, 0x62, 0x26, 0x95, 0xc9, 0xdb, 0x50, 0xe8, 0xb2, 0xb0, 0x15, 0x44, 0x89, 0xca, 0x8e, 0x34,
+	0xfb, 0x28, 0x52, 0x8b, 0x7b, 0xb7, 0xb4, 0xa1, 0xbb, 0x30, 0x9d, 0x94, 0x27, 0xee, 0x80, 0xa6,
+	0xdc, 0x81, 0x32, 0xe4, 0x79, 0xc7, 0xb5, 0x0e, 0x44, 0x4d, 0x72, 0xa6, 0x5c, 0x90, 0xe7, 0x21,
+	0xfb, 0x88, 0x1f, 0x8b, 0xc4, 0x3f, 0x63, 0x46, 0x9f, 0x74, 0x5d, 0x0d, 0x74, 0x5b, 0xa0, 0x49,
+	0x1b, 0x47, 0x7f, 0x68, 0x50, 0x1b, 0xae, 0x8f, 0x99, 0x79, 0x07, 0x4a, 0xbd, 0x31, 0x8c, 0xd9,
+	0x99, 0x4d, 0x0d, 0x13, 0x23, 0xec, 0x5b, 0x90, 0x2d, 0xa5, 0xad, 0x2c, 0xa4, 0xda, 0x2a, 0x17,
+	0x75, 0x1e, 0xc0, 0xe3, 0x2d, 0xce, 0x7c, 0xbe, 0xc7, 0x02, 0x11, 0x60, 0x36, 0x1a, 0x39, 0x62,
+	0x67, 0x3b, 0x90, 0xe2, 0xae, 0xcd, 0x8f, 0xf6, 0x1a, 0x21, 0x17, 0x8d, 0x41, 0x88, 0xa3, 0x9d,
+	0x77, 0x43, 0x4e, 0xbf, 0xc9, 0xc0, 0xfc, 0xb0, 0xb0, 0xc6, 0x61, 0xff, 0xed, 0x0b, 0xb3, 0x6e,
+	0xa7, 0xf2, 0xdb, 0xcf, 0xeb, 0x65, 0xbc, 0x7a, 0xdb, 0x8d, 0x86, 0xc7, 0x7d, 0xff, 0x41, 0xe0,
+	0xd9, 0x4e, 0x73, 0x70, 0x0a, 0xf6, 0x43, 0xcd, 0x5e, 0x2d, 0x54, 0x1d, 0x20, 0x74, 0x24, 0x76,
+	0x2e, 0x9b, 0x5c, 0xd1, 0x1c, 0xd8, 0xb9, 0xb6, 0x51, 0xf8, 0xab, 0x06, 0x7a, 0x5a, 0x52, 0xb0,
+	0xda, 0xbb, 0x30, 0x15, 0xd7, 0xce, 0xee, 0xdd, 0xce, 0x5b, 0x43, 0xfb, 0x57, 0x0a, 0x61, 0x90,
+	0x02, 0x83, 0xc7, 0x5c, 0x5b, 0x2b, 0xdb, 0xfc, 0xa5, 0x04, 0x79, 0xe1, 0x9c, 0x1c, 0x42, 0x41,
+	0x3e, 0xc2, 0x08, 0x1d, 0x8a, 0x2e, 0xf1, 0xce, 0xab, 0x2e, 0x8d, 0xd4, 0x91, 0x8e, 0xa8, 0xfe,
+	0xf9, 0xef, 0xff, 0x7c, 0x9b, 0xa9, 0x90, 0x19, 0x43, 0x79, 0x66, 0xca, 0xf7, 0x1d, 0x39, 0x82,
+	0x82, 0x7c, 0x0c, 0xa4, 0xb8, 0x4c, 0xbc, 0xfb, 0xaa, 0xe3, 0xbc, 0x26, 0xe8, 0xb2, 0x70, 0xa9,
+	0x93, 0x9a, 0x31, 0xf4, 0x65, 0xeb, 0x1b, 0x27, 0x76, 0xe3, 0x94, 0x84, 0x30, 0x89, 0x8f, 0x17,
+	0x32, 0xea, 0xd4, 0x5e, 0xb4, 0xcb, 0xa3, 0x95, 0xd0, 0xf7, 0x82, 0xf0, 0x3d, 0x4b, 0x6e, 0xa4,
+	0xf8, 0x26, 0x9f, 0xc2, 0x24, 0xce, 0xa8, 0x14, 0xb7, 0xc9, 0xb7, 0x4a, 0x75, 0xac, 0x31, 0x47,
+	0x6f, 0x0a, 0xb7, 0x4b, 0xe4, 0x65, 0x63, 0xf8, 0x5f, 0x01, 0xdf, 0x38, 0x91, 0x6f, 0x9c, 0x53,
+	0x72, 0x0c, 0xc5, 0x78, 0xba, 0x92, 0x91, 0x87, 0xf7, 0x22, 0x7f, 0xe5, 0x12, 0x2d, 0xc4, 0xb0,
+	0x28, 0x30, 0x54, 0x49, 0x25, 0x0d, 0x03, 0xf9, 0x42, 0x83, 0x62, 0x3c, 0xb7, 0x52, 0x7c, 0x2b,
+	0xe3, 0x34, 0xc5, 0xb7, 0x3a, 0xfc, 0xe8, 0xaa, 0xf0, 0xbd, 0x4c, 0xa8, 0xea, 0x3b, 0x9e, 0x71,
+	0xc6, 0x09, 0x36, 0xa2, 0x53, 0xf2, 0x83, 0x36, 0x30, 0x22, 0xc4, 0xe4, 0x21, 0xab, 0xa3, 0xef,
+	0xe2, 0xe0, 0x38, 0xac, 0xae, 0x8d, 0xa5, 0x8b, 0xb8, 0x36, 0x04, 0xae, 0x35, 0x72, 0xd3, 0x48,
+	0xfb, 0x13, 0xb6, 0x27, 0x86, 0xde, 0x00, 0xbc, 0xef, 0x34, 0x78, 0x4e, 0xe9, 0x02, 0x64, 0x6d,
+	0xbc, 0x5e, 0x21, 0x01, 0x5e, 0xa9, 0xb1, 0xd0, 0x15, 0x81, 0x90, 0x92, 0xc5, 0x34, 0x84, 0x36,
+	0xc7, 0x0b, 0xf3, 0xbd, 0x06, 0x2f, 0x5c, 0xe8, 0x71, 0x64, 0x7d, 0x1c, 0x6f, 0xfd, 0x7a, 0xd6,
+	0xc7, 0x55, 0x47, 0x78, 0x4b, 0x02, 0xde, 0x3c, 0x99, 0x1b, 0x01, 0x6f, 0x67, 0xeb, 0xf1, 0x99,
+	0xae, 0x3d, 0x39, 0xd3, 0xb5, 0xbf, 0xcf, 0x74, 0xed, 0xab, 0x73, 0x7d, 0xe2, 0xc9, 0xb9, 0x3e,
+	0xf1, 0xe7, 0xb9, 0x3e, 0xf1, 0xf1, 0x7c, 0xd3, 0x0e, 0x0e, 0xc2, 0xfd, 0xba, 0xe5, 0xb6, 0xe5,
+	0x01, 0xe2, 0xe7, 0x13, 0x3c, 0x67, 0xbf, 0x20, 0xfe, 0xc6, 0xbe, 0xfe, 0x7f, 0x00, 0x00, 0x00,
+	0xff, 0xff, 0x2f, 0x07, 0x70, 0xd7, 0xe8, 0x0f, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -809,6 +1261,13 @@ type QueryClient interface {
 	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
+	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
+	EmergencyTerms(ctx context.Context, in *QueryEmergencyTermsRequest, opts ...grpc.CallOption) (*QueryEmergencyTermsResponse, error)
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	EmergencyAccess(ctx context.Context, in *QueryEmergencyAccessRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessResponse, error)
+	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
+	// of everybody officers, nodes, auditors.
+	EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error)
 }
 
 type queryClient struct {
@@ -873,6 +1332,33 @@ func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, op
 	return out, nil
 }
 
+func (c *queryClient) EmergencyTerms(ctx context.Context, in *QueryEmergencyTermsRequest, opts ...grpc.CallOption) (*QueryEmergencyTermsResponse, error) {
+	out := new(QueryEmergencyTermsResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/EmergencyTerms", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) EmergencyAccess(ctx context.Context, in *QueryEmergencyAccessRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessResponse, error) {
+	out := new(QueryEmergencyAccessResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/EmergencyAccess", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error) {
+	out := new(QueryEmergencyAccessesResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/EmergencyAccesses", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -888,6 +1374,13 @@ type QueryServer interface {
 	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
+	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
+	EmergencyTerms(context.Context, *QueryEmergencyTermsRequest) (*QueryEmergencyTermsResponse, error)
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	EmergencyAccess(context.Context, *QueryEmergencyAccessRequest) (*QueryEmergencyAccessResponse, error)
+	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
+	// of everybody officers, nodes, auditors.
+	EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -911,6 +1404,15 @@ func (*UnimplementedQueryServer) Consents(ctx context.Context, req *QueryConsent
 }
 func (*UnimplementedQueryServer) Grantees(ctx context.Context, req *QueryGranteesRequest) (*QueryGranteesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Grantees not implemented")
+}
+func (*UnimplementedQueryServer) EmergencyTerms(ctx context.Context, req *QueryEmergencyTermsRequest) (*QueryEmergencyTermsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EmergencyTerms not implemented")
+}
+func (*UnimplementedQueryServer) EmergencyAccess(ctx context.Context, req *QueryEmergencyAccessRequest) (*QueryEmergencyAccessResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EmergencyAccess not implemented")
+}
+func (*UnimplementedQueryServer) EmergencyAccesses(ctx context.Context, req *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EmergencyAccesses not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1025,6 +1527,60 @@ func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_EmergencyTerms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyTermsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyTerms(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/EmergencyTerms",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyTerms(ctx, req.(*QueryEmergencyTermsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_EmergencyAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/EmergencyAccess",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyAccess(ctx, req.(*QueryEmergencyAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_EmergencyAccesses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyAccessesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyAccesses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/EmergencyAccesses",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyAccesses(ctx, req.(*QueryEmergencyAccessesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.access.v1.Query",
@@ -1053,6 +1609,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Grantees",
 			Handler:    _Query_Grantees_Handler,
+		},
+		{
+			MethodName: "EmergencyTerms",
+			Handler:    _Query_EmergencyTerms_Handler,
+		},
+		{
+			MethodName: "EmergencyAccess",
+			Handler:    _Query_EmergencyAccess_Handler,
+		},
+		{
+			MethodName: "EmergencyAccesses",
+			Handler:    _Query_EmergencyAccesses_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1549,6 +2117,316 @@ func (m *QueryGranteesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryEmergencyTermsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyTermsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyTermsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmergencyTermsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyTermsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyTermsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Vaults) > 0 {
+		for iNdEx := len(m.Vaults) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Vaults[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Terms != nil {
+		{
+			size, err := m.Terms.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EmergencyVault) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EmergencyVault) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EmergencyVault) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Hospital != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmergencyAccessRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyAccessRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyAccessRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Id) > 0 {
+		i -= len(m.Id)
+		copy(dAtA[i:], m.Id)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Id)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmergencyAccessResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyAccessResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyAccessResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ReviewDue != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ReviewDue))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.ReleaseAt != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.ReleaseAt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Emergency.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmergencyAccessesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyAccessesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyAccessesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Unreviewed {
+		i--
+		if m.Unreviewed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryEmergencyAccessesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryEmergencyAccessesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryEmergencyAccessesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Emergencies) > 0 {
+		for iNdEx := len(m.Emergencies) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Emergencies[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1759,6 +2637,136 @@ func (m *QueryGranteesResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *QueryEmergencyTermsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryEmergencyTermsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Terms != nil {
+		l = m.Terms.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if len(m.Vaults) > 0 {
+		for _, e := range m.Vaults {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *EmergencyVault) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		n += 1 + sovQuery(uint64(m.Hospital))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovQuery(uint64(m.Epoch))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryEmergencyAccessRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Id)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryEmergencyAccessResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Emergency.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.ReleaseAt != 0 {
+		n += 1 + sovQuery(uint64(m.ReleaseAt))
+	}
+	if m.ReviewDue != 0 {
+		n += 1 + sovQuery(uint64(m.ReviewDue))
+	}
+	return n
+}
+
+func (m *QueryEmergencyAccessesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.Unreviewed {
+		n += 2
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryEmergencyAccessesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Emergencies) > 0 {
+		for _, e := range m.Emergencies {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
 	}
 	return n
 }
@@ -3085,6 +4093,861 @@ func (m *QueryGranteesResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Grantees = append(m.Grantees, Grantee{})
 			if err := m.Grantees[len(m.Grantees)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyTermsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyTermsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyTermsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyTermsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyTermsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyTermsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Terms", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Terms == nil {
+				m.Terms = &EmergencyTerms{}
+			}
+			if err := m.Terms.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vaults", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Vaults = append(m.Vaults, EmergencyVault{})
+			if err := m.Vaults[len(m.Vaults)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EmergencyVault) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EmergencyVault: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EmergencyVault: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyAccessRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyAccessRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyAccessRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Id = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyAccessResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyAccessResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyAccessResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergency", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Emergency.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= EmergencyStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReleaseAt", wireType)
+			}
+			m.ReleaseAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ReleaseAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReviewDue", wireType)
+			}
+			m.ReviewDue = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ReviewDue |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyAccessesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyAccessesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyAccessesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= EmergencyStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unreviewed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Unreviewed = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryEmergencyAccessesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryEmergencyAccessesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryEmergencyAccessesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergencies", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Emergencies = append(m.Emergencies, QueryEmergencyAccessResponse{})
+			if err := m.Emergencies[len(m.Emergencies)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

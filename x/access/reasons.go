@@ -55,7 +55,7 @@ const (
 
 	// ReasonNoSuchClinician says that a consent names no active clinician of the hospital.
 	ReasonNoSuchClinician = "no_such_clinician"
-	// ReasonNoVault says that the clinician whom a consent names has published no vault to seal to.
+	// ReasonNoVault says that the clinician whom a consent names, or the hospital that is to approve an emergency, has no vault to seal to.
 	ReasonNoVault = "no_vault"
 	// ReasonUnknownRecord says that a consent names a record that does not exist or is another owner's.
 	ReasonUnknownRecord = "unknown_record"
@@ -77,6 +77,23 @@ const (
 	ReasonOutlivesConsent = "outlives_consent"
 	// ReasonConsentUsedUp says that the consent has stood in as often as it may on this day.
 	ReasonConsentUsedUp = "consent_used_up"
+
+	// ReasonNotAgreed says that no agreement of the patient to emergencies is in force.
+	ReasonNotAgreed = "not_agreed"
+	// ReasonTooFewVaults says that fewer hospitals of those that may approve have an emergency vault than it takes.
+	ReasonTooFewVaults = "too_few_vaults"
+	// ReasonNoBox says that a version has no emergency box, or one under another key than the others.
+	ReasonNoBox = "no_box"
+	// ReasonEmergency says that it is part of an emergency, which is approved otherwise.
+	ReasonEmergency = "emergency"
+	// ReasonUnreviewed says that a former emergency of the requester has not ended, or was not reviewed.
+	ReasonUnreviewed = "unreviewed"
+	// ReasonNotEnded says that the emergency has not ended.
+	ReasonNotEnded = "not_ended"
+	// ReasonNotUsed says that nothing was released in the emergency.
+	ReasonNotUsed = "not_used"
+	// ReasonReviewed says that the emergency was reviewed already.
+	ReasonReviewed = "reviewed"
 
 	// ReasonHospitalDiffers says that the approval shows another hospital than the requester's.
 	ReasonHospitalDiffers = "hospital_differs"

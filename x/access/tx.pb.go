@@ -1193,6 +1193,700 @@ func (m *MsgUpdateParamsResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgUpdateParamsResponse proto.InternalMessageInfo
 
+// MsgEnableEmergency agrees. All its fields are readable in a wallet, and none is longer than 64 bytes.
+type MsgEnableEmergency struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// approvals is how many hospitals other than the requester's must approve, 2 to 8.
+	Approvals uint32 `protobuf:"varint,2,opt,name=approvals,proto3" json:"approvals,omitempty"`
+	// delay is how many seconds pass between the last approval and the release, 10 to 86400.
+	Delay uint64 `protobuf:"varint,3,opt,name=delay,proto3" json:"delay,omitempty"`
+	// hospitals that may approve, "<number> <name>" by number, distinct, at most 16; none stands for all.
+	Hospitals []string `protobuf:"bytes,4,rep,name=hospitals,proto3" json:"hospitals,omitempty"`
+}
+
+func (m *MsgEnableEmergency) Reset()         { *m = MsgEnableEmergency{} }
+func (m *MsgEnableEmergency) String() string { return proto.CompactTextString(m) }
+func (*MsgEnableEmergency) ProtoMessage()    {}
+func (*MsgEnableEmergency) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{18}
+}
+func (m *MsgEnableEmergency) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEnableEmergency) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEnableEmergency.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEnableEmergency) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEnableEmergency.Merge(m, src)
+}
+func (m *MsgEnableEmergency) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEnableEmergency) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEnableEmergency.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEnableEmergency proto.InternalMessageInfo
+
+func (m *MsgEnableEmergency) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgEnableEmergency) GetApprovals() uint32 {
+	if m != nil {
+		return m.Approvals
+	}
+	return 0
+}
+
+func (m *MsgEnableEmergency) GetDelay() uint64 {
+	if m != nil {
+		return m.Delay
+	}
+	return 0
+}
+
+func (m *MsgEnableEmergency) GetHospitals() []string {
+	if m != nil {
+		return m.Hospitals
+	}
+	return nil
+}
+
+// MsgEnableEmergencyResponse says whether it counted.
+type MsgEnableEmergencyResponse struct {
+	// outcome of the message.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgEnableEmergencyResponse) Reset()         { *m = MsgEnableEmergencyResponse{} }
+func (m *MsgEnableEmergencyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgEnableEmergencyResponse) ProtoMessage()    {}
+func (*MsgEnableEmergencyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{19}
+}
+func (m *MsgEnableEmergencyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgEnableEmergencyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgEnableEmergencyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgEnableEmergencyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgEnableEmergencyResponse.Merge(m, src)
+}
+func (m *MsgEnableEmergencyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgEnableEmergencyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgEnableEmergencyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgEnableEmergencyResponse proto.InternalMessageInfo
+
+func (m *MsgEnableEmergencyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgEnableEmergencyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgDisableEmergency takes the agreement back.
+type MsgDisableEmergency struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+}
+
+func (m *MsgDisableEmergency) Reset()         { *m = MsgDisableEmergency{} }
+func (m *MsgDisableEmergency) String() string { return proto.CompactTextString(m) }
+func (*MsgDisableEmergency) ProtoMessage()    {}
+func (*MsgDisableEmergency) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{20}
+}
+func (m *MsgDisableEmergency) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisableEmergency) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisableEmergency.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisableEmergency) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisableEmergency.Merge(m, src)
+}
+func (m *MsgDisableEmergency) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisableEmergency) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisableEmergency.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisableEmergency proto.InternalMessageInfo
+
+func (m *MsgDisableEmergency) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+// MsgDisableEmergencyResponse says whether it counted.
+type MsgDisableEmergencyResponse struct {
+	// outcome of the message.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgDisableEmergencyResponse) Reset()         { *m = MsgDisableEmergencyResponse{} }
+func (m *MsgDisableEmergencyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDisableEmergencyResponse) ProtoMessage()    {}
+func (*MsgDisableEmergencyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{21}
+}
+func (m *MsgDisableEmergencyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDisableEmergencyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDisableEmergencyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDisableEmergencyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDisableEmergencyResponse.Merge(m, src)
+}
+func (m *MsgDisableEmergencyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDisableEmergencyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDisableEmergencyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDisableEmergencyResponse proto.InternalMessageInfo
+
+func (m *MsgDisableEmergencyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgDisableEmergencyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgRequestEmergency asks by two proposals at once: one over the points U of the versions' locks, and one over the points U_e of their boxes.
+type MsgRequestEmergency struct {
+	// requester who will open.
+	Requester string `protobuf:"bytes,1,opt,name=requester,proto3" json:"requester,omitempty"`
+	// purpose is ETREAT or BTG, HL7 v3 ActReason codes.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// reason is a code: unconscious, incapacitated, life_threat or unreachable.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// expires_at in unix seconds of block time, at most a day ahead.
+	ExpiresAt int64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// records are the record ids as text, sorted with versions, 1 to 64.
+	Records []string `protobuf:"bytes,5,rep,name=records,proto3" json:"records,omitempty"`
+	// versions are the version numbers, as many as records.
+	Versions []uint64 `protobuf:"varint,6,rep,packed,name=versions,proto3" json:"versions,omitempty"`
+	// request_key is the CID of the one-time public key rk of the first proposal as text.
+	RequestKey string `protobuf:"bytes,7,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
+	// b is B of the first proposal, a point, 32 bytes, never used before.
+	B []byte `protobuf:"bytes,8,opt,name=b,proto3" json:"b,omitempty"`
+	// proof is its batch proof c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,9,opt,name=proof,proto3" json:"proof,omitempty"`
+	// m are its M_1 … M_n, points of 32 bytes, as many as records.
+	M [][]byte `protobuf:"bytes,10,rep,name=m,proto3" json:"m,omitempty"`
+	// box_request_key is the CID of the one-time public key of the second proposal as text.
+	BoxRequestKey string `protobuf:"bytes,11,opt,name=box_request_key,json=boxRequestKey,proto3" json:"box_request_key,omitempty"`
+	// box_b is B of the second proposal.
+	BoxB []byte `protobuf:"bytes,12,opt,name=box_b,json=boxB,proto3" json:"box_b,omitempty"`
+	// box_proof is its batch proof.
+	BoxProof []byte `protobuf:"bytes,13,opt,name=box_proof,json=boxProof,proto3" json:"box_proof,omitempty"`
+	// box_m are its M_1 … M_n, b·U_e, as many as records.
+	BoxM [][]byte `protobuf:"bytes,14,rep,name=box_m,json=boxM,proto3" json:"box_m,omitempty"`
+}
+
+func (m *MsgRequestEmergency) Reset()         { *m = MsgRequestEmergency{} }
+func (m *MsgRequestEmergency) String() string { return proto.CompactTextString(m) }
+func (*MsgRequestEmergency) ProtoMessage()    {}
+func (*MsgRequestEmergency) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{22}
+}
+func (m *MsgRequestEmergency) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRequestEmergency) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRequestEmergency.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRequestEmergency) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRequestEmergency.Merge(m, src)
+}
+func (m *MsgRequestEmergency) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRequestEmergency) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRequestEmergency.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRequestEmergency proto.InternalMessageInfo
+
+func (m *MsgRequestEmergency) GetRequester() string {
+	if m != nil {
+		return m.Requester
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergency) GetPurpose() string {
+	if m != nil {
+		return m.Purpose
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergency) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergency) GetExpiresAt() int64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
+func (m *MsgRequestEmergency) GetRecords() []string {
+	if m != nil {
+		return m.Records
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetVersions() []uint64 {
+	if m != nil {
+		return m.Versions
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetRequestKey() string {
+	if m != nil {
+		return m.RequestKey
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergency) GetB() []byte {
+	if m != nil {
+		return m.B
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetM() [][]byte {
+	if m != nil {
+		return m.M
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetBoxRequestKey() string {
+	if m != nil {
+		return m.BoxRequestKey
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergency) GetBoxB() []byte {
+	if m != nil {
+		return m.BoxB
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetBoxProof() []byte {
+	if m != nil {
+		return m.BoxProof
+	}
+	return nil
+}
+
+func (m *MsgRequestEmergency) GetBoxM() [][]byte {
+	if m != nil {
+		return m.BoxM
+	}
+	return nil
+}
+
+// MsgRequestEmergencyResponse says whether it counted.
+type MsgRequestEmergencyResponse struct {
+	// outcome of the message.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// emergency is its hex id, that of the first unlock.
+	Emergency string `protobuf:"bytes,3,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// box_unlock is the hex id of the second unlock.
+	BoxUnlock string `protobuf:"bytes,4,opt,name=box_unlock,json=boxUnlock,proto3" json:"box_unlock,omitempty"`
+}
+
+func (m *MsgRequestEmergencyResponse) Reset()         { *m = MsgRequestEmergencyResponse{} }
+func (m *MsgRequestEmergencyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRequestEmergencyResponse) ProtoMessage()    {}
+func (*MsgRequestEmergencyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{23}
+}
+func (m *MsgRequestEmergencyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRequestEmergencyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRequestEmergencyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRequestEmergencyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRequestEmergencyResponse.Merge(m, src)
+}
+func (m *MsgRequestEmergencyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRequestEmergencyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRequestEmergencyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRequestEmergencyResponse proto.InternalMessageInfo
+
+func (m *MsgRequestEmergencyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgRequestEmergencyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergencyResponse) GetEmergency() string {
+	if m != nil {
+		return m.Emergency
+	}
+	return ""
+}
+
+func (m *MsgRequestEmergencyResponse) GetBoxUnlock() string {
+	if m != nil {
+		return m.BoxUnlock
+	}
+	return ""
+}
+
+// MsgApproveEmergency supports an emergency.
+type MsgApproveEmergency struct {
+	// officer of another hospital than the requester's.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// emergency is its hex id.
+	Emergency string `protobuf:"bytes,2,opt,name=emergency,proto3" json:"emergency,omitempty"`
+}
+
+func (m *MsgApproveEmergency) Reset()         { *m = MsgApproveEmergency{} }
+func (m *MsgApproveEmergency) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveEmergency) ProtoMessage()    {}
+func (*MsgApproveEmergency) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{24}
+}
+func (m *MsgApproveEmergency) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveEmergency) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveEmergency.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveEmergency) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveEmergency.Merge(m, src)
+}
+func (m *MsgApproveEmergency) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveEmergency) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveEmergency.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveEmergency proto.InternalMessageInfo
+
+func (m *MsgApproveEmergency) GetOfficer() string {
+	if m != nil {
+		return m.Officer
+	}
+	return ""
+}
+
+func (m *MsgApproveEmergency) GetEmergency() string {
+	if m != nil {
+		return m.Emergency
+	}
+	return ""
+}
+
+// MsgApproveEmergencyResponse says whether it counted.
+type MsgApproveEmergencyResponse struct {
+	// outcome of the message.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgApproveEmergencyResponse) Reset()         { *m = MsgApproveEmergencyResponse{} }
+func (m *MsgApproveEmergencyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveEmergencyResponse) ProtoMessage()    {}
+func (*MsgApproveEmergencyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{25}
+}
+func (m *MsgApproveEmergencyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveEmergencyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveEmergencyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveEmergencyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveEmergencyResponse.Merge(m, src)
+}
+func (m *MsgApproveEmergencyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveEmergencyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveEmergencyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveEmergencyResponse proto.InternalMessageInfo
+
+func (m *MsgApproveEmergencyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgApproveEmergencyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgReviewEmergency reviews.
+type MsgReviewEmergency struct {
+	// officer of the custodian or of a hospital that approved.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// emergency is its hex id.
+	Emergency string `protobuf:"bytes,2,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// finding is a code: justified or not_justified.
+	Finding string `protobuf:"bytes,3,opt,name=finding,proto3" json:"finding,omitempty"`
+}
+
+func (m *MsgReviewEmergency) Reset()         { *m = MsgReviewEmergency{} }
+func (m *MsgReviewEmergency) String() string { return proto.CompactTextString(m) }
+func (*MsgReviewEmergency) ProtoMessage()    {}
+func (*MsgReviewEmergency) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{26}
+}
+func (m *MsgReviewEmergency) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReviewEmergency) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReviewEmergency.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReviewEmergency) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReviewEmergency.Merge(m, src)
+}
+func (m *MsgReviewEmergency) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReviewEmergency) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReviewEmergency.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReviewEmergency proto.InternalMessageInfo
+
+func (m *MsgReviewEmergency) GetOfficer() string {
+	if m != nil {
+		return m.Officer
+	}
+	return ""
+}
+
+func (m *MsgReviewEmergency) GetEmergency() string {
+	if m != nil {
+		return m.Emergency
+	}
+	return ""
+}
+
+func (m *MsgReviewEmergency) GetFinding() string {
+	if m != nil {
+		return m.Finding
+	}
+	return ""
+}
+
+// MsgReviewEmergencyResponse says whether it counted.
+type MsgReviewEmergencyResponse struct {
+	// outcome of the message.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgReviewEmergencyResponse) Reset()         { *m = MsgReviewEmergencyResponse{} }
+func (m *MsgReviewEmergencyResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgReviewEmergencyResponse) ProtoMessage()    {}
+func (*MsgReviewEmergencyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{27}
+}
+func (m *MsgReviewEmergencyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReviewEmergencyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReviewEmergencyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReviewEmergencyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReviewEmergencyResponse.Merge(m, src)
+}
+func (m *MsgReviewEmergencyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReviewEmergencyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReviewEmergencyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReviewEmergencyResponse proto.InternalMessageInfo
+
+func (m *MsgReviewEmergencyResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgReviewEmergencyResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*MsgProposeUnlock)(nil), "phrd.access.v1.MsgProposeUnlock")
 	proto.RegisterType((*MsgProposeUnlockResponse)(nil), "phrd.access.v1.MsgProposeUnlockResponse")
@@ -1212,81 +1906,115 @@ func init() {
 	proto.RegisterType((*MsgUseConsentResponse)(nil), "phrd.access.v1.MsgUseConsentResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.access.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.access.v1.MsgUpdateParamsResponse")
+	proto.RegisterType((*MsgEnableEmergency)(nil), "phrd.access.v1.MsgEnableEmergency")
+	proto.RegisterType((*MsgEnableEmergencyResponse)(nil), "phrd.access.v1.MsgEnableEmergencyResponse")
+	proto.RegisterType((*MsgDisableEmergency)(nil), "phrd.access.v1.MsgDisableEmergency")
+	proto.RegisterType((*MsgDisableEmergencyResponse)(nil), "phrd.access.v1.MsgDisableEmergencyResponse")
+	proto.RegisterType((*MsgRequestEmergency)(nil), "phrd.access.v1.MsgRequestEmergency")
+	proto.RegisterType((*MsgRequestEmergencyResponse)(nil), "phrd.access.v1.MsgRequestEmergencyResponse")
+	proto.RegisterType((*MsgApproveEmergency)(nil), "phrd.access.v1.MsgApproveEmergency")
+	proto.RegisterType((*MsgApproveEmergencyResponse)(nil), "phrd.access.v1.MsgApproveEmergencyResponse")
+	proto.RegisterType((*MsgReviewEmergency)(nil), "phrd.access.v1.MsgReviewEmergency")
+	proto.RegisterType((*MsgReviewEmergencyResponse)(nil), "phrd.access.v1.MsgReviewEmergencyResponse")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/tx.proto", fileDescriptor_ae56191c869505e5) }
 
 var fileDescriptor_ae56191c869505e5 = []byte{
-	// 1090 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x57, 0x4f, 0x6f, 0xe3, 0x44,
-	0x14, 0xaf, 0x93, 0x26, 0x69, 0xde, 0xb6, 0x5d, 0xd6, 0xea, 0xb6, 0x6e, 0xa0, 0x69, 0x30, 0xec,
-	0x12, 0x2a, 0x91, 0x6c, 0x8b, 0x04, 0x22, 0xb7, 0x96, 0x45, 0x1c, 0x50, 0xc5, 0xca, 0xa8, 0x62,
-	0x45, 0x25, 0x2a, 0x37, 0x9e, 0x3a, 0xd6, 0xd6, 0x1e, 0x33, 0x33, 0x6e, 0x1b, 0x89, 0x95, 0x56,
-	0x48, 0x70, 0x40, 0x1c, 0xf8, 0x08, 0x1c, 0x39, 0xf6, 0xb0, 0xe2, 0x03, 0x70, 0xda, 0xe3, 0x8a,
-	0x13, 0x27, 0x84, 0xda, 0x43, 0xbf, 0xc6, 0x6a, 0xc6, 0x63, 0xc7, 0xe3, 0xba, 0x9b, 0x6a, 0xd5,
-	0x5c, 0x22, 0xbf, 0x3f, 0xf3, 0x7b, 0xf3, 0x7e, 0xf3, 0xde, 0xcc, 0x0b, 0x2c, 0x85, 0x03, 0xe2,
-	0x74, 0xed, 0x7e, 0x1f, 0x51, 0xda, 0x3d, 0x5a, 0xef, 0xb2, 0x93, 0x4e, 0x48, 0x30, 0xc3, 0xfa,
-	0x3c, 0x37, 0x74, 0x62, 0x43, 0xe7, 0x68, 0xbd, 0x71, 0xc7, 0xf6, 0xbd, 0x00, 0x77, 0xc5, 0x6f,
-	0xec, 0xd2, 0x58, 0xea, 0x63, 0xea, 0x63, 0xda, 0xf5, 0xa9, 0xcb, 0x97, 0xfa, 0xd4, 0x95, 0x86,
-	0xe5, 0xd8, 0xb0, 0x27, 0xa4, 0x6e, 0x2c, 0x48, 0xd3, 0x82, 0x8b, 0x5d, 0x1c, 0xeb, 0xf9, 0x97,
-	0xd4, 0xbe, 0x9d, 0xdb, 0x45, 0x14, 0x1c, 0xe2, 0xfe, 0x93, 0x04, 0x2d, 0x36, 0x46, 0x8e, 0xc7,
-	0xb8, 0x0d, 0x05, 0x8c, 0x0c, 0x63, 0x93, 0xf9, 0x57, 0x09, 0xde, 0xda, 0xa6, 0xee, 0x23, 0x82,
-	0x43, 0x4c, 0xd1, 0x8e, 0x58, 0xa5, 0x7f, 0x02, 0x75, 0x82, 0x7e, 0x88, 0x10, 0x65, 0x88, 0x18,
-	0x5a, 0x4b, 0x6b, 0xd7, 0xb7, 0x8c, 0x7f, 0x9e, 0x7f, 0xb4, 0x20, 0xf7, 0xb1, 0xe9, 0x38, 0x04,
-	0x51, 0xfa, 0x0d, 0x23, 0x5e, 0xe0, 0x5a, 0x23, 0x57, 0xdd, 0x80, 0x5a, 0x18, 0x11, 0x0e, 0x64,
-	0x94, 0xf8, 0x2a, 0x2b, 0x11, 0xf5, 0x15, 0x00, 0x74, 0x12, 0x7a, 0x04, 0xd1, 0x3d, 0x9b, 0x19,
-	0xe5, 0x96, 0xd6, 0x2e, 0x5b, 0x75, 0xa9, 0xd9, 0x64, 0xfa, 0x2a, 0xdc, 0x92, 0x28, 0x7b, 0x4f,
-	0xd0, 0xd0, 0x98, 0x16, 0x8b, 0x41, 0xaa, 0xbe, 0x42, 0x43, 0x7d, 0x16, 0xb4, 0x7d, 0xa3, 0xd2,
-	0xd2, 0xda, 0xb3, 0x96, 0xb6, 0xaf, 0x2f, 0x40, 0x25, 0x24, 0x18, 0x1f, 0x18, 0x55, 0xa1, 0x89,
-	0x05, 0x1e, 0x9d, 0xa0, 0x3e, 0x26, 0x0e, 0x35, 0x6a, 0xad, 0x32, 0x8f, 0x2e, 0x45, 0xbd, 0x01,
-	0x33, 0x47, 0x88, 0x50, 0x0f, 0x07, 0xd4, 0x98, 0x69, 0x95, 0xdb, 0xd3, 0x56, 0x2a, 0x73, 0x64,
-	0xdf, 0xa8, 0xb7, 0xca, 0x1c, 0xd9, 0xef, 0xb5, 0x7f, 0xba, 0x38, 0x5d, 0x1b, 0x65, 0xf4, 0xeb,
-	0xc5, 0xe9, 0xda, 0x5d, 0x41, 0x5e, 0x9e, 0x23, 0xf3, 0x47, 0x30, 0xf2, 0x3a, 0x0b, 0xd1, 0x10,
-	0x07, 0x14, 0xe9, 0x0f, 0xa0, 0x86, 0x23, 0xd6, 0xc7, 0x3e, 0x12, 0xec, 0xcd, 0x6f, 0x2c, 0x76,
-	0xe2, 0x5a, 0xe0, 0x27, 0xd0, 0x39, 0x5a, 0xef, 0x7c, 0x1d, 0x5b, 0xad, 0xc4, 0x4d, 0x5f, 0x84,
-	0x2a, 0x41, 0x36, 0xc5, 0x81, 0x24, 0x4e, 0x4a, 0x5c, 0x1f, 0x9f, 0xa4, 0xe0, 0xac, 0x6e, 0x49,
-	0xc9, 0xfc, 0x45, 0x13, 0xc7, 0xf6, 0x45, 0xe0, 0x60, 0x92, 0x1e, 0xdb, 0x06, 0xd4, 0xf0, 0xc1,
-	0x81, 0xd7, 0xbf, 0xc6, 0xa1, 0x25, 0x8e, 0x99, 0x00, 0xa5, 0x6c, 0x80, 0xde, 0x7d, 0x4e, 0x44,
-	0xe2, 0xa5, 0xd0, 0xa0, 0xc4, 0x34, 0x1d, 0x41, 0x83, 0xa2, 0xbb, 0x79, 0x1a, 0xcc, 0x67, 0x71,
-	0x95, 0x6e, 0x86, 0x21, 0xc1, 0x47, 0x49, 0xba, 0x1d, 0xa8, 0xe0, 0xe3, 0xe0, 0x1a, 0xc9, 0xc6,
-	0x6e, 0xbc, 0x0a, 0x06, 0x98, 0x86, 0x1e, 0xb3, 0x0f, 0x25, 0x7c, 0x2a, 0x67, 0x2b, 0xb7, 0xac,
-	0x56, 0x6e, 0xa6, 0xaa, 0xa6, 0xd5, 0xaa, 0x5a, 0x80, 0x4a, 0x14, 0x30, 0xef, 0x50, 0xd4, 0x65,
-	0xdd, 0x8a, 0x85, 0x0c, 0xa1, 0xd5, 0x2c, 0xa1, 0x1c, 0xa7, 0x6f, 0x87, 0x34, 0x3a, 0x44, 0x46,
-	0x2d, 0x8e, 0x20, 0xc5, 0xde, 0xfb, 0x9c, 0xea, 0x78, 0x8f, 0x0a, 0xd1, 0x4a, 0xb6, 0x92, 0x68,
-	0x45, 0x37, 0x01, 0xa2, 0x9f, 0xc2, 0xdc, 0x36, 0x75, 0x1f, 0xa2, 0x60, 0x28, 0x49, 0x7e, 0x00,
-	0x55, 0xea, 0xb9, 0xd7, 0x61, 0x59, 0xfa, 0x5d, 0x59, 0x51, 0x26, 0x4f, 0x53, 0x3a, 0xf1, 0x3c,
-	0xf5, 0x24, 0xcf, 0x51, 0x34, 0xd3, 0x86, 0xbb, 0x8a, 0x62, 0x02, 0x19, 0xfe, 0xac, 0xc1, 0x9d,
-	0x6d, 0xea, 0x7e, 0xeb, 0xb1, 0x81, 0x43, 0xec, 0xe3, 0x1b, 0x4f, 0xf3, 0x7e, 0x2e, 0xcd, 0xc5,
-	0x24, 0x4d, 0x35, 0xa2, 0x89, 0x60, 0xf9, 0x92, 0x72, 0x02, 0xe9, 0xfe, 0x56, 0x82, 0xdb, 0xdb,
-	0xd4, 0xfd, 0x92, 0xd8, 0x01, 0xfb, 0x9c, 0x63, 0x07, 0xec, 0x46, 0x1b, 0x67, 0x11, 0xaa, 0x3e,
-	0xf2, 0xf7, 0x11, 0x11, 0x7d, 0x33, 0x6d, 0x49, 0x49, 0x9f, 0x87, 0x12, 0xc3, 0xf2, 0x22, 0x2f,
-	0x31, 0xac, 0xeb, 0x30, 0x7d, 0x3c, 0xb0, 0x99, 0x51, 0x11, 0x3d, 0x24, 0xbe, 0xb3, 0x4d, 0x57,
-	0x55, 0x9b, 0x2e, 0x6d, 0xad, 0x5a, 0xb6, 0xb5, 0xde, 0x01, 0x88, 0x28, 0x7f, 0x41, 0xf6, 0x1c,
-	0x7b, 0x68, 0xcc, 0xb4, 0xb4, 0xf6, 0x9c, 0x35, 0xc3, 0x35, 0x9b, 0x0f, 0xed, 0x61, 0xef, 0x3d,
-	0xb5, 0x8d, 0x16, 0x12, 0xde, 0xb3, 0xa9, 0x9b, 0x4f, 0x61, 0x29, 0xa7, 0x9a, 0xc0, 0xa5, 0xcd,
-	0x5b, 0x3d, 0x06, 0x97, 0xa4, 0x24, 0x22, 0xbf, 0xb6, 0xf5, 0xcc, 0xa9, 0xbf, 0xe9, 0x81, 0x64,
-	0x02, 0x94, 0x94, 0x00, 0x71, 0xf5, 0x8d, 0x48, 0x58, 0xca, 0x17, 0x5f, 0xc2, 0xc3, 0x01, 0x34,
-	0x2e, 0x6b, 0x27, 0x50, 0x7e, 0x7f, 0x68, 0xe2, 0x42, 0xd9, 0xa1, 0x28, 0xc9, 0xf5, 0x4d, 0x67,
-	0x8b, 0x2b, 0xfa, 0xed, 0x6a, 0xb2, 0x7b, 0xf7, 0x2e, 0xbf, 0xe5, 0xe9, 0x9d, 0x33, 0xda, 0x90,
-	0xbc, 0x73, 0x46, 0x8a, 0x09, 0xb0, 0xf0, 0x5c, 0x13, 0x4d, 0xb8, 0x13, 0x3a, 0x36, 0x43, 0x8f,
-	0x6c, 0x62, 0xfb, 0x94, 0xf3, 0x60, 0x47, 0x6c, 0x80, 0x89, 0xc7, 0x86, 0xe3, 0x79, 0x48, 0x5d,
-	0xf5, 0xcf, 0xa0, 0x1a, 0x0a, 0x04, 0x11, 0xe3, 0x56, 0xba, 0xa9, 0x64, 0xcc, 0xec, 0xc4, 0xf8,
-	0x5b, 0xf5, 0x17, 0xff, 0xad, 0x4e, 0xfd, 0x79, 0x71, 0xba, 0xa6, 0x59, 0x72, 0x41, 0xaf, 0x23,
-	0x08, 0x49, 0xa1, 0x38, 0x21, 0xca, 0xd8, 0x98, 0xdb, 0xa2, 0xb9, 0x2c, 0x9a, 0x25, 0xab, 0x4a,
-	0xb8, 0xd9, 0xf8, 0xbb, 0x0a, 0xe5, 0x6d, 0xea, 0xea, 0xbb, 0x30, 0xa7, 0x8e, 0x8e, 0xad, 0xfc,
-	0x76, 0xf2, 0x43, 0x52, 0xa3, 0x3d, 0xce, 0x23, 0x3d, 0x80, 0x5d, 0x98, 0x53, 0x07, 0x9c, 0x22,
-	0x70, 0xc5, 0xa3, 0x10, 0xbc, 0x78, 0x38, 0xd9, 0x85, 0x39, 0x75, 0x9c, 0x28, 0x02, 0x57, 0x3c,
-	0x0a, 0xc1, 0x8b, 0x1f, 0x64, 0x0b, 0x20, 0xf3, 0x86, 0xae, 0x14, 0xac, 0x1b, 0x99, 0x1b, 0xf7,
-	0x5e, 0x6b, 0x4e, 0x31, 0xbf, 0x87, 0xf9, 0xdc, 0xa3, 0xf5, 0x6e, 0xc1, 0x42, 0xd5, 0xa5, 0xf1,
-	0xe1, 0x58, 0x97, 0x14, 0xff, 0x31, 0xcc, 0x2a, 0xaf, 0xc4, 0x6a, 0xc1, 0xd2, 0xac, 0x43, 0xe3,
-	0x83, 0x31, 0x0e, 0x29, 0xb2, 0x0d, 0xb7, 0xf3, 0x37, 0x9e, 0xf9, 0x9a, 0x7d, 0x25, 0xf8, 0x6b,
-	0xe3, 0x7d, 0xb2, 0x84, 0x67, 0xee, 0x98, 0x22, 0xc2, 0x47, 0xe6, 0x42, 0xc2, 0x0b, 0xfa, 0xff,
-	0x31, 0xcc, 0x2a, 0x1d, 0x5b, 0x44, 0x48, 0xd6, 0xa1, 0x90, 0x90, 0xa2, 0xee, 0x69, 0x54, 0x9e,
-	0xf1, 0xbe, 0xdc, 0xfa, 0xf4, 0xc5, 0x59, 0x53, 0x7b, 0x79, 0xd6, 0xd4, 0xfe, 0x3f, 0x6b, 0x6a,
-	0xbf, 0x9f, 0x37, 0xa7, 0x5e, 0x9e, 0x37, 0xa7, 0xfe, 0x3d, 0x6f, 0x4e, 0x7d, 0xb7, 0xe2, 0x7a,
-	0x6c, 0x10, 0xed, 0x77, 0xfa, 0xd8, 0xef, 0x8a, 0x0e, 0x15, 0x3f, 0x27, 0xb2, 0x51, 0xf7, 0xab,
-	0xe2, 0xbf, 0xdb, 0xc7, 0xaf, 0x02, 0x00, 0x00, 0xff, 0xff, 0x4f, 0xa0, 0xcb, 0xde, 0x7b, 0x0e,
-	0x00, 0x00,
+	// 1483 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0xcf, 0x6f, 0x1b, 0xc5,
+	0x17, 0xcf, 0xda, 0xb1, 0x1d, 0xbf, 0xc6, 0x49, 0xbb, 0x4d, 0x93, 0xad, 0xdb, 0xa6, 0xfe, 0x6e,
+	0xbf, 0x6d, 0xdd, 0x54, 0xd8, 0x6d, 0x91, 0x40, 0xf8, 0x96, 0xd0, 0x8a, 0x03, 0x8a, 0xa8, 0x16,
+	0x55, 0x54, 0x54, 0x22, 0x5a, 0x7b, 0x27, 0x9b, 0x55, 0xed, 0x9d, 0x65, 0x67, 0x9d, 0xd8, 0x12,
+	0x95, 0x2a, 0x24, 0x38, 0x20, 0x0e, 0x88, 0xbf, 0x80, 0x03, 0x07, 0xc4, 0xa9, 0x87, 0x8a, 0x03,
+	0x07, 0x2e, 0x5c, 0x7a, 0xac, 0x38, 0x71, 0x42, 0xa8, 0x3d, 0xf4, 0xdf, 0x40, 0xf3, 0x63, 0x7f,
+	0xcc, 0x78, 0xdd, 0x84, 0x12, 0x5f, 0x2c, 0xcf, 0x9b, 0x37, 0xef, 0xc7, 0x67, 0xde, 0x7b, 0xf3,
+	0xde, 0xc2, 0x5a, 0xb0, 0x17, 0x3a, 0x6d, 0xbb, 0xd7, 0x43, 0x84, 0xb4, 0xf7, 0x6f, 0xb6, 0xa3,
+	0x51, 0x2b, 0x08, 0x71, 0x84, 0xf5, 0x25, 0xba, 0xd1, 0xe2, 0x1b, 0xad, 0xfd, 0x9b, 0xf5, 0x53,
+	0xf6, 0xc0, 0xf3, 0x71, 0x9b, 0xfd, 0x72, 0x96, 0xfa, 0x5a, 0x0f, 0x93, 0x01, 0x26, 0xed, 0x01,
+	0x71, 0xe9, 0xd1, 0x01, 0x71, 0xc5, 0xc6, 0x59, 0xbe, 0xb1, 0xc3, 0x56, 0x6d, 0xbe, 0x10, 0x5b,
+	0x2b, 0x2e, 0x76, 0x31, 0xa7, 0xd3, 0x7f, 0x82, 0x7a, 0x4e, 0xb1, 0x62, 0xe8, 0xf7, 0x71, 0xef,
+	0x61, 0x2c, 0x8d, 0x6f, 0x0e, 0x1d, 0x2f, 0xa2, 0x7b, 0xc8, 0x8f, 0xc2, 0x31, 0xdf, 0x32, 0x7f,
+	0x29, 0xc0, 0xc9, 0x6d, 0xe2, 0xde, 0x0d, 0x71, 0x80, 0x09, 0xba, 0xc7, 0x4e, 0xe9, 0xef, 0x40,
+	0x35, 0x44, 0x9f, 0x0f, 0x11, 0x89, 0x50, 0x68, 0x68, 0x0d, 0xad, 0x59, 0xdd, 0x32, 0xfe, 0x78,
+	0xfa, 0xd6, 0x8a, 0xb0, 0x63, 0xd3, 0x71, 0x42, 0x44, 0xc8, 0xc7, 0x51, 0xe8, 0xf9, 0xae, 0x95,
+	0xb2, 0xea, 0x06, 0x54, 0x82, 0x61, 0x48, 0x05, 0x19, 0x05, 0x7a, 0xca, 0x8a, 0x97, 0xfa, 0x05,
+	0x00, 0x34, 0x0a, 0xbc, 0x10, 0x91, 0x1d, 0x3b, 0x32, 0x8a, 0x0d, 0xad, 0x59, 0xb4, 0xaa, 0x82,
+	0xb2, 0x19, 0xe9, 0x17, 0xe1, 0x84, 0x90, 0xb2, 0xf3, 0x10, 0x8d, 0x8d, 0x79, 0x76, 0x18, 0x04,
+	0xe9, 0x43, 0x34, 0xd6, 0x17, 0x41, 0xeb, 0x1a, 0xa5, 0x86, 0xd6, 0x5c, 0xb4, 0xb4, 0xae, 0xbe,
+	0x02, 0xa5, 0x20, 0xc4, 0x78, 0xd7, 0x28, 0x33, 0x0a, 0x5f, 0x50, 0xed, 0x21, 0xea, 0xe1, 0xd0,
+	0x21, 0x46, 0xa5, 0x51, 0xa4, 0xda, 0xc5, 0x52, 0xaf, 0xc3, 0xc2, 0x3e, 0x0a, 0x89, 0x87, 0x7d,
+	0x62, 0x2c, 0x34, 0x8a, 0xcd, 0x79, 0x2b, 0x59, 0x53, 0xc9, 0x03, 0xa3, 0xda, 0x28, 0x52, 0xc9,
+	0x83, 0x4e, 0xf3, 0xcb, 0x57, 0x4f, 0x36, 0x52, 0x8f, 0xbe, 0x79, 0xf5, 0x64, 0xe3, 0x0c, 0x03,
+	0x4f, 0xc5, 0xc8, 0xfc, 0x02, 0x0c, 0x95, 0x66, 0x21, 0x12, 0x60, 0x9f, 0x20, 0xfd, 0x06, 0x54,
+	0xf0, 0x30, 0xea, 0xe1, 0x01, 0x62, 0xe8, 0x2d, 0xdd, 0x5a, 0x6d, 0xf1, 0x58, 0xa0, 0x37, 0xd0,
+	0xda, 0xbf, 0xd9, 0xfa, 0x88, 0xef, 0x5a, 0x31, 0x9b, 0xbe, 0x0a, 0xe5, 0x10, 0xd9, 0x04, 0xfb,
+	0x02, 0x38, 0xb1, 0xa2, 0x74, 0x7e, 0x93, 0x0c, 0xb3, 0xaa, 0x25, 0x56, 0xe6, 0xd7, 0x1a, 0xbb,
+	0xb6, 0x3b, 0xbe, 0x83, 0xc3, 0xe4, 0xda, 0x6e, 0x41, 0x05, 0xef, 0xee, 0x7a, 0xbd, 0x23, 0x5c,
+	0x5a, 0xcc, 0x98, 0x51, 0x50, 0xc8, 0x2a, 0xe8, 0x5c, 0xa1, 0x40, 0xc4, 0x5c, 0x12, 0x0c, 0x92,
+	0x4e, 0xd3, 0x61, 0x30, 0x48, 0xb4, 0xe3, 0x87, 0xc1, 0x7c, 0xcc, 0xa3, 0x74, 0x33, 0x08, 0x42,
+	0xbc, 0x1f, 0xbb, 0xdb, 0x82, 0x12, 0x3e, 0xf0, 0x8f, 0xe0, 0x2c, 0x67, 0xa3, 0x51, 0xb0, 0x87,
+	0x49, 0xe0, 0x45, 0x76, 0x5f, 0x88, 0x4f, 0xd6, 0xd9, 0xc8, 0x2d, 0xca, 0x91, 0x9b, 0x89, 0xaa,
+	0x79, 0x39, 0xaa, 0x56, 0xa0, 0x34, 0xf4, 0x23, 0xaf, 0xcf, 0xe2, 0xb2, 0x6a, 0xf1, 0x45, 0x06,
+	0xd0, 0x72, 0x16, 0x50, 0x2a, 0xa7, 0x67, 0x07, 0x64, 0xd8, 0x47, 0x46, 0x85, 0x6b, 0x10, 0xcb,
+	0xce, 0xff, 0x29, 0xd4, 0xdc, 0x46, 0x09, 0x68, 0xc9, 0x5b, 0x01, 0xb4, 0x44, 0x9b, 0x01, 0xd0,
+	0x8f, 0xa0, 0xb6, 0x4d, 0xdc, 0xdb, 0xc8, 0x1f, 0x0b, 0x90, 0x6f, 0x40, 0x99, 0x78, 0xee, 0x51,
+	0x50, 0x16, 0x7c, 0x53, 0x23, 0xca, 0xa4, 0x6e, 0x0a, 0x26, 0xea, 0xa7, 0x1e, 0xfb, 0x99, 0x6a,
+	0x33, 0x6d, 0x38, 0x23, 0x11, 0x66, 0xe0, 0xe1, 0x57, 0x1a, 0x9c, 0xda, 0x26, 0xee, 0x27, 0x5e,
+	0xb4, 0xe7, 0x84, 0xf6, 0xc1, 0xb1, 0xbb, 0x79, 0x45, 0x71, 0x73, 0x35, 0x76, 0x53, 0xd6, 0x68,
+	0x22, 0x38, 0x3b, 0x41, 0x9c, 0x81, 0xbb, 0xdf, 0x16, 0x60, 0x79, 0x9b, 0xb8, 0x1f, 0x84, 0xb6,
+	0x1f, 0xbd, 0x4f, 0x65, 0xfb, 0xd1, 0xb1, 0x26, 0xce, 0x2a, 0x94, 0x07, 0x68, 0xd0, 0x45, 0x21,
+	0xcb, 0x9b, 0x79, 0x4b, 0xac, 0xf4, 0x25, 0x28, 0x44, 0x58, 0x14, 0xf2, 0x42, 0x84, 0x75, 0x1d,
+	0xe6, 0x0f, 0xf6, 0xec, 0xc8, 0x28, 0xb1, 0x1c, 0x62, 0xff, 0xb3, 0x49, 0x57, 0x96, 0x93, 0x2e,
+	0x49, 0xad, 0x4a, 0x36, 0xb5, 0xce, 0x03, 0x0c, 0x09, 0x7d, 0x41, 0x76, 0x1c, 0x7b, 0x6c, 0x2c,
+	0x34, 0xb4, 0x66, 0xcd, 0x5a, 0xa0, 0x94, 0xcd, 0xdb, 0xf6, 0xb8, 0x73, 0x49, 0x4e, 0xa3, 0x95,
+	0x18, 0xf7, 0xac, 0xeb, 0xe6, 0x23, 0x58, 0x53, 0x48, 0x33, 0x28, 0xda, 0x34, 0xd5, 0xb9, 0x70,
+	0x01, 0x4a, 0xbc, 0xa4, 0x65, 0x5b, 0xcf, 0xdc, 0xfa, 0x9b, 0x5e, 0x48, 0x46, 0x41, 0x41, 0x52,
+	0xc0, 0xa3, 0x2f, 0x05, 0x61, 0x4d, 0x0d, 0xbe, 0x18, 0x87, 0x5d, 0xa8, 0x4f, 0x52, 0x67, 0x10,
+	0x7e, 0x3f, 0x68, 0xac, 0xa0, 0xdc, 0x23, 0x28, 0xf6, 0xf5, 0x4d, 0x7b, 0x8b, 0x29, 0xf9, 0x36,
+	0x1d, 0xec, 0xce, 0xe5, 0xc9, 0xb7, 0x3c, 0xa9, 0x39, 0xa9, 0x41, 0xa2, 0xe6, 0xa4, 0x84, 0x19,
+	0xa0, 0xf0, 0x54, 0x63, 0x49, 0x78, 0x2f, 0x70, 0xec, 0x08, 0xdd, 0xb5, 0x43, 0x7b, 0x40, 0x28,
+	0x0e, 0xf6, 0x30, 0xda, 0xc3, 0xa1, 0x17, 0x8d, 0x0f, 0xc7, 0x21, 0x61, 0xd5, 0xdf, 0x83, 0x72,
+	0xc0, 0x24, 0x30, 0x1d, 0x27, 0x12, 0xa3, 0xe2, 0x36, 0xb3, 0xc5, 0xe5, 0x6f, 0x55, 0x9f, 0xfd,
+	0x75, 0x71, 0xee, 0xa7, 0x57, 0x4f, 0x36, 0x34, 0x4b, 0x1c, 0xe8, 0xb4, 0x18, 0x20, 0x89, 0x28,
+	0x0a, 0x88, 0xd4, 0x36, 0x2a, 0x26, 0x9a, 0x67, 0x59, 0xb2, 0x64, 0x49, 0x31, 0x36, 0xe6, 0x6f,
+	0x3c, 0x90, 0xef, 0xf8, 0x76, 0xb7, 0x8f, 0xee, 0x0c, 0x50, 0xe8, 0x22, 0xbf, 0x37, 0xfe, 0xd7,
+	0x81, 0x7c, 0x1e, 0xaa, 0x36, 0x7b, 0xd1, 0xec, 0x3e, 0xf7, 0xa7, 0x66, 0xa5, 0x04, 0x5a, 0x05,
+	0x1c, 0xd4, 0xb7, 0xc7, 0xe2, 0x62, 0xf9, 0x82, 0x9e, 0x89, 0xab, 0x4f, 0xfc, 0x24, 0xa7, 0x84,
+	0xa9, 0x09, 0xa0, 0x58, 0x2a, 0x12, 0x40, 0xa1, 0xce, 0xe0, 0xea, 0x7d, 0x38, 0x4d, 0x5f, 0x34,
+	0x8f, 0xfc, 0x27, 0xa0, 0x3a, 0x57, 0x65, 0xb7, 0x8c, 0xe4, 0xed, 0x54, 0x04, 0x9b, 0x2e, 0x9c,
+	0xcb, 0x21, 0xcf, 0xc0, 0xb1, 0xdf, 0x8b, 0xcc, 0x33, 0x8b, 0xa7, 0x57, 0xea, 0xd9, 0xf1, 0xcf,
+	0x0e, 0xa9, 0x05, 0x45, 0xa9, 0xcc, 0xca, 0x33, 0xc5, 0xbc, 0x3a, 0x53, 0x64, 0x1a, 0xb7, 0xd2,
+	0xf4, 0x71, 0xa0, 0xac, 0x8c, 0x03, 0xca, 0x24, 0x52, 0xc9, 0x9f, 0x44, 0x16, 0x26, 0x26, 0x91,
+	0x6a, 0x76, 0x12, 0x61, 0x33, 0x05, 0x88, 0x99, 0x42, 0xbf, 0x02, 0xcb, 0x5d, 0x3c, 0xda, 0xc9,
+	0x8a, 0x3d, 0xc1, 0xc4, 0xd6, 0xba, 0x78, 0x64, 0xa5, 0x92, 0x4f, 0x43, 0x89, 0xf2, 0x75, 0x8d,
+	0x45, 0x26, 0x6b, 0xbe, 0x8b, 0x47, 0x5b, 0xfa, 0x39, 0xa8, 0x52, 0x22, 0x57, 0x52, 0x63, 0x1b,
+	0x0b, 0x5d, 0x3c, 0xba, 0xcb, 0xf4, 0x88, 0x13, 0x03, 0x63, 0x89, 0xe9, 0xa2, 0x27, 0xb6, 0x3b,
+	0xd7, 0x27, 0xcb, 0x5e, 0x12, 0x2e, 0xea, 0x6d, 0x99, 0x3f, 0x6a, 0x2c, 0x5e, 0x54, 0xfa, 0x0c,
+	0x1e, 0xc5, 0xf3, 0x50, 0x45, 0xb1, 0x78, 0x71, 0x91, 0x29, 0x81, 0xde, 0x25, 0xf5, 0x44, 0x54,
+	0x78, 0xde, 0x36, 0x50, 0xc7, 0x45, 0xb3, 0xf4, 0xbd, 0xc6, 0x82, 0x4d, 0x74, 0xbf, 0x69, 0xb0,
+	0xbd, 0xc9, 0xc4, 0x23, 0x19, 0x52, 0x50, 0x0c, 0xe9, 0x5c, 0x53, 0xe7, 0x1e, 0x43, 0x69, 0xc7,
+	0xd5, 0x54, 0x53, 0xc9, 0x33, 0x48, 0xb5, 0x9f, 0x79, 0xb1, 0xb5, 0xd0, 0xbe, 0x87, 0x0e, 0x66,
+	0xe8, 0x3c, 0x4d, 0x99, 0x5d, 0xcf, 0x77, 0x3c, 0xdf, 0x8d, 0xa7, 0x20, 0xb1, 0xe4, 0x73, 0x71,
+	0x16, 0x96, 0xb5, 0x34, 0xa4, 0x24, 0xab, 0x44, 0x61, 0x55, 0xa8, 0xc7, 0x0f, 0xca, 0xad, 0x5f,
+	0x01, 0x8a, 0xdb, 0xc4, 0xd5, 0x1f, 0x40, 0x4d, 0xfe, 0x78, 0xd1, 0x50, 0x1f, 0x44, 0x75, 0x4c,
+	0xaf, 0x37, 0x0f, 0xe3, 0x48, 0xcc, 0x7d, 0x00, 0x35, 0x79, 0xc4, 0xce, 0x13, 0x2e, 0x71, 0xe4,
+	0x0a, 0xcf, 0x1f, 0x8f, 0x1f, 0x40, 0x4d, 0x1e, 0x68, 0xf3, 0x84, 0x4b, 0x1c, 0xb9, 0xc2, 0xf3,
+	0x47, 0x42, 0x0b, 0x20, 0x33, 0xc5, 0x5d, 0xc8, 0x39, 0x97, 0x6e, 0xd7, 0x2f, 0xbf, 0x76, 0x3b,
+	0x91, 0xf9, 0x19, 0x2c, 0x29, 0x63, 0xd3, 0xff, 0x72, 0x0e, 0xca, 0x2c, 0xf5, 0x6b, 0x87, 0xb2,
+	0x24, 0xf2, 0xef, 0xc3, 0xa2, 0x34, 0xa7, 0x5c, 0xcc, 0x39, 0x9a, 0x65, 0xa8, 0x5f, 0x3d, 0x84,
+	0x21, 0x91, 0x6c, 0xc3, 0xb2, 0xda, 0x73, 0x9b, 0xaf, 0xb1, 0x2b, 0x96, 0xbf, 0x71, 0x38, 0x4f,
+	0x16, 0xf0, 0x4c, 0x97, 0x9b, 0x07, 0x78, 0xba, 0x9d, 0x0b, 0x78, 0x4e, 0x07, 0x6a, 0xc3, 0xb2,
+	0xda, 0x61, 0x99, 0xb9, 0xe1, 0x25, 0xf1, 0xe4, 0x9a, 0x3d, 0xad, 0xd3, 0x71, 0xe0, 0xe4, 0x44,
+	0x73, 0x72, 0x29, 0x2f, 0x1c, 0x14, 0xa6, 0xfa, 0xf5, 0x23, 0x30, 0x65, 0xb5, 0x4c, 0x34, 0x0a,
+	0x79, 0x5a, 0x54, 0xa6, 0x5c, 0x2d, 0x53, 0x1f, 0x2b, 0x07, 0x4e, 0x4e, 0xbc, 0x10, 0x97, 0xa6,
+	0x67, 0xcc, 0xeb, 0xb5, 0x4c, 0xad, 0xeb, 0x36, 0x2c, 0xab, 0x95, 0xd8, 0xcc, 0xb5, 0x52, 0xe2,
+	0xc9, 0xbd, 0x94, 0x69, 0x55, 0xf2, 0x3e, 0x2c, 0x4a, 0xb3, 0x42, 0x5e, 0x22, 0x64, 0x19, 0x72,
+	0x13, 0x21, 0xaf, 0x6f, 0xaf, 0x97, 0x1e, 0xd3, 0x89, 0x60, 0xeb, 0xdd, 0x67, 0x2f, 0xd6, 0xb5,
+	0xe7, 0x2f, 0xd6, 0xb5, 0xbf, 0x5f, 0xac, 0x6b, 0xdf, 0xbd, 0x5c, 0x9f, 0x7b, 0xfe, 0x72, 0x7d,
+	0xee, 0xcf, 0x97, 0xeb, 0x73, 0x9f, 0x5e, 0x70, 0xbd, 0x68, 0x6f, 0xd8, 0x6d, 0xf5, 0xf0, 0xa0,
+	0xcd, 0x4a, 0x3c, 0xfb, 0x19, 0x89, 0x11, 0xa1, 0x5b, 0x66, 0x5f, 0x8d, 0xdf, 0xfe, 0x27, 0x00,
+	0x00, 0xff, 0xff, 0x36, 0x5d, 0x9c, 0x56, 0xf5, 0x16, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1318,6 +2046,16 @@ type MsgClient interface {
 	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
+	// EnableEmergency agrees that records may be opened in an emergency, in place of what was agreed before. Signer: the patient.
+	EnableEmergency(ctx context.Context, in *MsgEnableEmergency, opts ...grpc.CallOption) (*MsgEnableEmergencyResponse, error)
+	// DisableEmergency takes that back, and ends the emergencies that wait or are open. Signer: the patient.
+	DisableEmergency(ctx context.Context, in *MsgDisableEmergency, opts ...grpc.CallOption) (*MsgDisableEmergencyResponse, error)
+	// RequestEmergency asks to open versions of a patient who can't answer. Signer: a clinician.
+	RequestEmergency(ctx context.Context, in *MsgRequestEmergency, opts ...grpc.CallOption) (*MsgRequestEmergencyResponse, error)
+	// ApproveEmergency supports an emergency. Signer: an officer of a hospital that the patient's terms name, other than the requester's.
+	ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error)
+	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
+	ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -1402,6 +2140,51 @@ func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...g
 	return out, nil
 }
 
+func (c *msgClient) EnableEmergency(ctx context.Context, in *MsgEnableEmergency, opts ...grpc.CallOption) (*MsgEnableEmergencyResponse, error) {
+	out := new(MsgEnableEmergencyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/EnableEmergency", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DisableEmergency(ctx context.Context, in *MsgDisableEmergency, opts ...grpc.CallOption) (*MsgDisableEmergencyResponse, error) {
+	out := new(MsgDisableEmergencyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/DisableEmergency", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RequestEmergency(ctx context.Context, in *MsgRequestEmergency, opts ...grpc.CallOption) (*MsgRequestEmergencyResponse, error) {
+	out := new(MsgRequestEmergencyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/RequestEmergency", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error) {
+	out := new(MsgApproveEmergencyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ApproveEmergency", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error) {
+	out := new(MsgReviewEmergencyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ReviewEmergency", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/UpdateParams", in, out, opts...)
@@ -1430,6 +2213,16 @@ type MsgServer interface {
 	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
+	// EnableEmergency agrees that records may be opened in an emergency, in place of what was agreed before. Signer: the patient.
+	EnableEmergency(context.Context, *MsgEnableEmergency) (*MsgEnableEmergencyResponse, error)
+	// DisableEmergency takes that back, and ends the emergencies that wait or are open. Signer: the patient.
+	DisableEmergency(context.Context, *MsgDisableEmergency) (*MsgDisableEmergencyResponse, error)
+	// RequestEmergency asks to open versions of a patient who can't answer. Signer: a clinician.
+	RequestEmergency(context.Context, *MsgRequestEmergency) (*MsgRequestEmergencyResponse, error)
+	// ApproveEmergency supports an emergency. Signer: an officer of a hospital that the patient's terms name, other than the requester's.
+	ApproveEmergency(context.Context, *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error)
+	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
+	ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -1461,6 +2254,21 @@ func (*UnimplementedMsgServer) WithdrawConsent(ctx context.Context, req *MsgWith
 }
 func (*UnimplementedMsgServer) UseConsent(ctx context.Context, req *MsgUseConsent) (*MsgUseConsentResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UseConsent not implemented")
+}
+func (*UnimplementedMsgServer) EnableEmergency(ctx context.Context, req *MsgEnableEmergency) (*MsgEnableEmergencyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method EnableEmergency not implemented")
+}
+func (*UnimplementedMsgServer) DisableEmergency(ctx context.Context, req *MsgDisableEmergency) (*MsgDisableEmergencyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DisableEmergency not implemented")
+}
+func (*UnimplementedMsgServer) RequestEmergency(ctx context.Context, req *MsgRequestEmergency) (*MsgRequestEmergencyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RequestEmergency not implemented")
+}
+func (*UnimplementedMsgServer) ApproveEmergency(ctx context.Context, req *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ApproveEmergency not implemented")
+}
+func (*UnimplementedMsgServer) ReviewEmergency(ctx context.Context, req *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ReviewEmergency not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -1614,6 +2422,96 @@ func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_EnableEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgEnableEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).EnableEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/EnableEmergency",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).EnableEmergency(ctx, req.(*MsgEnableEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DisableEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDisableEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DisableEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/DisableEmergency",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DisableEmergency(ctx, req.(*MsgDisableEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RequestEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRequestEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RequestEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/RequestEmergency",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RequestEmergency(ctx, req.(*MsgRequestEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ApproveEmergency",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveEmergency(ctx, req.(*MsgApproveEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReviewEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReviewEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReviewEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ReviewEmergency",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReviewEmergency(ctx, req.(*MsgReviewEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -1668,6 +2566,26 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UseConsent",
 			Handler:    _Msg_UseConsent_Handler,
+		},
+		{
+			MethodName: "EnableEmergency",
+			Handler:    _Msg_EnableEmergency_Handler,
+		},
+		{
+			MethodName: "DisableEmergency",
+			Handler:    _Msg_DisableEmergency_Handler,
+		},
+		{
+			MethodName: "RequestEmergency",
+			Handler:    _Msg_RequestEmergency_Handler,
+		},
+		{
+			MethodName: "ApproveEmergency",
+			Handler:    _Msg_ApproveEmergency_Handler,
+		},
+		{
+			MethodName: "ReviewEmergency",
+			Handler:    _Msg_ReviewEmergency_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -2471,6 +3389,491 @@ func (m *MsgUpdateParamsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgEnableEmergency) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEnableEmergency) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEnableEmergency) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Hospitals) > 0 {
+		for iNdEx := len(m.Hospitals) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Hospitals[iNdEx])
+			copy(dAtA[i:], m.Hospitals[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Hospitals[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if m.Delay != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Delay))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Approvals != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Approvals))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgEnableEmergencyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgEnableEmergencyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgEnableEmergencyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisableEmergency) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisableEmergency) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisableEmergency) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDisableEmergencyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDisableEmergencyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDisableEmergencyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRequestEmergency) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRequestEmergency) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRequestEmergency) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.BoxM) > 0 {
+		for iNdEx := len(m.BoxM) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.BoxM[iNdEx])
+			copy(dAtA[i:], m.BoxM[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.BoxM[iNdEx])))
+			i--
+			dAtA[i] = 0x72
+		}
+	}
+	if len(m.BoxProof) > 0 {
+		i -= len(m.BoxProof)
+		copy(dAtA[i:], m.BoxProof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.BoxProof)))
+		i--
+		dAtA[i] = 0x6a
+	}
+	if len(m.BoxB) > 0 {
+		i -= len(m.BoxB)
+		copy(dAtA[i:], m.BoxB)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.BoxB)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if len(m.BoxRequestKey) > 0 {
+		i -= len(m.BoxRequestKey)
+		copy(dAtA[i:], m.BoxRequestKey)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.BoxRequestKey)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.M) > 0 {
+		for iNdEx := len(m.M) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.M[iNdEx])
+			copy(dAtA[i:], m.M[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.M[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.B) > 0 {
+		i -= len(m.B)
+		copy(dAtA[i:], m.B)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.B)))
+		i--
+		dAtA[i] = 0x42
+	}
+	if len(m.RequestKey) > 0 {
+		i -= len(m.RequestKey)
+		copy(dAtA[i:], m.RequestKey)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.RequestKey)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Versions) > 0 {
+		dAtA5 := make([]byte, len(m.Versions)*10)
+		var j4 int
+		for _, num := range m.Versions {
+			for num >= 1<<7 {
+				dAtA5[j4] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j4++
+			}
+			dAtA5[j4] = uint8(num)
+			j4++
+		}
+		i -= j4
+		copy(dAtA[i:], dAtA5[:j4])
+		i = encodeVarintTx(dAtA, i, uint64(j4))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Records) > 0 {
+		for iNdEx := len(m.Records) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Records[iNdEx])
+			copy(dAtA[i:], m.Records[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Records[iNdEx])))
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if m.ExpiresAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Purpose) > 0 {
+		i -= len(m.Purpose)
+		copy(dAtA[i:], m.Purpose)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Purpose)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Requester) > 0 {
+		i -= len(m.Requester)
+		copy(dAtA[i:], m.Requester)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Requester)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRequestEmergencyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRequestEmergencyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRequestEmergencyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.BoxUnlock) > 0 {
+		i -= len(m.BoxUnlock)
+		copy(dAtA[i:], m.BoxUnlock)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.BoxUnlock)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Emergency) > 0 {
+		i -= len(m.Emergency)
+		copy(dAtA[i:], m.Emergency)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Emergency)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveEmergency) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveEmergency) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveEmergency) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Emergency) > 0 {
+		i -= len(m.Emergency)
+		copy(dAtA[i:], m.Emergency)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Emergency)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Officer) > 0 {
+		i -= len(m.Officer)
+		copy(dAtA[i:], m.Officer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Officer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveEmergencyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveEmergencyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveEmergencyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReviewEmergency) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReviewEmergency) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReviewEmergency) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Finding) > 0 {
+		i -= len(m.Finding)
+		copy(dAtA[i:], m.Finding)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Finding)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Emergency) > 0 {
+		i -= len(m.Emergency)
+		copy(dAtA[i:], m.Emergency)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Emergency)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Officer) > 0 {
+		i -= len(m.Officer)
+		copy(dAtA[i:], m.Officer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Officer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReviewEmergencyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReviewEmergencyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReviewEmergencyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintTx(dAtA []byte, offset int, v uint64) int {
 	offset -= sovTx(v)
 	base := offset
@@ -2856,6 +4259,243 @@ func (m *MsgUpdateParamsResponse) Size() (n int) {
 	}
 	var l int
 	_ = l
+	return n
+}
+
+func (m *MsgEnableEmergency) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Approvals != 0 {
+		n += 1 + sovTx(uint64(m.Approvals))
+	}
+	if m.Delay != 0 {
+		n += 1 + sovTx(uint64(m.Delay))
+	}
+	if len(m.Hospitals) > 0 {
+		for _, s := range m.Hospitals {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgEnableEmergencyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgDisableEmergency) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgDisableEmergencyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRequestEmergency) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Requester)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Purpose)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovTx(uint64(m.ExpiresAt))
+	}
+	if len(m.Records) > 0 {
+		for _, s := range m.Records {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Versions) > 0 {
+		l = 0
+		for _, e := range m.Versions {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	l = len(m.RequestKey)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.B)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.M) > 0 {
+		for _, b := range m.M {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.BoxRequestKey)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.BoxB)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.BoxProof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.BoxM) > 0 {
+		for _, b := range m.BoxM {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgRequestEmergencyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Emergency)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.BoxUnlock)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgApproveEmergency) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Officer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Emergency)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgApproveEmergencyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgReviewEmergency) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Officer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Emergency)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Finding)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgReviewEmergencyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
 	return n
 }
 
@@ -5371,6 +7011,1606 @@ func (m *MsgUpdateParamsResponse) Unmarshal(dAtA []byte) error {
 			return fmt.Errorf("proto: MsgUpdateParamsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEnableEmergency) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEnableEmergency: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEnableEmergency: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Approvals", wireType)
+			}
+			m.Approvals = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Approvals |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delay", wireType)
+			}
+			m.Delay = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Delay |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospitals", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Hospitals = append(m.Hospitals, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgEnableEmergencyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgEnableEmergencyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgEnableEmergencyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisableEmergency) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisableEmergency: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisableEmergency: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDisableEmergencyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDisableEmergencyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDisableEmergencyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRequestEmergency) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRequestEmergency: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRequestEmergency: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requester", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requester = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Purpose", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Purpose = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Records", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Records = append(m.Records, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 6:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Versions = append(m.Versions, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Versions) == 0 {
+					m.Versions = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Versions = append(m.Versions, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Versions", wireType)
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RequestKey", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.RequestKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field B", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.B = append(m.B[:0], dAtA[iNdEx:postIndex]...)
+			if m.B == nil {
+				m.B = []byte{}
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field M", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.M = append(m.M, make([]byte, postIndex-iNdEx))
+			copy(m.M[len(m.M)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BoxRequestKey", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BoxRequestKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BoxB", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BoxB = append(m.BoxB[:0], dAtA[iNdEx:postIndex]...)
+			if m.BoxB == nil {
+				m.BoxB = []byte{}
+			}
+			iNdEx = postIndex
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BoxProof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BoxProof = append(m.BoxProof[:0], dAtA[iNdEx:postIndex]...)
+			if m.BoxProof == nil {
+				m.BoxProof = []byte{}
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BoxM", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BoxM = append(m.BoxM, make([]byte, postIndex-iNdEx))
+			copy(m.BoxM[len(m.BoxM)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRequestEmergencyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRequestEmergencyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRequestEmergencyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergency", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Emergency = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field BoxUnlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.BoxUnlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveEmergency) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveEmergency: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveEmergency: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Officer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Officer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergency", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Emergency = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveEmergencyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveEmergencyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveEmergencyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReviewEmergency) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReviewEmergency: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReviewEmergency: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Officer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Officer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Emergency", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Emergency = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Finding", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Finding = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReviewEmergencyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReviewEmergencyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReviewEmergencyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

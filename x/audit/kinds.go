@@ -66,6 +66,19 @@ const (
 	// KindConsentEnded says that the time of a consent ran out.
 	KindConsentEnded = "consent_ended"
 
+	// KindEmergencyEnabled says that a patient agreed to be opened in emergencies; the target are hospitals needed and seconds of delay, such as "2/600".
+	KindEmergencyEnabled = "emergency_enabled"
+	// KindEmergencyDisabled says that a patient took that back.
+	KindEmergencyDisabled = "emergency_disabled"
+	// KindEmergencyRequested says that a clinician asked in an emergency; the target is the code of the reason.
+	KindEmergencyRequested = "emergency_requested"
+	// KindEmergencyApproved says that an officer of another hospital approved an emergency.
+	KindEmergencyApproved = "emergency_approved"
+	// KindEmergencyDue says that enough approved and the patient's delay is over; the holders are asked for their shares.
+	KindEmergencyDue = "emergency_due"
+	// KindEmergencyReviewed says that an officer looked at the use of an emergency; the target is the finding.
+	KindEmergencyReviewed = "emergency_reviewed"
+
 	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
 	KindRoundStarted = "round_started"
 	// KindRoundFailed says that an attempt ended without a result, for a reason; what was in force stays.
@@ -133,6 +146,8 @@ const (
 	KindMemberKeysRotated = "member_keys_rotated"
 	// KindMemberVaultRotated says that a hospital's vault got another key; the target is its epoch.
 	KindMemberVaultRotated = "member_vault_rotated"
+	// KindEmergencyVaultRotated says that a hospital's emergency vault got its first or another key; the target is its epoch.
+	KindEmergencyVaultRotated = "emergency_vault_rotated"
 	// KindMemberSuspended says that a member was taken out of the validator set.
 	KindMemberSuspended = "member_suspended"
 	// KindMemberReinstated says that a suspension ended.
@@ -181,6 +196,8 @@ var kinds = map[string]bool{
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
 	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindWalletChanged: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindConsentGranted: true, KindConsentUsed: true, KindConsentWithdrawn: true, KindConsentEnded: true,
+	KindEmergencyEnabled: true, KindEmergencyDisabled: true, KindEmergencyRequested: true, KindEmergencyApproved: true, KindEmergencyDue: true,
+	KindEmergencyReviewed: true, KindEmergencyVaultRotated: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,

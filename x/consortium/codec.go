@@ -11,7 +11,7 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSubmitProposal{}, &MsgVote{}, &MsgWithdrawProposal{},
 		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgRemoveMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
-		&MsgUpdateMember{}, &MsgRotateMemberKeys{}, &MsgRotateMemberVault{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgUpdateSite{}, &MsgRemoveSite{},
+		&MsgUpdateMember{}, &MsgRotateMemberKeys{}, &MsgRotateMemberVault{}, &MsgRotateEmergencyVault{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgUpdateSite{}, &MsgRemoveSite{},
 		&MsgRegisterStorageNode{}, &MsgUpdateStorageNode{}, &MsgRetireStorageNode{},
 		&MsgUpdateStaff{}, &MsgPublishStaffVault{},
 		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})

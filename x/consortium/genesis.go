@@ -130,7 +130,11 @@ func (g genesisCheck) member(m *Member) error {
 	}
 	for _, c := range []struct{ what, key string }{
 		{"consensus key", string(m.ConsensusKey)}, {"vault key", string(m.VaultKey)},
+		{"emergency key", string(m.EmergencyKey)},
 	} {
+		if c.key == "" {
+			continue
+		}
 		if err := once(g.keys, c.what, c.key); err != nil {
 			return err
 		}

@@ -25,6 +25,14 @@ func (m *Member) Validate() error {
 	if m.VaultEpoch == 0 {
 		return ErrInvalidKey.Wrap("vault_epoch counts from 1")
 	}
+	if (m.EmergencyEpoch == 0) != (len(m.EmergencyKey) == 0) {
+		return ErrInvalidKey.Wrapf("emergency vault: a key of %d bytes, epoch %d", len(m.EmergencyKey), m.EmergencyEpoch)
+	}
+	if m.EmergencyEpoch != 0 {
+		if err := checkVaultKey(m.EmergencyKey); err != nil {
+			return err
+		}
+	}
 	if m.Status < MEMBER_STATUS_ACTIVE || m.Status > MEMBER_STATUS_LEAVING {
 		return ErrWrongStatus.Wrapf("%d", m.Status)
 	}

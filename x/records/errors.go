@@ -24,4 +24,5 @@ var (
 	ErrNotErased        = errorsmod.Register(ModuleName, 18, "version is not erased")
 	ErrInvalidVersions  = errorsmod.Register(ModuleName, 19, "invalid versions")
 	ErrInvalidEnvelopes = errorsmod.Register(ModuleName, 20, "invalid envelopes")
+	ErrInvalidBox       = errorsmod.Register(ModuleName, 30, "invalid emergency box")
 )

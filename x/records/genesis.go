@@ -22,7 +22,7 @@ func (g *GenesisState) Validate() error {
 		patients: map[string]bool{}, addresses: map[string]bool{}, vaults: map[string]bool{},
 		records: map[string]Record{}, counts: map[string]uint64{},
 		cids: map[string]bool{}, points: map[string]bool{}, erased: map[string]bool{}, buried: map[string]uint64{}, erasures: map[uint64]bool{},
-		live: map[string]Block{},
+		boxes: map[string]bool{}, live: map[string]Block{},
 	}
 	for _, p := range g.Patients {
 		if err := v.patient(p); err != nil {
@@ -71,6 +71,7 @@ type genesisCheck struct {
 	records                                           map[string]Record
 	counts, buried                                    map[string]uint64
 	erasures                                          map[uint64]bool
+	boxes                                             map[string]bool  // points U of emergency boxes, which stand among the former points
 	live                                              map[string]Block // vault blobs and envelopes of today, by CID
 }
 
@@ -157,10 +158,25 @@ func (g genesisCheck) version(v Version) error {
 	g.counts[v.Record]++
 	g.cids[v.Envelope], g.cids[v.Object], g.points[string(v.Header.U)] = true, true, true
 	g.live[v.Envelope] = Block{Record: v.Record, Version: v.Version}
+	if err := g.box(v.Box); err != nil {
+		return err
+	}
 	if v.SealedEpoch < 1 || v.RelockedAt < 0 {
 		return ErrInvalidGenesis.Wrapf("sealed to epoch %d, locked anew at %d", v.SealedEpoch, v.RelockedAt)
 	}
 	return g.relock(v, r)
+}
+
+// box takes what locks the emergency box of an envelope.
+func (g genesisCheck) box(b *BoxLock) error {
+	if b == nil {
+		return nil
+	}
+	if g.boxes[string(b.U)] {
+		return ErrInvalidGenesis.Wrap("point of a box is repeated")
+	}
+	g.boxes[string(b.U)] = true
+	return b.Validate()
 }
 
 // relock takes the lock of a version that waits for its confirmation.
@@ -186,7 +202,7 @@ func (g genesisCheck) relock(v Version, of Record) error {
 	}
 	g.cids[l.Envelope], g.points[string(l.Header.U)] = true, true
 	g.live[l.Envelope] = Block{Record: v.Record, Version: v.Version}
-	return nil
+	return g.box(l.Box)
 }
 
 // former takes what was replaced, after all versions: points and blocks that must never be named
@@ -199,6 +215,10 @@ func (g genesisCheck) former(points [][]byte, blocks []Block) error {
 		if g.points[string(u)] || i > 0 && bytes.Compare(points[i-1], u) >= 0 {
 			return ErrInvalidGenesis.Wrapf("former point %d is of a lock of today, or not sorted", i+1)
 		}
+		delete(g.boxes, string(u))
+	}
+	if len(g.boxes) > 0 {
+		return ErrInvalidGenesis.Wrapf("%d points of boxes are not among the former points", len(g.boxes))
 	}
 	replaced := map[string]bool{}
 	last := ""

@@ -34,6 +34,12 @@ func (g Grantee) Covers(record string, class Class) bool {
 	return named
 }
 
+// Agreements is what the module that keeps emergencies tells records.
+type Agreements interface {
+	// AgreedToEmergencies says whether a patient's agreement to be opened in emergencies is in force.
+	AgreedToEmergencies(ctx context.Context, patient string) (bool, error)
+}
+
 // Grantees is what the module that keeps consents tells records.
 type Grantees interface {
 	// Grantees are the vaults to which versions of that patient may be sealed now, beside the patient's own.

@@ -64,6 +64,8 @@ const (
 	// ReasonForeignRecipient says that the envelope is sealed to a key that is neither the owner's of today nor that of somebody to whom the owner
 	// consented.
 	ReasonForeignRecipient = "foreign_recipient"
+	// ReasonNotAgreed says that there is an emergency box for a patient who did not agree to any.
+	ReasonNotAgreed = "not_agreed"
 	// ReasonRefusedByGateway is the reason of a read that a gateway refused.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )

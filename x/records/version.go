@@ -99,7 +99,22 @@ func (n NewVersion) Validate() error {
 	if !IsPaddedSize(n.Size_) {
 		return ErrInvalidSize.Wrapf("%d bytes is no padded size", n.Size_)
 	}
-	return nil
+	return n.validateBox()
+}
+
+// validateBox says what is malformed in the box, where there is one.
+func (n NewVersion) validateBox() error {
+	switch {
+	case n.Box == nil && len(n.BoxProof) != 0:
+		return ErrInvalidBox.Wrap("a proof without a box")
+	case n.Box == nil:
+		return nil
+	case len(n.BoxProof) != proofSize:
+		return ErrInvalidProof.Wrapf("box: got %d bytes, want %d", len(n.BoxProof), proofSize)
+	case len(n.Header.Pc) == 0:
+		return ErrInvalidBox.Wrap("a lock without the owner's half has no box")
+	}
+	return n.Box.Validate()
 }
 
 // OwnKeys are the SHA-256 hashes of the vault keys that an envelope is sealed to.

@@ -61,6 +61,9 @@ func (k *Keeper) whyNotEndorse(ctx context.Context, officer consortium.Principal
 			return access.ReasonSamePerson, nil
 		}
 	}
+	if u.Emergency != "" {
+		return access.ReasonEmergency, nil
+	}
 	if u.HasEndorsed(officer.Address) {
 		return access.ReasonRepeatedEndorsement, nil
 	}

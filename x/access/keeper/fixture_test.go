@@ -291,6 +291,8 @@ type fakeConsortium struct {
 	principals map[string]consortium.Principal
 	members    map[uint64]string
 	left       map[uint64]bool
+	// emergency are those that have an emergency vault, with its epoch
+	emergency map[uint64]uint64
 }
 
 func (c *fakeConsortium) Principal(_ context.Context, address string) (consortium.Principal, error) {
@@ -309,6 +311,9 @@ func (c *fakeConsortium) Actor(ctx context.Context, address string) (consortium.
 func (c *fakeConsortium) Member(_ context.Context, number uint64) (consortium.Member, error) {
 	m := consortium.Member{
 		Number: number, Name: c.members[number], Status: consortium.MEMBER_STATUS_ACTIVE, VaultEpoch: 1, VaultKey: fmt.Append(nil, "vault of ", number),
+	}
+	if epoch := c.emergency[number]; epoch > 0 {
+		m.EmergencyEpoch, m.EmergencyKey = epoch, fmt.Append(nil, "emergency vault of ", number)
 	}
 	if c.left[number] {
 		m.Status = consortium.MEMBER_STATUS_LEFT
@@ -395,6 +400,10 @@ var generationKey = func() []byte {
 type fakeCustody struct {
 	requested     []custody.Release
 	given, closed map[string]bool
+}
+
+func (c *fakeCustody) Key(_ context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error) {
+	return custody.Key{Kind: kind, Generation: generation, PublicKey: generationKey}, nil
 }
 
 func (c *fakeCustody) RequestRelease(_ context.Context, r custody.Release) error {

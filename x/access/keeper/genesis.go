@@ -48,6 +48,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 			return err
 		}
 	}
+	if err := k.initEmergencies(ctx, g); err != nil {
+		return err
+	}
 	for _, u := range g.Unlocks {
 		if err := k.checkOnItsWay(ctx, u); err != nil {
 			return fmt.Errorf("approved unlock %s: %w", u.Id, err)
@@ -102,5 +105,8 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error
 		g.Consents = append(g.Consents, c)
 		return false, nil
 	})
-	return g, err
+	if err != nil {
+		return nil, err
+	}
+	return g, k.exportEmergencies(ctx, g)
 }

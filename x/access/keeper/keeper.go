@@ -67,6 +67,20 @@ type Keeper struct {
 	openByConsent collections.KeySet[collections.Pair[uint64, []byte]]
 	// withdrawn: number, of withdrawn consents that may have approved unlocks which have not ended
 	withdrawn collections.KeySet[uint64]
+	// emergencyTerms: patient id -> what the patient agreed to
+	emergencyTerms collections.Map[[]byte, access.EmergencyTerms]
+	// emergencies: id of the first unlock -> emergency
+	emergencies collections.Map[[]byte, access.Emergency]
+	// emergencySequence counts emergencies
+	emergencySequence collections.Sequence
+	// emergenciesBySequence: sequence -> id
+	emergenciesBySequence collections.Map[uint64, []byte]
+	// openEmergencies: (patient id, id), of emergencies that have not ended
+	openEmergencies collections.KeySet[collections.Pair[[]byte, []byte]]
+	// emergencyUses: (account address of the requester, patient id, id), of emergencies that have not ended or are to be reviewed
+	emergencyUses collections.KeySet[usesKey]
+	// emergencyQueue: (when the delay is over, id), of approved emergencies whose shares were not asked for yet
+	emergencyQueue collections.KeySet[queueKey]
 }
 
 // consentKey is a name of consents and the number of one.
@@ -121,6 +135,16 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		openByConsent: collections.NewKeySet(sb, access.OpenByConsentPrefix, "open_by_consent",
 			collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey)),
 		withdrawn: collections.NewKeySet(sb, access.WithdrawnPrefix, "withdrawn_consents", collections.Uint64Key),
+
+		emergencyTerms:        collections.NewMap(sb, access.EmergencyTermsPrefix, "emergency_terms", collections.BytesKey, codec.CollValue[access.EmergencyTerms](cdc)),
+		emergencies:           collections.NewMap(sb, access.EmergenciesPrefix, "emergencies", collections.BytesKey, codec.CollValue[access.Emergency](cdc)),
+		emergencySequence:     collections.NewSequence(sb, access.EmergencySequencePrefix, "emergency_sequence"),
+		emergenciesBySequence: collections.NewMap(sb, access.EmergenciesBySequencePrefix, "emergencies_by_sequence", collections.Uint64Key, collections.BytesValue),
+		openEmergencies: collections.NewKeySet(sb, access.OpenEmergenciesPrefix, "open_emergencies",
+			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
+		emergencyUses: collections.NewKeySet(sb, access.EmergencyUsesPrefix, "emergency_uses",
+			collections.TripleKeyCodec(collections.BytesKey, collections.BytesKey, collections.BytesKey)),
+		emergencyQueue: collections.NewKeySet(sb, access.EmergencyQueuePrefix, "emergency_queue", queue),
 	}
 	schema, err := sb.Build()
 	if err != nil {

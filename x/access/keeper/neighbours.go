@@ -46,6 +46,8 @@ type Records interface {
 
 // Custody asks the holders of the network's keys for their shares.
 type Custody interface {
+	// Key is a generation of a kind of key.
+	Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error)
 	// RequestRelease asks for the shares of an unlock.
 	RequestRelease(ctx context.Context, r custody.Release) error
 	// Release is the release of an unlock; custody.ErrUnknownRelease where none was requested.

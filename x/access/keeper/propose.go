@@ -201,6 +201,13 @@ func (k *Keeper) proposal(ctx context.Context, d *draft) (lock.Proposal, error) 
 	if err != nil {
 		return lock.Proposal{}, err
 	}
+	if d.unlock.Box {
+		locks, err := k.boxLocks(ctx, network, d.versions)
+		if err != nil {
+			return lock.Proposal{}, err
+		}
+		return d.unlock.Proposal(network, locks)
+	}
 	locks := make([]access.Lock, len(d.versions))
 	for i, v := range d.versions {
 		lockContext, _, err := k.records.LockContext(ctx, v)

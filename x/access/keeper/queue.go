@@ -37,11 +37,22 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := k.askDue(ctx, now); err != nil {
+		return err
+	}
 	approved, err := k.head(ctx, k.releaseQueue, nil, access.MaxReleasesPerBlock)
 	if err != nil {
 		return err
 	}
 	for _, u := range approved {
+		if u.Emergency != "" { // the other part may have ended in this block, and this one with it
+			if u, err = k.Unlock(ctx, u.Id); err != nil {
+				return err
+			}
+			if u.HasEnded() {
+				continue
+			}
+		}
 		if err := k.release(ctx, u, now); err != nil {
 			return err
 		}
@@ -95,6 +106,11 @@ func (k *Keeper) release(ctx context.Context, u access.Unlock, now int64) error 
 	} else if withdrawn {
 		return k.withdrawConsented(ctx, u)
 	}
+	if replaced, err := k.isBoxReplaced(ctx, u); err != nil {
+		return err
+	} else if replaced {
+		return k.withdrawReplaced(ctx, u)
+	}
 	active, err := k.isRequesterActive(ctx, u)
 	if err != nil {
 		return err
@@ -114,6 +130,9 @@ func (k *Keeper) release(ctx context.Context, u access.Unlock, now int64) error 
 		return err
 	}
 	r := custody.Release{Unlock: u.Id, Kind: custody.KEY_KIND_RECORDS, Generation: v.Header.Generation}
+	if u.Box {
+		r.Kind, r.Generation = custody.KEY_KIND_EMERGENCY, v.Box.Generation
+	}
 	for _, v := range u.Versions {
 		r.Blinded = append(r.Blinded, v.M)
 	}

@@ -23,6 +23,9 @@ func (k *Keeper) Released(ctx context.Context, unlock string) error {
 	if err := k.save(ctx, u); err != nil {
 		return err
 	}
+	if err := k.used(ctx, u, true); err != nil {
+		return err
+	}
 	return k.accept(ctx, about(byChain(), audit.KindReleased, u), u)
 }
 
@@ -50,7 +53,10 @@ func (k *Keeper) LateShare(ctx context.Context, unlock string, _ uint64) error {
 		return nil
 	}
 	u.MayBeOpened = true
-	return k.save(ctx, u)
+	if err := k.save(ctx, u); err != nil {
+		return err
+	}
+	return k.used(ctx, u, false)
 }
 
 // Subject says whom and which versions an unlock is about, for custody's entries.

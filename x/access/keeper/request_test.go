@@ -21,6 +21,21 @@ func (f *fixture) request(requester string, versions ...records.Version) *access
 // requestUntil is request with an expiry.
 func (f *fixture) requestUntil(expiry int64, requester string, versions ...records.Version) *access.MsgProposeUnlock {
 	f.t.Helper()
+	return f.requestFor("TREAT", expiry, requester, f.lockOf, versions...)
+}
+
+// lockOf is what a proposal covers of a version's lock.
+func (f *fixture) lockOf(v records.Version) access.Lock {
+	lockContext, _, err := f.data.LockContext(f.ctx, v)
+	require.NoError(f.t, err)
+	return access.Lock{Context: lockContext, U: v.Header.U, C: v.Header.C}
+}
+
+// requestFor is a request for a purpose over one lock of each version.
+func (f *fixture) requestFor(
+	purpose string, expiry int64, requester string, lockOf func(records.Version) access.Lock, versions ...records.Version,
+) *access.MsgProposeUnlock {
+	f.t.Helper()
 	versions = slices.Clone(versions)
 	slices.SortFunc(versions, func(a, b records.Version) int {
 		if order := bytes.Compare(f.recordID(a), f.recordID(b)); order != 0 {
@@ -33,20 +48,19 @@ func (f *fixture) requestUntil(expiry int64, requester string, versions ...recor
 	account, err := sdk.AccAddressFromBech32(requester)
 	require.NoError(f.t, err)
 	msg := &access.MsgProposeUnlock{
-		Requester: requester, Purpose: "TREAT", ExpiresAt: expiry, RequestKey: session.Key().Public().CID().String(), B: session.B().Bytes(),
+		Requester: requester, Purpose: purpose, ExpiresAt: expiry, RequestKey: session.Key().Public().CID().String(), B: session.B().Bytes(),
 	}
 	p := lock.Proposal{
 		Network: network, Requester: [20]byte(account), Hospital: f.people.principals[requester].Hospital, Purpose: msg.Purpose,
 		Expiry: uint64(expiry), RequestKeyCID: session.Key().Public().CID(), B: session.B(),
 	}
 	for _, v := range versions {
-		u, err := lock.ParseEncapsulation(v.Header.U)
-		require.NoError(f.t, err)
-		lockContext, _, err := f.data.LockContext(f.ctx, v)
+		locked := lockOf(v)
+		u, err := lock.ParseEncapsulation(locked.U)
 		require.NoError(f.t, err)
 		m := session.Blind(u)
 		p.Versions = append(p.Versions, lock.ProposedVersion{
-			Record: lock.ID(f.recordID(v)), Number: v.Version, Context: lockContext, U: u, M: m, C: v.Header.C,
+			Record: lock.ID(f.recordID(v)), Number: v.Version, Context: locked.Context, U: u, M: m, C: locked.C,
 		})
 		msg.Records, msg.Versions, msg.M = append(msg.Records, v.Record), append(msg.Versions, v.Version), append(msg.M, m.Bytes())
 	}

@@ -69,8 +69,12 @@ func (k *Keeper) add(ctx context.Context, u access.Unlock) error {
 	return k.requestKeys.Set(ctx, keys.requestKey)
 }
 
-// start counts an unlock as open and watches its time.
+// start counts an unlock as open and watches its time. The second part of an emergency ends with
+// the first.
 func (k *Keeper) start(ctx context.Context, u access.Unlock) error {
+	if u.Box {
+		return nil
+	}
 	keys, err := keysOf(u)
 	if err != nil {
 		return err
@@ -119,7 +123,10 @@ func (k *Keeper) end(ctx context.Context, u access.Unlock) error {
 	if err := k.unwatch(ctx, u, keys.id); err != nil {
 		return err
 	}
-	return k.unlocks.Set(ctx, keys.id, u)
+	if err := k.unlocks.Set(ctx, keys.id, u); err != nil || u.Emergency == "" {
+		return err
+	}
+	return k.endEmergency(ctx, u)
 }
 
 // countOpen counts the unlocks of a requester and an owner that have not ended by

@@ -79,7 +79,7 @@ func (k *Keeper) newBatch(ctx context.Context, clerk consortium.Principal) (*bat
 // stored for those behind it.
 func (b *batch) check(ctx context.Context, n records.NewVersion) (string, error) {
 	for _, check := range []func(context.Context, records.NewVersion) (string, error){
-		b.checkSigner, b.checkOwner, b.checkRecipients, b.checkRecord, b.checkShared, b.checkNovelty, b.checkRoom, b.checkProof,
+		b.checkSigner, b.checkOwner, b.checkRecipients, b.checkRecord, b.checkShared, b.checkNovelty, b.checkRoom, b.checkProof, b.checkBox,
 	} {
 		if reason, err := check(ctx, n); reason != "" || err != nil {
 			return reason, err
@@ -234,6 +234,7 @@ func (b *batch) stored(n records.NewVersion) records.Version {
 	return records.Version{
 		Record: n.Record, Version: n.Version, Header: n.Header, Envelope: n.Envelope, Object: n.Object, Size_: n.Size_,
 		StoredBy: b.clerk.Address, StoredAt: b.now, SharesWith: n.SharesWith, SealedEpoch: b.owners[n.Header.Patient].epoch,
+		Box: n.Box,
 	}
 }
 

@@ -27,6 +27,7 @@ type Keeper struct {
 	storage    Storage
 	hooks      records.LockHooks
 	grantees   records.Grantees
+	agreements records.Agreements
 
 	schema collections.Schema
 	// params: the bounds
@@ -140,6 +141,10 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 // SetGrantees names who knows to whom patients consented. The application calls it once,
 // before the first block; without it, versions are sealed to their owners alone.
 func (k *Keeper) SetGrantees(g records.Grantees) { k.grantees = g }
+
+// SetAgreements names who knows which patients agreed to emergencies. The application calls it
+// once, before the first block; without it, no version has a box.
+func (k *Keeper) SetAgreements(a records.Agreements) { k.agreements = a }
 
 // Params answers the bounds.
 func (k *Keeper) Params(ctx context.Context) (records.Params, error) { return k.params.Get(ctx) }

@@ -72,6 +72,11 @@ func (k *Keeper) addVersion(ctx context.Context, v records.Version) error {
 			return err
 		}
 	}
+	if v.Box != nil {
+		if err := k.points.Set(ctx, v.Box.U); err != nil {
+			return err
+		}
+	}
 	return k.points.Set(ctx, v.Header.U)
 }
 

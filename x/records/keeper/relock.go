@@ -20,6 +20,10 @@ func (s msgServer) RelockVersions(ctx context.Context, msg *records.MsgRelockVer
 	if err := msg.Validate(); err != nil {
 		return nil, err
 	}
+	boxes, err := msg.Boxes()
+	if err != nil {
+		return nil, err
+	}
 	o, err := s.ofOwner(ctx, msg.Owner, audit.KindRelocked, msg.Versions)
 	if err != nil {
 		return nil, err
@@ -34,6 +38,15 @@ func (s msgServer) RelockVersions(ctx context.Context, msg *records.MsgRelockVer
 	}
 	if o.reason == "" {
 		if o.reason, epoch, err = s.whyNotTake(ctx, o.versions, e); err != nil {
+			return nil, err
+		}
+	}
+	if o.reason == "" {
+		headers := make([]records.Header, len(locked))
+		for i, n := range locked {
+			headers[i] = n.Header
+		}
+		if o.reason, err = s.whyNotBoxes(ctx, msg.Owner, o.versions, headers, boxes); err != nil {
 			return nil, err
 		}
 	}
@@ -54,6 +67,9 @@ func (s msgServer) RelockVersions(ctx context.Context, msg *records.MsgRelockVer
 	until := blockTime(ctx) + records.RelockTime
 	for i, v := range o.versions {
 		v.Relock = &records.Relock{Header: locked[i].Header, Envelope: locked[i].Envelope, SealedEpoch: epoch, Until: until}
+		if v.Relock.Box, err = s.useBox(ctx, boxes, i, nil, v.Header.Patient); err != nil {
+			return nil, err
+		}
 		if err := s.points.Set(ctx, v.Relock.Header.U); err != nil {
 			return nil, err
 		}
@@ -232,6 +248,7 @@ func (k *Keeper) putRelock(ctx context.Context, v records.Version) ([]string, er
 		return nil, err
 	}
 	v.Header, v.Envelope, v.SealedEpoch, v.RelockedAt = relock.Header, relock.Envelope, relock.SealedEpoch, blockTime(ctx)
+	v.Box = relock.Box
 	if err := k.countLock(ctx, v.Header, 1); err != nil {
 		return nil, err
 	}

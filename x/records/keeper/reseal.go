@@ -16,6 +16,10 @@ func (s msgServer) ReplaceEnvelopes(ctx context.Context, msg *records.MsgReplace
 	if err := msg.Validate(); err != nil {
 		return nil, err
 	}
+	boxes, err := msg.Boxes()
+	if err != nil {
+		return nil, err
+	}
 	o, err := s.ofOwner(ctx, msg.Owner, audit.KindResealed, msg.Versions)
 	if err != nil {
 		return nil, err
@@ -29,6 +33,11 @@ func (s msgServer) ReplaceEnvelopes(ctx context.Context, msg *records.MsgReplace
 			}
 		}
 	}
+	if o.reason == "" {
+		if o.reason, err = s.whyNotBoxes(ctx, msg.Owner, o.versions, headersOf(o.versions), boxes); err != nil {
+			return nil, err
+		}
+	}
 	if o.reason != "" {
 		return &records.MsgReplaceEnvelopesResponse{Outcome: audit.OUTCOME_REFUSED, Reason: o.reason}, s.refuse(ctx, o.entry, o.reason)
 	}
@@ -40,11 +49,23 @@ func (s msgServer) ReplaceEnvelopes(ctx context.Context, msg *records.MsgReplace
 			return nil, err
 		}
 		v.Envelope, v.SealedEpoch = e.cids[i], epoch
+		if v.Box, err = s.useBox(ctx, boxes, i, v.Box, v.Header.Patient); err != nil {
+			return nil, err
+		}
 		if err := s.versions.Set(ctx, collections.Join(o.refs[i].Record.Bytes(), v.Version), v); err != nil {
 			return nil, err
 		}
 	}
 	return &records.MsgReplaceEnvelopesResponse{Outcome: audit.OUTCOME_OK}, s.accept(ctx, o.entry)
+}
+
+// headersOf are the headers of versions.
+func headersOf(versions []records.Version) []records.Header {
+	headers := make([]records.Header, len(versions))
+	for i, v := range versions {
+		headers[i] = v.Header
+	}
+	return headers
 }
 
 // whyNotReseal demands that the envelopes are for the locks that the versions have.

@@ -158,6 +158,79 @@ func (x *EventConsentChanged) GetKind() string {
 	return ""
 }
 
+// EventEmergencyChanged tells that a patient's terms or an emergency changed.
+type EventEmergencyChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// emergency is its id in hex; empty where the terms changed.
+	Emergency string `protobuf:"bytes,1,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// patient number.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// requester of the emergency, or empty.
+	Requester string `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventEmergencyChanged) Reset() {
+	*x = EventEmergencyChanged{}
+	mi := &file_phrd_access_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventEmergencyChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventEmergencyChanged) ProtoMessage() {}
+
+func (x *EventEmergencyChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventEmergencyChanged.ProtoReflect.Descriptor instead.
+func (*EventEmergencyChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EventEmergencyChanged) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+func (x *EventEmergencyChanged) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *EventEmergencyChanged) GetRequester() string {
+	if x != nil {
+		return x.Requester
+	}
+	return ""
+}
+
+func (x *EventEmergencyChanged) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var File_phrd_access_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_events_proto_rawDesc = "" +
@@ -171,7 +244,12 @@ const file_phrd_access_v1_events_proto_rawDesc = "" +
 	"\x13EventConsentChanged\x12\x18\n" +
 	"\aconsent\x18\x01 \x01(\x04R\aconsent\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\x04kind\x18\x03 \x01(\tR\x04kind\"\x81\x01\n" +
+	"\x15EventEmergencyChanged\x12\x1c\n" +
+	"\temergency\x18\x01 \x01(\tR\temergency\x12\x18\n" +
+	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1c\n" +
+	"\trequester\x18\x03 \x01(\tR\trequester\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_events_proto_rawDescOnce sync.Once
@@ -185,10 +263,11 @@ func file_phrd_access_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_events_proto_rawDescData
 }
 
-var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_phrd_access_v1_events_proto_goTypes = []any{
-	(*EventUnlockChanged)(nil),  // 0: phrd.access.v1.EventUnlockChanged
-	(*EventConsentChanged)(nil), // 1: phrd.access.v1.EventConsentChanged
+	(*EventUnlockChanged)(nil),    // 0: phrd.access.v1.EventUnlockChanged
+	(*EventConsentChanged)(nil),   // 1: phrd.access.v1.EventConsentChanged
+	(*EventEmergencyChanged)(nil), // 2: phrd.access.v1.EventEmergencyChanged
 }
 var file_phrd_access_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -209,7 +288,7 @@ func file_phrd_access_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_events_proto_rawDesc), len(file_phrd_access_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,7 +32,11 @@ type GenesisState struct {
 	// approved are the hex ids of approved unlocks whose release was not requested yet, in the order of the approvals.
 	Approved []string `protobuf:"bytes,3,rep,name=approved,proto3" json:"approved,omitempty"`
 	// consents by number, without a gap.
-	Consents      []*Consent `protobuf:"bytes,4,rep,name=consents,proto3" json:"consents,omitempty"`
+	Consents []*Consent `protobuf:"bytes,4,rep,name=consents,proto3" json:"consents,omitempty"`
+	// emergency_terms by patient number.
+	EmergencyTerms []*EmergencyTerms `protobuf:"bytes,20,rep,name=emergency_terms,json=emergencyTerms,proto3" json:"emergency_terms,omitempty"`
+	// emergencies in the order in which they were requested.
+	Emergencies   []*Emergency `protobuf:"bytes,21,rep,name=emergencies,proto3" json:"emergencies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,16 +99,32 @@ func (x *GenesisState) GetConsents() []*Consent {
 	return nil
 }
 
+func (x *GenesisState) GetEmergencyTerms() []*EmergencyTerms {
+	if x != nil {
+		return x.EmergencyTerms
+	}
+	return nil
+}
+
+func (x *GenesisState) GetEmergencies() []*Emergency {
+	if x != nil {
+		return x.Emergencies
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xd3\x01\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xe5\x02\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
 	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
 	"\bapproved\x18\x03 \x03(\tR\bapproved\x129\n" +
-	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsentsB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsents\x12M\n" +
+	"\x0femergency_terms\x18\x14 \x03(\v2\x1e.phrd.access.v1.EmergencyTermsB\x04\xc8\xde\x1f\x00R\x0eemergencyTerms\x12A\n" +
+	"\vemergencies\x18\x15 \x03(\v2\x19.phrd.access.v1.EmergencyB\x04\xc8\xde\x1f\x00R\vemergenciesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once
@@ -120,20 +140,24 @@ func file_phrd_access_v1_genesis_proto_rawDescGZIP() []byte {
 
 var file_phrd_access_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_phrd_access_v1_genesis_proto_goTypes = []any{
-	(*GenesisState)(nil), // 0: phrd.access.v1.GenesisState
-	(*Params)(nil),       // 1: phrd.access.v1.Params
-	(*Unlock)(nil),       // 2: phrd.access.v1.Unlock
-	(*Consent)(nil),      // 3: phrd.access.v1.Consent
+	(*GenesisState)(nil),   // 0: phrd.access.v1.GenesisState
+	(*Params)(nil),         // 1: phrd.access.v1.Params
+	(*Unlock)(nil),         // 2: phrd.access.v1.Unlock
+	(*Consent)(nil),        // 3: phrd.access.v1.Consent
+	(*EmergencyTerms)(nil), // 4: phrd.access.v1.EmergencyTerms
+	(*Emergency)(nil),      // 5: phrd.access.v1.Emergency
 }
 var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.access.v1.GenesisState.params:type_name -> phrd.access.v1.Params
 	2, // 1: phrd.access.v1.GenesisState.unlocks:type_name -> phrd.access.v1.Unlock
 	3, // 2: phrd.access.v1.GenesisState.consents:type_name -> phrd.access.v1.Consent
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 3: phrd.access.v1.GenesisState.emergency_terms:type_name -> phrd.access.v1.EmergencyTerms
+	5, // 4: phrd.access.v1.GenesisState.emergencies:type_name -> phrd.access.v1.Emergency
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_genesis_proto_init() }
@@ -142,6 +166,7 @@ func file_phrd_access_v1_genesis_proto_init() {
 		return
 	}
 	file_phrd_access_v1_consent_proto_init()
+	file_phrd_access_v1_emergency_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

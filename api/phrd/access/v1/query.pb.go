@@ -8,6 +8,7 @@ package accessv1
 
 import (
 	v1beta1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
+	_ "github.com/cosmos/cosmos-proto"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	v1 "github.com/phrd/phrd/api/phrd/records/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -703,11 +704,432 @@ func (x *QueryGranteesResponse) GetGrantees() []*Grantee {
 	return nil
 }
 
+// QueryEmergencyTermsRequest names a patient.
+type QueryEmergencyTermsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number.
+	Patient       string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyTermsRequest) Reset() {
+	*x = QueryEmergencyTermsRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyTermsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyTermsRequest) ProtoMessage() {}
+
+func (x *QueryEmergencyTermsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyTermsRequest.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyTermsRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueryEmergencyTermsRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+// QueryEmergencyTermsResponse holds the terms.
+type QueryEmergencyTermsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// terms in force, or the last that were; none where the patient never agreed.
+	Terms *EmergencyTerms `protobuf:"bytes,1,opt,name=terms,proto3" json:"terms,omitempty"`
+	// vaults to which versions are sealed for emergencies, by hospital, at most 16; none where no terms are in force.
+	Vaults        []*EmergencyVault `protobuf:"bytes,2,rep,name=vaults,proto3" json:"vaults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyTermsResponse) Reset() {
+	*x = QueryEmergencyTermsResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyTermsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyTermsResponse) ProtoMessage() {}
+
+func (x *QueryEmergencyTermsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyTermsResponse.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyTermsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *QueryEmergencyTermsResponse) GetTerms() *EmergencyTerms {
+	if x != nil {
+		return x.Terms
+	}
+	return nil
+}
+
+func (x *QueryEmergencyTermsResponse) GetVaults() []*EmergencyVault {
+	if x != nil {
+		return x.Vaults
+	}
+	return nil
+}
+
+// EmergencyVault is the emergency vault of a hospital.
+type EmergencyVault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hospital is the member's number.
+	Hospital uint64 `protobuf:"varint,1,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	// epoch of the key, from 1.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// key is the X-Wing public key of the epoch, 1216 bytes.
+	Key           []byte `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmergencyVault) Reset() {
+	*x = EmergencyVault{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmergencyVault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmergencyVault) ProtoMessage() {}
+
+func (x *EmergencyVault) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmergencyVault.ProtoReflect.Descriptor instead.
+func (*EmergencyVault) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *EmergencyVault) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+func (x *EmergencyVault) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *EmergencyVault) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// QueryEmergencyAccessRequest names an emergency.
+type QueryEmergencyAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// id in hex.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyAccessRequest) Reset() {
+	*x = QueryEmergencyAccessRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyAccessRequest) ProtoMessage() {}
+
+func (x *QueryEmergencyAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyAccessRequest.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyAccessRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *QueryEmergencyAccessRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// QueryEmergencyAccessResponse holds an emergency.
+type QueryEmergencyAccessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// emergency asked for.
+	Emergency *Emergency `protobuf:"bytes,1,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// status at the latest block time.
+	Status EmergencyStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.EmergencyStatus" json:"status,omitempty"`
+	// release_at is when the holders are asked, unix seconds of block time; 0 as long as approvals are missing.
+	ReleaseAt int64 `protobuf:"varint,3,opt,name=release_at,json=releaseAt,proto3" json:"release_at,omitempty"`
+	// review_due is until when it is to be reviewed, unix seconds of block time; 0 where it was not used, or was reviewed.
+	ReviewDue     int64 `protobuf:"varint,4,opt,name=review_due,json=reviewDue,proto3" json:"review_due,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyAccessResponse) Reset() {
+	*x = QueryEmergencyAccessResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyAccessResponse) ProtoMessage() {}
+
+func (x *QueryEmergencyAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyAccessResponse.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyAccessResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryEmergencyAccessResponse) GetEmergency() *Emergency {
+	if x != nil {
+		return x.Emergency
+	}
+	return nil
+}
+
+func (x *QueryEmergencyAccessResponse) GetStatus() EmergencyStatus {
+	if x != nil {
+		return x.Status
+	}
+	return EmergencyStatus_EMERGENCY_STATUS_UNSPECIFIED
+}
+
+func (x *QueryEmergencyAccessResponse) GetReleaseAt() int64 {
+	if x != nil {
+		return x.ReleaseAt
+	}
+	return 0
+}
+
+func (x *QueryEmergencyAccessResponse) GetReviewDue() int64 {
+	if x != nil {
+		return x.ReviewDue
+	}
+	return 0
+}
+
+// QueryEmergencyAccessesRequest filters emergencies.
+type QueryEmergencyAccessesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number of the owner; empty for all.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// requester's address; empty for all.
+	Requester string `protobuf:"bytes,2,opt,name=requester,proto3" json:"requester,omitempty"`
+	// status to match; unspecified matches all.
+	Status EmergencyStatus `protobuf:"varint,3,opt,name=status,proto3,enum=phrd.access.v1.EmergencyStatus" json:"status,omitempty"`
+	// unreviewed lists those alone that were used and not reviewed.
+	Unreviewed bool `protobuf:"varint,4,opt,name=unreviewed,proto3" json:"unreviewed,omitempty"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyAccessesRequest) Reset() {
+	*x = QueryEmergencyAccessesRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyAccessesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyAccessesRequest) ProtoMessage() {}
+
+func (x *QueryEmergencyAccessesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyAccessesRequest.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyAccessesRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryEmergencyAccessesRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *QueryEmergencyAccessesRequest) GetRequester() string {
+	if x != nil {
+		return x.Requester
+	}
+	return ""
+}
+
+func (x *QueryEmergencyAccessesRequest) GetStatus() EmergencyStatus {
+	if x != nil {
+		return x.Status
+	}
+	return EmergencyStatus_EMERGENCY_STATUS_UNSPECIFIED
+}
+
+func (x *QueryEmergencyAccessesRequest) GetUnreviewed() bool {
+	if x != nil {
+		return x.Unreviewed
+	}
+	return false
+}
+
+func (x *QueryEmergencyAccessesRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryEmergencyAccessesResponse is one page.
+type QueryEmergencyAccessesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// emergencies of this page, each with its status.
+	Emergencies []*QueryEmergencyAccessResponse `protobuf:"bytes,1,rep,name=emergencies,proto3" json:"emergencies,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryEmergencyAccessesResponse) Reset() {
+	*x = QueryEmergencyAccessesResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryEmergencyAccessesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryEmergencyAccessesResponse) ProtoMessage() {}
+
+func (x *QueryEmergencyAccessesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryEmergencyAccessesResponse.ProtoReflect.Descriptor instead.
+func (*QueryEmergencyAccessesResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueryEmergencyAccessesResponse) GetEmergencies() []*QueryEmergencyAccessResponse {
+	if x != nil {
+		return x.Emergencies
+	}
+	return nil
+}
+
+func (x *QueryEmergencyAccessesResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
 var File_phrd_access_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
+	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"K\n" +
 	"\x13QueryParamsResponse\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"$\n" +
@@ -753,14 +1175,50 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\x05class\x18\x02 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x16\n" +
 	"\x06record\x18\x03 \x01(\tR\x06record\"R\n" +
 	"\x15QueryGranteesResponse\x129\n" +
-	"\bgrantees\x18\x01 \x03(\v2\x17.phrd.access.v1.GranteeB\x04\xc8\xde\x1f\x00R\bgrantees2\xec\x05\n" +
+	"\bgrantees\x18\x01 \x03(\v2\x17.phrd.access.v1.GranteeB\x04\xc8\xde\x1f\x00R\bgrantees\"6\n" +
+	"\x1aQueryEmergencyTermsRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\"\x91\x01\n" +
+	"\x1bQueryEmergencyTermsResponse\x124\n" +
+	"\x05terms\x18\x01 \x01(\v2\x1e.phrd.access.v1.EmergencyTermsR\x05terms\x12<\n" +
+	"\x06vaults\x18\x02 \x03(\v2\x1e.phrd.access.v1.EmergencyVaultB\x04\xc8\xde\x1f\x00R\x06vaults\"T\n" +
+	"\x0eEmergencyVault\x12\x1a\n" +
+	"\bhospital\x18\x01 \x01(\x04R\bhospital\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\fR\x03key\"-\n" +
+	"\x1bQueryEmergencyAccessRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xd4\x01\n" +
+	"\x1cQueryEmergencyAccessResponse\x12=\n" +
+	"\temergency\x18\x01 \x01(\v2\x19.phrd.access.v1.EmergencyB\x04\xc8\xde\x1f\x00R\temergency\x127\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1f.phrd.access.v1.EmergencyStatusR\x06status\x12\x1d\n" +
+	"\n" +
+	"release_at\x18\x03 \x01(\x03R\treleaseAt\x12\x1d\n" +
+	"\n" +
+	"review_due\x18\x04 \x01(\x03R\treviewDue\"\x92\x02\n" +
+	"\x1dQueryEmergencyAccessesRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x126\n" +
+	"\trequester\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\trequester\x127\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x1f.phrd.access.v1.EmergencyStatusR\x06status\x12\x1e\n" +
+	"\n" +
+	"unreviewed\x18\x04 \x01(\bR\n" +
+	"unreviewed\x12F\n" +
+	"\n" +
+	"pagination\x18\x05 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\xbf\x01\n" +
+	"\x1eQueryEmergencyAccessesResponse\x12T\n" +
+	"\vemergencies\x18\x01 \x03(\v2,.phrd.access.v1.QueryEmergencyAccessResponseB\x04\xc8\xde\x1f\x00R\vemergencies\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination2\xbe\t\n" +
 	"\x05Query\x12q\n" +
 	"\x06Params\x12\".phrd.access.v1.QueryParamsRequest\x1a#.phrd.access.v1.QueryParamsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/access/v1/params\x12w\n" +
 	"\x06Unlock\x12\".phrd.access.v1.QueryUnlockRequest\x1a#.phrd.access.v1.QueryUnlockResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/access/v1/unlocks/{id}\x12u\n" +
 	"\aUnlocks\x12#.phrd.access.v1.QueryUnlocksRequest\x1a$.phrd.access.v1.QueryUnlocksResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/phrd/access/v1/unlocks\x12\x7f\n" +
 	"\aConsent\x12#.phrd.access.v1.QueryConsentRequest\x1a$.phrd.access.v1.QueryConsentResponse\")\x82\xd3\xe4\x93\x02#\x12!/phrd/access/v1/consents/{number}\x12y\n" +
 	"\bConsents\x12$.phrd.access.v1.QueryConsentsRequest\x1a%.phrd.access.v1.QueryConsentsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/phrd/access/v1/consents\x12\x83\x01\n" +
-	"\bGrantees\x12$.phrd.access.v1.QueryGranteesRequest\x1a%.phrd.access.v1.QueryGranteesResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/grantees/{patient}B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\bGrantees\x12$.phrd.access.v1.QueryGranteesRequest\x1a%.phrd.access.v1.QueryGranteesResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/grantees/{patient}\x12\x9c\x01\n" +
+	"\x0eEmergencyTerms\x12*.phrd.access.v1.QueryEmergencyTermsRequest\x1a+.phrd.access.v1.QueryEmergencyTermsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/access/v1/emergency_terms/{patient}\x12\x96\x01\n" +
+	"\x0fEmergencyAccess\x12+.phrd.access.v1.QueryEmergencyAccessRequest\x1a,.phrd.access.v1.QueryEmergencyAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /phrd/access/v1/emergencies/{id}\x12\x97\x01\n" +
+	"\x11EmergencyAccesses\x12-.phrd.access.v1.QueryEmergencyAccessesRequest\x1a..phrd.access.v1.QueryEmergencyAccessesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/access/v1/emergenciesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_query_proto_rawDescOnce sync.Once
@@ -774,63 +1232,87 @@ func file_phrd_access_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_query_proto_rawDescData
 }
 
-var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_phrd_access_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),    // 0: phrd.access.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),   // 1: phrd.access.v1.QueryParamsResponse
-	(*QueryUnlockRequest)(nil),    // 2: phrd.access.v1.QueryUnlockRequest
-	(*QueryUnlockResponse)(nil),   // 3: phrd.access.v1.QueryUnlockResponse
-	(*QueryUnlocksRequest)(nil),   // 4: phrd.access.v1.QueryUnlocksRequest
-	(*QueryUnlocksResponse)(nil),  // 5: phrd.access.v1.QueryUnlocksResponse
-	(*QueryConsentRequest)(nil),   // 6: phrd.access.v1.QueryConsentRequest
-	(*QueryConsentResponse)(nil),  // 7: phrd.access.v1.QueryConsentResponse
-	(*QueryConsentsRequest)(nil),  // 8: phrd.access.v1.QueryConsentsRequest
-	(*QueryConsentsResponse)(nil), // 9: phrd.access.v1.QueryConsentsResponse
-	(*QueryGranteesRequest)(nil),  // 10: phrd.access.v1.QueryGranteesRequest
-	(*QueryGranteesResponse)(nil), // 11: phrd.access.v1.QueryGranteesResponse
-	(*Params)(nil),                // 12: phrd.access.v1.Params
-	(*Unlock)(nil),                // 13: phrd.access.v1.Unlock
-	(UnlockStatus)(0),             // 14: phrd.access.v1.UnlockStatus
-	(*v1beta1.PageRequest)(nil),   // 15: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),  // 16: cosmos.base.query.v1beta1.PageResponse
-	(*Consent)(nil),               // 17: phrd.access.v1.Consent
-	(ConsentStatus)(0),            // 18: phrd.access.v1.ConsentStatus
-	(v1.Class)(0),                 // 19: phrd.records.v1.Class
-	(*Grantee)(nil),               // 20: phrd.access.v1.Grantee
+	(*QueryParamsRequest)(nil),             // 0: phrd.access.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),            // 1: phrd.access.v1.QueryParamsResponse
+	(*QueryUnlockRequest)(nil),             // 2: phrd.access.v1.QueryUnlockRequest
+	(*QueryUnlockResponse)(nil),            // 3: phrd.access.v1.QueryUnlockResponse
+	(*QueryUnlocksRequest)(nil),            // 4: phrd.access.v1.QueryUnlocksRequest
+	(*QueryUnlocksResponse)(nil),           // 5: phrd.access.v1.QueryUnlocksResponse
+	(*QueryConsentRequest)(nil),            // 6: phrd.access.v1.QueryConsentRequest
+	(*QueryConsentResponse)(nil),           // 7: phrd.access.v1.QueryConsentResponse
+	(*QueryConsentsRequest)(nil),           // 8: phrd.access.v1.QueryConsentsRequest
+	(*QueryConsentsResponse)(nil),          // 9: phrd.access.v1.QueryConsentsResponse
+	(*QueryGranteesRequest)(nil),           // 10: phrd.access.v1.QueryGranteesRequest
+	(*QueryGranteesResponse)(nil),          // 11: phrd.access.v1.QueryGranteesResponse
+	(*QueryEmergencyTermsRequest)(nil),     // 12: phrd.access.v1.QueryEmergencyTermsRequest
+	(*QueryEmergencyTermsResponse)(nil),    // 13: phrd.access.v1.QueryEmergencyTermsResponse
+	(*EmergencyVault)(nil),                 // 14: phrd.access.v1.EmergencyVault
+	(*QueryEmergencyAccessRequest)(nil),    // 15: phrd.access.v1.QueryEmergencyAccessRequest
+	(*QueryEmergencyAccessResponse)(nil),   // 16: phrd.access.v1.QueryEmergencyAccessResponse
+	(*QueryEmergencyAccessesRequest)(nil),  // 17: phrd.access.v1.QueryEmergencyAccessesRequest
+	(*QueryEmergencyAccessesResponse)(nil), // 18: phrd.access.v1.QueryEmergencyAccessesResponse
+	(*Params)(nil),                         // 19: phrd.access.v1.Params
+	(*Unlock)(nil),                         // 20: phrd.access.v1.Unlock
+	(UnlockStatus)(0),                      // 21: phrd.access.v1.UnlockStatus
+	(*v1beta1.PageRequest)(nil),            // 22: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),           // 23: cosmos.base.query.v1beta1.PageResponse
+	(*Consent)(nil),                        // 24: phrd.access.v1.Consent
+	(ConsentStatus)(0),                     // 25: phrd.access.v1.ConsentStatus
+	(v1.Class)(0),                          // 26: phrd.records.v1.Class
+	(*Grantee)(nil),                        // 27: phrd.access.v1.Grantee
+	(*EmergencyTerms)(nil),                 // 28: phrd.access.v1.EmergencyTerms
+	(*Emergency)(nil),                      // 29: phrd.access.v1.Emergency
+	(EmergencyStatus)(0),                   // 30: phrd.access.v1.EmergencyStatus
 }
 var file_phrd_access_v1_query_proto_depIdxs = []int32{
-	12, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
-	13, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
-	14, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
-	14, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
-	15, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	19, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
+	20, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
+	21, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
+	21, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
+	22, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	3,  // 5: phrd.access.v1.QueryUnlocksResponse.unlocks:type_name -> phrd.access.v1.QueryUnlockResponse
-	16, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	17, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
-	18, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
-	18, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
-	15, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	23, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	24, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
+	25, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
+	25, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
+	22, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	7,  // 11: phrd.access.v1.QueryConsentsResponse.consents:type_name -> phrd.access.v1.QueryConsentResponse
-	16, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	19, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
-	20, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
-	0,  // 15: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
-	2,  // 16: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
-	4,  // 17: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
-	6,  // 18: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
-	8,  // 19: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
-	10, // 20: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
-	1,  // 21: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
-	3,  // 22: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
-	5,  // 23: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
-	7,  // 24: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
-	9,  // 25: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
-	11, // 26: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
-	21, // [21:27] is the sub-list for method output_type
-	15, // [15:21] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	23, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	26, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
+	27, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
+	28, // 15: phrd.access.v1.QueryEmergencyTermsResponse.terms:type_name -> phrd.access.v1.EmergencyTerms
+	14, // 16: phrd.access.v1.QueryEmergencyTermsResponse.vaults:type_name -> phrd.access.v1.EmergencyVault
+	29, // 17: phrd.access.v1.QueryEmergencyAccessResponse.emergency:type_name -> phrd.access.v1.Emergency
+	30, // 18: phrd.access.v1.QueryEmergencyAccessResponse.status:type_name -> phrd.access.v1.EmergencyStatus
+	30, // 19: phrd.access.v1.QueryEmergencyAccessesRequest.status:type_name -> phrd.access.v1.EmergencyStatus
+	22, // 20: phrd.access.v1.QueryEmergencyAccessesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	16, // 21: phrd.access.v1.QueryEmergencyAccessesResponse.emergencies:type_name -> phrd.access.v1.QueryEmergencyAccessResponse
+	23, // 22: phrd.access.v1.QueryEmergencyAccessesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	0,  // 23: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
+	2,  // 24: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
+	4,  // 25: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
+	6,  // 26: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
+	8,  // 27: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
+	10, // 28: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
+	12, // 29: phrd.access.v1.Query.EmergencyTerms:input_type -> phrd.access.v1.QueryEmergencyTermsRequest
+	15, // 30: phrd.access.v1.Query.EmergencyAccess:input_type -> phrd.access.v1.QueryEmergencyAccessRequest
+	17, // 31: phrd.access.v1.Query.EmergencyAccesses:input_type -> phrd.access.v1.QueryEmergencyAccessesRequest
+	1,  // 32: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
+	3,  // 33: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
+	5,  // 34: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
+	7,  // 35: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
+	9,  // 36: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
+	11, // 37: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
+	13, // 38: phrd.access.v1.Query.EmergencyTerms:output_type -> phrd.access.v1.QueryEmergencyTermsResponse
+	16, // 39: phrd.access.v1.Query.EmergencyAccess:output_type -> phrd.access.v1.QueryEmergencyAccessResponse
+	18, // 40: phrd.access.v1.Query.EmergencyAccesses:output_type -> phrd.access.v1.QueryEmergencyAccessesResponse
+	32, // [32:41] is the sub-list for method output_type
+	23, // [23:32] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_query_proto_init() }
@@ -839,6 +1321,7 @@ func file_phrd_access_v1_query_proto_init() {
 		return
 	}
 	file_phrd_access_v1_consent_proto_init()
+	file_phrd_access_v1_emergency_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -846,7 +1329,7 @@ func file_phrd_access_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_query_proto_rawDesc), len(file_phrd_access_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

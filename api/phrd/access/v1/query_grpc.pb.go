@@ -19,12 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName   = "/phrd.access.v1.Query/Params"
-	Query_Unlock_FullMethodName   = "/phrd.access.v1.Query/Unlock"
-	Query_Unlocks_FullMethodName  = "/phrd.access.v1.Query/Unlocks"
-	Query_Consent_FullMethodName  = "/phrd.access.v1.Query/Consent"
-	Query_Consents_FullMethodName = "/phrd.access.v1.Query/Consents"
-	Query_Grantees_FullMethodName = "/phrd.access.v1.Query/Grantees"
+	Query_Params_FullMethodName            = "/phrd.access.v1.Query/Params"
+	Query_Unlock_FullMethodName            = "/phrd.access.v1.Query/Unlock"
+	Query_Unlocks_FullMethodName           = "/phrd.access.v1.Query/Unlocks"
+	Query_Consent_FullMethodName           = "/phrd.access.v1.Query/Consent"
+	Query_Consents_FullMethodName          = "/phrd.access.v1.Query/Consents"
+	Query_Grantees_FullMethodName          = "/phrd.access.v1.Query/Grantees"
+	Query_EmergencyTerms_FullMethodName    = "/phrd.access.v1.Query/EmergencyTerms"
+	Query_EmergencyAccess_FullMethodName   = "/phrd.access.v1.Query/EmergencyAccess"
+	Query_EmergencyAccesses_FullMethodName = "/phrd.access.v1.Query/EmergencyAccesses"
 )
 
 // QueryClient is the client API for Query service.
@@ -46,6 +49,13 @@ type QueryClient interface {
 	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
+	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
+	EmergencyTerms(ctx context.Context, in *QueryEmergencyTermsRequest, opts ...grpc.CallOption) (*QueryEmergencyTermsResponse, error)
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	EmergencyAccess(ctx context.Context, in *QueryEmergencyAccessRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessResponse, error)
+	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
+	// of everybody officers, nodes, auditors.
+	EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error)
 }
 
 type queryClient struct {
@@ -116,6 +126,36 @@ func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, op
 	return out, nil
 }
 
+func (c *queryClient) EmergencyTerms(ctx context.Context, in *QueryEmergencyTermsRequest, opts ...grpc.CallOption) (*QueryEmergencyTermsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryEmergencyTermsResponse)
+	err := c.cc.Invoke(ctx, Query_EmergencyTerms_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) EmergencyAccess(ctx context.Context, in *QueryEmergencyAccessRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryEmergencyAccessResponse)
+	err := c.cc.Invoke(ctx, Query_EmergencyAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryEmergencyAccessesResponse)
+	err := c.cc.Invoke(ctx, Query_EmergencyAccesses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -135,6 +175,13 @@ type QueryServer interface {
 	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
+	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
+	EmergencyTerms(context.Context, *QueryEmergencyTermsRequest) (*QueryEmergencyTermsResponse, error)
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	EmergencyAccess(context.Context, *QueryEmergencyAccessRequest) (*QueryEmergencyAccessResponse, error)
+	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
+	// of everybody officers, nodes, auditors.
+	EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -162,6 +209,15 @@ func (UnimplementedQueryServer) Consents(context.Context, *QueryConsentsRequest)
 }
 func (UnimplementedQueryServer) Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Grantees not implemented")
+}
+func (UnimplementedQueryServer) EmergencyTerms(context.Context, *QueryEmergencyTermsRequest) (*QueryEmergencyTermsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EmergencyTerms not implemented")
+}
+func (UnimplementedQueryServer) EmergencyAccess(context.Context, *QueryEmergencyAccessRequest) (*QueryEmergencyAccessResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EmergencyAccess not implemented")
+}
+func (UnimplementedQueryServer) EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EmergencyAccesses not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -292,6 +348,60 @@ func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_EmergencyTerms_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyTermsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyTerms(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_EmergencyTerms_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyTerms(ctx, req.(*QueryEmergencyTermsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_EmergencyAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_EmergencyAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyAccess(ctx, req.(*QueryEmergencyAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_EmergencyAccesses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryEmergencyAccessesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).EmergencyAccesses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_EmergencyAccesses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).EmergencyAccesses(ctx, req.(*QueryEmergencyAccessesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -322,6 +432,18 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Grantees",
 			Handler:    _Query_Grantees_Handler,
+		},
+		{
+			MethodName: "EmergencyTerms",
+			Handler:    _Query_EmergencyTerms_Handler,
+		},
+		{
+			MethodName: "EmergencyAccess",
+			Handler:    _Query_EmergencyAccess_Handler,
+		},
+		{
+			MethodName: "EmergencyAccesses",
+			Handler:    _Query_EmergencyAccesses_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1187,6 +1187,700 @@ func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{17}
 }
 
+// MsgEnableEmergency agrees. All its fields are readable in a wallet, and none is longer than 64 bytes.
+type MsgEnableEmergency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// approvals is how many hospitals other than the requester's must approve, 2 to 8.
+	Approvals uint32 `protobuf:"varint,2,opt,name=approvals,proto3" json:"approvals,omitempty"`
+	// delay is how many seconds pass between the last approval and the release, 10 to 86400.
+	Delay uint64 `protobuf:"varint,3,opt,name=delay,proto3" json:"delay,omitempty"`
+	// hospitals that may approve, "<number> <name>" by number, distinct, at most 16; none stands for all.
+	Hospitals     []string `protobuf:"bytes,4,rep,name=hospitals,proto3" json:"hospitals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgEnableEmergency) Reset() {
+	*x = MsgEnableEmergency{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgEnableEmergency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgEnableEmergency) ProtoMessage() {}
+
+func (x *MsgEnableEmergency) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgEnableEmergency.ProtoReflect.Descriptor instead.
+func (*MsgEnableEmergency) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MsgEnableEmergency) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgEnableEmergency) GetApprovals() uint32 {
+	if x != nil {
+		return x.Approvals
+	}
+	return 0
+}
+
+func (x *MsgEnableEmergency) GetDelay() uint64 {
+	if x != nil {
+		return x.Delay
+	}
+	return 0
+}
+
+func (x *MsgEnableEmergency) GetHospitals() []string {
+	if x != nil {
+		return x.Hospitals
+	}
+	return nil
+}
+
+// MsgEnableEmergencyResponse says whether it counted.
+type MsgEnableEmergencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the message.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgEnableEmergencyResponse) Reset() {
+	*x = MsgEnableEmergencyResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgEnableEmergencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgEnableEmergencyResponse) ProtoMessage() {}
+
+func (x *MsgEnableEmergencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgEnableEmergencyResponse.ProtoReflect.Descriptor instead.
+func (*MsgEnableEmergencyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MsgEnableEmergencyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgEnableEmergencyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgDisableEmergency takes the agreement back.
+type MsgDisableEmergency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account.
+	Owner         string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDisableEmergency) Reset() {
+	*x = MsgDisableEmergency{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDisableEmergency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDisableEmergency) ProtoMessage() {}
+
+func (x *MsgDisableEmergency) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDisableEmergency.ProtoReflect.Descriptor instead.
+func (*MsgDisableEmergency) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MsgDisableEmergency) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+// MsgDisableEmergencyResponse says whether it counted.
+type MsgDisableEmergencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the message.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDisableEmergencyResponse) Reset() {
+	*x = MsgDisableEmergencyResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDisableEmergencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDisableEmergencyResponse) ProtoMessage() {}
+
+func (x *MsgDisableEmergencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDisableEmergencyResponse.ProtoReflect.Descriptor instead.
+func (*MsgDisableEmergencyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MsgDisableEmergencyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgDisableEmergencyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgRequestEmergency asks by two proposals at once: one over the points U of the versions' locks, and one over the points U_e of their boxes.
+type MsgRequestEmergency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// requester who will open.
+	Requester string `protobuf:"bytes,1,opt,name=requester,proto3" json:"requester,omitempty"`
+	// purpose is ETREAT or BTG, HL7 v3 ActReason codes.
+	Purpose string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// reason is a code: unconscious, incapacitated, life_threat or unreachable.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// expires_at in unix seconds of block time, at most a day ahead.
+	ExpiresAt int64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// records are the record ids as text, sorted with versions, 1 to 64.
+	Records []string `protobuf:"bytes,5,rep,name=records,proto3" json:"records,omitempty"`
+	// versions are the version numbers, as many as records.
+	Versions []uint64 `protobuf:"varint,6,rep,packed,name=versions,proto3" json:"versions,omitempty"`
+	// request_key is the CID of the one-time public key rk of the first proposal as text.
+	RequestKey string `protobuf:"bytes,7,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
+	// b is B of the first proposal, a point, 32 bytes, never used before.
+	B []byte `protobuf:"bytes,8,opt,name=b,proto3" json:"b,omitempty"`
+	// proof is its batch proof c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,9,opt,name=proof,proto3" json:"proof,omitempty"`
+	// m are its M_1 … M_n, points of 32 bytes, as many as records.
+	M [][]byte `protobuf:"bytes,10,rep,name=m,proto3" json:"m,omitempty"`
+	// box_request_key is the CID of the one-time public key of the second proposal as text.
+	BoxRequestKey string `protobuf:"bytes,11,opt,name=box_request_key,json=boxRequestKey,proto3" json:"box_request_key,omitempty"`
+	// box_b is B of the second proposal.
+	BoxB []byte `protobuf:"bytes,12,opt,name=box_b,json=boxB,proto3" json:"box_b,omitempty"`
+	// box_proof is its batch proof.
+	BoxProof []byte `protobuf:"bytes,13,opt,name=box_proof,json=boxProof,proto3" json:"box_proof,omitempty"`
+	// box_m are its M_1 … M_n, b·U_e, as many as records.
+	BoxM          [][]byte `protobuf:"bytes,14,rep,name=box_m,json=boxM,proto3" json:"box_m,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRequestEmergency) Reset() {
+	*x = MsgRequestEmergency{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRequestEmergency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRequestEmergency) ProtoMessage() {}
+
+func (x *MsgRequestEmergency) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRequestEmergency.ProtoReflect.Descriptor instead.
+func (*MsgRequestEmergency) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *MsgRequestEmergency) GetRequester() string {
+	if x != nil {
+		return x.Requester
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergency) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergency) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergency) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *MsgRequestEmergency) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetVersions() []uint64 {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetRequestKey() string {
+	if x != nil {
+		return x.RequestKey
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergency) GetB() []byte {
+	if x != nil {
+		return x.B
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetM() [][]byte {
+	if x != nil {
+		return x.M
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetBoxRequestKey() string {
+	if x != nil {
+		return x.BoxRequestKey
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergency) GetBoxB() []byte {
+	if x != nil {
+		return x.BoxB
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetBoxProof() []byte {
+	if x != nil {
+		return x.BoxProof
+	}
+	return nil
+}
+
+func (x *MsgRequestEmergency) GetBoxM() [][]byte {
+	if x != nil {
+		return x.BoxM
+	}
+	return nil
+}
+
+// MsgRequestEmergencyResponse says whether it counted.
+type MsgRequestEmergencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the message.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// emergency is its hex id, that of the first unlock.
+	Emergency string `protobuf:"bytes,3,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// box_unlock is the hex id of the second unlock.
+	BoxUnlock     string `protobuf:"bytes,4,opt,name=box_unlock,json=boxUnlock,proto3" json:"box_unlock,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRequestEmergencyResponse) Reset() {
+	*x = MsgRequestEmergencyResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRequestEmergencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRequestEmergencyResponse) ProtoMessage() {}
+
+func (x *MsgRequestEmergencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRequestEmergencyResponse.ProtoReflect.Descriptor instead.
+func (*MsgRequestEmergencyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *MsgRequestEmergencyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgRequestEmergencyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergencyResponse) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+func (x *MsgRequestEmergencyResponse) GetBoxUnlock() string {
+	if x != nil {
+		return x.BoxUnlock
+	}
+	return ""
+}
+
+// MsgApproveEmergency supports an emergency.
+type MsgApproveEmergency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// officer of another hospital than the requester's.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// emergency is its hex id.
+	Emergency     string `protobuf:"bytes,2,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveEmergency) Reset() {
+	*x = MsgApproveEmergency{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveEmergency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveEmergency) ProtoMessage() {}
+
+func (x *MsgApproveEmergency) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveEmergency.ProtoReflect.Descriptor instead.
+func (*MsgApproveEmergency) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MsgApproveEmergency) GetOfficer() string {
+	if x != nil {
+		return x.Officer
+	}
+	return ""
+}
+
+func (x *MsgApproveEmergency) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+// MsgApproveEmergencyResponse says whether it counted.
+type MsgApproveEmergencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the message.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveEmergencyResponse) Reset() {
+	*x = MsgApproveEmergencyResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveEmergencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveEmergencyResponse) ProtoMessage() {}
+
+func (x *MsgApproveEmergencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveEmergencyResponse.ProtoReflect.Descriptor instead.
+func (*MsgApproveEmergencyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MsgApproveEmergencyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgApproveEmergencyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgReviewEmergency reviews.
+type MsgReviewEmergency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// officer of the custodian or of a hospital that approved.
+	Officer string `protobuf:"bytes,1,opt,name=officer,proto3" json:"officer,omitempty"`
+	// emergency is its hex id.
+	Emergency string `protobuf:"bytes,2,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// finding is a code: justified or not_justified.
+	Finding       string `protobuf:"bytes,3,opt,name=finding,proto3" json:"finding,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReviewEmergency) Reset() {
+	*x = MsgReviewEmergency{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReviewEmergency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReviewEmergency) ProtoMessage() {}
+
+func (x *MsgReviewEmergency) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReviewEmergency.ProtoReflect.Descriptor instead.
+func (*MsgReviewEmergency) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MsgReviewEmergency) GetOfficer() string {
+	if x != nil {
+		return x.Officer
+	}
+	return ""
+}
+
+func (x *MsgReviewEmergency) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+func (x *MsgReviewEmergency) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+// MsgReviewEmergencyResponse says whether it counted.
+type MsgReviewEmergencyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the message.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReviewEmergencyResponse) Reset() {
+	*x = MsgReviewEmergencyResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReviewEmergencyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReviewEmergencyResponse) ProtoMessage() {}
+
+func (x *MsgReviewEmergencyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReviewEmergencyResponse.ProtoReflect.Descriptor instead.
+func (*MsgReviewEmergencyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MsgReviewEmergencyResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgReviewEmergencyResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_phrd_access_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_tx_proto_rawDesc = "" +
@@ -1267,7 +1961,58 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x129\n" +
 	"\x06params\x18\x02 \x01(\v2\x16.phrd.access.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:.\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1bphrd/access/MsgUpdateParams\"\x19\n" +
-	"\x17MsgUpdateParamsResponse2\xc2\x06\n" +
+	"\x17MsgUpdateParamsResponse\"\xbe\x01\n" +
+	"\x12MsgEnableEmergency\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1c\n" +
+	"\tapprovals\x18\x02 \x01(\rR\tapprovals\x12\x14\n" +
+	"\x05delay\x18\x03 \x01(\x04R\x05delay\x12\x1c\n" +
+	"\thospitals\x18\x04 \x03(\tR\thospitals:&\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x17phrd/MsgEnableEmergency\"f\n" +
+	"\x1aMsgEnableEmergencyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"n\n" +
+	"\x13MsgDisableEmergency\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner:'\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x18phrd/MsgDisableEmergency\"g\n" +
+	"\x1bMsgDisableEmergencyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc3\x03\n" +
+	"\x13MsgRequestEmergency\x126\n" +
+	"\trequester\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\trequester\x12\x18\n" +
+	"\apurpose\x18\x02 \x01(\tR\apurpose\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x04 \x01(\x03R\texpiresAt\x12\x18\n" +
+	"\arecords\x18\x05 \x03(\tR\arecords\x12\x1a\n" +
+	"\bversions\x18\x06 \x03(\x04R\bversions\x12\x1f\n" +
+	"\vrequest_key\x18\a \x01(\tR\n" +
+	"requestKey\x12\f\n" +
+	"\x01b\x18\b \x01(\fR\x01b\x12\x14\n" +
+	"\x05proof\x18\t \x01(\fR\x05proof\x12\f\n" +
+	"\x01m\x18\n" +
+	" \x03(\fR\x01m\x12&\n" +
+	"\x0fbox_request_key\x18\v \x01(\tR\rboxRequestKey\x12\x13\n" +
+	"\x05box_b\x18\f \x01(\fR\x04boxB\x12\x1b\n" +
+	"\tbox_proof\x18\r \x01(\fR\bboxProof\x12\x13\n" +
+	"\x05box_m\x18\x0e \x03(\fR\x04boxM:+\x82\xe7\xb0*\trequester\x8a\xe7\xb0*\x18phrd/MsgRequestEmergency\"\xa4\x01\n" +
+	"\x1bMsgRequestEmergencyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1c\n" +
+	"\temergency\x18\x03 \x01(\tR\temergency\x12\x1d\n" +
+	"\n" +
+	"box_unlock\x18\x04 \x01(\tR\tboxUnlock\"\x92\x01\n" +
+	"\x13MsgApproveEmergency\x122\n" +
+	"\aofficer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aofficer\x12\x1c\n" +
+	"\temergency\x18\x02 \x01(\tR\temergency:)\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x18phrd/MsgApproveEmergency\"g\n" +
+	"\x1bMsgApproveEmergencyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xaa\x01\n" +
+	"\x12MsgReviewEmergency\x122\n" +
+	"\aofficer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aofficer\x12\x1c\n" +
+	"\temergency\x18\x02 \x01(\tR\temergency\x12\x18\n" +
+	"\afinding\x18\x03 \x01(\tR\afinding:(\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x17phrd/MsgReviewEmergency\"f\n" +
+	"\x1aMsgReviewEmergencyResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xba\n" +
+	"\n" +
 	"\x03Msg\x12[\n" +
 	"\rProposeUnlock\x12 .phrd.access.v1.MsgProposeUnlock\x1a(.phrd.access.v1.MsgProposeUnlockResponse\x12[\n" +
 	"\rEndorseUnlock\x12 .phrd.access.v1.MsgEndorseUnlock\x1a(.phrd.access.v1.MsgEndorseUnlockResponse\x12[\n" +
@@ -1278,7 +2023,12 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\fGrantConsent\x12\x1f.phrd.access.v1.MsgGrantConsent\x1a'.phrd.access.v1.MsgGrantConsentResponse\x12a\n" +
 	"\x0fWithdrawConsent\x12\".phrd.access.v1.MsgWithdrawConsent\x1a*.phrd.access.v1.MsgWithdrawConsentResponse\x12R\n" +
 	"\n" +
-	"UseConsent\x12\x1d.phrd.access.v1.MsgUseConsent\x1a%.phrd.access.v1.MsgUseConsentResponse\x12X\n" +
+	"UseConsent\x12\x1d.phrd.access.v1.MsgUseConsent\x1a%.phrd.access.v1.MsgUseConsentResponse\x12a\n" +
+	"\x0fEnableEmergency\x12\".phrd.access.v1.MsgEnableEmergency\x1a*.phrd.access.v1.MsgEnableEmergencyResponse\x12d\n" +
+	"\x10DisableEmergency\x12#.phrd.access.v1.MsgDisableEmergency\x1a+.phrd.access.v1.MsgDisableEmergencyResponse\x12d\n" +
+	"\x10RequestEmergency\x12#.phrd.access.v1.MsgRequestEmergency\x1a+.phrd.access.v1.MsgRequestEmergencyResponse\x12d\n" +
+	"\x10ApproveEmergency\x12#.phrd.access.v1.MsgApproveEmergency\x1a+.phrd.access.v1.MsgApproveEmergencyResponse\x12a\n" +
+	"\x0fReviewEmergency\x12\".phrd.access.v1.MsgReviewEmergency\x1a*.phrd.access.v1.MsgReviewEmergencyResponse\x12X\n" +
 	"\fUpdateParams\x12\x1f.phrd.access.v1.MsgUpdateParams\x1a'.phrd.access.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
@@ -1293,62 +2043,87 @@ func file_phrd_access_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_tx_proto_rawDescData
 }
 
-var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_phrd_access_v1_tx_proto_goTypes = []any{
-	(*MsgProposeUnlock)(nil),           // 0: phrd.access.v1.MsgProposeUnlock
-	(*MsgProposeUnlockResponse)(nil),   // 1: phrd.access.v1.MsgProposeUnlockResponse
-	(*MsgEndorseUnlock)(nil),           // 2: phrd.access.v1.MsgEndorseUnlock
-	(*MsgEndorseUnlockResponse)(nil),   // 3: phrd.access.v1.MsgEndorseUnlockResponse
-	(*MsgApproveUnlock)(nil),           // 4: phrd.access.v1.MsgApproveUnlock
-	(*MsgApproveUnlockResponse)(nil),   // 5: phrd.access.v1.MsgApproveUnlockResponse
-	(*MsgDenyUnlock)(nil),              // 6: phrd.access.v1.MsgDenyUnlock
-	(*MsgDenyUnlockResponse)(nil),      // 7: phrd.access.v1.MsgDenyUnlockResponse
-	(*MsgWithdrawUnlock)(nil),          // 8: phrd.access.v1.MsgWithdrawUnlock
-	(*MsgWithdrawUnlockResponse)(nil),  // 9: phrd.access.v1.MsgWithdrawUnlockResponse
-	(*MsgGrantConsent)(nil),            // 10: phrd.access.v1.MsgGrantConsent
-	(*MsgGrantConsentResponse)(nil),    // 11: phrd.access.v1.MsgGrantConsentResponse
-	(*MsgWithdrawConsent)(nil),         // 12: phrd.access.v1.MsgWithdrawConsent
-	(*MsgWithdrawConsentResponse)(nil), // 13: phrd.access.v1.MsgWithdrawConsentResponse
-	(*MsgUseConsent)(nil),              // 14: phrd.access.v1.MsgUseConsent
-	(*MsgUseConsentResponse)(nil),      // 15: phrd.access.v1.MsgUseConsentResponse
-	(*MsgUpdateParams)(nil),            // 16: phrd.access.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),    // 17: phrd.access.v1.MsgUpdateParamsResponse
-	(v1.Outcome)(0),                    // 18: phrd.audit.v1.Outcome
-	(*Params)(nil),                     // 19: phrd.access.v1.Params
+	(*MsgProposeUnlock)(nil),            // 0: phrd.access.v1.MsgProposeUnlock
+	(*MsgProposeUnlockResponse)(nil),    // 1: phrd.access.v1.MsgProposeUnlockResponse
+	(*MsgEndorseUnlock)(nil),            // 2: phrd.access.v1.MsgEndorseUnlock
+	(*MsgEndorseUnlockResponse)(nil),    // 3: phrd.access.v1.MsgEndorseUnlockResponse
+	(*MsgApproveUnlock)(nil),            // 4: phrd.access.v1.MsgApproveUnlock
+	(*MsgApproveUnlockResponse)(nil),    // 5: phrd.access.v1.MsgApproveUnlockResponse
+	(*MsgDenyUnlock)(nil),               // 6: phrd.access.v1.MsgDenyUnlock
+	(*MsgDenyUnlockResponse)(nil),       // 7: phrd.access.v1.MsgDenyUnlockResponse
+	(*MsgWithdrawUnlock)(nil),           // 8: phrd.access.v1.MsgWithdrawUnlock
+	(*MsgWithdrawUnlockResponse)(nil),   // 9: phrd.access.v1.MsgWithdrawUnlockResponse
+	(*MsgGrantConsent)(nil),             // 10: phrd.access.v1.MsgGrantConsent
+	(*MsgGrantConsentResponse)(nil),     // 11: phrd.access.v1.MsgGrantConsentResponse
+	(*MsgWithdrawConsent)(nil),          // 12: phrd.access.v1.MsgWithdrawConsent
+	(*MsgWithdrawConsentResponse)(nil),  // 13: phrd.access.v1.MsgWithdrawConsentResponse
+	(*MsgUseConsent)(nil),               // 14: phrd.access.v1.MsgUseConsent
+	(*MsgUseConsentResponse)(nil),       // 15: phrd.access.v1.MsgUseConsentResponse
+	(*MsgUpdateParams)(nil),             // 16: phrd.access.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 17: phrd.access.v1.MsgUpdateParamsResponse
+	(*MsgEnableEmergency)(nil),          // 18: phrd.access.v1.MsgEnableEmergency
+	(*MsgEnableEmergencyResponse)(nil),  // 19: phrd.access.v1.MsgEnableEmergencyResponse
+	(*MsgDisableEmergency)(nil),         // 20: phrd.access.v1.MsgDisableEmergency
+	(*MsgDisableEmergencyResponse)(nil), // 21: phrd.access.v1.MsgDisableEmergencyResponse
+	(*MsgRequestEmergency)(nil),         // 22: phrd.access.v1.MsgRequestEmergency
+	(*MsgRequestEmergencyResponse)(nil), // 23: phrd.access.v1.MsgRequestEmergencyResponse
+	(*MsgApproveEmergency)(nil),         // 24: phrd.access.v1.MsgApproveEmergency
+	(*MsgApproveEmergencyResponse)(nil), // 25: phrd.access.v1.MsgApproveEmergencyResponse
+	(*MsgReviewEmergency)(nil),          // 26: phrd.access.v1.MsgReviewEmergency
+	(*MsgReviewEmergencyResponse)(nil),  // 27: phrd.access.v1.MsgReviewEmergencyResponse
+	(v1.Outcome)(0),                     // 28: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 29: phrd.access.v1.Params
 }
 var file_phrd_access_v1_tx_proto_depIdxs = []int32{
-	18, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	18, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	19, // 8: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
-	0,  // 9: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
-	2,  // 10: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
-	4,  // 11: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
-	6,  // 12: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
-	8,  // 13: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
-	10, // 14: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
-	12, // 15: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
-	14, // 16: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
-	16, // 17: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
-	1,  // 18: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
-	3,  // 19: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
-	5,  // 20: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
-	7,  // 21: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
-	9,  // 22: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
-	11, // 23: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
-	13, // 24: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
-	15, // 25: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
-	17, // 26: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	28, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	29, // 8: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
+	28, // 9: phrd.access.v1.MsgEnableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 10: phrd.access.v1.MsgDisableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 11: phrd.access.v1.MsgRequestEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 12: phrd.access.v1.MsgApproveEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	28, // 13: phrd.access.v1.MsgReviewEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 14: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
+	2,  // 15: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
+	4,  // 16: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
+	6,  // 17: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
+	8,  // 18: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
+	10, // 19: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
+	12, // 20: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
+	14, // 21: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
+	18, // 22: phrd.access.v1.Msg.EnableEmergency:input_type -> phrd.access.v1.MsgEnableEmergency
+	20, // 23: phrd.access.v1.Msg.DisableEmergency:input_type -> phrd.access.v1.MsgDisableEmergency
+	22, // 24: phrd.access.v1.Msg.RequestEmergency:input_type -> phrd.access.v1.MsgRequestEmergency
+	24, // 25: phrd.access.v1.Msg.ApproveEmergency:input_type -> phrd.access.v1.MsgApproveEmergency
+	26, // 26: phrd.access.v1.Msg.ReviewEmergency:input_type -> phrd.access.v1.MsgReviewEmergency
+	16, // 27: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
+	1,  // 28: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
+	3,  // 29: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
+	5,  // 30: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
+	7,  // 31: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
+	9,  // 32: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
+	11, // 33: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
+	13, // 34: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
+	15, // 35: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
+	19, // 36: phrd.access.v1.Msg.EnableEmergency:output_type -> phrd.access.v1.MsgEnableEmergencyResponse
+	21, // 37: phrd.access.v1.Msg.DisableEmergency:output_type -> phrd.access.v1.MsgDisableEmergencyResponse
+	23, // 38: phrd.access.v1.Msg.RequestEmergency:output_type -> phrd.access.v1.MsgRequestEmergencyResponse
+	25, // 39: phrd.access.v1.Msg.ApproveEmergency:output_type -> phrd.access.v1.MsgApproveEmergencyResponse
+	27, // 40: phrd.access.v1.Msg.ReviewEmergency:output_type -> phrd.access.v1.MsgReviewEmergencyResponse
+	17, // 41: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
+	28, // [28:42] is the sub-list for method output_type
+	14, // [14:28] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_tx_proto_init() }
@@ -1363,7 +2138,7 @@ func file_phrd_access_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_tx_proto_rawDesc), len(file_phrd_access_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

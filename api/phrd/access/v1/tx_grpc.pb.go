@@ -19,15 +19,20 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Msg_ProposeUnlock_FullMethodName   = "/phrd.access.v1.Msg/ProposeUnlock"
-	Msg_EndorseUnlock_FullMethodName   = "/phrd.access.v1.Msg/EndorseUnlock"
-	Msg_ApproveUnlock_FullMethodName   = "/phrd.access.v1.Msg/ApproveUnlock"
-	Msg_DenyUnlock_FullMethodName      = "/phrd.access.v1.Msg/DenyUnlock"
-	Msg_WithdrawUnlock_FullMethodName  = "/phrd.access.v1.Msg/WithdrawUnlock"
-	Msg_GrantConsent_FullMethodName    = "/phrd.access.v1.Msg/GrantConsent"
-	Msg_WithdrawConsent_FullMethodName = "/phrd.access.v1.Msg/WithdrawConsent"
-	Msg_UseConsent_FullMethodName      = "/phrd.access.v1.Msg/UseConsent"
-	Msg_UpdateParams_FullMethodName    = "/phrd.access.v1.Msg/UpdateParams"
+	Msg_ProposeUnlock_FullMethodName    = "/phrd.access.v1.Msg/ProposeUnlock"
+	Msg_EndorseUnlock_FullMethodName    = "/phrd.access.v1.Msg/EndorseUnlock"
+	Msg_ApproveUnlock_FullMethodName    = "/phrd.access.v1.Msg/ApproveUnlock"
+	Msg_DenyUnlock_FullMethodName       = "/phrd.access.v1.Msg/DenyUnlock"
+	Msg_WithdrawUnlock_FullMethodName   = "/phrd.access.v1.Msg/WithdrawUnlock"
+	Msg_GrantConsent_FullMethodName     = "/phrd.access.v1.Msg/GrantConsent"
+	Msg_WithdrawConsent_FullMethodName  = "/phrd.access.v1.Msg/WithdrawConsent"
+	Msg_UseConsent_FullMethodName       = "/phrd.access.v1.Msg/UseConsent"
+	Msg_EnableEmergency_FullMethodName  = "/phrd.access.v1.Msg/EnableEmergency"
+	Msg_DisableEmergency_FullMethodName = "/phrd.access.v1.Msg/DisableEmergency"
+	Msg_RequestEmergency_FullMethodName = "/phrd.access.v1.Msg/RequestEmergency"
+	Msg_ApproveEmergency_FullMethodName = "/phrd.access.v1.Msg/ApproveEmergency"
+	Msg_ReviewEmergency_FullMethodName  = "/phrd.access.v1.Msg/ReviewEmergency"
+	Msg_UpdateParams_FullMethodName     = "/phrd.access.v1.Msg/UpdateParams"
 )
 
 // MsgClient is the client API for Msg service.
@@ -53,6 +58,16 @@ type MsgClient interface {
 	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
+	// EnableEmergency agrees that records may be opened in an emergency, in place of what was agreed before. Signer: the patient.
+	EnableEmergency(ctx context.Context, in *MsgEnableEmergency, opts ...grpc.CallOption) (*MsgEnableEmergencyResponse, error)
+	// DisableEmergency takes that back, and ends the emergencies that wait or are open. Signer: the patient.
+	DisableEmergency(ctx context.Context, in *MsgDisableEmergency, opts ...grpc.CallOption) (*MsgDisableEmergencyResponse, error)
+	// RequestEmergency asks to open versions of a patient who can't answer. Signer: a clinician.
+	RequestEmergency(ctx context.Context, in *MsgRequestEmergency, opts ...grpc.CallOption) (*MsgRequestEmergencyResponse, error)
+	// ApproveEmergency supports an emergency. Signer: an officer of a hospital that the patient's terms name, other than the requester's.
+	ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error)
+	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
+	ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -145,6 +160,56 @@ func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...g
 	return out, nil
 }
 
+func (c *msgClient) EnableEmergency(ctx context.Context, in *MsgEnableEmergency, opts ...grpc.CallOption) (*MsgEnableEmergencyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgEnableEmergencyResponse)
+	err := c.cc.Invoke(ctx, Msg_EnableEmergency_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DisableEmergency(ctx context.Context, in *MsgDisableEmergency, opts ...grpc.CallOption) (*MsgDisableEmergencyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgDisableEmergencyResponse)
+	err := c.cc.Invoke(ctx, Msg_DisableEmergency_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RequestEmergency(ctx context.Context, in *MsgRequestEmergency, opts ...grpc.CallOption) (*MsgRequestEmergencyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRequestEmergencyResponse)
+	err := c.cc.Invoke(ctx, Msg_RequestEmergency_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgApproveEmergencyResponse)
+	err := c.cc.Invoke(ctx, Msg_ApproveEmergency_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgReviewEmergencyResponse)
+	err := c.cc.Invoke(ctx, Msg_ReviewEmergency_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -178,6 +243,16 @@ type MsgServer interface {
 	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
+	// EnableEmergency agrees that records may be opened in an emergency, in place of what was agreed before. Signer: the patient.
+	EnableEmergency(context.Context, *MsgEnableEmergency) (*MsgEnableEmergencyResponse, error)
+	// DisableEmergency takes that back, and ends the emergencies that wait or are open. Signer: the patient.
+	DisableEmergency(context.Context, *MsgDisableEmergency) (*MsgDisableEmergencyResponse, error)
+	// RequestEmergency asks to open versions of a patient who can't answer. Signer: a clinician.
+	RequestEmergency(context.Context, *MsgRequestEmergency) (*MsgRequestEmergencyResponse, error)
+	// ApproveEmergency supports an emergency. Signer: an officer of a hospital that the patient's terms name, other than the requester's.
+	ApproveEmergency(context.Context, *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error)
+	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
+	ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -213,6 +288,21 @@ func (UnimplementedMsgServer) WithdrawConsent(context.Context, *MsgWithdrawConse
 }
 func (UnimplementedMsgServer) UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UseConsent not implemented")
+}
+func (UnimplementedMsgServer) EnableEmergency(context.Context, *MsgEnableEmergency) (*MsgEnableEmergencyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnableEmergency not implemented")
+}
+func (UnimplementedMsgServer) DisableEmergency(context.Context, *MsgDisableEmergency) (*MsgDisableEmergencyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisableEmergency not implemented")
+}
+func (UnimplementedMsgServer) RequestEmergency(context.Context, *MsgRequestEmergency) (*MsgRequestEmergencyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RequestEmergency not implemented")
+}
+func (UnimplementedMsgServer) ApproveEmergency(context.Context, *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveEmergency not implemented")
+}
+func (UnimplementedMsgServer) ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReviewEmergency not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -382,6 +472,96 @@ func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_EnableEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgEnableEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).EnableEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_EnableEmergency_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).EnableEmergency(ctx, req.(*MsgEnableEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DisableEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDisableEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DisableEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_DisableEmergency_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DisableEmergency(ctx, req.(*MsgDisableEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RequestEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRequestEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RequestEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RequestEmergency_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RequestEmergency(ctx, req.(*MsgRequestEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ApproveEmergency_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveEmergency(ctx, req.(*MsgApproveEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReviewEmergency_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReviewEmergency)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReviewEmergency(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ReviewEmergency_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReviewEmergency(ctx, req.(*MsgReviewEmergency))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -438,6 +618,26 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UseConsent",
 			Handler:    _Msg_UseConsent_Handler,
+		},
+		{
+			MethodName: "EnableEmergency",
+			Handler:    _Msg_EnableEmergency_Handler,
+		},
+		{
+			MethodName: "DisableEmergency",
+			Handler:    _Msg_DisableEmergency_Handler,
+		},
+		{
+			MethodName: "RequestEmergency",
+			Handler:    _Msg_RequestEmergency_Handler,
+		},
+		{
+			MethodName: "ApproveEmergency",
+			Handler:    _Msg_ApproveEmergency_Handler,
+		},
+		{
+			MethodName: "ReviewEmergency",
+			Handler:    _Msg_ReviewEmergency_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

@@ -144,7 +144,11 @@ type Unlock struct {
 	// may_be_opened says that shares had been given, or came, when it was withdrawn.
 	MayBeOpened bool `protobuf:"varint,20,opt,name=may_be_opened,json=mayBeOpened,proto3" json:"may_be_opened,omitempty"`
 	// proposed_at is the block time of the proposal, unix seconds.
-	ProposedAt    int64 `protobuf:"varint,21,opt,name=proposed_at,json=proposedAt,proto3" json:"proposed_at,omitempty"`
+	ProposedAt int64 `protobuf:"varint,21,opt,name=proposed_at,json=proposedAt,proto3" json:"proposed_at,omitempty"`
+	// emergency is the id of the emergency whose part it is; empty for every other unlock.
+	Emergency string `protobuf:"bytes,22,opt,name=emergency,proto3" json:"emergency,omitempty"`
+	// box says that it is the part which opens the boxes: M is b·U_e, and the shares are of the emergency key.
+	Box           bool `protobuf:"varint,23,opt,name=box,proto3" json:"box,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -324,6 +328,20 @@ func (x *Unlock) GetProposedAt() int64 {
 		return x.ProposedAt
 	}
 	return 0
+}
+
+func (x *Unlock) GetEmergency() string {
+	if x != nil {
+		return x.Emergency
+	}
+	return ""
+}
+
+func (x *Unlock) GetBox() bool {
+	if x != nil {
+		return x.Box
+	}
+	return false
 }
 
 // UnlockVersion is one version in an unlock.
@@ -596,7 +614,7 @@ var File_phrd_access_v1_unlock_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_unlock_proto_rawDesc = "" +
 	"\n" +
-	"\x1bphrd/access/v1/unlock.proto\x12\x0ephrd.access.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\xac\x06\n" +
+	"\x1bphrd/access/v1/unlock.proto\x12\x0ephrd.access.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\xdc\x06\n" +
 	"\x06Unlock\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x126\n" +
 	"\trequester\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\trequester\x12\x1a\n" +
@@ -623,7 +641,9 @@ const file_phrd_access_v1_unlock_proto_rawDesc = "" +
 	"\aexpired\x18\x13 \x01(\bR\aexpired\x12\"\n" +
 	"\rmay_be_opened\x18\x14 \x01(\bR\vmayBeOpened\x12\x1f\n" +
 	"\vproposed_at\x18\x15 \x01(\x03R\n" +
-	"proposedAt\"O\n" +
+	"proposedAt\x12\x1c\n" +
+	"\temergency\x18\x16 \x01(\tR\temergency\x12\x10\n" +
+	"\x03box\x18\x17 \x01(\bR\x03box\"O\n" +
 	"\rUnlockVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\f\n" +

@@ -582,6 +582,10 @@ type Member struct {
 	VaultKey []byte `protobuf:"bytes,8,opt,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
 	// vault_epoch is the epoch of vault_key, from 1.
 	VaultEpoch uint64 `protobuf:"varint,9,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
+	// emergency_key is the X-Wing public key of the hospital's emergency vault, 1216 bytes; empty until its server published one.
+	EmergencyKey []byte `protobuf:"bytes,40,opt,name=emergency_key,json=emergencyKey,proto3" json:"emergency_key,omitempty"`
+	// emergency_epoch is the epoch of emergency_key, from 1; 0 where there is none.
+	EmergencyEpoch uint64 `protobuf:"varint,41,opt,name=emergency_epoch,json=emergencyEpoch,proto3" json:"emergency_epoch,omitempty"`
 	// gateway_url is the https URL of the gateway.
 	GatewayUrl string `protobuf:"bytes,10,opt,name=gateway_url,json=gatewayUrl,proto3" json:"gateway_url,omitempty"`
 	// gateway_fingerprint is the SHA-256 of the gateway certificate's SPKI, 32 bytes.
@@ -689,6 +693,20 @@ func (x *Member) GetVaultKey() []byte {
 func (x *Member) GetVaultEpoch() uint64 {
 	if x != nil {
 		return x.VaultEpoch
+	}
+	return 0
+}
+
+func (x *Member) GetEmergencyKey() []byte {
+	if x != nil {
+		return x.EmergencyKey
+	}
+	return nil
+}
+
+func (x *Member) GetEmergencyEpoch() uint64 {
+	if x != nil {
+		return x.EmergencyEpoch
 	}
 	return 0
 }
@@ -1387,7 +1405,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x0fcomet_signature\x18\t \x01(\fR\x0ecometSignature\x12)\n" +
 	"\x10libp2p_signature\x18\n" +
 	" \x01(\fR\x0flibp2pSignature\x12%\n" +
-	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\xb4\x04\n" +
+	"\x0enode_signature\x18\v \x01(\fR\rnodeSignature\"\x82\x05\n" +
 	"\x06Member\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
@@ -1398,7 +1416,9 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\fnode_account\x18\a \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\vnodeAccount\x12\x1b\n" +
 	"\tvault_key\x18\b \x01(\fR\bvaultKey\x12\x1f\n" +
 	"\vvault_epoch\x18\t \x01(\x04R\n" +
-	"vaultEpoch\x12\x1f\n" +
+	"vaultEpoch\x12#\n" +
+	"\remergency_key\x18( \x01(\fR\femergencyKey\x12'\n" +
+	"\x0femergency_epoch\x18) \x01(\x04R\x0eemergencyEpoch\x12\x1f\n" +
 	"\vgateway_url\x18\n" +
 	" \x01(\tR\n" +
 	"gatewayUrl\x12/\n" +

@@ -1607,6 +1607,107 @@ func (*MsgRotateMemberVaultResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
+// MsgRotateEmergencyVault gives a hospital's emergency vault its first or next key.
+type MsgRotateEmergencyVault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// admin of the member.
+	Admin string `protobuf:"bytes,1,opt,name=admin,proto3" json:"admin,omitempty"`
+	// vault_key is the X-Wing public key of the epoch, 1216 bytes.
+	VaultKey []byte `protobuf:"bytes,2,opt,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// epoch of the key, one more than the vault has.
+	Epoch         uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateEmergencyVault) Reset() {
+	*x = MsgRotateEmergencyVault{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateEmergencyVault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateEmergencyVault) ProtoMessage() {}
+
+func (x *MsgRotateEmergencyVault) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateEmergencyVault.ProtoReflect.Descriptor instead.
+func (*MsgRotateEmergencyVault) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *MsgRotateEmergencyVault) GetAdmin() string {
+	if x != nil {
+		return x.Admin
+	}
+	return ""
+}
+
+func (x *MsgRotateEmergencyVault) GetVaultKey() []byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *MsgRotateEmergencyVault) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// MsgRotateEmergencyVaultResponse is empty.
+type MsgRotateEmergencyVaultResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgRotateEmergencyVaultResponse) Reset() {
+	*x = MsgRotateEmergencyVaultResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgRotateEmergencyVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgRotateEmergencyVaultResponse) ProtoMessage() {}
+
+func (x *MsgRotateEmergencyVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgRotateEmergencyVaultResponse.ProtoReflect.Descriptor instead.
+func (*MsgRotateEmergencyVaultResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+}
+
 // MsgRemoveSite gives up a site.
 type MsgRemoveSite struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1620,7 +1721,7 @@ type MsgRemoveSite struct {
 
 func (x *MsgRemoveSite) Reset() {
 	*x = MsgRemoveSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +1733,7 @@ func (x *MsgRemoveSite) String() string {
 func (*MsgRemoveSite) ProtoMessage() {}
 
 func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +1746,7 @@ func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSite.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgRemoveSite) GetAdmin() string {
@@ -1671,7 +1772,7 @@ type MsgRemoveSiteResponse struct {
 
 func (x *MsgRemoveSiteResponse) Reset() {
 	*x = MsgRemoveSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1784,7 @@ func (x *MsgRemoveSiteResponse) String() string {
 func (*MsgRemoveSiteResponse) ProtoMessage() {}
 
 func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1797,7 @@ func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 // MsgRegisterStorageNode adds a storage node. Beside what the admin reads and compares it carries the keys behind that and their signatures,
@@ -1731,7 +1832,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1844,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1857,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -1847,7 +1948,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +1960,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +1973,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -1899,7 +2000,7 @@ type MsgUpdateStorageNode struct {
 
 func (x *MsgUpdateStorageNode) Reset() {
 	*x = MsgUpdateStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2012,7 @@ func (x *MsgUpdateStorageNode) String() string {
 func (*MsgUpdateStorageNode) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2025,7 @@ func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgUpdateStorageNode) GetAdmin() string {
@@ -1964,7 +2065,7 @@ type MsgUpdateStorageNodeResponse struct {
 
 func (x *MsgUpdateStorageNodeResponse) Reset() {
 	*x = MsgUpdateStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1976,7 +2077,7 @@ func (x *MsgUpdateStorageNodeResponse) String() string {
 func (*MsgUpdateStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1989,7 +2090,7 @@ func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 // MsgRetireStorageNode retires a node.
@@ -2005,7 +2106,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2118,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2131,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -2056,7 +2157,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2169,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2182,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -2101,7 +2202,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2214,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2227,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -2166,7 +2267,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2279,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2292,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -2207,7 +2308,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2320,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2333,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -2258,7 +2359,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2371,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2384,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
 }
 
 // MsgUpdateStaff changes wards.
@@ -2301,7 +2402,7 @@ type MsgUpdateStaff struct {
 
 func (x *MsgUpdateStaff) Reset() {
 	*x = MsgUpdateStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2414,7 @@ func (x *MsgUpdateStaff) String() string {
 func (*MsgUpdateStaff) ProtoMessage() {}
 
 func (x *MsgUpdateStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2427,7 @@ func (x *MsgUpdateStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStaff.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MsgUpdateStaff) GetAdmin() string {
@@ -2359,7 +2460,7 @@ type MsgUpdateStaffResponse struct {
 
 func (x *MsgUpdateStaffResponse) Reset() {
 	*x = MsgUpdateStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +2472,7 @@ func (x *MsgUpdateStaffResponse) String() string {
 func (*MsgUpdateStaffResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +2485,7 @@ func (x *MsgUpdateStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
 }
 
 // MsgPublishStaffVault publishes a vault's key. Every field stays within a Ledger's limits; the key travels in parts of 64 bytes.
@@ -2402,7 +2503,7 @@ type MsgPublishStaffVault struct {
 
 func (x *MsgPublishStaffVault) Reset() {
 	*x = MsgPublishStaffVault{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2515,7 @@ func (x *MsgPublishStaffVault) String() string {
 func (*MsgPublishStaffVault) ProtoMessage() {}
 
 func (x *MsgPublishStaffVault) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2528,7 @@ func (x *MsgPublishStaffVault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPublishStaffVault.ProtoReflect.Descriptor instead.
 func (*MsgPublishStaffVault) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MsgPublishStaffVault) GetStaff() string {
@@ -2460,7 +2561,7 @@ type MsgPublishStaffVaultResponse struct {
 
 func (x *MsgPublishStaffVaultResponse) Reset() {
 	*x = MsgPublishStaffVaultResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2472,7 +2573,7 @@ func (x *MsgPublishStaffVaultResponse) String() string {
 func (*MsgPublishStaffVaultResponse) ProtoMessage() {}
 
 func (x *MsgPublishStaffVaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2485,7 +2586,7 @@ func (x *MsgPublishStaffVaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPublishStaffVaultResponse.ProtoReflect.Descriptor instead.
 func (*MsgPublishStaffVaultResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
 }
 
 // MsgCreateInvitation invites a person.
@@ -2505,7 +2606,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2618,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2631,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -2570,7 +2671,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +2683,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +2696,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{49}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -2611,7 +2712,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2623,7 +2724,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2636,7 +2737,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{48}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -2662,7 +2763,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +2775,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +2788,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{49}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{51}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -2707,7 +2808,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +2820,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +2833,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{50}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -2776,7 +2877,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +2889,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +2902,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{51}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -2908,7 +3009,12 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x1b\n" +
 	"\tvault_key\x18\x02 \x01(\fR\bvaultKey\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgRotateMemberVault\"\x1e\n" +
-	"\x1cMsgRotateMemberVaultResponse\"z\n" +
+	"\x1cMsgRotateMemberVaultResponse\"\xa9\x01\n" +
+	"\x17MsgRotateEmergencyVault\x12.\n" +
+	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x1b\n" +
+	"\tvault_key\x18\x02 \x01(\fR\bvaultKey\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch:+\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x1cphrd/MsgRotateEmergencyVault\"!\n" +
+	"\x1fMsgRotateEmergencyVaultResponse\"z\n" +
 	"\rMsgRemoveSite\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number:!\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x12phrd/MsgRemoveSite\"\x17\n" +
@@ -2978,7 +3084,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xd7\x14\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xd1\x15\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -2992,7 +3098,8 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12l\n" +
 	"\x10RotateMemberKeys\x12'.phrd.consortium.v1.MsgRotateMemberKeys\x1a/.phrd.consortium.v1.MsgRotateMemberKeysResponse\x12`\n" +
 	"\fRequestLeave\x12#.phrd.consortium.v1.MsgRequestLeave\x1a+.phrd.consortium.v1.MsgRequestLeaveResponse\x12o\n" +
-	"\x11RotateMemberVault\x12(.phrd.consortium.v1.MsgRotateMemberVault\x1a0.phrd.consortium.v1.MsgRotateMemberVaultResponse\x12Q\n" +
+	"\x11RotateMemberVault\x12(.phrd.consortium.v1.MsgRotateMemberVault\x1a0.phrd.consortium.v1.MsgRotateMemberVaultResponse\x12x\n" +
+	"\x14RotateEmergencyVault\x12+.phrd.consortium.v1.MsgRotateEmergencyVault\x1a3.phrd.consortium.v1.MsgRotateEmergencyVaultResponse\x12Q\n" +
 	"\aAddSite\x12\x1e.phrd.consortium.v1.MsgAddSite\x1a&.phrd.consortium.v1.MsgAddSiteResponse\x12Z\n" +
 	"\n" +
 	"UpdateSite\x12!.phrd.consortium.v1.MsgUpdateSite\x1a).phrd.consortium.v1.MsgUpdateSiteResponse\x12Z\n" +
@@ -3021,74 +3128,76 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
-	(*MsgSubmitProposal)(nil),              // 0: phrd.consortium.v1.MsgSubmitProposal
-	(*MsgSubmitProposalResponse)(nil),      // 1: phrd.consortium.v1.MsgSubmitProposalResponse
-	(*MsgVote)(nil),                        // 2: phrd.consortium.v1.MsgVote
-	(*MsgVoteResponse)(nil),                // 3: phrd.consortium.v1.MsgVoteResponse
-	(*MsgWithdrawProposal)(nil),            // 4: phrd.consortium.v1.MsgWithdrawProposal
-	(*MsgWithdrawProposalResponse)(nil),    // 5: phrd.consortium.v1.MsgWithdrawProposalResponse
-	(*MsgAdmitMember)(nil),                 // 6: phrd.consortium.v1.MsgAdmitMember
-	(*MsgAdmitMemberResponse)(nil),         // 7: phrd.consortium.v1.MsgAdmitMemberResponse
-	(*MsgSuspendMember)(nil),               // 8: phrd.consortium.v1.MsgSuspendMember
-	(*MsgSuspendMemberResponse)(nil),       // 9: phrd.consortium.v1.MsgSuspendMemberResponse
-	(*MsgReinstateMember)(nil),             // 10: phrd.consortium.v1.MsgReinstateMember
-	(*MsgReinstateMemberResponse)(nil),     // 11: phrd.consortium.v1.MsgReinstateMemberResponse
-	(*MsgRemoveMember)(nil),                // 12: phrd.consortium.v1.MsgRemoveMember
-	(*MsgRemoveMemberResponse)(nil),        // 13: phrd.consortium.v1.MsgRemoveMemberResponse
-	(*MsgReplaceAdmin)(nil),                // 14: phrd.consortium.v1.MsgReplaceAdmin
-	(*MsgReplaceAdminResponse)(nil),        // 15: phrd.consortium.v1.MsgReplaceAdminResponse
-	(*MsgUpdateParams)(nil),                // 16: phrd.consortium.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),        // 17: phrd.consortium.v1.MsgUpdateParamsResponse
-	(*MsgUpdateMember)(nil),                // 18: phrd.consortium.v1.MsgUpdateMember
-	(*MsgUpdateMemberResponse)(nil),        // 19: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgRotateMemberKeys)(nil),            // 20: phrd.consortium.v1.MsgRotateMemberKeys
-	(*MsgRotateMemberKeysResponse)(nil),    // 21: phrd.consortium.v1.MsgRotateMemberKeysResponse
-	(*MsgRequestLeave)(nil),                // 22: phrd.consortium.v1.MsgRequestLeave
-	(*MsgRequestLeaveResponse)(nil),        // 23: phrd.consortium.v1.MsgRequestLeaveResponse
-	(*MsgAddSite)(nil),                     // 24: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),             // 25: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgUpdateSite)(nil),                  // 26: phrd.consortium.v1.MsgUpdateSite
-	(*MsgUpdateSiteResponse)(nil),          // 27: phrd.consortium.v1.MsgUpdateSiteResponse
-	(*MsgRotateMemberVault)(nil),           // 28: phrd.consortium.v1.MsgRotateMemberVault
-	(*MsgRotateMemberVaultResponse)(nil),   // 29: phrd.consortium.v1.MsgRotateMemberVaultResponse
-	(*MsgRemoveSite)(nil),                  // 30: phrd.consortium.v1.MsgRemoveSite
-	(*MsgRemoveSiteResponse)(nil),          // 31: phrd.consortium.v1.MsgRemoveSiteResponse
-	(*MsgRegisterStorageNode)(nil),         // 32: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil), // 33: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgUpdateStorageNode)(nil),           // 34: phrd.consortium.v1.MsgUpdateStorageNode
-	(*MsgUpdateStorageNodeResponse)(nil),   // 35: phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),           // 36: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),   // 37: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),               // 38: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),       // 39: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                 // 40: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),         // 41: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgUpdateStaff)(nil),                 // 42: phrd.consortium.v1.MsgUpdateStaff
-	(*MsgUpdateStaffResponse)(nil),         // 43: phrd.consortium.v1.MsgUpdateStaffResponse
-	(*MsgPublishStaffVault)(nil),           // 44: phrd.consortium.v1.MsgPublishStaffVault
-	(*MsgPublishStaffVaultResponse)(nil),   // 45: phrd.consortium.v1.MsgPublishStaffVaultResponse
-	(*MsgCreateInvitation)(nil),            // 46: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),    // 47: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),            // 48: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),    // 49: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                 // 50: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),         // 51: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                      // 52: google.protobuf.Any
-	(v1.Outcome)(0),                        // 53: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),              // 54: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                         // 55: phrd.consortium.v1.Params
-	(Role)(0),                              // 56: phrd.consortium.v1.Role
+	(*MsgSubmitProposal)(nil),               // 0: phrd.consortium.v1.MsgSubmitProposal
+	(*MsgSubmitProposalResponse)(nil),       // 1: phrd.consortium.v1.MsgSubmitProposalResponse
+	(*MsgVote)(nil),                         // 2: phrd.consortium.v1.MsgVote
+	(*MsgVoteResponse)(nil),                 // 3: phrd.consortium.v1.MsgVoteResponse
+	(*MsgWithdrawProposal)(nil),             // 4: phrd.consortium.v1.MsgWithdrawProposal
+	(*MsgWithdrawProposalResponse)(nil),     // 5: phrd.consortium.v1.MsgWithdrawProposalResponse
+	(*MsgAdmitMember)(nil),                  // 6: phrd.consortium.v1.MsgAdmitMember
+	(*MsgAdmitMemberResponse)(nil),          // 7: phrd.consortium.v1.MsgAdmitMemberResponse
+	(*MsgSuspendMember)(nil),                // 8: phrd.consortium.v1.MsgSuspendMember
+	(*MsgSuspendMemberResponse)(nil),        // 9: phrd.consortium.v1.MsgSuspendMemberResponse
+	(*MsgReinstateMember)(nil),              // 10: phrd.consortium.v1.MsgReinstateMember
+	(*MsgReinstateMemberResponse)(nil),      // 11: phrd.consortium.v1.MsgReinstateMemberResponse
+	(*MsgRemoveMember)(nil),                 // 12: phrd.consortium.v1.MsgRemoveMember
+	(*MsgRemoveMemberResponse)(nil),         // 13: phrd.consortium.v1.MsgRemoveMemberResponse
+	(*MsgReplaceAdmin)(nil),                 // 14: phrd.consortium.v1.MsgReplaceAdmin
+	(*MsgReplaceAdminResponse)(nil),         // 15: phrd.consortium.v1.MsgReplaceAdminResponse
+	(*MsgUpdateParams)(nil),                 // 16: phrd.consortium.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),         // 17: phrd.consortium.v1.MsgUpdateParamsResponse
+	(*MsgUpdateMember)(nil),                 // 18: phrd.consortium.v1.MsgUpdateMember
+	(*MsgUpdateMemberResponse)(nil),         // 19: phrd.consortium.v1.MsgUpdateMemberResponse
+	(*MsgRotateMemberKeys)(nil),             // 20: phrd.consortium.v1.MsgRotateMemberKeys
+	(*MsgRotateMemberKeysResponse)(nil),     // 21: phrd.consortium.v1.MsgRotateMemberKeysResponse
+	(*MsgRequestLeave)(nil),                 // 22: phrd.consortium.v1.MsgRequestLeave
+	(*MsgRequestLeaveResponse)(nil),         // 23: phrd.consortium.v1.MsgRequestLeaveResponse
+	(*MsgAddSite)(nil),                      // 24: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),              // 25: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgUpdateSite)(nil),                   // 26: phrd.consortium.v1.MsgUpdateSite
+	(*MsgUpdateSiteResponse)(nil),           // 27: phrd.consortium.v1.MsgUpdateSiteResponse
+	(*MsgRotateMemberVault)(nil),            // 28: phrd.consortium.v1.MsgRotateMemberVault
+	(*MsgRotateMemberVaultResponse)(nil),    // 29: phrd.consortium.v1.MsgRotateMemberVaultResponse
+	(*MsgRotateEmergencyVault)(nil),         // 30: phrd.consortium.v1.MsgRotateEmergencyVault
+	(*MsgRotateEmergencyVaultResponse)(nil), // 31: phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	(*MsgRemoveSite)(nil),                   // 32: phrd.consortium.v1.MsgRemoveSite
+	(*MsgRemoveSiteResponse)(nil),           // 33: phrd.consortium.v1.MsgRemoveSiteResponse
+	(*MsgRegisterStorageNode)(nil),          // 34: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil),  // 35: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),            // 36: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),    // 37: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),            // 38: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),    // 39: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),                // 40: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),        // 41: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                  // 42: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),          // 43: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgUpdateStaff)(nil),                  // 44: phrd.consortium.v1.MsgUpdateStaff
+	(*MsgUpdateStaffResponse)(nil),          // 45: phrd.consortium.v1.MsgUpdateStaffResponse
+	(*MsgPublishStaffVault)(nil),            // 46: phrd.consortium.v1.MsgPublishStaffVault
+	(*MsgPublishStaffVaultResponse)(nil),    // 47: phrd.consortium.v1.MsgPublishStaffVaultResponse
+	(*MsgCreateInvitation)(nil),             // 48: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),     // 49: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),             // 50: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),     // 51: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                  // 52: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),          // 53: phrd.consortium.v1.MsgOpenAccountResponse
+	(*anypb.Any)(nil),                       // 54: google.protobuf.Any
+	(v1.Outcome)(0),                         // 55: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),               // 56: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                          // 57: phrd.consortium.v1.Params
+	(Role)(0),                               // 58: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	52, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	53, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	54, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	55, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	56, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	56, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	53, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	54, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	55, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	56, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	57, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	58, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	58, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	55, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
@@ -3102,47 +3211,49 @@ var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
 	20, // 17: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
 	22, // 18: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
 	28, // 19: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
-	24, // 20: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	26, // 21: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
-	30, // 22: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
-	32, // 23: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	34, // 24: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
-	36, // 25: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	38, // 26: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	40, // 27: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	42, // 28: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
-	44, // 29: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
-	46, // 30: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	48, // 31: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	50, // 32: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 33: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 34: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 35: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 36: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 37: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 38: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 39: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	15, // 40: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	17, // 41: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	19, // 42: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	21, // 43: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
-	23, // 44: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	29, // 45: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
-	25, // 46: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	27, // 47: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	31, // 48: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	33, // 49: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	35, // 50: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	37, // 51: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	39, // 52: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	41, // 53: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	43, // 54: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
-	45, // 55: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
-	47, // 56: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	49, // 57: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	51, // 58: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	33, // [33:59] is the sub-list for method output_type
-	7,  // [7:33] is the sub-list for method input_type
+	30, // 20: phrd.consortium.v1.Msg.RotateEmergencyVault:input_type -> phrd.consortium.v1.MsgRotateEmergencyVault
+	24, // 21: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	26, // 22: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
+	32, // 23: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
+	34, // 24: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	36, // 25: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	38, // 26: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	40, // 27: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	42, // 28: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	44, // 29: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
+	46, // 30: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
+	48, // 31: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	50, // 32: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	52, // 33: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	1,  // 34: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	3,  // 35: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	5,  // 36: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	7,  // 37: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	9,  // 38: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	11, // 39: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	13, // 40: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	15, // 41: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	17, // 42: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	19, // 43: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	21, // 44: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	23, // 45: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	29, // 46: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
+	31, // 47: phrd.consortium.v1.Msg.RotateEmergencyVault:output_type -> phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	25, // 48: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	27, // 49: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	33, // 50: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	35, // 51: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	37, // 52: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	39, // 53: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	41, // 54: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	43, // 55: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	45, // 56: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
+	47, // 57: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
+	49, // 58: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	51, // 59: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	53, // 60: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	34, // [34:61] is the sub-list for method output_type
+	7,  // [7:34] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -3161,7 +3272,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   52,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

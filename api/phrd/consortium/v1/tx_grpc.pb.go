@@ -19,32 +19,33 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Msg_SubmitProposal_FullMethodName      = "/phrd.consortium.v1.Msg/SubmitProposal"
-	Msg_Vote_FullMethodName                = "/phrd.consortium.v1.Msg/Vote"
-	Msg_WithdrawProposal_FullMethodName    = "/phrd.consortium.v1.Msg/WithdrawProposal"
-	Msg_AdmitMember_FullMethodName         = "/phrd.consortium.v1.Msg/AdmitMember"
-	Msg_SuspendMember_FullMethodName       = "/phrd.consortium.v1.Msg/SuspendMember"
-	Msg_ReinstateMember_FullMethodName     = "/phrd.consortium.v1.Msg/ReinstateMember"
-	Msg_RemoveMember_FullMethodName        = "/phrd.consortium.v1.Msg/RemoveMember"
-	Msg_ReplaceAdmin_FullMethodName        = "/phrd.consortium.v1.Msg/ReplaceAdmin"
-	Msg_UpdateParams_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateParams"
-	Msg_UpdateMember_FullMethodName        = "/phrd.consortium.v1.Msg/UpdateMember"
-	Msg_RotateMemberKeys_FullMethodName    = "/phrd.consortium.v1.Msg/RotateMemberKeys"
-	Msg_RequestLeave_FullMethodName        = "/phrd.consortium.v1.Msg/RequestLeave"
-	Msg_RotateMemberVault_FullMethodName   = "/phrd.consortium.v1.Msg/RotateMemberVault"
-	Msg_AddSite_FullMethodName             = "/phrd.consortium.v1.Msg/AddSite"
-	Msg_UpdateSite_FullMethodName          = "/phrd.consortium.v1.Msg/UpdateSite"
-	Msg_RemoveSite_FullMethodName          = "/phrd.consortium.v1.Msg/RemoveSite"
-	Msg_RegisterStorageNode_FullMethodName = "/phrd.consortium.v1.Msg/RegisterStorageNode"
-	Msg_UpdateStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/UpdateStorageNode"
-	Msg_RetireStorageNode_FullMethodName   = "/phrd.consortium.v1.Msg/RetireStorageNode"
-	Msg_RegisterStaff_FullMethodName       = "/phrd.consortium.v1.Msg/RegisterStaff"
-	Msg_RevokeStaff_FullMethodName         = "/phrd.consortium.v1.Msg/RevokeStaff"
-	Msg_UpdateStaff_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateStaff"
-	Msg_PublishStaffVault_FullMethodName   = "/phrd.consortium.v1.Msg/PublishStaffVault"
-	Msg_CreateInvitation_FullMethodName    = "/phrd.consortium.v1.Msg/CreateInvitation"
-	Msg_RevokeInvitation_FullMethodName    = "/phrd.consortium.v1.Msg/RevokeInvitation"
-	Msg_OpenAccount_FullMethodName         = "/phrd.consortium.v1.Msg/OpenAccount"
+	Msg_SubmitProposal_FullMethodName       = "/phrd.consortium.v1.Msg/SubmitProposal"
+	Msg_Vote_FullMethodName                 = "/phrd.consortium.v1.Msg/Vote"
+	Msg_WithdrawProposal_FullMethodName     = "/phrd.consortium.v1.Msg/WithdrawProposal"
+	Msg_AdmitMember_FullMethodName          = "/phrd.consortium.v1.Msg/AdmitMember"
+	Msg_SuspendMember_FullMethodName        = "/phrd.consortium.v1.Msg/SuspendMember"
+	Msg_ReinstateMember_FullMethodName      = "/phrd.consortium.v1.Msg/ReinstateMember"
+	Msg_RemoveMember_FullMethodName         = "/phrd.consortium.v1.Msg/RemoveMember"
+	Msg_ReplaceAdmin_FullMethodName         = "/phrd.consortium.v1.Msg/ReplaceAdmin"
+	Msg_UpdateParams_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateParams"
+	Msg_UpdateMember_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateMember"
+	Msg_RotateMemberKeys_FullMethodName     = "/phrd.consortium.v1.Msg/RotateMemberKeys"
+	Msg_RequestLeave_FullMethodName         = "/phrd.consortium.v1.Msg/RequestLeave"
+	Msg_RotateMemberVault_FullMethodName    = "/phrd.consortium.v1.Msg/RotateMemberVault"
+	Msg_RotateEmergencyVault_FullMethodName = "/phrd.consortium.v1.Msg/RotateEmergencyVault"
+	Msg_AddSite_FullMethodName              = "/phrd.consortium.v1.Msg/AddSite"
+	Msg_UpdateSite_FullMethodName           = "/phrd.consortium.v1.Msg/UpdateSite"
+	Msg_RemoveSite_FullMethodName           = "/phrd.consortium.v1.Msg/RemoveSite"
+	Msg_RegisterStorageNode_FullMethodName  = "/phrd.consortium.v1.Msg/RegisterStorageNode"
+	Msg_UpdateStorageNode_FullMethodName    = "/phrd.consortium.v1.Msg/UpdateStorageNode"
+	Msg_RetireStorageNode_FullMethodName    = "/phrd.consortium.v1.Msg/RetireStorageNode"
+	Msg_RegisterStaff_FullMethodName        = "/phrd.consortium.v1.Msg/RegisterStaff"
+	Msg_RevokeStaff_FullMethodName          = "/phrd.consortium.v1.Msg/RevokeStaff"
+	Msg_UpdateStaff_FullMethodName          = "/phrd.consortium.v1.Msg/UpdateStaff"
+	Msg_PublishStaffVault_FullMethodName    = "/phrd.consortium.v1.Msg/PublishStaffVault"
+	Msg_CreateInvitation_FullMethodName     = "/phrd.consortium.v1.Msg/CreateInvitation"
+	Msg_RevokeInvitation_FullMethodName     = "/phrd.consortium.v1.Msg/RevokeInvitation"
+	Msg_OpenAccount_FullMethodName          = "/phrd.consortium.v1.Msg/OpenAccount"
 )
 
 // MsgClient is the client API for Msg service.
@@ -80,6 +81,9 @@ type MsgClient interface {
 	RequestLeave(ctx context.Context, in *MsgRequestLeave, opts ...grpc.CallOption) (*MsgRequestLeaveResponse, error)
 	// RotateMemberVault gives the vault of the signer's member its next key, to which the member's own records are locked from then on. Signer: an admin.
 	RotateMemberVault(ctx context.Context, in *MsgRotateMemberVault, opts ...grpc.CallOption) (*MsgRotateMemberVaultResponse, error)
+	// RotateEmergencyVault gives the emergency vault of the signer's member its first or next key, to which patients' emergency boxes are sealed from
+	// then on. Signer: an admin.
+	RotateEmergencyVault(ctx context.Context, in *MsgRotateEmergencyVault, opts ...grpc.CallOption) (*MsgRotateEmergencyVaultResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(ctx context.Context, in *MsgAddSite, opts ...grpc.CallOption) (*MsgAddSiteResponse, error)
 	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
@@ -241,6 +245,16 @@ func (c *msgClient) RotateMemberVault(ctx context.Context, in *MsgRotateMemberVa
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgRotateMemberVaultResponse)
 	err := c.cc.Invoke(ctx, Msg_RotateMemberVault_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateEmergencyVault(ctx context.Context, in *MsgRotateEmergencyVault, opts ...grpc.CallOption) (*MsgRotateEmergencyVaultResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgRotateEmergencyVaultResponse)
+	err := c.cc.Invoke(ctx, Msg_RotateEmergencyVault_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -410,6 +424,9 @@ type MsgServer interface {
 	RequestLeave(context.Context, *MsgRequestLeave) (*MsgRequestLeaveResponse, error)
 	// RotateMemberVault gives the vault of the signer's member its next key, to which the member's own records are locked from then on. Signer: an admin.
 	RotateMemberVault(context.Context, *MsgRotateMemberVault) (*MsgRotateMemberVaultResponse, error)
+	// RotateEmergencyVault gives the emergency vault of the signer's member its first or next key, to which patients' emergency boxes are sealed from
+	// then on. Signer: an admin.
+	RotateEmergencyVault(context.Context, *MsgRotateEmergencyVault) (*MsgRotateEmergencyVaultResponse, error)
 	// AddSite adds a site to the signer's member. Signer: an admin.
 	AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error)
 	// UpdateSite changes the name and time zone of a site; what is placed there stays. Signer: an admin of its member.
@@ -485,6 +502,9 @@ func (UnimplementedMsgServer) RequestLeave(context.Context, *MsgRequestLeave) (*
 }
 func (UnimplementedMsgServer) RotateMemberVault(context.Context, *MsgRotateMemberVault) (*MsgRotateMemberVaultResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateMemberVault not implemented")
+}
+func (UnimplementedMsgServer) RotateEmergencyVault(context.Context, *MsgRotateEmergencyVault) (*MsgRotateEmergencyVaultResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateEmergencyVault not implemented")
 }
 func (UnimplementedMsgServer) AddSite(context.Context, *MsgAddSite) (*MsgAddSiteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddSite not implemented")
@@ -776,6 +796,24 @@ func _Msg_RotateMemberVault_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).RotateMemberVault(ctx, req.(*MsgRotateMemberVault))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateEmergencyVault_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateEmergencyVault)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateEmergencyVault(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_RotateEmergencyVault_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateEmergencyVault(ctx, req.(*MsgRotateEmergencyVault))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1072,6 +1110,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateMemberVault",
 			Handler:    _Msg_RotateMemberVault_Handler,
+		},
+		{
+			MethodName: "RotateEmergencyVault",
+			Handler:    _Msg_RotateEmergencyVault_Handler,
 		},
 		{
 			MethodName: "AddSite",

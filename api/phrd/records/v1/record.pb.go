@@ -486,7 +486,9 @@ type Version struct {
 	// relock is another lock that waits for its confirmation; none while there is none.
 	Relock *Relock `protobuf:"bytes,12,opt,name=relock,proto3" json:"relock,omitempty"`
 	// relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks proposed until then are void.
-	RelockedAt    int64 `protobuf:"varint,13,opt,name=relocked_at,json=relockedAt,proto3" json:"relocked_at,omitempty"`
+	RelockedAt int64 `protobuf:"varint,13,opt,name=relocked_at,json=relockedAt,proto3" json:"relocked_at,omitempty"`
+	// box is what locks the emergency box of the live envelope; none where it has none.
+	Box           *BoxLock `protobuf:"bytes,20,opt,name=box,proto3" json:"box,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,6 +614,13 @@ func (x *Version) GetRelockedAt() int64 {
 	return 0
 }
 
+func (x *Version) GetBox() *BoxLock {
+	if x != nil {
+		return x.Box
+	}
+	return nil
+}
+
 // Relock is another lock over the same data key. It takes the place of the version's lock once the owner has confirmed that its envelope opens.
 type Relock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -622,7 +631,9 @@ type Relock struct {
 	// sealed_epoch is the epoch of the owner's vault key that the new envelope is sealed to.
 	SealedEpoch uint64 `protobuf:"varint,3,opt,name=sealed_epoch,json=sealedEpoch,proto3" json:"sealed_epoch,omitempty"`
 	// until is the block time after which the new lock is given up, unix seconds.
-	Until         int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	Until int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	// box is what locks the emergency box of the new envelope; none where it has none.
+	Box           *BoxLock `protobuf:"bytes,20,opt,name=box,proto3" json:"box,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -685,6 +696,86 @@ func (x *Relock) GetUntil() int64 {
 	return 0
 }
 
+func (x *Relock) GetBox() *BoxLock {
+	if x != nil {
+		return x.Box
+	}
+	return nil
+}
+
+// BoxLock is what the emergency box of an envelope is locked with (custody, appendix A, emergency).
+type BoxLock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// generation of the emergency key.
+	Generation uint64 `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	// u is U_e, a point, 32 bytes.
+	U []byte `protobuf:"bytes,2,opt,name=u,proto3" json:"u,omitempty"`
+	// u_bar is Ū_e, a point, 32 bytes.
+	UBar []byte `protobuf:"bytes,3,opt,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// hash is SHA-256 of the box.
+	Hash          []byte `protobuf:"bytes,4,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BoxLock) Reset() {
+	*x = BoxLock{}
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BoxLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BoxLock) ProtoMessage() {}
+
+func (x *BoxLock) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BoxLock.ProtoReflect.Descriptor instead.
+func (*BoxLock) Descriptor() ([]byte, []int) {
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *BoxLock) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *BoxLock) GetU() []byte {
+	if x != nil {
+		return x.U
+	}
+	return nil
+}
+
+func (x *BoxLock) GetUBar() []byte {
+	if x != nil {
+		return x.UBar
+	}
+	return nil
+}
+
+func (x *BoxLock) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
 // Tombstone stands for an erased version for ever: no unlock names it any more, and its ciphertext is deleted.
 type Tombstone struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -702,7 +793,7 @@ type Tombstone struct {
 
 func (x *Tombstone) Reset() {
 	*x = Tombstone{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +805,7 @@ func (x *Tombstone) String() string {
 func (*Tombstone) ProtoMessage() {}
 
 func (x *Tombstone) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[5]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +818,7 @@ func (x *Tombstone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tombstone.ProtoReflect.Descriptor instead.
 func (*Tombstone) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tombstone) GetBy() string {
@@ -787,7 +878,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +890,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[6]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +903,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Header) GetSuite() uint32 {
@@ -900,7 +991,7 @@ type Params struct {
 
 func (x *Params) Reset() {
 	*x = Params{}
-	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +1003,7 @@ func (x *Params) String() string {
 func (*Params) ProtoMessage() {}
 
 func (x *Params) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_records_v1_record_proto_msgTypes[7]
+	mi := &file_phrd_records_v1_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +1016,7 @@ func (x *Params) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Params.ProtoReflect.Descriptor instead.
 func (*Params) Descriptor() ([]byte, []int) {
-	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_phrd_records_v1_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Params) GetMaxSize() uint64 {
@@ -974,7 +1065,7 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x05class\x18\x05 \x01(\x0e2\x16.phrd.records.v1.ClassR\x05class\x12\x1a\n" +
 	"\bversions\x18\x06 \x01(\x04R\bversions\x12\x14\n" +
 	"\x05since\x18\a \x01(\x03R\x05since\x12\x16\n" +
-	"\x06erased\x18\b \x01(\x04R\x06erased\"\xde\x03\n" +
+	"\x06erased\x18\b \x01(\x04R\x06erased\"\x8a\x04\n" +
 	"\aVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x125\n" +
@@ -991,12 +1082,21 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\fsealed_epoch\x18\v \x01(\x04R\vsealedEpoch\x12/\n" +
 	"\x06relock\x18\f \x01(\v2\x17.phrd.records.v1.RelockR\x06relock\x12\x1f\n" +
 	"\vrelocked_at\x18\r \x01(\x03R\n" +
-	"relockedAt\"\x94\x01\n" +
+	"relockedAt\x12*\n" +
+	"\x03box\x18\x14 \x01(\v2\x18.phrd.records.v1.BoxLockR\x03box\"\xc0\x01\n" +
 	"\x06Relock\x125\n" +
 	"\x06header\x18\x01 \x01(\v2\x17.phrd.records.v1.HeaderB\x04\xc8\xde\x1f\x00R\x06header\x12\x1a\n" +
 	"\benvelope\x18\x02 \x01(\tR\benvelope\x12!\n" +
 	"\fsealed_epoch\x18\x03 \x01(\x04R\vsealedEpoch\x12\x14\n" +
-	"\x05until\x18\x04 \x01(\x03R\x05until\"\x9a\x01\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until\x12*\n" +
+	"\x03box\x18\x14 \x01(\v2\x18.phrd.records.v1.BoxLockR\x03box\"`\n" +
+	"\aBoxLock\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x01 \x01(\x04R\n" +
+	"generation\x12\f\n" +
+	"\x01u\x18\x02 \x01(\fR\x01u\x12\x13\n" +
+	"\x05u_bar\x18\x03 \x01(\fR\x04uBar\x12\x12\n" +
+	"\x04hash\x18\x04 \x01(\fR\x04hash\"\x9a\x01\n" +
 	"\tTombstone\x12(\n" +
 	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x129\n" +
 	"\vapproved_by\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\n" +
@@ -1051,7 +1151,7 @@ func file_phrd_records_v1_record_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_records_v1_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_phrd_records_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_phrd_records_v1_record_proto_goTypes = []any{
 	(Class)(0),        // 0: phrd.records.v1.Class
 	(Lock)(0),         // 1: phrd.records.v1.Lock
@@ -1061,25 +1161,28 @@ var file_phrd_records_v1_record_proto_goTypes = []any{
 	(*Record)(nil),    // 5: phrd.records.v1.Record
 	(*Version)(nil),   // 6: phrd.records.v1.Version
 	(*Relock)(nil),    // 7: phrd.records.v1.Relock
-	(*Tombstone)(nil), // 8: phrd.records.v1.Tombstone
-	(*Header)(nil),    // 9: phrd.records.v1.Header
-	(*Params)(nil),    // 10: phrd.records.v1.Params
+	(*BoxLock)(nil),   // 8: phrd.records.v1.BoxLock
+	(*Tombstone)(nil), // 9: phrd.records.v1.Tombstone
+	(*Header)(nil),    // 10: phrd.records.v1.Header
+	(*Params)(nil),    // 11: phrd.records.v1.Params
 }
 var file_phrd_records_v1_record_proto_depIdxs = []int32{
-	4, // 0: phrd.records.v1.Patient.vault:type_name -> phrd.records.v1.Vault
-	2, // 1: phrd.records.v1.Record.owner_kind:type_name -> phrd.records.v1.OwnerKind
-	0, // 2: phrd.records.v1.Record.class:type_name -> phrd.records.v1.Class
-	9, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
-	8, // 4: phrd.records.v1.Version.tombstone:type_name -> phrd.records.v1.Tombstone
-	7, // 5: phrd.records.v1.Version.relock:type_name -> phrd.records.v1.Relock
-	9, // 6: phrd.records.v1.Relock.header:type_name -> phrd.records.v1.Header
-	1, // 7: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
-	2, // 8: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: phrd.records.v1.Patient.vault:type_name -> phrd.records.v1.Vault
+	2,  // 1: phrd.records.v1.Record.owner_kind:type_name -> phrd.records.v1.OwnerKind
+	0,  // 2: phrd.records.v1.Record.class:type_name -> phrd.records.v1.Class
+	10, // 3: phrd.records.v1.Version.header:type_name -> phrd.records.v1.Header
+	9,  // 4: phrd.records.v1.Version.tombstone:type_name -> phrd.records.v1.Tombstone
+	7,  // 5: phrd.records.v1.Version.relock:type_name -> phrd.records.v1.Relock
+	8,  // 6: phrd.records.v1.Version.box:type_name -> phrd.records.v1.BoxLock
+	10, // 7: phrd.records.v1.Relock.header:type_name -> phrd.records.v1.Header
+	8,  // 8: phrd.records.v1.Relock.box:type_name -> phrd.records.v1.BoxLock
+	1,  // 9: phrd.records.v1.Header.lock:type_name -> phrd.records.v1.Lock
+	2,  // 10: phrd.records.v1.Header.owner_kind:type_name -> phrd.records.v1.OwnerKind
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_record_proto_init() }
@@ -1093,7 +1196,7 @@ func file_phrd_records_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_records_v1_record_proto_rawDesc), len(file_phrd_records_v1_record_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -180,7 +180,11 @@ type NewVersion struct {
 	// size is the ciphertext bytes of the data leaves, padded.
 	Size uint64 `protobuf:"varint,11,opt,name=size,proto3" json:"size,omitempty"`
 	// shares_with is the earlier version of the record that names some of the same leaves; it is not erased and has the same lock. 0 where there is none.
-	SharesWith    uint64 `protobuf:"varint,12,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
+	SharesWith uint64 `protobuf:"varint,12,opt,name=shares_with,json=sharesWith,proto3" json:"shares_with,omitempty"`
+	// box is what locks the envelope's emergency box, for a patient who agreed to it; none otherwise.
+	Box *BoxLock `protobuf:"bytes,20,opt,name=box,proto3" json:"box,omitempty"`
+	// box_proof is the proof of the box's encapsulation c‖s, 64 bytes, where there is a box; its label binds the signer.
+	BoxProof      []byte `protobuf:"bytes,21,opt,name=box_proof,json=boxProof,proto3" json:"box_proof,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +301,20 @@ func (x *NewVersion) GetSharesWith() uint64 {
 		return x.SharesWith
 	}
 	return 0
+}
+
+func (x *NewVersion) GetBox() *BoxLock {
+	if x != nil {
+		return x.Box
+	}
+	return nil
+}
+
+func (x *NewVersion) GetBoxProof() []byte {
+	if x != nil {
+		return x.BoxProof
+	}
+	return nil
 }
 
 // MsgStoreVersions stores versions.
@@ -1266,7 +1284,17 @@ type MsgReplaceEnvelopes struct {
 	// envelope_sizes in bytes, at most 65536 each, as many as versions.
 	EnvelopeSizes []uint32 `protobuf:"varint,6,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
 	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
-	OwnKeys       [][]byte `protobuf:"bytes,7,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	OwnKeys [][]byte `protobuf:"bytes,7,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	// box_generation is the generation of the emergency key, the newest; 0 where the envelopes have no new boxes.
+	BoxGeneration uint64 `protobuf:"varint,20,opt,name=box_generation,json=boxGeneration,proto3" json:"box_generation,omitempty"`
+	// box_u are the points U_e of the boxes, 32 bytes each, as many as versions; none without new boxes.
+	BoxU [][]byte `protobuf:"bytes,21,rep,name=box_u,json=boxU,proto3" json:"box_u,omitempty"`
+	// box_u_bar are the points Ū_e, 32 bytes each, as many as box_u.
+	BoxUBar [][]byte `protobuf:"bytes,22,rep,name=box_u_bar,json=boxUBar,proto3" json:"box_u_bar,omitempty"`
+	// box_hashes are SHA-256 of the boxes, 32 bytes each, as many as box_u.
+	BoxHashes [][]byte `protobuf:"bytes,23,rep,name=box_hashes,json=boxHashes,proto3" json:"box_hashes,omitempty"`
+	// box_proofs are the proofs c‖s, 64 bytes each, as many as box_u; their labels bind the signer.
+	BoxProofs     [][]byte `protobuf:"bytes,24,rep,name=box_proofs,json=boxProofs,proto3" json:"box_proofs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1346,6 +1374,41 @@ func (x *MsgReplaceEnvelopes) GetEnvelopeSizes() []uint32 {
 func (x *MsgReplaceEnvelopes) GetOwnKeys() [][]byte {
 	if x != nil {
 		return x.OwnKeys
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetBoxGeneration() uint64 {
+	if x != nil {
+		return x.BoxGeneration
+	}
+	return 0
+}
+
+func (x *MsgReplaceEnvelopes) GetBoxU() [][]byte {
+	if x != nil {
+		return x.BoxU
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetBoxUBar() [][]byte {
+	if x != nil {
+		return x.BoxUBar
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetBoxHashes() [][]byte {
+	if x != nil {
+		return x.BoxHashes
+	}
+	return nil
+}
+
+func (x *MsgReplaceEnvelopes) GetBoxProofs() [][]byte {
+	if x != nil {
+		return x.BoxProofs
 	}
 	return nil
 }
@@ -1431,7 +1494,17 @@ type MsgRelockVersions struct {
 	// envelope_sizes in bytes, at most 65536 each, as many as versions.
 	EnvelopeSizes []uint32 `protobuf:"varint,11,rep,packed,name=envelope_sizes,json=envelopeSizes,proto3" json:"envelope_sizes,omitempty"`
 	// own_keys are the SHA-256 hashes of the recipients' vault keys in each envelope, at most 48; the owner's current one is among them.
-	OwnKeys       [][]byte `protobuf:"bytes,12,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	OwnKeys [][]byte `protobuf:"bytes,12,rep,name=own_keys,json=ownKeys,proto3" json:"own_keys,omitempty"`
+	// box_generation is the generation of the emergency key, the newest; 0 where the envelopes have no new boxes.
+	BoxGeneration uint64 `protobuf:"varint,20,opt,name=box_generation,json=boxGeneration,proto3" json:"box_generation,omitempty"`
+	// box_u are the points U_e of the boxes, 32 bytes each, as many as versions; none without new boxes.
+	BoxU [][]byte `protobuf:"bytes,21,rep,name=box_u,json=boxU,proto3" json:"box_u,omitempty"`
+	// box_u_bar are the points Ū_e, 32 bytes each, as many as box_u.
+	BoxUBar [][]byte `protobuf:"bytes,22,rep,name=box_u_bar,json=boxUBar,proto3" json:"box_u_bar,omitempty"`
+	// box_hashes are SHA-256 of the boxes, 32 bytes each, as many as box_u.
+	BoxHashes [][]byte `protobuf:"bytes,23,rep,name=box_hashes,json=boxHashes,proto3" json:"box_hashes,omitempty"`
+	// box_proofs are the proofs c‖s, 64 bytes each, as many as box_u; their labels bind the signer.
+	BoxProofs     [][]byte `protobuf:"bytes,24,rep,name=box_proofs,json=boxProofs,proto3" json:"box_proofs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1546,6 +1619,41 @@ func (x *MsgRelockVersions) GetEnvelopeSizes() []uint32 {
 func (x *MsgRelockVersions) GetOwnKeys() [][]byte {
 	if x != nil {
 		return x.OwnKeys
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetBoxGeneration() uint64 {
+	if x != nil {
+		return x.BoxGeneration
+	}
+	return 0
+}
+
+func (x *MsgRelockVersions) GetBoxU() [][]byte {
+	if x != nil {
+		return x.BoxU
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetBoxUBar() [][]byte {
+	if x != nil {
+		return x.BoxUBar
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetBoxHashes() [][]byte {
+	if x != nil {
+		return x.BoxHashes
+	}
+	return nil
+}
+
+func (x *MsgRelockVersions) GetBoxProofs() [][]byte {
+	if x != nil {
+		return x.BoxProofs
 	}
 	return nil
 }
@@ -1738,7 +1846,7 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"vault_blob\x18\x05 \x01(\tR\tvaultBlob\x12\x1d\n" +
 	"\n" +
 	"vault_size\x18\x06 \x01(\x04R\tvaultSize:(\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x17phrd/MsgRegisterPatient\"\x1c\n" +
-	"\x1aMsgRegisterPatientResponse\"\xfc\x02\n" +
+	"\x1aMsgRegisterPatientResponse\"\xc5\x03\n" +
 	"\n" +
 	"NewVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
@@ -1754,7 +1862,9 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	" \x01(\tR\x06object\x12\x12\n" +
 	"\x04size\x18\v \x01(\x04R\x04size\x12\x1f\n" +
 	"\vshares_with\x18\f \x01(\x04R\n" +
-	"sharesWith\"\xac\x01\n" +
+	"sharesWith\x12*\n" +
+	"\x03box\x18\x14 \x01(\v2\x18.phrd.records.v1.BoxLockR\x03box\x12\x1b\n" +
+	"\tbox_proof\x18\x15 \x01(\fR\bboxProof\"\xac\x01\n" +
 	"\x10MsgStoreVersions\x12.\n" +
 	"\x05clerk\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05clerk\x12B\n" +
 	"\bversions\x18\x02 \x03(\v2\x1b.phrd.records.v1.NewVersionB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\bversions:$\x82\xe7\xb0*\x05clerk\x8a\xe7\xb0*\x15phrd/MsgStoreVersions\"d\n" +
@@ -1817,7 +1927,7 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\bhospital\x18\a \x01(\x04R\bhospital:%\x82\xe7\xb0*\aaddress\x8a\xe7\xb0*\x14phrd/MsgRotateWallet\"c\n" +
 	"\x17MsgRotateWalletResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x94\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xaa\x03\n" +
 	"\x13MsgReplaceEnvelopes\x12.\n" +
 	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12\x1a\n" +
@@ -1825,10 +1935,17 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\x01u\x18\x04 \x03(\fR\x01u\x12\x1c\n" +
 	"\tenvelopes\x18\x05 \x03(\tR\tenvelopes\x12%\n" +
 	"\x0eenvelope_sizes\x18\x06 \x03(\rR\renvelopeSizes\x12\x19\n" +
-	"\bown_keys\x18\a \x03(\fR\aownKeys:'\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x18phrd/MsgReplaceEnvelopes\"g\n" +
+	"\bown_keys\x18\a \x03(\fR\aownKeys\x12%\n" +
+	"\x0ebox_generation\x18\x14 \x01(\x04R\rboxGeneration\x12\x13\n" +
+	"\x05box_u\x18\x15 \x03(\fR\x04boxU\x12\x1a\n" +
+	"\tbox_u_bar\x18\x16 \x03(\fR\aboxUBar\x12\x1d\n" +
+	"\n" +
+	"box_hashes\x18\x17 \x03(\fR\tboxHashes\x12\x1d\n" +
+	"\n" +
+	"box_proofs\x18\x18 \x03(\fR\tboxProofs:'\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x18phrd/MsgReplaceEnvelopes\"g\n" +
 	"\x1bMsgReplaceEnvelopesResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfb\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x91\x04\n" +
 	"\x11MsgRelockVersions\x12.\n" +
 	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12\x1a\n" +
@@ -1844,7 +1961,14 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\tenvelopes\x18\n" +
 	" \x03(\tR\tenvelopes\x12%\n" +
 	"\x0eenvelope_sizes\x18\v \x03(\rR\renvelopeSizes\x12\x19\n" +
-	"\bown_keys\x18\f \x03(\fR\aownKeys:%\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x16phrd/MsgRelockVersions\"e\n" +
+	"\bown_keys\x18\f \x03(\fR\aownKeys\x12%\n" +
+	"\x0ebox_generation\x18\x14 \x01(\x04R\rboxGeneration\x12\x13\n" +
+	"\x05box_u\x18\x15 \x03(\fR\x04boxU\x12\x1a\n" +
+	"\tbox_u_bar\x18\x16 \x03(\fR\aboxUBar\x12\x1d\n" +
+	"\n" +
+	"box_hashes\x18\x17 \x03(\fR\tboxHashes\x12\x1d\n" +
+	"\n" +
+	"box_proofs\x18\x18 \x03(\fR\tboxProofs:%\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x16phrd/MsgRelockVersions\"e\n" +
 	"\x19MsgRelockVersionsResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x92\x01\n" +
@@ -1908,50 +2032,52 @@ var file_phrd_records_v1_tx_proto_goTypes = []any{
 	(*MsgConfirmRelockResponse)(nil),    // 23: phrd.records.v1.MsgConfirmRelockResponse
 	(Class)(0),                          // 24: phrd.records.v1.Class
 	(*Header)(nil),                      // 25: phrd.records.v1.Header
-	(v1.Outcome)(0),                     // 26: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 27: phrd.records.v1.Params
+	(*BoxLock)(nil),                     // 26: phrd.records.v1.BoxLock
+	(v1.Outcome)(0),                     // 27: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 28: phrd.records.v1.Params
 }
 var file_phrd_records_v1_tx_proto_depIdxs = []int32{
 	24, // 0: phrd.records.v1.NewVersion.class:type_name -> phrd.records.v1.Class
 	25, // 1: phrd.records.v1.NewVersion.header:type_name -> phrd.records.v1.Header
-	2,  // 2: phrd.records.v1.MsgStoreVersions.versions:type_name -> phrd.records.v1.NewVersion
-	26, // 3: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	5,  // 4: phrd.records.v1.MsgReportAccess.reports:type_name -> phrd.records.v1.AccessReport
-	27, // 5: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
-	26, // 6: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 7: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 8: phrd.records.v1.MsgRotateVaultResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 9: phrd.records.v1.MsgRotateWalletResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 10: phrd.records.v1.MsgReplaceEnvelopesResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 11: phrd.records.v1.MsgRelockVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	26, // 12: phrd.records.v1.MsgConfirmRelockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 13: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
-	3,  // 14: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
-	14, // 15: phrd.records.v1.Msg.RotateVault:input_type -> phrd.records.v1.MsgRotateVault
-	16, // 16: phrd.records.v1.Msg.RotateWallet:input_type -> phrd.records.v1.MsgRotateWallet
-	18, // 17: phrd.records.v1.Msg.ReplaceEnvelopes:input_type -> phrd.records.v1.MsgReplaceEnvelopes
-	20, // 18: phrd.records.v1.Msg.RelockVersions:input_type -> phrd.records.v1.MsgRelockVersions
-	22, // 19: phrd.records.v1.Msg.ConfirmRelock:input_type -> phrd.records.v1.MsgConfirmRelock
-	6,  // 20: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
-	10, // 21: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
-	12, // 22: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
-	8,  // 23: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
-	1,  // 24: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
-	4,  // 25: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
-	15, // 26: phrd.records.v1.Msg.RotateVault:output_type -> phrd.records.v1.MsgRotateVaultResponse
-	17, // 27: phrd.records.v1.Msg.RotateWallet:output_type -> phrd.records.v1.MsgRotateWalletResponse
-	19, // 28: phrd.records.v1.Msg.ReplaceEnvelopes:output_type -> phrd.records.v1.MsgReplaceEnvelopesResponse
-	21, // 29: phrd.records.v1.Msg.RelockVersions:output_type -> phrd.records.v1.MsgRelockVersionsResponse
-	23, // 30: phrd.records.v1.Msg.ConfirmRelock:output_type -> phrd.records.v1.MsgConfirmRelockResponse
-	7,  // 31: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
-	11, // 32: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
-	13, // 33: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
-	9,  // 34: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
-	24, // [24:35] is the sub-list for method output_type
-	13, // [13:24] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	26, // 2: phrd.records.v1.NewVersion.box:type_name -> phrd.records.v1.BoxLock
+	2,  // 3: phrd.records.v1.MsgStoreVersions.versions:type_name -> phrd.records.v1.NewVersion
+	27, // 4: phrd.records.v1.MsgStoreVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	5,  // 5: phrd.records.v1.MsgReportAccess.reports:type_name -> phrd.records.v1.AccessReport
+	28, // 6: phrd.records.v1.MsgUpdateParams.params:type_name -> phrd.records.v1.Params
+	27, // 7: phrd.records.v1.MsgEraseVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 8: phrd.records.v1.MsgApproveErasureResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 9: phrd.records.v1.MsgRotateVaultResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 10: phrd.records.v1.MsgRotateWalletResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 11: phrd.records.v1.MsgReplaceEnvelopesResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 12: phrd.records.v1.MsgRelockVersionsResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	27, // 13: phrd.records.v1.MsgConfirmRelockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 14: phrd.records.v1.Msg.RegisterPatient:input_type -> phrd.records.v1.MsgRegisterPatient
+	3,  // 15: phrd.records.v1.Msg.StoreVersions:input_type -> phrd.records.v1.MsgStoreVersions
+	14, // 16: phrd.records.v1.Msg.RotateVault:input_type -> phrd.records.v1.MsgRotateVault
+	16, // 17: phrd.records.v1.Msg.RotateWallet:input_type -> phrd.records.v1.MsgRotateWallet
+	18, // 18: phrd.records.v1.Msg.ReplaceEnvelopes:input_type -> phrd.records.v1.MsgReplaceEnvelopes
+	20, // 19: phrd.records.v1.Msg.RelockVersions:input_type -> phrd.records.v1.MsgRelockVersions
+	22, // 20: phrd.records.v1.Msg.ConfirmRelock:input_type -> phrd.records.v1.MsgConfirmRelock
+	6,  // 21: phrd.records.v1.Msg.ReportAccess:input_type -> phrd.records.v1.MsgReportAccess
+	10, // 22: phrd.records.v1.Msg.EraseVersions:input_type -> phrd.records.v1.MsgEraseVersions
+	12, // 23: phrd.records.v1.Msg.ApproveErasure:input_type -> phrd.records.v1.MsgApproveErasure
+	8,  // 24: phrd.records.v1.Msg.UpdateParams:input_type -> phrd.records.v1.MsgUpdateParams
+	1,  // 25: phrd.records.v1.Msg.RegisterPatient:output_type -> phrd.records.v1.MsgRegisterPatientResponse
+	4,  // 26: phrd.records.v1.Msg.StoreVersions:output_type -> phrd.records.v1.MsgStoreVersionsResponse
+	15, // 27: phrd.records.v1.Msg.RotateVault:output_type -> phrd.records.v1.MsgRotateVaultResponse
+	17, // 28: phrd.records.v1.Msg.RotateWallet:output_type -> phrd.records.v1.MsgRotateWalletResponse
+	19, // 29: phrd.records.v1.Msg.ReplaceEnvelopes:output_type -> phrd.records.v1.MsgReplaceEnvelopesResponse
+	21, // 30: phrd.records.v1.Msg.RelockVersions:output_type -> phrd.records.v1.MsgRelockVersionsResponse
+	23, // 31: phrd.records.v1.Msg.ConfirmRelock:output_type -> phrd.records.v1.MsgConfirmRelockResponse
+	7,  // 32: phrd.records.v1.Msg.ReportAccess:output_type -> phrd.records.v1.MsgReportAccessResponse
+	11, // 33: phrd.records.v1.Msg.EraseVersions:output_type -> phrd.records.v1.MsgEraseVersionsResponse
+	13, // 34: phrd.records.v1.Msg.ApproveErasure:output_type -> phrd.records.v1.MsgApproveErasureResponse
+	9,  // 35: phrd.records.v1.Msg.UpdateParams:output_type -> phrd.records.v1.MsgUpdateParamsResponse
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_phrd_records_v1_tx_proto_init() }
