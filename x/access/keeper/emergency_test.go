@@ -213,7 +213,9 @@ func TestWhoMayEnableEmergencies(t *testing.T) {
 		reason string
 	}{
 		{"a clinician", func(m *access.MsgEnableEmergency) { m.Owner = w.doctor }, access.ReasonWrongRole},
-		{"another name", func(m *access.MsgEnableEmergency) { m.Hospitals = []string{"1 Hospital", "2 Clinic", "3 Hospital", "4 Hospital"} }, access.ReasonHospitalDiffers},
+		{"another name", func(m *access.MsgEnableEmergency) {
+			m.Hospitals = []string{"1 Hospital", "2 Clinic", "3 Hospital", "4 Hospital"}
+		}, access.ReasonHospitalDiffers},
 		{"hospitals that are one too few", func(m *access.MsgEnableEmergency) { m.Hospitals = []string{"1 Hospital", "2 Hospital", "3 Hospital"} }, access.ReasonTooFewVaults},
 		{"approvals that are one too many", func(m *access.MsgEnableEmergency) { m.Approvals = 4 }, access.ReasonTooFewVaults},
 		{"as many as it takes", func(m *access.MsgEnableEmergency) { m.Approvals = 3 }, ""},

@@ -224,9 +224,14 @@ func (c *fakeConsortium) Authority() string { return "authority" }
 type fakeCustody struct {
 	keys   map[uint64]custody.Key
 	newest uint64
+	// noEmergency says that there is no key of that kind
+	noEmergency bool
 }
 
-func (c *fakeCustody) Key(_ context.Context, _ custody.KeyKind, generation uint64) (custody.Key, error) {
+func (c *fakeCustody) Key(_ context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error) {
+	if kind == custody.KEY_KIND_EMERGENCY && c.noEmergency {
+		return custody.Key{}, custody.ErrNoKey
+	}
 	if generation == 0 {
 		generation = c.newest
 	}
