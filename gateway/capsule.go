@@ -18,6 +18,12 @@ type Capsules interface {
 	// hospital. block gets a small block. The error is a status: NotFound where nothing is due to that account, FailedPrecondition
 	// where a version is not sealed to the hospital's vault.
 	Capsule(ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error)) ([]byte, error)
+	// EmergencyHalf seals the owner's halves of an emergency's versions, which are given as the box has them for the hospital's emergency
+	// vault, to the one-time key of its requester; now is in unix seconds. The error is a status: NotFound where nothing is due to that
+	// account from this hospital, InvalidArgument where what is given is none of the versions'.
+	EmergencyHalf(
+		ctx context.Context, emergency, requester string, hospital uint64, sealed []byte, now int64, block func(context.Context, lock.CID) ([]byte, error),
+	) ([]byte, error)
 }
 
 // serveCapsule hands a clinician the owner's halves that a consent to the hospital or to a ward had sealed to the hospital's vault. That the consent

@@ -190,6 +190,7 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("GET /blocks/{cid}", g.loggedIn(g.serveGetBlock))
 	if g.config.Capsules != nil {
 		mux.Handle("POST /unlocks/{unlock}/capsule", g.loggedIn(g.serveCapsule))
+		mux.Handle("POST /emergencies/{emergency}/half", g.loggedIn(g.serveEmergencyHalf))
 	}
 	mux.Handle("OPTIONS /uploads", g.open(g.serveUploadOptions))
 	mux.Handle("OPTIONS /uploads/{id}", g.open(g.serveUploadOptions))

@@ -19,9 +19,11 @@ const (
 	SharePrefix         = "share/"
 	RoundPrefix         = "round/"
 	HospitalVaultPrefix = "vault/hospital/"
-	StaffVaultPrefix    = "vault/staff/"
-	PatientVault        = "vault/patient"
-	Libp2p              = "libp2p"
+	// EmergencyVaultPrefix is for what opens patients' emergency boxes; the hospital's ordinary vault does not.
+	EmergencyVaultPrefix = "vault/emergency/"
+	StaffVaultPrefix     = "vault/staff/"
+	PatientVault         = "vault/patient"
+	Libp2p               = "libp2p"
 )
 
 // NewAccount draws an account key and keeps it as account/<name>. Errors are those of Put.
@@ -122,7 +124,16 @@ func (s *Store) ImportAccount(name string, exported, passphrase []byte) (*wallet
 
 // HospitalVault returns the key of an epoch of the hospital's vault, from 1. Errors are those of Get.
 func (s *Store) HospitalVault(epoch uint64) (*lock.PrivateKey, error) {
-	name := fmt.Sprintf("%s%d", HospitalVaultPrefix, epoch)
+	return s.vaultKey(HospitalVaultPrefix, epoch)
+}
+
+// EmergencyVault returns the key of an epoch of the hospital's emergency vault, from 1. Errors are those of Get.
+func (s *Store) EmergencyVault(epoch uint64) (*lock.PrivateKey, error) {
+	return s.vaultKey(EmergencyVaultPrefix, epoch)
+}
+
+func (s *Store) vaultKey(prefix string, epoch uint64) (*lock.PrivateKey, error) {
+	name := fmt.Sprintf("%s%d", prefix, epoch)
 	seed, err := s.Get(name)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,8 @@ import (
 type VaultKeys interface {
 	// HospitalVault is the key of an epoch, from 1; an error where it is not here.
 	HospitalVault(epoch uint64) (*lock.PrivateKey, error)
+	// EmergencyVault is the same of the hospital's emergency vault.
+	EmergencyVault(epoch uint64) (*lock.PrivateKey, error)
 }
 
 // Capsules hands clinicians of a hospital the owner's halves that patients' consents to one of its wards, or to all of them, had
@@ -145,7 +147,7 @@ func (c *Capsules) header(ctx context.Context, network lock.Network, v *accessv1
 	if err != nil {
 		return header, err
 	}
-	gen, err := c.generation(ctx, network, h.GetGeneration())
+	gen, err := generationOf(ctx, c.custody, network, h.GetGeneration())
 	if err != nil {
 		return header, err
 	}
@@ -160,19 +162,6 @@ func (c *Capsules) header(ctx context.Context, network lock.Network, v *accessv1
 	}
 	header.Envelope, err = lock.ParseRawCID(got.GetVersion().GetEnvelope())
 	return header, err
-}
-
-// generation is gen of a generation of the records key.
-func (c *Capsules) generation(ctx context.Context, network lock.Network, number uint64) ([64]byte, error) {
-	got, err := c.custody.Key(ctx, &custodyv1.QueryKeyRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS, Generation: number})
-	if err != nil {
-		return [64]byte{}, err
-	}
-	x, err := lock.ParsePoint(got.GetKey().GetPublicKey())
-	if err != nil {
-		return [64]byte{}, fmt.Errorf("public key: %w", err)
-	}
-	return lock.Generation{Network: network, Kind: lock.KeyRecords, Number: number, X: x}.Hash()
 }
 
 // half opens the owner's half that is sealed to the hospital's vault, in whatever epoch.

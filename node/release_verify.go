@@ -140,14 +140,14 @@ func (r *round) verify(ctx context.Context, key *heldKey, release *custodyv1.Rel
 	if release.GetStatus() != custodyv1.ReleaseStatus_RELEASE_STATUS_PENDING {
 		return lock.Release{}, fmt.Errorf("release is %s: %w", release.GetStatus(), errNotDue)
 	}
-	if key.name.kind != lock.KeyRecords {
-		return lock.Release{}, fmt.Errorf("key kind %d: %w", key.name.kind, errNotVerified)
-	}
 	got, err := r.access.Unlock(ctx, &accessv1.QueryUnlockRequest{Id: release.GetUnlock()})
 	if err != nil {
 		return lock.Release{}, fmt.Errorf("ask for the unlock: %w", err)
 	}
 	u := got.GetUnlock()
+	if want := kindOf(u); key.name.kind != want {
+		return lock.Release{}, fmt.Errorf("key kind %d, want %d: %w", key.name.kind, want, errNotVerified)
+	}
 	if err := r.checkApproved(u, got.GetStatus()); err != nil {
 		return lock.Release{}, err
 	}
@@ -156,6 +156,9 @@ func (r *round) verify(ctx context.Context, key *heldKey, release *custodyv1.Rel
 		return lock.Release{}, err
 	}
 	if err := r.checkConsent(ctx, u, requester); err != nil {
+		return lock.Release{}, err
+	}
+	if err := r.checkEmergency(ctx, u); err != nil {
 		return lock.Release{}, err
 	}
 	p, err := r.proposal(ctx, key, u)
@@ -189,7 +192,8 @@ func (r *round) checkApproved(u *accessv1.Unlock, status accessv1.UnlockStatus) 
 		u.GetExpiresAt() <= r.head.Time.Unix() {
 		return fmt.Errorf("unlock is %s, expires at %d: %w", status, u.GetExpiresAt(), errNotDue)
 	}
-	if u.GetApproval().GetBy() == "" || len(u.GetEndorsements()) < int(u.GetEndorsementsNeeded()) {
+	endorsed := u.GetEmergency() != "" || len(u.GetEndorsements()) >= int(u.GetEndorsementsNeeded())
+	if u.GetApproval().GetBy() == "" || !endorsed {
 		return fmt.Errorf("approval or endorsements are missing: %w", errNotVerified)
 	}
 	return nil
@@ -257,19 +261,16 @@ func (r *round) version(ctx context.Context, key *heldKey, u *accessv1.Unlock, v
 	if stored.GetTombstone() != nil {
 		return lock.ProposedVersion{}, fmt.Errorf("version %d of %q was erased: %w", v.GetVersion(), v.GetRecord(), errNotDue)
 	}
-	if header.GetPatient() != u.GetPatient() || header.GetCustodian() != u.GetCustodian() || header.GetGeneration() != key.name.generation ||
+	if header.GetPatient() != u.GetPatient() || header.GetCustodian() != u.GetCustodian() || !isUnder(stored, key.name) ||
 		header.GetLock() != recordsv1.Lock_LOCK_OWNER_AND_NETWORK {
 		return lock.ProposedVersion{}, fmt.Errorf("owner, custodian, key or lock differ: %w", errNotVerified)
 	}
-	proposed := lock.ProposedVersion{Number: v.GetVersion(), C: header.GetC()}
+	proposed := lock.ProposedVersion{Number: v.GetVersion()}
 	if proposed.Record, err = lock.ParseCanonicalID(v.GetRecord()); err != nil {
 		return lock.ProposedVersion{}, fmt.Errorf("%w: %w", errNotVerified, err)
 	}
-	if proposed.Context, err = lockContext(r.network, key.hash, proposed.Record, v.GetVersion(), header); err != nil {
-		return lock.ProposedVersion{}, fmt.Errorf("%w: %w", errNotVerified, err)
-	}
-	if proposed.U, err = lock.ParseEncapsulation(header.GetU()); err != nil {
-		return lock.ProposedVersion{}, fmt.Errorf("point U: %w: %w", errNotVerified, err)
+	if proposed.Context, proposed.U, proposed.C, err = r.locked(ctx, key, proposed.Record, stored); err != nil {
+		return lock.ProposedVersion{}, err
 	}
 	if proposed.M, err = lock.ParsePoint(v.GetM()); err != nil {
 		return lock.ProposedVersion{}, fmt.Errorf("point M: %w: %w", errNotVerified, err)
@@ -277,9 +278,40 @@ func (r *round) version(ctx context.Context, key *heldKey, u *accessv1.Unlock, v
 	return proposed, nil
 }
 
-// lockContext is ctx of a version (docs/custody.md, appendix A).
-func lockContext(network lock.Network, generation [64]byte, record lock.ID, version uint64, h *recordsv1.Header) ([64]byte, error) {
-	c, err := contextOf(network, generation, record, version, h)
+// kindOf is the kind of key whose shares an unlock is about.
+func kindOf(u *accessv1.Unlock) lock.KeyKind {
+	if u.GetBox() {
+		return lock.KeyEmergency
+	}
+	return lock.KeyRecords
+}
+
+// isUnder says whether a version, or its emergency box, is locked under a key.
+func isUnder(v *recordsv1.Version, key keyName) bool {
+	if key.kind == lock.KeyEmergency {
+		return v.GetBox() != nil && v.GetBox().GetGeneration() == key.generation
+	}
+	return v.GetHeader().GetGeneration() == key.generation
+}
+
+// locked is what a proposal covers of a version's lock, ctx, U and C, or of the lock of its box: E,
+// U_e and the box's hash.
+func (r *round) locked(ctx context.Context, key *heldKey, record lock.ID, v *recordsv1.Version) (lockContext [64]byte, u lock.Point, c []byte, err error) {
+	if key.name.kind == lock.KeyEmergency {
+		return r.lockedBox(ctx, key, record, v)
+	}
+	if lockContext, err = lockContextOf(r.network, key.hash, record, v); err != nil {
+		return lockContext, u, nil, fmt.Errorf("%w: %w", errNotVerified, err)
+	}
+	if u, err = lock.ParseEncapsulation(v.GetHeader().GetU()); err != nil {
+		return lockContext, u, nil, fmt.Errorf("point U: %w: %w", errNotVerified, err)
+	}
+	return lockContext, u, v.GetHeader().GetC(), nil
+}
+
+// lockContextOf is ctx of a version (docs/custody.md, appendix A).
+func lockContextOf(network lock.Network, generation [64]byte, record lock.ID, v *recordsv1.Version) ([64]byte, error) {
+	c, err := contextOf(network, generation, record, v.GetVersion(), v.GetHeader())
 	if err != nil {
 		return [64]byte{}, err
 	}

@@ -60,6 +60,8 @@ var (
 	ErrDisagree = errors.New("two hospitals show different things")
 	// ErrBlock says that a block is not the one that its CID names.
 	ErrBlock = errors.New("block does not match its identifier")
+	// ErrNoBox says that a version is not sealed for emergencies, or not for this hospital.
+	ErrNoBox = errors.New("version is not sealed for emergencies")
 	// ErrCommitment says that the halves of a key do not fit what the version was locked with.
 	ErrCommitment = errors.New("key does not fit the version's commitments")
 	// ErrDocument says that a wallet signed something else than it was given.

@@ -122,6 +122,14 @@ func (c *Client) RotateHospitalVault(ctx context.Context, epoch uint64, key lock
 	return err
 }
 
+// RotateEmergencyVault gives the emergency vault of the admin's hospital its first or next key, to which patients' emergency boxes are sealed
+// from then on. Boxes that were sealed before open by the former key until their patients have called [Client.SealEmergency].
+func (c *Client) RotateEmergencyVault(ctx context.Context, epoch uint64, key lock.PublicKey) error {
+	msg := &consortiumv1.MsgRotateEmergencyVault{Admin: c.key.Address(), VaultKey: key.Bytes(), Epoch: epoch}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRotateEmergencyVaultResponse{})
+	return err
+}
+
 // RegisterStorageNode adds a further server that stores blobs to the admin's hospital, as its keys have signed in its node.json, and
 // returns its number. The message's admin is filled in.
 func (c *Client) RegisterStorageNode(ctx context.Context, node *consortiumv1.MsgRegisterStorageNode) (uint64, error) {

@@ -48,7 +48,13 @@ func (c *Client) WaitForRelease(ctx context.Context, unlock string) (Unlock, err
 			return true, nil
 		case accessv1.UnlockStatus_UNLOCK_STATUS_APPROVED:
 			return false, nil
-		case accessv1.UnlockStatus_UNLOCK_STATUS_PROPOSED, accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED:
+		case accessv1.UnlockStatus_UNLOCK_STATUS_PROPOSED:
+			waits, err := c.isDelayed(ctx, u)
+			if err != nil || waits {
+				return false, err
+			}
+			return false, fmt.Errorf("unlock %s waits for signatures: %w", unlock, ErrNotApproved)
+		case accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED:
 			return false, fmt.Errorf("unlock %s waits for signatures: %w", unlock, ErrNotApproved)
 		}
 		return false, fmt.Errorf("unlock %s: %s: %w", unlock, u.Status, ErrEnded)
@@ -130,7 +136,7 @@ func (c *Client) combine(ctx context.Context, conn grpc.ClientConnInterface, ses
 	if !u.proposal.B.Equal(session.B()) {
 		return lock.Combined{}, fmt.Errorf("unlock %s was proposed by another session: %w", u.GetId(), ErrSession)
 	}
-	release := lock.Release{Network: c.network, Unlock: u.id, Generation: u.versions[0].header.Context.Generation}
+	release := lock.Release{Network: c.network, Unlock: u.id, Generation: u.generation}
 	for _, v := range u.proposal.Versions {
 		release.M = append(release.M, v.M)
 	}
@@ -185,6 +191,9 @@ func committeeOf(ctx context.Context, q custodyv1.QueryClient, key *custodyv1.Ke
 	// The chain keeps the threshold of the active epoch; that of an earlier one follows from its committee.
 	n := uint64(len(answer.GetHolders()))
 	committee := lock.Committee{Epoch: epoch, Threshold: 2*n/3 + 1}
+	if key.GetKind() == custodyv1.KeyKind_KEY_KIND_EMERGENCY {
+		committee.Threshold = max(committee.Threshold+1, (5*n+5)/6)
+	}
 	if epoch == key.GetShareEpoch() {
 		committee.Threshold = key.GetThreshold()
 	}
@@ -200,6 +209,9 @@ func committeeOf(ctx context.Context, q custodyv1.QueryClient, key *custodyv1.Ke
 
 // ownHalves takes the owner's halves of an unlock's versions from the capsule, or from what was sealed for who was granted a consent.
 func (c *Client) ownHalves(ctx context.Context, session *lock.Session, u *checkedUnlock) ([]*seal.Half, error) {
+	if u.GetEmergency() != "" {
+		return c.emergencyHalves(ctx, session, u)
+	}
 	if u.GetApproval().GetConsent() != 0 {
 		return c.grantedHalves(ctx, session, u)
 	}

@@ -63,34 +63,38 @@ func (c *Client) Propose(ctx context.Context, r Request) (string, error) {
 		Network: c.network, Requester: [wallet.AddressSize]byte(requester), Hospital: who.Hospital, Purpose: r.Purpose,
 		Expiry: uint64(expires), RequestKeyCID: session.Key().Public().CID(), B: session.B(),
 	}
-	msg := &accessv1.MsgProposeUnlock{
-		Requester: c.key.Address(), Purpose: r.Purpose, ExpiresAt: expires, RequestKey: p.RequestKeyCID.String(), B: p.B.Bytes(),
-	}
 	for _, v := range versions {
-		m := session.Blind(v.header.U)
 		p.Versions = append(p.Versions, lock.ProposedVersion{
-			Record: v.ref.Record, Number: v.ref.Version, Context: v.context, U: v.header.U, M: m, C: v.header.C[:],
+			Record: v.ref.Record, Number: v.ref.Version, Context: v.context, U: v.header.U, M: session.Blind(v.header.U), C: v.header.C[:],
 		})
-		msg.Records, msg.Versions, msg.M = append(msg.Records, v.ref.Record.String()), append(msg.Versions, v.ref.Version), append(msg.M, m.Bytes())
 	}
-	if msg.Proof, err = session.Prove(p, rand.Reader); err != nil {
+	msg, err := proposalMessage(session, p, c.key.Address())
+	if err != nil {
 		return "", err
 	}
 	id := p.ID()
 	return c.propose(ctx, session, hex.EncodeToString(id[:]), msg)
 }
 
+// proposalMessage is a proposal of a session as the chain takes it.
+func proposalMessage(session *lock.Session, p lock.Proposal, requester string) (*accessv1.MsgProposeUnlock, error) {
+	msg := &accessv1.MsgProposeUnlock{
+		Requester: requester, Purpose: p.Purpose, ExpiresAt: int64(p.Expiry), // #nosec G115 -- was one
+		RequestKey: p.RequestKeyCID.String(), B: p.B.Bytes(),
+	}
+	for _, v := range p.Versions {
+		msg.Records, msg.Versions, msg.M = append(msg.Records, v.Record.String()), append(msg.Versions, v.Number), append(msg.M, v.M.Bytes())
+	}
+	var err error
+	msg.Proof, err = session.Prove(p, rand.Reader)
+	return msg, err
+}
+
 // propose hands in the session's public key and the proposal. The seed is kept first: an unlock whose session is lost
 // cannot be opened.
 func (c *Client) propose(ctx context.Context, session *lock.Session, id string, msg *accessv1.MsgProposeUnlock) (string, error) {
-	key := session.Key().Public()
-	if err := c.putBlockTwice(ctx, key.CID(), key.Bytes()); err != nil {
-		return "", fmt.Errorf("upload request key: %w", err)
-	}
-	seed := session.Seed()
-	defer clear(seed)
-	if err := c.secrets.Put(sessionName(id), seed); err != nil {
-		return "", fmt.Errorf("keep session: %w", err)
+	if err := c.keepSession(ctx, session, id); err != nil {
+		return "", err
 	}
 	answer := &accessv1.MsgProposeUnlockResponse{}
 	_, err := c.send(ctx, c.direct, gasFor(len(msg.Records)), msg, answer)
@@ -105,6 +109,20 @@ func (c *Client) propose(ctx context.Context, session *lock.Session, id string, 
 		return "", fmt.Errorf("the chain calls the unlock %s, not %s: %w", answer.Unlock, id, ErrProposal)
 	}
 	return id, nil
+}
+
+// keepSession uploads the session's public key and keeps its seed.
+func (c *Client) keepSession(ctx context.Context, session *lock.Session, id string) error {
+	key := session.Key().Public()
+	if err := c.putBlockTwice(ctx, key.CID(), key.Bytes()); err != nil {
+		return fmt.Errorf("upload request key: %w", err)
+	}
+	seed := session.Seed()
+	defer clear(seed)
+	if err := c.secrets.Put(sessionName(id), seed); err != nil {
+		return fmt.Errorf("keep session: %w", err)
+	}
+	return nil
 }
 
 func newSession() (*lock.Session, error) {

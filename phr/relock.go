@@ -90,6 +90,10 @@ func (c *Client) relockGroup(ctx context.Context, vault *Vault, o *unlocked) ([]
 	if err != nil {
 		return nil, err
 	}
+	boxes, err := c.boxTerms(ctx, o.u.GetPatient())
+	if err != nil {
+		return nil, err
+	}
 	msg := &recordsv1.MsgRelockVersions{Owner: c.key.Address(), Generation: key.Number, OwnKeys: keyHashes(to)}
 	blocks := map[lock.CID][]byte{}
 	fresh := make([]relocked, len(o.u.versions))
@@ -100,12 +104,16 @@ func (c *Client) relockGroup(ctx context.Context, vault *Vault, o *unlocked) ([]
 		}
 		l, err := seal.LockVersion(seal.Terms{
 			Lock: lock.LockBoth, Record: v.ref.Record, Version: v.ref.Version, Owner: v.header.Context.Owner, Custodian: v.header.Context.Custodian,
-			Key: key, Recipients: to, Signer: [wallet.AddressSize]byte(signer),
+			Key: key, Recipients: to, Emergency: boxes, Signer: [wallet.AddressSize]byte(signer),
 		}, opened.ref, opened.dek)
 		if err != nil {
 			return nil, fmt.Errorf("version %s: %w", v.ref, err)
 		}
 		fresh[i] = relocked{v.ref, l, opened.dek}
+		if e := l.Emergency; e != nil {
+			msg.BoxGeneration, msg.BoxU, msg.BoxUBar = boxes.Key.Number, append(msg.BoxU, e.Statement.U.Bytes()), append(msg.BoxUBar, e.Statement.UBar.Bytes())
+			msg.BoxHashes, msg.BoxProofs = append(msg.BoxHashes, e.Statement.Box[:]), append(msg.BoxProofs, e.Proof)
+		}
 		blocks[l.Header.Envelope] = l.Block
 		msg.Versions, msg.U, msg.UBar = append(msg.Versions, v.ref.String()), append(msg.U, l.Header.U.Bytes()), append(msg.UBar, l.Statement.UBar.Bytes())
 		msg.C, msg.Pc, msg.Proofs = append(msg.C, l.Header.C[:]), append(msg.Pc, l.Header.Pc), append(msg.Proofs, l.Proof)
@@ -114,7 +122,7 @@ func (c *Client) relockGroup(ctx context.Context, vault *Vault, o *unlocked) ([]
 	if msg.Hospital, err = c.putBlocks(ctx, blocks); err != nil {
 		return nil, fmt.Errorf("upload envelopes: %w", err)
 	}
-	_, err = c.send(ctx, c.amino, gasFor(len(fresh)), msg, &recordsv1.MsgRelockVersionsResponse{})
+	_, err = c.send(ctx, c.amino, gasFor(len(fresh))+gasBox*uint64(len(msg.BoxU)), msg, &recordsv1.MsgRelockVersionsResponse{})
 	return fresh, err
 }
 

@@ -24,6 +24,11 @@ func (c *Client) Reseal(ctx context.Context, vault *Vault, versions []Ref, tell 
 	if err != nil {
 		return err
 	}
+	return c.reseal(ctx, vault, locked, false, tell)
+}
+
+// reseal gives versions envelopes for today's grantees; with boxes, also the emergency boxes that their patient agreed to, or none.
+func (c *Client) reseal(ctx context.Context, vault *Vault, locked []*lockedVersion, boxes bool, tell func(done int)) error {
 	grants := c.newGrants(vault)
 	alike, err := grants.alike(ctx, locked)
 	if err != nil {
@@ -36,7 +41,7 @@ func (c *Client) Reseal(ctx context.Context, vault *Vault, versions []Ref, tell 
 			if err != nil {
 				return err
 			}
-			if err := c.resealGroup(ctx, vault, group, to); err != nil {
+			if err := c.resealGroup(ctx, vault, group, to, boxes); err != nil {
 				return err
 			}
 			if done += len(group); tell != nil {
@@ -47,8 +52,12 @@ func (c *Client) Reseal(ctx context.Context, vault *Vault, versions []Ref, tell 
 	return nil
 }
 
-func (c *Client) resealGroup(ctx context.Context, vault *Vault, group []*lockedVersion, to []seal.VaultKey) error {
+func (c *Client) resealGroup(ctx context.Context, vault *Vault, group []*lockedVersion, to []seal.VaultKey, boxes bool) error {
 	msg := &recordsv1.MsgReplaceEnvelopes{Owner: c.key.Address(), OwnKeys: keyHashes(to)}
+	boxing, err := c.newBoxing(ctx, group[0].stored.GetHeader().GetPatient(), boxes)
+	if err != nil {
+		return err
+	}
 	blocks := map[lock.CID][]byte{}
 	for _, v := range group {
 		e, half, err := c.openEnvelope(ctx, vault, v)
@@ -59,6 +68,9 @@ func (c *Client) resealGroup(ctx context.Context, vault *Vault, group []*lockedV
 		if err != nil {
 			return fmt.Errorf("version %s: %w", v.ref, err)
 		}
+		if fresh, err = boxing.rebox(msg, v, fresh, *half); err != nil {
+			return fmt.Errorf("version %s: %w", v.ref, err)
+		}
 		cid, block, err := c.tryEnvelope(vault, v.header, fresh)
 		if err != nil {
 			return fmt.Errorf("version %s: %w", v.ref, err)
@@ -67,11 +79,10 @@ func (c *Client) resealGroup(ctx context.Context, vault *Vault, group []*lockedV
 		msg.Versions, msg.U = append(msg.Versions, v.ref.String()), append(msg.U, v.header.U.Bytes())
 		msg.Envelopes, msg.EnvelopeSizes = append(msg.Envelopes, cid.String()), append(msg.EnvelopeSizes, uint32(len(block)))
 	}
-	var err error
 	if msg.Hospital, err = c.putBlocks(ctx, blocks); err != nil {
 		return fmt.Errorf("upload envelopes: %w", err)
 	}
-	_, err = c.send(ctx, c.amino, gasFor(len(group)), msg, &recordsv1.MsgReplaceEnvelopesResponse{})
+	_, err = c.send(ctx, c.amino, gasFor(len(group))+gasBox*uint64(len(msg.BoxU)), msg, &recordsv1.MsgReplaceEnvelopesResponse{})
 	return err
 }
 

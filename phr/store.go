@@ -241,6 +241,9 @@ func gasToStore(versions []*Uploaded) uint64 {
 	gas := gasBase + gasStored*uint64(len(versions))
 	consented := map[string]bool{}
 	for _, v := range versions {
+		if v.message.GetBox() != nil {
+			gas += gasBox
+		}
 		if n := len(v.message.GetOwnKeys()) - 1; n > 0 {
 			gas += gasGrantee * uint64(n)
 			consented[v.message.GetHeader().GetPatient()] = true
@@ -265,6 +268,7 @@ type vaults struct {
 	key     *lock.Generation
 	vaults  map[string]seal.VaultKey // by patient; the hospital's own under ""
 	granted map[grantedTo][]seal.VaultKey
+	agreed  map[string]*seal.EmergencyTerms // by patient; nil for who did not agree
 }
 
 // grantedTo is what decides to whom a version is sealed beside its owner: consents name classes or records.
@@ -308,6 +312,7 @@ func (k *vaults) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 			return t, 0, err
 		}
 		k.key, k.vaults, k.granted = &key, map[string]seal.VaultKey{}, map[grantedTo][]seal.VaultKey{}
+		k.agreed = map[string]*seal.EmergencyTerms{}
 	}
 	t.Key = *k.key
 	if t.Owner, err = ownerNamed(patient, who.Hospital); err != nil {
@@ -332,6 +337,12 @@ func (k *vaults) terms(ctx context.Context, v NewVersion) (seal.Terms, recordsv1
 		k.granted[named] = granted
 	}
 	t.Recipients = append([]seal.VaultKey{vault}, granted...)
+	if t.Emergency, asked = k.agreed[patient]; !asked {
+		if t.Emergency, err = c.boxTerms(ctx, patient); err != nil {
+			return t, 0, err
+		}
+		k.agreed[patient] = t.Emergency
+	}
 	return t, class, nil
 }
 
@@ -389,6 +400,12 @@ func newVersionMessage(t seal.Terms, class recordsv1.Class, l *seal.Locked) *rec
 	}
 	for _, hash := range l.Statement.OwnKeys {
 		m.OwnKeys = append(m.OwnKeys, hash[:])
+	}
+	if e := l.Emergency; e != nil {
+		m.Box = &recordsv1.BoxLock{
+			Generation: t.Emergency.Key.Number, U: e.Statement.U.Bytes(), UBar: e.Statement.UBar.Bytes(), Hash: e.Statement.Box[:],
+		}
+		m.BoxProof = e.Proof
 	}
 	return m
 }

@@ -107,6 +107,10 @@ type checkedUnlock struct {
 	proposal lock.Proposal
 	versions []*lockedVersion // in the proposal's order
 	key      *custodyv1.Key
+	// generation is gen of that key
+	generation [64]byte
+	// boxes are the locks of the versions' emergency boxes where the unlock is about these
+	boxes []boxLock
 }
 
 // checkUnlock reads an unlock, its versions' locks and the network's key over one connection, and recomputes the
@@ -151,6 +155,14 @@ func (c *Client) checkUnlock(ctx context.Context, conn grpc.ClientConnInterface,
 		}
 		u.versions = append(u.versions, locked)
 	}
+	if u.generation, err = generation.Hash(); err != nil {
+		return nil, err
+	}
+	if u.GetBox() {
+		if err := u.readBoxes(ctx, c.network, conn); err != nil {
+			return nil, err
+		}
+	}
 	if u.proposal, err = u.rebuild(c.network); err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrProposal)
 	}
@@ -187,9 +199,11 @@ func (u *checkedUnlock) rebuild(network lock.Network) (lock.Proposal, error) {
 			return p, err
 		}
 		l := u.versions[i]
-		p.Versions = append(p.Versions, lock.ProposedVersion{
-			Record: l.ref.Record, Number: l.ref.Version, Context: l.context, U: l.header.U, M: m, C: l.header.C[:],
-		})
+		proposed := lock.ProposedVersion{Record: l.ref.Record, Number: l.ref.Version, Context: l.context, U: l.header.U, M: m, C: l.header.C[:]}
+		if u.GetBox() {
+			proposed.Context, proposed.U, proposed.C = u.boxes[i].context, u.boxes[i].u, u.boxes[i].hash
+		}
+		p.Versions = append(p.Versions, proposed)
 	}
 	return p, p.Validate()
 }

@@ -126,7 +126,14 @@ func ownerOf(h *recordsv1.Header) (lock.Owner, error) {
 
 // generation is a generation of the network's records key; 0 asks for the newest. It is asked of one connection.
 func (c *Client) generation(ctx context.Context, q custodyv1.QueryClient, number uint64) (lock.Generation, *custodyv1.Key, error) {
-	answer, err := q.Key(ctx, &custodyv1.QueryKeyRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS, Generation: number})
+	return generationOf(ctx, c.network, q, custodyv1.KeyKind_KEY_KIND_RECORDS, number)
+}
+
+// generationOf is a generation of a kind of key.
+func generationOf(
+	ctx context.Context, network lock.Network, q custodyv1.QueryClient, kind custodyv1.KeyKind, number uint64,
+) (lock.Generation, *custodyv1.Key, error) {
+	answer, err := q.Key(ctx, &custodyv1.QueryKeyRequest{Kind: kind, Generation: number})
 	if err != nil {
 		return lock.Generation{}, nil, err
 	}
@@ -138,5 +145,5 @@ func (c *Client) generation(ctx context.Context, q custodyv1.QueryClient, number
 	if number != 0 && key.GetGeneration() != number {
 		return lock.Generation{}, nil, fmt.Errorf("network key of generation %d, want %d: %w", key.GetGeneration(), number, lock.ErrField)
 	}
-	return lock.Generation{Network: c.network, Kind: lock.KeyRecords, Number: key.GetGeneration(), X: x}, key, nil
+	return lock.Generation{Network: network, Kind: lock.KeyKind(kind), Number: key.GetGeneration(), X: x}, key, nil
 }

@@ -19,10 +19,26 @@ func (c *Client) Withdraw(ctx context.Context, unlock string) (Receipt, error) {
 		if asked != nil || u.IsOpen() {
 			return receipt, err
 		}
-		return receipt, errors.Join(err, c.forget(unlock))
+		return receipt, errors.Join(err, c.forgetBoth(ctx, unlock))
 	}
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, c.forget(unlock)
+	return receipt, c.forgetBoth(ctx, unlock)
+}
+
+// forgetBoth deletes the session of an unlock, and of an emergency that of its other part too.
+func (c *Client) forgetBoth(ctx context.Context, unlock string) error {
+	if err := c.forget(unlock); err != nil {
+		return err
+	}
+	u, err := c.Unlock(ctx, unlock)
+	if err != nil || u.GetEmergency() == "" {
+		return err
+	}
+	e, err := c.Emergency(ctx, u.GetEmergency())
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.forget(e.GetId()), c.forget(e.GetBoxUnlock()))
 }

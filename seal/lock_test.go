@@ -549,3 +549,65 @@ func TestACapsuleFitsItsProposal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []*seal.Half{nil}, got)
 }
+
+// A box is made anew under the same lock, or taken out; the one before opens no more by the new half.
+func TestRebox(t *testing.T) {
+	w, blocks := newWard(t), newShelf()
+	l, _ := w.locked(t, blocks, w.terms())
+	terms := &seal.EmergencyTerms{Key: w.keys[lock.KeyEmergency], Vaults: []seal.VaultKey{w.vault.Public(must(seal.EmergencyRecipient(4)))}}
+	signer := [20]byte{7}
+	boxed, proof, err := l.Envelope.Rebox(l.Header, *l.Half, terms, signer)
+	require.NoError(t, err)
+	require.NoError(t, proof.Statement.Verify(proof.Proof))
+	require.Equal(t, signer, proof.Statement.Signer)
+	require.Equal(t, l.Envelope.Own, boxed.Own)
+	h := l.Header
+	h.Envelope = must(boxed.CID())
+	opened, err := h.OpenEnvelope(must(boxed.Encode()))
+	require.NoError(t, err)
+	gen := must(w.keys[lock.KeyEmergency].Hash())
+	k := emergencyHalf(&seal.Locked{Emergency: proof})
+	entries, err := opened.OpenBox(h, gen, k)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	key, held := w.vault.Key(entries[0].Epoch)
+	require.True(t, held)
+	p, err := h.OpenBoxEntry(entries[0], key)
+	require.NoError(t, err)
+	require.NoError(t, h.CheckHalf(p))
+	for _, change := range []func(*seal.BoxEntry){
+		func(b *seal.BoxEntry) { b.Hospital++ },
+		func(b *seal.BoxEntry) { b.Epoch++ },
+		func(b *seal.BoxEntry) { b.Ciphertext = append([]byte{b.Ciphertext[0] ^ 1}, b.Ciphertext[1:]...) },
+	} {
+		entry := entries[0]
+		change(&entry)
+		_, err = h.OpenBoxEntry(entry, key)
+		require.ErrorIs(t, err, lock.ErrOpen)
+	}
+	_, err = h.OpenBoxEntry(seal.BoxEntry{Hospital: 4, Epoch: 1, Ciphertext: entries[0].Ciphertext[1:]}, key)
+	require.ErrorIs(t, err, lock.ErrField)
+	other := h
+	other.Pc = append([]byte{h.Pc[0] ^ 1}, h.Pc[1:]...)
+	_, err = other.OpenBoxEntry(entries[0], key)
+	require.ErrorIs(t, err, seal.ErrCommitment)
+
+	again, second, err := boxed.Rebox(h, *l.Half, terms, signer)
+	require.NoError(t, err)
+	require.NotEqual(t, boxed.Emergency.U, again.Emergency.U)
+	_, err = again.OpenBox(h, gen, k)
+	require.ErrorIs(t, err, seal.ErrEmergency)
+	_, err = boxed.OpenBox(h, gen, emergencyHalf(&seal.Locked{Emergency: second}))
+	require.ErrorIs(t, err, seal.ErrEmergency)
+	plain, none, err := boxed.Rebox(h, *l.Half, nil, signer)
+	require.NoError(t, err)
+	require.Nil(t, none)
+	require.Nil(t, plain.Emergency)
+	_, _, err = boxed.Rebox(h, *l.Half, &seal.EmergencyTerms{Key: w.keys[lock.KeyRecords], Vaults: terms.Vaults}, signer)
+	require.ErrorIs(t, err, lock.ErrField)
+	_, _, err = boxed.Rebox(h, *l.Half, &seal.EmergencyTerms{Key: terms.Key}, signer)
+	require.ErrorIs(t, err, lock.ErrField)
+	foreign, _ := w.locked(t, blocks, w.terms())
+	_, _, err = boxed.Rebox(h, *foreign.Half, terms, signer)
+	require.ErrorIs(t, err, seal.ErrCommitment)
+}

@@ -32,11 +32,23 @@ type ledger struct {
 	lines     []line
 	attested  map[string]bool // erasures that are attested, by node account and number
 	shares    map[string]int  // shares that the chain took, by unlock
-	types     map[string]int  // messages by full name
+	boxes     map[string]bool // unlocks for the emergency key
+	hospitals int
+	types     map[string]int // messages by full name
 }
 
 func newLedger(hospitals int) *ledger {
-	return &ledger{threshold: 2*hospitals/3 + 1, attested: map[string]bool{}, shares: map[string]int{}, types: map[string]int{}}
+	return &ledger{
+		threshold: 2*hospitals/3 + 1, hospitals: hospitals, attested: map[string]bool{}, shares: map[string]int{}, boxes: map[string]bool{}, types: map[string]int{},
+	}
+}
+
+// thresholdOf is how many shares release an unlock.
+func (l *ledger) thresholdOf(unlock string) int {
+	if l.boxes[unlock] {
+		return max(l.threshold+1, (5*l.hospitals+5)/6)
+	}
+	return l.threshold
 }
 
 func (l *ledger) add(o Operation, kind, actor, reason string) {
@@ -63,6 +75,8 @@ func (l *ledger) count(o Operation) error {
 		}
 	case *consortiumv1.MsgRotateMemberVault:
 		l.add(o, audit.KindMemberVaultRotated, m.GetAdmin(), "")
+	case *consortiumv1.MsgRotateEmergencyVault:
+		l.add(o, audit.KindEmergencyVaultRotated, m.GetAdmin(), "")
 	case *consortiumv1.MsgRequestLeave:
 		l.add(o, audit.KindMemberLeaving, m.GetAdmin(), "")
 	case *consortiumv1.MsgUpdateStorageNode:
@@ -225,11 +239,11 @@ func (l *ledger) countUnlocks(o Operation) error {
 				continue
 			}
 			// A share beyond the threshold is kept and tells nothing new.
-			if l.shares[r.GetUnlock()]++; l.shares[r.GetUnlock()] > l.threshold {
+			if l.shares[r.GetUnlock()]++; l.shares[r.GetUnlock()] > l.thresholdOf(r.GetUnlock()) {
 				continue
 			}
 			l.add(o, audit.KindShareGiven, m.GetNode(), "")
-			if l.shares[r.GetUnlock()] == l.threshold {
+			if l.shares[r.GetUnlock()] == l.thresholdOf(r.GetUnlock()) {
 				l.add(o, audit.KindReleased, "", "")
 			}
 		}
@@ -251,6 +265,29 @@ func (l *ledger) countConsents(o Operation) error {
 		l.add(o, audit.KindStaffUpdated, m.GetAdmin(), "")
 	case *consortiumv1.MsgPublishStaffVault:
 		l.add(o, audit.KindStaffVaultPublished, m.GetStaff(), "")
+	default:
+		return l.countEmergencies(o)
+	}
+	return nil
+}
+
+func (l *ledger) countEmergencies(o Operation) error {
+	switch m := o.Message.(type) {
+	case *accessv1.MsgEnableEmergency:
+		l.add(o, audit.KindEmergencyEnabled, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgDisableEmergency:
+		l.add(o, audit.KindEmergencyDisabled, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgRequestEmergency:
+		answer, ok := o.Answer.(*accessv1.MsgRequestEmergencyResponse)
+		if !ok {
+			return fmt.Errorf("answer of type %T", o.Answer)
+		}
+		l.boxes[answer.GetBoxUnlock()] = true
+		l.add(o, audit.KindEmergencyRequested, m.GetRequester(), reasonOf(o.Answer))
+	case *accessv1.MsgApproveEmergency:
+		l.add(o, audit.KindEmergencyApproved, m.GetOfficer(), reasonOf(o.Answer))
+	case *accessv1.MsgReviewEmergency:
+		l.add(o, audit.KindEmergencyReviewed, m.GetOfficer(), reasonOf(o.Answer))
 	default:
 		return l.countRounds(o)
 	}
@@ -395,6 +432,9 @@ func (n *Network) chainEntries(ctx context.Context, auditor Staff) (map[string]i
 		for u, err := range auditor.client.Unlocks(ctx, phr.UnlockFilter{Custodian: h.number}) {
 			if err != nil {
 				return nil, err
+			}
+			if u.GetBox() {
+				continue // it ends with the other part of its emergency, and is no entry
 			}
 			if u.GetExpired() {
 				want[audit.KindExpired]++

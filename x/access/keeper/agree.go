@@ -151,13 +151,13 @@ func (s msgServer) DisableEmergency(ctx context.Context, msg *access.MsgDisableE
 	if err := s.notice(ctx, entry, access.Emergency{Patient: t.Patient}); err != nil {
 		return nil, err
 	}
-	return &access.MsgDisableEmergencyResponse{Outcome: audit.OUTCOME_OK}, s.endEmergenciesOf(ctx, owner)
+	return &access.MsgDisableEmergencyResponse{Outcome: audit.OUTCOME_OK}, s.endEmergenciesOf(ctx, owner.Patient)
 }
 
 // endEmergenciesOf withdraws the emergencies of a patient, of which there are at most
 // access.MaxOpenEmergencies.
-func (k *Keeper) endEmergenciesOf(ctx context.Context, owner consortium.Principal) error {
-	open, err := k.openEmergenciesOf(ctx, owner.Patient)
+func (k *Keeper) endEmergenciesOf(ctx context.Context, patient string) error {
+	open, err := k.openEmergenciesOf(ctx, patient)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (k *Keeper) endEmergenciesOf(ctx context.Context, owner consortium.Principa
 		if err != nil {
 			return err
 		}
-		u.WithdrawnBy = owner.Address
+		u.WithdrawnBy = k.consortium.Authority()
 		if err := k.end(ctx, u); err != nil {
 			return err
 		}
