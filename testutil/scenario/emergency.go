@@ -120,6 +120,16 @@ func (h *Hospital) Supports(u Unlock) {
 	}
 }
 
+// MayNotSupport has the hospital's officer try to approve an emergency, which the chain refuses for a reason.
+func (h *Hospital) MayNotSupport(u Unlock, reason string) {
+	h.t.Helper()
+	officer := h.Officer()
+	ctx, cancel := officer.step()
+	defer cancel()
+	_, err := officer.client.ApproveEmergency(ctx, u.ID)
+	officer.mustRefuse("approve an emergency", reason, err)
+}
+
 // ReviewsEmergency has the hospital's officer say what came of looking at an emergency.
 func (h *Hospital) ReviewsEmergency(u Unlock, finding string) {
 	h.t.Helper()

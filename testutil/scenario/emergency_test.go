@@ -4,10 +4,12 @@ import (
 	"testing"
 
 	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/testutil/scenario"
 	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/audit"
 )
 
 // A patient agreed to it and is brought in unconscious: two other hospitals approve, the patient's delay passes, and the clinician opens, by the
@@ -23,13 +25,31 @@ func TestUnconsciousPatient(t *testing.T) {
 	for _, h := range net.Hospitals() {
 		h.RotateEmergencyVault(1)
 	}
+	net.Tells(target(entryOf(south.Admin(), "admin", audit.KindEmergencyVaultRotated), "1"))
 	doctor := er.Clinician()
 	alice.AgreesToEmergencies()
+	byPatient := func(kind, target string) *auditv1.Entry {
+		return &auditv1.Entry{Kind: kind, Actor: alice.Address(), Role: "patient", Patient: alice.Number, Target: target, Outcome: ok}
+	}
+	net.Tells(byPatient(audit.KindEmergencyEnabled, "2/10"))
 	scan := clinic.Store(alice, "chest.dcm")
 	doctor.CannotCallEmergency(phr.ErrNoBox, before)
 	alice.SealsForEmergencies(1)
 	alice.SealsForEmergencies(0)
 	doctor.CannotCallEmergency(phr.ErrNoBox, others)
+
+	single := doctor.Emergency(scan)
+	about := func(e *auditv1.Entry, target string) *auditv1.Entry {
+		e = about(e, scan, single)
+		e.Purpose, e.Target = "ETREAT", target
+		return e
+	}
+	net.Tells(about(entryOf(doctor, "clinician", audit.KindEmergencyRequested), access.CauseUnconscious))
+	north.Supports(single)
+	net.Tells(about(entryOf(north.Officer(), "officer", audit.KindEmergencyApproved), ""))
+	er.MayNotSupport(single, access.ReasonWrongHospital)
+	net.Tells(because(about(entryOf(er.Officer(), "officer", audit.KindEmergencyApproved), ""), access.ReasonWrongHospital))
+	doctor.Withdraw(single)
 
 	emergency := doctor.Emergency(before, scan)
 	doctor.CannotOpenWith(emergency, scan, phr.ErrNotApproved)
@@ -47,6 +67,9 @@ func TestUnconsciousPatient(t *testing.T) {
 	doctor.Withdraw(emergency)
 	doctor.MayNotCallEmergency(access.ReasonUnreviewed, scan)
 	south.ReviewsEmergency(emergency, access.FindingJustified)
+	if e := alice.EmergencyOf(emergency); e.GetReview().GetHospital() != south.Number() || !e.ReviewDue.IsZero() || e.Status != accessv1.EmergencyStatus_EMERGENCY_STATUS_ENDED {
+		t.Fatalf("the patient sees %v", e)
+	}
 
 	again := doctor.Emergency(scan)
 	north.Supports(again)
@@ -65,5 +88,12 @@ func TestUnconsciousPatient(t *testing.T) {
 	clinic.Endorse(unlock)
 	alice.Approve(unlock)
 	doctor.Opens(scan)
+	net.Tells(byPatient(audit.KindEmergencyDisabled, ""))
+	executed := net.Executed()
+	for _, name := range ofEmergencies {
+		if executed[name] == 0 {
+			t.Errorf("message %s was never carried out", name)
+		}
+	}
 	net.HasWholeLog()
 }
