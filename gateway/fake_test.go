@@ -54,6 +54,8 @@ type fakeNode struct {
 	versions    map[string][]*recordsv1.Version
 	unlocks     []*accessv1.QueryUnlockResponse // newest first
 	consents    map[uint64]*accessv1.Consent
+	terms       map[string]*accessv1.EmergencyTerms // by patient
+	emergencies map[string]*accessv1.Emergency
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
 	accounts    map[string]*authv1.BaseAccount
@@ -280,6 +282,21 @@ func (f fakeAccess) Consents(context.Context, *accessv1.QueryConsentsRequest) (*
 
 func (f fakeAccess) Grantees(context.Context, *accessv1.QueryGranteesRequest) (*accessv1.QueryGranteesResponse, error) {
 	return &accessv1.QueryGranteesResponse{}, nil
+}
+
+func (f fakeAccess) EmergencyTerms(_ context.Context, q *accessv1.QueryEmergencyTermsRequest) (*accessv1.QueryEmergencyTermsResponse, error) {
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	return &accessv1.QueryEmergencyTermsResponse{Terms: f.n.terms[q.GetPatient()]}, nil
+}
+
+func (f fakeAccess) EmergencyAccess(_ context.Context, q *accessv1.QueryEmergencyAccessRequest) (*accessv1.QueryEmergencyAccessResponse, error) {
+	e, err := find(f.n, f.n.emergencies, q.GetId())
+	return &accessv1.QueryEmergencyAccessResponse{Emergency: e}, err
+}
+
+func (f fakeAccess) EmergencyAccesses(context.Context, *accessv1.QueryEmergencyAccessesRequest) (*accessv1.QueryEmergencyAccessesResponse, error) {
+	return &accessv1.QueryEmergencyAccessesResponse{Pagination: &querytypes.PageResponse{}}, nil
 }
 
 type fakeAudit struct {

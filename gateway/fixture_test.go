@@ -330,6 +330,10 @@ func (d *door) populateRecord(alice *person) {
 		unlock(d.pending, accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED),
 		unlock(d.unlock, accessv1.UnlockStatus_UNLOCK_STATUS_RELEASED),
 	}
+	n.emergencies = map[string]*accessv1.Emergency{
+		hexOf(0x55): {Id: hexOf(0x55), Patient: d.alice, Requester: d.people["er"].address(), Hospital: 4, Custodian: 1},
+	}
+	n.terms = map[string]*accessv1.EmergencyTerms{}
 	n.consents = map[uint64]*accessv1.Consent{
 		1: {Number: 1, Patient: d.alice, Hospital: 4, Staff: d.people["er"].address()},
 		2: {Number: 2, Patient: d.alice, Hospital: 1, Ward: 7},

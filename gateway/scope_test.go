@@ -132,6 +132,11 @@ func scopeCases(d *door) []scopeCase {
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 7}, and([]string{"doctor1", "auditor3"}, allNodes), nil},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 8}, and([]string{"auditor3"}, allNodes), nil},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{}, nil, nil},
+		{accessv1.Query_EmergencyTerms_FullMethodName, &accessv1.QueryEmergencyTermsRequest{Patient: d.alice}, and([]string{"alice"}, allStaff, allNodes), nil},
+		{accessv1.Query_EmergencyAccess_FullMethodName, &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x55)}, and([]string{"alice", "er", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x56)}},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: d.alice}, and([]string{"alice", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: address("er")}, and([]string{"er", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: d.alice}, and([]string{"alice", "clerk1", "clerk2"}, allNodes), nil},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: 1}, []string{"alice", "clerk1", "doctor1", "officer1", "node1", "auditor3"}, &auditv1.QueryEntryRequest{Sequence: 99}},

@@ -103,6 +103,10 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: alice.Number}, &accessv1.QueryConsentsResponse{}, "owner auditor node"},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Staff: er.Clinician().Address()}, &accessv1.QueryConsentsResponse{}, "requester auditor node"},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: er.Number()}, &accessv1.QueryConsentsResponse{}, "requester auditor node"},
+		{accessv1.Query_EmergencyTerms_FullMethodName, &accessv1.QueryEmergencyTermsRequest{Patient: alice.Number}, &accessv1.QueryEmergencyTermsResponse{}, "owner node " + staff},
+		{accessv1.Query_EmergencyAccess_FullMethodName, &accessv1.QueryEmergencyAccessRequest{Id: unlock.ID}, &accessv1.QueryEmergencyAccessResponse{}, ""}, // no emergency
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: alice.Number}, &accessv1.QueryEmergencyAccessesResponse{}, "owner officer auditor node"},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: er.Clinician().Address()}, &accessv1.QueryEmergencyAccessesResponse{}, "requester officer auditor node"},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: alice.Number}, &accessv1.QueryGranteesResponse{}, "owner clerk foreigner node"},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: endorsed}, &auditv1.QueryEntryResponse{}, "owner auditor node " + custodian},
