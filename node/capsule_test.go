@@ -28,6 +28,10 @@ func (v fakeVault) HospitalVault(epoch uint64) (*lock.PrivateKey, error) {
 	return nil, errors.New("no such key")
 }
 
+func (v fakeVault) EmergencyVault(epoch uint64) (*lock.PrivateKey, error) {
+	return v.HospitalVault(epoch)
+}
+
 // consentedScan is a version that is sealed to the er's vault, and an unlock of it that a consent to a ward of the er approved.
 type consentedScan struct {
 	*custodyNet

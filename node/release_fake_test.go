@@ -67,7 +67,9 @@ type custodyNet struct {
 	shares     map[string][]*custodyv1.Share  // by unlock, those that the chain took
 	messages   []*custodyv1.MsgSubmitShares   // that were sent
 	consent    *accessv1.QueryConsentResponse // number 7; nil where there is none
-	rounds     map[string]int                 // times that a holder looked for work, by account
+	emergency  *accessv1.QueryEmergencyAccessResponse
+	terms      *accessv1.EmergencyTerms // of the patient
+	rounds     map[string]int           // times that a holder looked for work, by account
 	// submit refuses or fails a message in place of the chain, nil lets it pass.
 	submit func(message *custodyv1.MsgSubmitShares) (*custodyv1.MsgSubmitSharesResponse, error)
 }
@@ -201,8 +203,11 @@ func (n *custodyNet) account(role consortiumv1.Role, member uint64) string {
 }
 
 // generation is gen of the key.
-func (n *custodyNet) generation() [64]byte {
-	gen, err := lock.Generation{Network: n.network, Kind: lock.KeyRecords, Number: 1, X: n.dealt.X}.Hash()
+func (n *custodyNet) generation() [64]byte { return n.generationOf(lock.KeyRecords) }
+
+// generationOf is gen of the key as one of another kind.
+func (n *custodyNet) generationOf(kind lock.KeyKind) [64]byte {
+	gen, err := lock.Generation{Network: n.network, Kind: kind, Number: 1, X: n.dealt.X}.Hash()
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -258,6 +263,12 @@ func (n *custodyNet) approved(versions ...*recordsv1.Version) string {
 // approvedFor is approved for a requester.
 func (n *custodyNet) approvedFor(requester string, hospital uint64, versions ...*recordsv1.Version) string {
 	n.t.Helper()
+	return n.approvedOver(lock.KeyRecords, requester, hospital, versions...)
+}
+
+// approvedOver is approvedFor the locks of versions, or for those of their emergency boxes.
+func (n *custodyNet) approvedOver(kind lock.KeyKind, requester string, hospital uint64, versions ...*recordsv1.Version) string {
+	n.t.Helper()
 	slices.SortFunc(versions, func(a, b *recordsv1.Version) int { return bytes.Compare(n.id(a), n.id(b)) })
 	session, err := lock.GenerateSession(n.random)
 	if err != nil {
@@ -278,17 +289,22 @@ func (n *custodyNet) approvedFor(requester string, hospital uint64, versions ...
 		Patient: versions[0].GetHeader().GetPatient(), Custodian: clinic, EndorsementsNeeded: 1,
 		Endorsements: []*accessv1.Endorsement{{Officer: "phrd1officer"}}, Approval: &accessv1.Approval{By: "phrd1patient", Height: n.head.Height},
 	}
+	u.Box = kind == lock.KeyEmergency
 	r := &custodyv1.Release{
-		Kind: n.key.GetKind(), Generation: 1, Status: custodyv1.ReleaseStatus_RELEASE_STATUS_PENDING, RequestedHeight: n.head.Height,
+		Kind: custodyv1.KeyKind(kind), Generation: 1, Status: custodyv1.ReleaseStatus_RELEASE_STATUS_PENDING, RequestedHeight: n.head.Height,
 	}
 	for _, v := range versions {
-		point, err := lock.ParseEncapsulation(v.GetHeader().GetU())
+		encoded, bound, c := v.GetHeader().GetU(), n.context(v), v.GetHeader().GetC()
+		if u.GetBox() {
+			encoded, bound, c = v.GetBox().GetU(), n.boxContext(v), v.GetBox().GetHash()
+		}
+		point, err := lock.ParseEncapsulation(encoded)
 		if err != nil {
 			n.t.Fatal(err)
 		}
 		m := session.Blind(point)
 		p.Versions = append(p.Versions, lock.ProposedVersion{
-			Record: lock.ID(n.id(v)), Number: v.GetVersion(), Context: n.context(v), U: point, M: m, C: v.GetHeader().GetC(),
+			Record: lock.ID(n.id(v)), Number: v.GetVersion(), Context: bound, U: point, M: m, C: c,
 		})
 		u.Versions = append(u.Versions, &accessv1.UnlockVersion{Record: v.GetRecord(), Version: v.GetVersion(), M: m.Bytes()})
 		r.Blinded = append(r.Blinded, m.Bytes())
@@ -334,7 +350,7 @@ func (n *custodyNet) request(r *custodyv1.Release) lock.Release {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	request := lock.Release{Network: n.network, Unlock: [32]byte(b), Generation: n.generation()}
+	request := lock.Release{Network: n.network, Unlock: [32]byte(b), Generation: n.generationOf(lock.KeyKind(r.GetKind()))}
 	for _, m := range r.GetBlinded() {
 		point, err := lock.ParsePoint(m)
 		if err != nil {
