@@ -33,20 +33,46 @@ func rotateHospitalVault(ctx context.Context, u *user) (hospitalVault, error) {
 	if _, err := u.store.Get(hospitalVaultKey(m.GetVaultEpoch())); err != nil {
 		return v, errors.Join(errNoVault, err)
 	}
-	name := hospitalVaultKey(v.Epoch)
+	key, err := nextVaultKey(u, hospitalVaultKey(v.Epoch))
+	if err != nil {
+		return v, err
+	}
+	return v, u.client.RotateHospitalVault(ctx, v.Epoch, key.Public())
+}
+
+// rotateEmergencyVault does the same for the hospital's emergency vault, which has no key before the first time.
+func rotateEmergencyVault(ctx context.Context, u *user) (hospitalVault, error) {
+	who, err := u.client.Principal(ctx)
+	if err != nil {
+		return hospitalVault{}, err
+	}
+	m, err := u.client.Member(ctx, who.Hospital)
+	if err != nil {
+		return hospitalVault{}, err
+	}
+	v := hospitalVault{Hospital: who.Hospital, Epoch: m.GetEmergencyEpoch() + 1}
+	if _, err := u.store.Get(hospitalVaultKey(m.GetVaultEpoch())); err != nil {
+		return v, errors.Join(errNoVault, err) // the server opens boxes, so that the key has to lie in its home
+	}
+	key, err := nextVaultKey(u, keys.EmergencyVaultPrefix+strconv.FormatUint(v.Epoch, 10))
+	if err != nil {
+		return v, err
+	}
+	return v, u.client.RotateEmergencyVault(ctx, v.Epoch, key.Public())
+}
+
+// nextVaultKey is the key of that name, which it makes and keeps unless an earlier try did.
+func nextVaultKey(u *user, name string) (*lock.PrivateKey, error) {
 	key, err := u.store.Hybrid(name)
 	if errors.Is(err, keys.ErrNotFound) {
 		if key, err = lock.GeneratePrivateKey(rand.Reader); err != nil {
-			return v, err
+			return nil, err
 		}
 		seed := key.Seed()
 		defer clear(seed)
 		err = u.store.Put(name, seed)
 	}
-	if err != nil {
-		return v, err
-	}
-	return v, u.client.RotateHospitalVault(ctx, v.Epoch, key.Public())
+	return key, err
 }
 
 // errNoVault says that a home does not have the vault of its hospital.
@@ -73,6 +99,30 @@ func hospitalVaultCommand() *cobra.Command {
 				return o.print(v, nil, [][]string{
 					{"hospital", strconv.FormatUint(v.Hospital, 10)}, {"key", "epoch " + strconv.FormatUint(v.Epoch, 10)},
 					{"next", "make a backup; an officer runs phrd vault reseal"},
+				})
+			})
+		},
+	}
+	userFlags(cmd)
+	return cmd
+}
+
+func emergencyVaultCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "emergency-vault", Short: "give your hospital's emergency vault its first or another key", Args: exactArgs(),
+		Example: "  phrd hospital emergency-vault",
+		Long: "Give the emergency vault of your hospital its first key, or another one. Records of patients who agreed to it are sealed to it, inside a\n" +
+			"layer that only the hospitals' shares together open; your server opens its part for a clinician of another hospital after officers of\n" +
+			"yours approved an emergency. The key is made in this home, where the server has it. Make a backup at once.\n\n" +
+			"Records that were sealed before stay sealed to the former key, which is kept, until their patients run `phrd emergency seal --again`.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				v, err := rotateEmergencyVault(ctx, u)
+				if err != nil {
+					return err
+				}
+				return o.print(v, nil, [][]string{
+					{"hospital", strconv.FormatUint(v.Hospital, 10)}, {"key", "epoch " + strconv.FormatUint(v.Epoch, 10)}, {"next", "make a backup"},
 				})
 			})
 		},
