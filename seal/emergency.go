@@ -264,7 +264,7 @@ func (e *Envelope) EmergencyStatement(h Header, generation [64]byte) (lock.Emerg
 	if err := e.checkHeader(h); err != nil {
 		return lock.EmergencyBox{}, err
 	}
-	if e.Emergency == nil {
+	if e.Emergency == nil || len(e.Pc) != 32 {
 		return lock.EmergencyBox{}, fmt.Errorf("%w: there is none", ErrEmergency)
 	}
 	ctx, err := h.Context.Hash()

@@ -62,7 +62,7 @@ func (l *Loot) Open(ctx context.Context, record int) ([]byte, Tried, error) {
 	}
 	for _, gather := range []func() error{
 		a.ownHalves, a.capsules, a.guessHalves, a.shares, a.mixedShares, a.deals, a.releases, a.guessPoints,
-		a.refeed, a.additive, a.swap,
+		a.refeed, a.additive, a.swap, a.boxes,
 	} {
 		if err := gather(); err != nil {
 			return nil, a.tried, err
@@ -143,6 +143,9 @@ func (a *attack) vaultKeys() map[string]*lock.PrivateKey {
 	}
 	for _, home := range a.Homes {
 		add(fmt.Sprint("a hospital's vault, of ", home.Number), home.Vault)
+		if home.EmergencyVault != nil {
+			add(fmt.Sprint("a hospital's emergency vault, of ", home.Number), home.EmergencyVault)
+		}
 	}
 	for i, s := range a.Sessions {
 		keys[fmt.Sprint("a session of another unlock, ", i+1)] = s.Key()

@@ -79,6 +79,9 @@ type Home struct {
 	Blocks  *Blocks    // every object of the network
 	Vault   *seal.Vault
 	Peppers []seal.Pepper // of patients' wallet slots
+
+	EmergencyShare lock.SecretShare // of the emergency key
+	EmergencyVault *seal.Vault      // nil where the attacker did not get it
 }
 
 // Patient is what a patient holds.
@@ -119,6 +122,7 @@ type Slot struct {
 // Public is what anybody reads on the chain.
 type Public struct {
 	Key        lock.Generation
+	Emergency  lock.Generation  // the emergency key
 	Committees []lock.Committee // by epoch; the last is the live one
 	Versions   []seal.Header
 	Statements []lock.LockedVersion // as the messages carried them, with their proofs
@@ -137,6 +141,7 @@ const (
 	Decoy          // another of the patient's, which the attacker once had unlocked
 	Network        // under the network's half alone
 	Granted        // under both halves, and sealed to the vault of hospital 1 too, to which the patient consented
+	Agreed         // under both halves, and sealed for emergencies to the vaults of hospitals 1 to 4, to which the patient agreed
 )
 
 // World is a consortium with one patient.
@@ -146,7 +151,7 @@ type World struct {
 	patient   *Patient
 	session   *lock.Session // of the attacker's own unlock, of the decoy
 	threshold uint64
-	files     [4][]byte
+	files     [5][]byte
 	honest    *Holders
 }
 
@@ -171,10 +176,15 @@ func NewWorld(ctx context.Context, hospitals int) (*World, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.homes = append(w.homes, &Home{Number: number + 1, Blocks: blocks, Vault: vault})
+		emergency, err := seal.NewVault(id)
+		if err != nil {
+			return nil, err
+		}
+		w.homes = append(w.homes, &Home{Number: number + 1, Blocks: blocks, Vault: vault, EmergencyVault: emergency})
 	}
 	for _, step := range []func() error{
 		func() error { return w.makeKey(network) },
+		func() error { return w.makeEmergencyKey(network) },
 		w.reshare,
 		func() error { return w.admit(blocks) },
 		func() error { return w.storeAll(ctx, blocks) },
@@ -208,6 +218,41 @@ func (w *World) makeKey(network lock.Network) error {
 	}
 	return nil
 }
+
+// makeEmergencyKey deals the emergency key.
+func (w *World) makeEmergencyKey(network lock.Network) error {
+	dealt, err := lock.Deal(w.emergencyThreshold(), w.numbers(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	w.public.Emergency = lock.Generation{Network: network, Kind: lock.KeyEmergency, Number: 1, X: dealt.X}
+	for i, home := range w.homes {
+		home.EmergencyShare = dealt.Shares[i]
+	}
+	return nil
+}
+
+// emergencyThreshold is how many hospitals open boxes together.
+func (w *World) emergencyThreshold() uint64 {
+	n := uint64(len(w.homes))
+	return max(w.threshold+1, (5*n+5)/6)
+}
+
+// emergencyVaults are those to which boxes are sealed.
+func (w *World) emergencyVaults() ([]seal.VaultKey, error) {
+	var vaults []seal.VaultKey
+	for _, home := range w.homes[:boxedVaults] {
+		recipient, err := seal.EmergencyRecipient(home.Number)
+		if err != nil {
+			return nil, err
+		}
+		vaults = append(vaults, home.EmergencyVault.Public(recipient))
+	}
+	return vaults, nil
+}
+
+// boxedVaults is how many hospitals' emergency vaults a box is sealed to: two that approve, and two more.
+const boxedVaults = 4
 
 // reshare makes epoch 2. The round keys are erased with the end of this function.
 func (w *World) reshare() error {
@@ -388,6 +433,12 @@ func (w *World) storeAll(ctx context.Context, blocks *Blocks) error {
 				return err
 			}
 			terms.Recipients = append(terms.Recipients, w.homes[0].Vault.Public(grantee))
+		case Agreed:
+			vaults, err := w.emergencyVaults()
+			if err != nil {
+				return err
+			}
+			terms.Emergency = &seal.EmergencyTerms{Key: w.public.Emergency, Vaults: vaults}
 		}
 		l, err := seal.LockVersion(terms, sealed.Ref, sealed.DEK)
 		if err != nil {
@@ -501,4 +552,16 @@ func (w *World) Phished(numbers ...uint64) *Loot {
 	l := w.LootOf(false, numbers...)
 	l.Patient = &Patient{ID: w.patient.ID, Wallet: w.patient.Wallet}
 	return l
+}
+
+// WithoutEmergencyVaults is the loot without what the hospitals' emergency vaults open.
+func (l *Loot) WithoutEmergencyVaults() *Loot {
+	less := *l
+	less.Homes = nil
+	for _, home := range l.Homes {
+		stripped := *home
+		stripped.EmergencyVault = nil
+		less.Homes = append(less.Homes, &stripped)
+	}
+	return &less
 }
