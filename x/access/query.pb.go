@@ -709,6 +709,464 @@ func (m *QueryGranteesResponse) GetGrantees() []Grantee {
 	return nil
 }
 
+// QueryGuardiansRequest names a patient.
+type QueryGuardiansRequest struct {
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+}
+
+func (m *QueryGuardiansRequest) Reset()         { *m = QueryGuardiansRequest{} }
+func (m *QueryGuardiansRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardiansRequest) ProtoMessage()    {}
+func (*QueryGuardiansRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{12}
+}
+func (m *QueryGuardiansRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardiansRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardiansRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardiansRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardiansRequest.Merge(m, src)
+}
+func (m *QueryGuardiansRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardiansRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardiansRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardiansRequest proto.InternalMessageInfo
+
+func (m *QueryGuardiansRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+// QueryGuardiansResponse holds a patient's guardians.
+type QueryGuardiansResponse struct {
+	// guardians asked for.
+	Guardians Guardians `protobuf:"bytes,1,opt,name=guardians,proto3" json:"guardians"`
+}
+
+func (m *QueryGuardiansResponse) Reset()         { *m = QueryGuardiansResponse{} }
+func (m *QueryGuardiansResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardiansResponse) ProtoMessage()    {}
+func (*QueryGuardiansResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{13}
+}
+func (m *QueryGuardiansResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardiansResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardiansResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardiansResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardiansResponse.Merge(m, src)
+}
+func (m *QueryGuardiansResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardiansResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardiansResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardiansResponse proto.InternalMessageInfo
+
+func (m *QueryGuardiansResponse) GetGuardians() Guardians {
+	if m != nil {
+		return m.Guardians
+	}
+	return Guardians{}
+}
+
+// QueryGuardedRequest names a guardian.
+type QueryGuardedRequest struct {
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryGuardedRequest) Reset()         { *m = QueryGuardedRequest{} }
+func (m *QueryGuardedRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardedRequest) ProtoMessage()    {}
+func (*QueryGuardedRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{14}
+}
+func (m *QueryGuardedRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardedRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardedRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardedRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardedRequest.Merge(m, src)
+}
+func (m *QueryGuardedRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardedRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardedRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardedRequest proto.InternalMessageInfo
+
+func (m *QueryGuardedRequest) GetGuardian() string {
+	if m != nil {
+		return m.Guardian
+	}
+	return ""
+}
+
+func (m *QueryGuardedRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryGuardedResponse is one page.
+type QueryGuardedResponse struct {
+	// guarded are the guardians of each patient of this page, in the order of their numbers.
+	Guarded []Guardians `protobuf:"bytes,1,rep,name=guarded,proto3" json:"guarded"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryGuardedResponse) Reset()         { *m = QueryGuardedResponse{} }
+func (m *QueryGuardedResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardedResponse) ProtoMessage()    {}
+func (*QueryGuardedResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{15}
+}
+func (m *QueryGuardedResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardedResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardedResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardedResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardedResponse.Merge(m, src)
+}
+func (m *QueryGuardedResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardedResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardedResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardedResponse proto.InternalMessageInfo
+
+func (m *QueryGuardedResponse) GetGuarded() []Guardians {
+	if m != nil {
+		return m.Guarded
+	}
+	return nil
+}
+
+func (m *QueryGuardedResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryRecoveryRequest names a recovery.
+type QueryRecoveryRequest struct {
+	// number of the recovery; 0 where the unlock names it.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// unlock in hex; empty where the number names it.
+	Unlock string `protobuf:"bytes,2,opt,name=unlock,proto3" json:"unlock,omitempty"`
+}
+
+func (m *QueryRecoveryRequest) Reset()         { *m = QueryRecoveryRequest{} }
+func (m *QueryRecoveryRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveryRequest) ProtoMessage()    {}
+func (*QueryRecoveryRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{16}
+}
+func (m *QueryRecoveryRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveryRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveryRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveryRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveryRequest.Merge(m, src)
+}
+func (m *QueryRecoveryRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveryRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveryRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveryRequest proto.InternalMessageInfo
+
+func (m *QueryRecoveryRequest) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *QueryRecoveryRequest) GetUnlock() string {
+	if m != nil {
+		return m.Unlock
+	}
+	return ""
+}
+
+// QueryRecoveryResponse holds a recovery.
+type QueryRecoveryResponse struct {
+	// recovery asked for.
+	Recovery Recovery `protobuf:"bytes,1,opt,name=recovery,proto3" json:"recovery"`
+	// status at the latest block time.
+	Status RecoveryStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.RecoveryStatus" json:"status,omitempty"`
+	// vault is the patient's, which the account that proposed it needs once it is ready; none before, and after it has ended.
+	Vault *records.Vault `protobuf:"bytes,3,opt,name=vault,proto3" json:"vault,omitempty"`
+}
+
+func (m *QueryRecoveryResponse) Reset()         { *m = QueryRecoveryResponse{} }
+func (m *QueryRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveryResponse) ProtoMessage()    {}
+func (*QueryRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{17}
+}
+func (m *QueryRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveryResponse.Merge(m, src)
+}
+func (m *QueryRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveryResponse proto.InternalMessageInfo
+
+func (m *QueryRecoveryResponse) GetRecovery() Recovery {
+	if m != nil {
+		return m.Recovery
+	}
+	return Recovery{}
+}
+
+func (m *QueryRecoveryResponse) GetStatus() RecoveryStatus {
+	if m != nil {
+		return m.Status
+	}
+	return RECOVERY_STATUS_UNSPECIFIED
+}
+
+func (m *QueryRecoveryResponse) GetVault() *records.Vault {
+	if m != nil {
+		return m.Vault
+	}
+	return nil
+}
+
+// QueryRecoveriesRequest filters recoveries.
+type QueryRecoveriesRequest struct {
+	// patient number of whose wallet is lost.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that proposed them.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,3,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// open lists all that have not ended.
+	Open bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryRecoveriesRequest) Reset()         { *m = QueryRecoveriesRequest{} }
+func (m *QueryRecoveriesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveriesRequest) ProtoMessage()    {}
+func (*QueryRecoveriesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{18}
+}
+func (m *QueryRecoveriesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveriesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveriesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveriesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveriesRequest.Merge(m, src)
+}
+func (m *QueryRecoveriesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveriesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveriesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveriesRequest proto.InternalMessageInfo
+
+func (m *QueryRecoveriesRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetGuardian() string {
+	if m != nil {
+		return m.Guardian
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetOpen() bool {
+	if m != nil {
+		return m.Open
+	}
+	return false
+}
+
+func (m *QueryRecoveriesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryRecoveriesResponse is one page.
+type QueryRecoveriesResponse struct {
+	// recoveries of this page, each with its status and without the vault.
+	Recoveries []QueryRecoveryResponse `protobuf:"bytes,1,rep,name=recoveries,proto3" json:"recoveries"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryRecoveriesResponse) Reset()         { *m = QueryRecoveriesResponse{} }
+func (m *QueryRecoveriesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveriesResponse) ProtoMessage()    {}
+func (*QueryRecoveriesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{19}
+}
+func (m *QueryRecoveriesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveriesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveriesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveriesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveriesResponse.Merge(m, src)
+}
+func (m *QueryRecoveriesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveriesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveriesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveriesResponse proto.InternalMessageInfo
+
+func (m *QueryRecoveriesResponse) GetRecoveries() []QueryRecoveryResponse {
+	if m != nil {
+		return m.Recoveries
+	}
+	return nil
+}
+
+func (m *QueryRecoveriesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.access.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.access.v1.QueryParamsResponse")
@@ -722,66 +1180,95 @@ func init() {
 	proto.RegisterType((*QueryConsentsResponse)(nil), "phrd.access.v1.QueryConsentsResponse")
 	proto.RegisterType((*QueryGranteesRequest)(nil), "phrd.access.v1.QueryGranteesRequest")
 	proto.RegisterType((*QueryGranteesResponse)(nil), "phrd.access.v1.QueryGranteesResponse")
+	proto.RegisterType((*QueryGuardiansRequest)(nil), "phrd.access.v1.QueryGuardiansRequest")
+	proto.RegisterType((*QueryGuardiansResponse)(nil), "phrd.access.v1.QueryGuardiansResponse")
+	proto.RegisterType((*QueryGuardedRequest)(nil), "phrd.access.v1.QueryGuardedRequest")
+	proto.RegisterType((*QueryGuardedResponse)(nil), "phrd.access.v1.QueryGuardedResponse")
+	proto.RegisterType((*QueryRecoveryRequest)(nil), "phrd.access.v1.QueryRecoveryRequest")
+	proto.RegisterType((*QueryRecoveryResponse)(nil), "phrd.access.v1.QueryRecoveryResponse")
+	proto.RegisterType((*QueryRecoveriesRequest)(nil), "phrd.access.v1.QueryRecoveriesRequest")
+	proto.RegisterType((*QueryRecoveriesResponse)(nil), "phrd.access.v1.QueryRecoveriesResponse")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/query.proto", fileDescriptor_e848fba87eadf0c7) }
 
 var fileDescriptor_e848fba87eadf0c7 = []byte{
-	// 855 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0xbf, 0x6f, 0xdb, 0x46,
-	0x14, 0x16, 0x65, 0xfd, 0x3c, 0xa3, 0x1e, 0xae, 0xaa, 0xad, 0xb2, 0x32, 0xad, 0xd2, 0x6a, 0xab,
-	0x1a, 0x2d, 0x09, 0xa9, 0x2d, 0x8c, 0xae, 0x36, 0x60, 0x0f, 0x5d, 0x5c, 0x16, 0x5d, 0xba, 0x9d,
-	0x28, 0x9a, 0x26, 0x2a, 0xf1, 0x68, 0x1e, 0x29, 0xd7, 0x30, 0x8c, 0xa2, 0x0d, 0x90, 0x39, 0x40,
-	0xfe, 0x85, 0x0c, 0xf9, 0x53, 0x3c, 0x1a, 0xc8, 0x92, 0x29, 0x08, 0xec, 0x2c, 0x01, 0xb2, 0x66,
-	0x0f, 0x78, 0xf7, 0x4e, 0x32, 0x19, 0x51, 0x56, 0x82, 0x2c, 0xc2, 0xdd, 0xbd, 0xf7, 0xee, 0xfb,
-	0xde, 0x7b, 0xdf, 0x3d, 0x0a, 0xa9, 0xc1, 0x49, 0x38, 0x34, 0x89, 0x6d, 0x3b, 0x8c, 0x99, 0x93,
-	0x9e, 0x79, 0x1a, 0x3b, 0xe1, 0xb9, 0x11, 0x84, 0x34, 0xa2, 0x78, 0x2d, 0xb1, 0x19, 0xc2, 0x66,
-	0x4c, 0x7a, 0xea, 0x8e, 0x4d, 0xd9, 0x98, 0x32, 0x73, 0x40, 0x98, 0x23, 0x1c, 0xcd, 0x49, 0x6f,
-	0xe0, 0x44, 0xa4, 0x67, 0x06, 0xc4, 0xf5, 0x7c, 0x12, 0x79, 0xd4, 0x17, 0xb1, 0x6a, 0xc3, 0xa5,
-	0x2e, 0xe5, 0x4b, 0x33, 0x59, 0xc1, 0x69, 0xcb, 0xa5, 0xd4, 0x1d, 0x39, 0x26, 0x09, 0x3c, 0x93,
-	0xf8, 0x3e, 0x8d, 0x78, 0x08, 0x93, 0xd6, 0x0c, 0x17, 0x9b, 0xfa, 0xcc, 0xf1, 0x23, 0xb0, 0x7e,
-	0x95, 0xb1, 0xc6, 0xfe, 0x88, 0xda, 0x7f, 0xa7, 0x42, 0x43, 0xc7, 0xa6, 0xe1, 0x90, 0x5b, 0xc5,
-	0x52, 0x58, 0xf5, 0x06, 0xc2, 0xbf, 0x27, 0x74, 0x8f, 0x48, 0x48, 0xc6, 0xcc, 0x72, 0x4e, 0x63,
-	0x87, 0x45, 0xfa, 0x6f, 0xe8, 0xf3, 0xd4, 0x29, 0x0b, 0x12, 0x3c, 0xfc, 0x33, 0xaa, 0x04, 0xfc,
-	0xa4, 0xa9, 0xb4, 0x95, 0xee, 0x6a, 0x7f, 0xdd, 0x48, 0x97, 0xc1, 0x10, 0xfe, 0x7b, 0xa5, 0xab,
-	0x17, 0x5b, 0x05, 0x0b, 0x7c, 0xf5, 0x0e, 0x40, 0xfc, 0xc9, 0x59, 0x01, 0x04, 0x5e, 0x43, 0x45,
-	0x6f, 0xc8, 0xef, 0xa9, 0x5b, 0x45, 0x6f, 0xa8, 0xff, 0xa7, 0x00, 0xa6, 0x74, 0x9b, 0x61, 0x8a,
-	0x74, 0xf2, 0x30, 0x85, 0xbf, 0xc4, 0x14, 0xbe, 0x49, 0x14, 0x8b, 0x48, 0x14, 0xb3, 0x66, 0xb1,
-	0xad, 0x74, 0xd7, 0xfa, 0xad, 0xf9, 0x51, 0x7f, 0x70, 0x1f, 0x0b, 0x7c, 0xf5, 0xd7, 0x69, 0x0e,
-	0xb2, 0x1c, 0xb8, 0x89, 0xaa, 0x01, 0x89, 0x3c, 0xc7, 0x8f, 0x80, 0xb0, 0xdc, 0xe2, 0x16, 0xaa,
-	0x87, 0xc2, 0xc9, 0x09, 0x39, 0x54, 0xdd, 0x9a, 0x1d, 0x24, 0x56, 0x3b, 0x66, 0x11, 0x1d, 0x7a,
-	0xc4, 0x6f, 0xae, 0xb4, 0x95, 0x6e, 0xc9, 0x9a, 0x1d, 0xdc, 0xe1, 0x58, 0x5a, 0x9e, 0x23, 0x3e,
-	0x40, 0x68, 0xa6, 0xa8, 0x66, 0x99, 0xd7, 0xe4, 0x5b, 0x43, 0xc8, 0xcf, 0x48, 0xe4, 0x67, 0x08,
-	0x9d, 0x82, 0xfc, 0x8c, 0x23, 0xe2, 0x3a, 0x90, 0x87, 0x75, 0x27, 0x52, 0x7f, 0xa2, 0xa0, 0x46,
-	0x3a, 0x57, 0x28, 0xf8, 0x3e, 0xaa, 0x8a, 0x22, 0x26, 0x5d, 0x5e, 0xe9, 0xae, 0xf6, 0xb7, 0xb3,
-	0xbc, 0xe6, 0xb4, 0x09, 0xca, 0x2f, 0x23, 0xf1, 0x61, 0x8a, 0x65, 0x91, 0xb3, 0xfc, 0xee, 0x5e,
-	0x96, 0xe2, 0xae, 0x14, 0xcd, 0x1f, 0xa1, 0x23, 0xfb, 0x42, 0xf0, 0xb2, 0x23, 0xeb, 0xa8, 0xe2,
-	0xc7, 0xe3, 0x81, 0x13, 0xf2, 0x86, 0x94, 0x2c, 0xd8, 0xe9, 0x0f, 0x65, 0x56, 0x53, 0x7f, 0xc8,
-	0x6a, 0x17, 0x55, 0xe1, 0xcd, 0x80, 0x8e, 0x36, 0xb2, 0x59, 0x41, 0x84, 0xcc, 0x04, 0xbc, 0xf1,
-	0x2f, 0x19, 0x25, 0x6d, 0xe6, 0xc4, 0x65, 0xa4, 0xf4, 0x36, 0x43, 0x64, 0x09, 0x2d, 0x35, 0x50,
-	0x99, 0x45, 0xe4, 0xf8, 0x18, 0x74, 0x24, 0x36, 0x58, 0x45, 0xb5, 0x13, 0xca, 0x02, 0x2f, 0x22,
-	0x23, 0x90, 0xd0, 0x74, 0x8f, 0x31, 0x2a, 0x9d, 0x91, 0x70, 0xc8, 0xf5, 0xf3, 0x99, 0xc5, 0xd7,
-	0x77, 0xf8, 0x96, 0x3f, 0x80, 0x6f, 0x46, 0x56, 0x95, 0x8f, 0x96, 0xd5, 0x53, 0x05, 0x7d, 0x91,
-	0xc9, 0x1b, 0x3a, 0x70, 0x80, 0x6a, 0x50, 0x53, 0x29, 0xac, 0xce, 0x5c, 0x61, 0x65, 0x3a, 0x07,
-	0xfd, 0x98, 0xc6, 0x7e, 0x3a, 0x69, 0x4d, 0xa0, 0x43, 0x87, 0x21, 0xf1, 0x23, 0xc7, 0x59, 0xa2,
-	0x43, 0x3f, 0xa0, 0xb2, 0x3d, 0x22, 0x4c, 0x4a, 0x01, 0x46, 0x11, 0x8c, 0x56, 0x5e, 0xdb, 0xc4,
-	0x6a, 0x09, 0xa7, 0x44, 0xa3, 0xc2, 0xc4, 0xfb, 0x56, 0xb7, 0x60, 0xa7, 0x5b, 0x50, 0xa1, 0x19,
-	0x2e, 0x54, 0xe8, 0x57, 0x54, 0x73, 0xe1, 0x0c, 0x2a, 0xf4, 0x9e, 0x48, 0x21, 0x46, 0x16, 0x45,
-	0xba, 0xf7, 0xdf, 0x94, 0x51, 0x99, 0x5f, 0x8a, 0x4f, 0x51, 0x45, 0x4c, 0x61, 0xac, 0xcf, 0x2d,
-	0x6f, 0x6a, 0xd0, 0xab, 0xdb, 0x0b, 0x7d, 0x04, 0x2f, 0x5d, 0xfb, 0xff, 0xd9, 0xab, 0xc7, 0xc5,
-	0x26, 0x5e, 0x37, 0x33, 0xdf, 0x19, 0x31, 0xe0, 0xf1, 0x19, 0xaa, 0x88, 0x69, 0x90, 0x03, 0x99,
-	0x1a, 0xfc, 0xea, 0x32, 0xe3, 0x44, 0xef, 0x70, 0x48, 0x0d, 0xb7, 0xcc, 0xb9, 0x9f, 0x36, 0x66,
-	0x5e, 0x78, 0xc3, 0x4b, 0x1c, 0xa3, 0x2a, 0x4c, 0x2f, 0xbc, 0xe8, 0xd6, 0x69, 0xb6, 0x9d, 0xc5,
-	0x4e, 0x80, 0xbd, 0xc5, 0xb1, 0xbf, 0xc4, 0x1b, 0x39, 0xd8, 0xf8, 0x5f, 0x54, 0x05, 0x91, 0xe6,
-	0xc0, 0xa6, 0x87, 0x95, 0xba, 0x94, 0xce, 0xf5, 0xef, 0x39, 0xec, 0x36, 0xfe, 0xda, 0x9c, 0xff,
-	0xad, 0x67, 0xe6, 0x85, 0x18, 0x72, 0x97, 0xf8, 0x1c, 0xd5, 0xe4, 0xf3, 0xc2, 0x0b, 0x2f, 0x9f,
-	0x66, 0xfe, 0xcd, 0x3d, 0x5e, 0xc0, 0xa1, 0xcd, 0x39, 0xa8, 0xb8, 0x99, 0xc7, 0x01, 0x3f, 0x50,
-	0x50, 0x4d, 0x0a, 0x37, 0x07, 0x3b, 0xf3, 0x9e, 0x72, 0xb0, 0xb3, 0xea, 0xd7, 0x77, 0x38, 0x76,
-	0x07, 0xeb, 0x59, 0x6c, 0x29, 0x72, 0xf3, 0x02, 0xde, 0xe1, 0xe5, 0xde, 0xee, 0xd5, 0x8d, 0xa6,
-	0x5c, 0xdf, 0x68, 0xca, 0xcb, 0x1b, 0x4d, 0x79, 0x74, 0xab, 0x15, 0xae, 0x6f, 0xb5, 0xc2, 0xf3,
-	0x5b, 0xad, 0xf0, 0xd7, 0xa6, 0xeb, 0x45, 0x27, 0xf1, 0xc0, 0xb0, 0xe9, 0x58, 0xdc, 0xc3, 0x7f,
-	0xfe, 0x81, 0xeb, 0x06, 0x15, 0xfe, 0xaf, 0xe7, 0xa7, 0x77, 0x01, 0x00, 0x00, 0xff, 0xff, 0xc4,
-	0xc5, 0x65, 0xa3, 0xdc, 0x09, 0x00, 0x00,
+	// 1186 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0xbd, 0x6f, 0x1c, 0x45,
+	0x14, 0xf7, 0x5e, 0xee, 0xf3, 0x59, 0xb8, 0x18, 0x8c, 0x7d, 0x59, 0xec, 0x8b, 0x19, 0x9f, 0x1d,
+	0x13, 0xc2, 0xae, 0xce, 0x7c, 0x44, 0x20, 0xd1, 0x24, 0x92, 0x53, 0xa4, 0x09, 0x8b, 0x00, 0x89,
+	0x6e, 0x6e, 0x6f, 0xb3, 0x5e, 0x71, 0xde, 0x3d, 0xef, 0xc7, 0x05, 0xcb, 0xb2, 0x20, 0x10, 0x41,
+	0x8b, 0x44, 0x47, 0x4d, 0x41, 0x47, 0x4d, 0x4f, 0x91, 0x32, 0x12, 0x0d, 0x15, 0x42, 0x36, 0x0d,
+	0x7f, 0x00, 0x3d, 0xda, 0x99, 0x37, 0xbb, 0xb7, 0xe3, 0xdb, 0xbb, 0x23, 0x72, 0x73, 0xda, 0x99,
+	0xf7, 0xde, 0xbc, 0xdf, 0x7b, 0xef, 0x37, 0xef, 0xcd, 0x81, 0x3e, 0x3a, 0x0c, 0x07, 0x26, 0xb3,
+	0x6d, 0x27, 0x8a, 0xcc, 0x71, 0xcf, 0x3c, 0x4e, 0x9c, 0xf0, 0xc4, 0x18, 0x85, 0x41, 0x1c, 0x90,
+	0x95, 0x54, 0x66, 0x08, 0x99, 0x31, 0xee, 0xe9, 0xb7, 0xec, 0x20, 0x3a, 0x0a, 0x22, 0xb3, 0xcf,
+	0x22, 0x47, 0x28, 0x9a, 0xe3, 0x5e, 0xdf, 0x89, 0x59, 0xcf, 0x1c, 0x31, 0xd7, 0xf3, 0x59, 0xec,
+	0x05, 0xbe, 0xb0, 0xd5, 0x57, 0xdd, 0xc0, 0x0d, 0xf8, 0xa7, 0x99, 0x7e, 0xe1, 0xee, 0x86, 0x1b,
+	0x04, 0xee, 0xd0, 0x31, 0xd9, 0xc8, 0x33, 0x99, 0xef, 0x07, 0x31, 0x37, 0x89, 0xa4, 0x54, 0xc1,
+	0x62, 0x07, 0x7e, 0xe4, 0xf8, 0x31, 0x4a, 0x37, 0x15, 0xa9, 0x9b, 0xb0, 0x70, 0xe0, 0x31, 0xbf,
+	0x44, 0x1c, 0x3a, 0x76, 0x30, 0xce, 0x62, 0xd1, 0x5f, 0x55, 0xc4, 0x89, 0x3f, 0x0c, 0xec, 0xcf,
+	0x0b, 0x8e, 0x53, 0x8b, 0x70, 0x90, 0x19, 0x87, 0x03, 0x21, 0xa5, 0xab, 0x40, 0x3e, 0x4c, 0x83,
+	0x7d, 0xc8, 0x42, 0x76, 0x14, 0x59, 0xce, 0x71, 0xe2, 0x44, 0x31, 0x7d, 0x00, 0x2f, 0x17, 0x76,
+	0xa3, 0x51, 0x8a, 0x96, 0xbc, 0x0d, 0xf5, 0x11, 0xdf, 0x69, 0x6b, 0x5b, 0xda, 0xde, 0xf2, 0xfe,
+	0x9a, 0x51, 0x4c, 0xa2, 0x21, 0xf4, 0xef, 0x56, 0x9f, 0xfd, 0x79, 0x63, 0xc9, 0x42, 0x5d, 0xda,
+	0x45, 0x17, 0x1f, 0x73, 0x54, 0xe8, 0x82, 0xac, 0x40, 0xc5, 0x1b, 0xf0, 0x73, 0x5a, 0x56, 0xc5,
+	0x1b, 0xd0, 0x27, 0x1a, 0xfa, 0x94, 0x6a, 0xb9, 0x4f, 0x11, 0x4e, 0x99, 0x4f, 0xa1, 0x2f, 0x7d,
+	0x0a, 0xdd, 0xd4, 0x2a, 0x8a, 0x59, 0x9c, 0x44, 0xed, 0xca, 0x96, 0xb6, 0xb7, 0xb2, 0xbf, 0x31,
+	0xdd, 0xea, 0x23, 0xae, 0x63, 0xa1, 0x2e, 0xfd, 0xa7, 0x88, 0x41, 0xa6, 0x83, 0xb4, 0xa1, 0x31,
+	0x62, 0xb1, 0xe7, 0xf8, 0x31, 0x02, 0x96, 0x4b, 0xb2, 0x01, 0xad, 0x50, 0x28, 0x39, 0x21, 0x77,
+	0xd5, 0xb2, 0xf2, 0x8d, 0x54, 0x6a, 0x27, 0x51, 0x1c, 0xa4, 0x95, 0x6c, 0x5f, 0xdb, 0xd2, 0xf6,
+	0xaa, 0x56, 0xbe, 0x31, 0x81, 0xb1, 0xba, 0x38, 0x46, 0x72, 0x00, 0x90, 0xf3, 0xb1, 0x5d, 0xe3,
+	0x39, 0xd9, 0x35, 0x04, 0x79, 0x8d, 0x94, 0xbc, 0x86, 0x60, 0x39, 0x92, 0xd7, 0x78, 0xc8, 0x5c,
+	0x07, 0xe3, 0xb0, 0x26, 0x2c, 0xe9, 0x4f, 0x1a, 0xac, 0x16, 0x63, 0xc5, 0x84, 0xdf, 0x83, 0x86,
+	0x48, 0x62, 0x5a, 0xe5, 0x6b, 0x7b, 0xcb, 0xfb, 0xdb, 0x2a, 0xae, 0x29, 0x65, 0xc2, 0xf4, 0x4b,
+	0x4b, 0x72, 0xbf, 0x80, 0xb2, 0xc2, 0x51, 0xde, 0x9c, 0x8b, 0x52, 0x9c, 0x55, 0x80, 0xf9, 0x26,
+	0x56, 0xe4, 0x9e, 0xb8, 0x2e, 0xb2, 0x22, 0x6b, 0x50, 0xf7, 0x93, 0xa3, 0xbe, 0x13, 0xf2, 0x82,
+	0x54, 0x2d, 0x5c, 0xd1, 0x6f, 0x65, 0x54, 0x99, 0x3e, 0x46, 0x75, 0x07, 0x1a, 0x78, 0xe3, 0x90,
+	0x47, 0xeb, 0x6a, 0x54, 0x68, 0x21, 0x23, 0x41, 0x6d, 0xf2, 0x8e, 0xc2, 0xa4, 0xcd, 0x12, 0x3b,
+	0x85, 0x4a, 0xff, 0x2a, 0x40, 0x16, 0xe0, 0xd2, 0x2a, 0xd4, 0xa2, 0x98, 0x3d, 0x7a, 0x84, 0x3c,
+	0x12, 0x0b, 0xa2, 0x43, 0xf3, 0x30, 0x88, 0x46, 0x5e, 0xcc, 0x86, 0x48, 0xa1, 0x6c, 0x4d, 0x08,
+	0x54, 0x1f, 0xb3, 0x70, 0xc0, 0xf9, 0xf3, 0x92, 0xc5, 0xbf, 0x27, 0xf0, 0xd6, 0xfe, 0x07, 0x5e,
+	0x85, 0x56, 0xf5, 0x17, 0xa6, 0xd5, 0xcf, 0x1a, 0xbc, 0xa2, 0xc4, 0x8d, 0x15, 0x38, 0x80, 0x26,
+	0xe6, 0x54, 0x12, 0xab, 0x3b, 0x95, 0x58, 0x4a, 0xe5, 0xb0, 0x1e, 0x99, 0xed, 0xd5, 0x51, 0x6b,
+	0x8c, 0x15, 0xba, 0x1f, 0x32, 0x3f, 0x76, 0x9c, 0x05, 0x2a, 0x74, 0x1b, 0x6a, 0xf6, 0x90, 0x45,
+	0x92, 0x0a, 0xd8, 0x8a, 0xb0, 0xb5, 0xf2, 0xdc, 0xa6, 0x52, 0x4b, 0x28, 0xa5, 0x1c, 0x15, 0x22,
+	0x5e, 0xb7, 0x96, 0x85, 0x2b, 0x6a, 0x61, 0x86, 0x72, 0xbf, 0x98, 0xa1, 0xf7, 0xa0, 0xe9, 0xe2,
+	0x1e, 0x66, 0xe8, 0x12, 0x49, 0xd1, 0x46, 0x26, 0x45, 0xaa, 0xd3, 0x9e, 0x3c, 0x13, 0xe7, 0xc6,
+	0xfc, 0x60, 0xe8, 0xa7, 0xb0, 0xa6, 0x9a, 0x20, 0x8e, 0x0f, 0xa0, 0x25, 0xe7, 0x8f, 0xec, 0xf4,
+	0xd7, 0x2f, 0x01, 0x91, 0x0a, 0x08, 0x25, 0xb7, 0xa0, 0x27, 0x78, 0x65, 0xb9, 0x8a, 0x33, 0x90,
+	0x48, 0x74, 0x68, 0x4a, 0x1d, 0x84, 0x92, 0xad, 0x15, 0xf6, 0x55, 0x5e, 0x98, 0x7d, 0x3f, 0xca,
+	0x5b, 0x97, 0xf9, 0xce, 0x52, 0xdb, 0x70, 0xc5, 0x16, 0x66, 0x76, 0x6e, 0x40, 0x52, 0xff, 0xea,
+	0xf8, 0x76, 0x80, 0xd8, 0x2c, 0x1c, 0xde, 0x73, 0x7a, 0x59, 0xba, 0x8f, 0x93, 0x4f, 0x34, 0x04,
+	0x5c, 0xd1, 0x5f, 0xe5, 0x15, 0xcb, 0x0f, 0xc2, 0x28, 0xdf, 0x87, 0xa6, 0x7c, 0x19, 0x60, 0xdd,
+	0xda, 0x6a, 0x98, 0xd2, 0x46, 0x32, 0x48, 0xea, 0x93, 0x77, 0x95, 0x3e, 0xd7, 0x29, 0xb3, 0x54,
+	0x1a, 0xc7, 0x6d, 0xa8, 0x8d, 0x59, 0x32, 0x8c, 0x39, 0xc9, 0x97, 0xa7, 0xdc, 0x89, 0x4f, 0x52,
+	0xa9, 0x25, 0x94, 0xe8, 0x6f, 0x1a, 0xb2, 0x0e, 0x4f, 0xf3, 0x16, 0xb9, 0x76, 0x6d, 0x68, 0x30,
+	0xdb, 0x0e, 0x12, 0x3f, 0xc6, 0x4c, 0xc8, 0x65, 0x81, 0x53, 0xd7, 0x14, 0x4e, 0x11, 0xa8, 0x06,
+	0x23, 0xc7, 0xe7, 0xcd, 0xb1, 0x69, 0xf1, 0xef, 0x2b, 0x1b, 0x9e, 0xbf, 0x68, 0xb0, 0x7e, 0x29,
+	0x0c, 0x2c, 0xc2, 0x03, 0x80, 0x30, 0xdb, 0x45, 0xb6, 0xed, 0x4c, 0xed, 0x74, 0x6a, 0xfd, 0xb0,
+	0x26, 0x13, 0xe6, 0x57, 0x46, 0xbe, 0xfd, 0xa7, 0x00, 0x35, 0xee, 0x94, 0x1c, 0x43, 0x5d, 0x3c,
+	0xd3, 0x08, 0x9d, 0x8a, 0xaa, 0xf0, 0x12, 0xd4, 0xb7, 0x67, 0xea, 0x08, 0x47, 0xb4, 0xf3, 0xf5,
+	0xef, 0x7f, 0xff, 0x50, 0x69, 0x93, 0x35, 0x53, 0x79, 0x88, 0x8a, 0x17, 0x20, 0x79, 0x0c, 0x75,
+	0xf1, 0x5c, 0x28, 0x71, 0x59, 0x78, 0x19, 0xea, 0x8b, 0xbc, 0x37, 0x68, 0x97, 0xbb, 0xec, 0x90,
+	0x0d, 0x73, 0xea, 0xdb, 0x37, 0x32, 0x4f, 0xbd, 0xc1, 0x19, 0x49, 0xa0, 0x81, 0xcf, 0x1b, 0x32,
+	0xeb, 0xd4, 0x2c, 0xda, 0xee, 0x6c, 0x25, 0xf4, 0x7d, 0x83, 0xfb, 0xbe, 0x4e, 0xd6, 0x4b, 0x7c,
+	0x93, 0x2f, 0xa1, 0x81, 0x53, 0xac, 0xc4, 0x6d, 0xf1, 0x35, 0xa3, 0x2f, 0x34, 0x08, 0xe9, 0xeb,
+	0xdc, 0xed, 0x36, 0x79, 0xcd, 0x9c, 0xfe, 0x57, 0x22, 0x32, 0x4f, 0x45, 0xe7, 0x38, 0x23, 0x27,
+	0xd0, 0x94, 0xf3, 0x97, 0xcc, 0x3c, 0x3c, 0x8b, 0x7c, 0x67, 0x8e, 0x16, 0x62, 0xd8, 0xe2, 0x18,
+	0x74, 0xd2, 0x2e, 0xc3, 0x40, 0xbe, 0xd1, 0xa0, 0x29, 0x27, 0x5b, 0x89, 0x6f, 0x65, 0xe0, 0x96,
+	0xf8, 0x56, 0xc7, 0x23, 0xbd, 0xc5, 0x7d, 0x77, 0x09, 0x55, 0x7d, 0xcb, 0x29, 0x68, 0x9e, 0x62,
+	0xc7, 0x38, 0x23, 0xdf, 0x69, 0xd0, 0xca, 0x3a, 0x3a, 0x29, 0x71, 0xa0, 0xcc, 0x4a, 0x7d, 0x77,
+	0x9e, 0x1a, 0x02, 0x79, 0x83, 0x03, 0xd9, 0x21, 0xdb, 0x66, 0xc9, 0xbf, 0xb6, 0x49, 0x24, 0x5f,
+	0x69, 0xd0, 0xc0, 0x69, 0x54, 0x42, 0x86, 0xe2, 0x9c, 0x2c, 0x21, 0x83, 0x32, 0xd0, 0x66, 0x24,
+	0x43, 0x28, 0x9a, 0xa7, 0x12, 0xcc, 0x19, 0x79, 0xaa, 0x41, 0x53, 0xf6, 0x9a, 0x92, 0x92, 0x28,
+	0x33, 0x49, 0x5f, 0xac, 0x61, 0x95, 0x67, 0x22, 0x6f, 0x61, 0x39, 0x29, 0x9f, 0x68, 0x00, 0x79,
+	0xbf, 0x24, 0xbb, 0xb3, 0x5c, 0xe4, 0x73, 0x41, 0xbf, 0x39, 0x57, 0x0f, 0xc1, 0x50, 0x0e, 0x66,
+	0x83, 0xe8, 0xe5, 0x60, 0xee, 0xde, 0x79, 0x76, 0xde, 0xd1, 0x9e, 0x9f, 0x77, 0xb4, 0xbf, 0xce,
+	0x3b, 0xda, 0xf7, 0x17, 0x9d, 0xa5, 0xe7, 0x17, 0x9d, 0xa5, 0x3f, 0x2e, 0x3a, 0x4b, 0x9f, 0x6d,
+	0xba, 0x5e, 0x7c, 0x98, 0xf4, 0x0d, 0x3b, 0x38, 0x12, 0xf6, 0xfc, 0xe7, 0x0b, 0x3c, 0xa6, 0x5f,
+	0xe7, 0x7f, 0x97, 0xdf, 0xfa, 0x2f, 0x00, 0x00, 0xff, 0xff, 0x16, 0xcc, 0xbf, 0xc1, 0x53, 0x10,
+	0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -809,6 +1296,17 @@ type QueryClient interface {
 	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
 type queryClient struct {
@@ -873,6 +1371,42 @@ func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, op
 	return out, nil
 }
 
+func (c *queryClient) Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error) {
+	out := new(QueryGuardiansResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Guardians", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error) {
+	out := new(QueryGuardedResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Guarded", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
+	out := new(QueryRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Recovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error) {
+	out := new(QueryRecoveriesResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Recoveries", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -888,6 +1422,17 @@ type QueryServer interface {
 	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -911,6 +1456,18 @@ func (*UnimplementedQueryServer) Consents(ctx context.Context, req *QueryConsent
 }
 func (*UnimplementedQueryServer) Grantees(ctx context.Context, req *QueryGranteesRequest) (*QueryGranteesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Grantees not implemented")
+}
+func (*UnimplementedQueryServer) Guardians(ctx context.Context, req *QueryGuardiansRequest) (*QueryGuardiansResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Guardians not implemented")
+}
+func (*UnimplementedQueryServer) Guarded(ctx context.Context, req *QueryGuardedRequest) (*QueryGuardedResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Guarded not implemented")
+}
+func (*UnimplementedQueryServer) Recovery(ctx context.Context, req *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Recovery not implemented")
+}
+func (*UnimplementedQueryServer) Recoveries(ctx context.Context, req *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Recoveries not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1025,6 +1582,78 @@ func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Guardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardiansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Guardians",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guardians(ctx, req.(*QueryGuardiansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Guarded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guarded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Guarded",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guarded(ctx, req.(*QueryGuardedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Recovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recovery(ctx, req.(*QueryRecoveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recoveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recoveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Recoveries",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recoveries(ctx, req.(*QueryRecoveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.access.v1.Query",
@@ -1053,6 +1682,22 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Grantees",
 			Handler:    _Query_Grantees_Handler,
+		},
+		{
+			MethodName: "Guardians",
+			Handler:    _Query_Guardians_Handler,
+		},
+		{
+			MethodName: "Guarded",
+			Handler:    _Query_Guarded_Handler,
+		},
+		{
+			MethodName: "Recovery",
+			Handler:    _Query_Recovery_Handler,
+		},
+		{
+			MethodName: "Recoveries",
+			Handler:    _Query_Recoveries_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -1549,6 +2194,360 @@ func (m *QueryGranteesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryGuardiansRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardiansRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardiansRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardiansResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardiansResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardiansResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Guardians.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardedRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardedRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardedRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Guardian) > 0 {
+		i -= len(m.Guardian)
+		copy(dAtA[i:], m.Guardian)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Guardian)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardedResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardedResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardedResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Guarded) > 0 {
+		for iNdEx := len(m.Guarded) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Guarded[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveryRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveryRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveryRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Unlock) > 0 {
+		i -= len(m.Unlock)
+		copy(dAtA[i:], m.Unlock)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Unlock)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Number != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Vault != nil {
+		{
+			size, err := m.Vault.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Recovery.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveriesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveriesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveriesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Open {
+		i--
+		if m.Open {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Guardian) > 0 {
+		i -= len(m.Guardian)
+		copy(dAtA[i:], m.Guardian)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Guardian)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveriesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveriesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveriesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Recoveries) > 0 {
+		for iNdEx := len(m.Recoveries) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Recoveries[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -1759,6 +2758,147 @@ func (m *QueryGranteesResponse) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	return n
+}
+
+func (m *QueryGuardiansRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardiansResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Guardians.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryGuardedRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Guardian)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardedResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Guarded) > 0 {
+		for _, e := range m.Guarded {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveryRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovQuery(uint64(m.Number))
+	}
+	l = len(m.Unlock)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Recovery.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.Vault != nil {
+		l = m.Vault.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveriesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Guardian)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Open {
+		n += 2
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveriesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Recoveries) > 0 {
+		for _, e := range m.Recoveries {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
 	}
 	return n
 }
@@ -3085,6 +4225,970 @@ func (m *QueryGranteesResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Grantees = append(m.Grantees, Grantee{})
 			if err := m.Grantees[len(m.Grantees)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardiansRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardiansRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardiansRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardiansResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardiansResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardiansResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Guardians.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardedRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardedRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardedRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardian", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardian = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardedResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardedResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardedResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guarded", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guarded = append(m.Guarded, Guardians{})
+			if err := m.Guarded[len(m.Guarded)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveryRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveryRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveryRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Recovery.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= RecoveryStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vault", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Vault == nil {
+				m.Vault = &records.Vault{}
+			}
+			if err := m.Vault.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveriesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveriesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveriesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardian", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardian = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Open", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Open = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveriesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveriesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveriesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recoveries", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Recoveries = append(m.Recoveries, QueryRecoveryResponse{})
+			if err := m.Recoveries[len(m.Recoveries)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -1101,6 +1101,808 @@ func (m *MsgUseConsentResponse) GetReason() string {
 	return ""
 }
 
+// MsgSetGuardians names guardians. Every field stays within a Ledger's limits.
+type MsgSetGuardians struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// guardians by patient number, distinct, in the order of their places, 2 to 8.
+	Guardians []string `protobuf:"bytes,2,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// threshold is how many of them open together, at least 2.
+	Threshold uint32 `protobuf:"varint,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// delay between the last approval and the release: "7 days", or where that is no whole number of days "90 seconds".
+	Delay string `protobuf:"bytes,4,opt,name=delay,proto3" json:"delay,omitempty"`
+	// slot id as text: the slot of the vault that they open.
+	Slot string `protobuf:"bytes,5,opt,name=slot,proto3" json:"slot,omitempty"`
+	// revision of the vault that has the slot, the one in force.
+	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// generation of the network's key of kind 3, the newest.
+	Generation uint64 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	// commitments are A_0 … A_{t−1}, points of 32 bytes, as many as the threshold.
+	Commitments [][]byte `protobuf:"bytes,8,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// u is U_g, a point, 32 bytes, never used before.
+	U []byte `protobuf:"bytes,9,opt,name=u,proto3" json:"u,omitempty"`
+	// u_bar is Ū_g, a point, 32 bytes.
+	UBar []byte `protobuf:"bytes,10,opt,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// proof of the encapsulation c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,11,opt,name=proof,proto3" json:"proof,omitempty"`
+	// shares is the CID of the block with the shares, each sealed to its guardian's vault, as text, new.
+	Shares string `protobuf:"bytes,12,opt,name=shares,proto3" json:"shares,omitempty"`
+	// shares_size is the size of that block in bytes.
+	SharesSize uint64 `protobuf:"varint,13,opt,name=shares_size,json=sharesSize,proto3" json:"shares_size,omitempty"`
+	// hospital is the member whose server took the block in.
+	Hospital uint64 `protobuf:"varint,14,opt,name=hospital,proto3" json:"hospital,omitempty"`
+}
+
+func (m *MsgSetGuardians) Reset()         { *m = MsgSetGuardians{} }
+func (m *MsgSetGuardians) String() string { return proto.CompactTextString(m) }
+func (*MsgSetGuardians) ProtoMessage()    {}
+func (*MsgSetGuardians) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{16}
+}
+func (m *MsgSetGuardians) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetGuardians) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetGuardians.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetGuardians) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetGuardians.Merge(m, src)
+}
+func (m *MsgSetGuardians) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetGuardians) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetGuardians.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetGuardians proto.InternalMessageInfo
+
+func (m *MsgSetGuardians) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetGuardians() []string {
+	if m != nil {
+		return m.Guardians
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetThreshold() uint32 {
+	if m != nil {
+		return m.Threshold
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetDelay() string {
+	if m != nil {
+		return m.Delay
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetSlot() string {
+	if m != nil {
+		return m.Slot
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetRevision() uint64 {
+	if m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetCommitments() [][]byte {
+	if m != nil {
+		return m.Commitments
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetU() []byte {
+	if m != nil {
+		return m.U
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetUBar() []byte {
+	if m != nil {
+		return m.UBar
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetShares() string {
+	if m != nil {
+		return m.Shares
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetSharesSize() uint64 {
+	if m != nil {
+		return m.SharesSize
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+// MsgSetGuardiansResponse says whether it counted.
+type MsgSetGuardiansResponse struct {
+	// outcome of the naming.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgSetGuardiansResponse) Reset()         { *m = MsgSetGuardiansResponse{} }
+func (m *MsgSetGuardiansResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSetGuardiansResponse) ProtoMessage()    {}
+func (*MsgSetGuardiansResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{17}
+}
+func (m *MsgSetGuardiansResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetGuardiansResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetGuardiansResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetGuardiansResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetGuardiansResponse.Merge(m, src)
+}
+func (m *MsgSetGuardiansResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetGuardiansResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetGuardiansResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetGuardiansResponse proto.InternalMessageInfo
+
+func (m *MsgSetGuardiansResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgSetGuardiansResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgProposeRecovery asks to take the place of a lost wallet.
+type MsgProposeRecovery struct {
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// expires_at in unix seconds of block time.
+	ExpiresAt int64 `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// request_key is the CID of the one-time public key rk as text; empty where the patient has no guardians, and so are b, m and proof.
+	RequestKey string `protobuf:"bytes,4,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
+	// b is B, a point, 32 bytes, never used before.
+	B []byte `protobuf:"bytes,5,opt,name=b,proto3" json:"b,omitempty"`
+	// m is M = b·U_g, a point, 32 bytes.
+	M []byte `protobuf:"bytes,6,opt,name=m,proto3" json:"m,omitempty"`
+	// proof is the proof of the request c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+}
+
+func (m *MsgProposeRecovery) Reset()         { *m = MsgProposeRecovery{} }
+func (m *MsgProposeRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeRecovery) ProtoMessage()    {}
+func (*MsgProposeRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{18}
+}
+func (m *MsgProposeRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeRecovery.Merge(m, src)
+}
+func (m *MsgProposeRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeRecovery proto.InternalMessageInfo
+
+func (m *MsgProposeRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetExpiresAt() int64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
+func (m *MsgProposeRecovery) GetRequestKey() string {
+	if m != nil {
+		return m.RequestKey
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetB() []byte {
+	if m != nil {
+		return m.B
+	}
+	return nil
+}
+
+func (m *MsgProposeRecovery) GetM() []byte {
+	if m != nil {
+		return m.M
+	}
+	return nil
+}
+
+func (m *MsgProposeRecovery) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+// MsgProposeRecoveryResponse names the recovery.
+type MsgProposeRecoveryResponse struct {
+	// outcome of the proposal.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// recovery is its number; 0 where it was refused.
+	Recovery uint64 `protobuf:"varint,3,opt,name=recovery,proto3" json:"recovery,omitempty"`
+}
+
+func (m *MsgProposeRecoveryResponse) Reset()         { *m = MsgProposeRecoveryResponse{} }
+func (m *MsgProposeRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeRecoveryResponse) ProtoMessage()    {}
+func (*MsgProposeRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{19}
+}
+func (m *MsgProposeRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeRecoveryResponse.Merge(m, src)
+}
+func (m *MsgProposeRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgProposeRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgProposeRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgProposeRecoveryResponse) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+// MsgApproveRecovery supports a recovery. Its readable fields repeat the proposal, and any difference is refused.
+type MsgApproveRecovery struct {
+	// approver is a guardian's wallet account, or an officer.
+	Approver string `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,3,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// invited_by is the name of the hospital whose invitation opened the account.
+	InvitedBy string `protobuf:"bytes,5,opt,name=invited_by,json=invitedBy,proto3" json:"invited_by,omitempty"`
+	// unlock is the first 32 bytes of the proposal hash in hex; empty for an officer.
+	Unlock string `protobuf:"bytes,6,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// capsule is the CID of the guardian's share, sealed to the one-time key, as text; empty for an officer.
+	Capsule string `protobuf:"bytes,7,opt,name=capsule,proto3" json:"capsule,omitempty"`
+}
+
+func (m *MsgApproveRecovery) Reset()         { *m = MsgApproveRecovery{} }
+func (m *MsgApproveRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveRecovery) ProtoMessage()    {}
+func (*MsgApproveRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{20}
+}
+func (m *MsgApproveRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveRecovery.Merge(m, src)
+}
+func (m *MsgApproveRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveRecovery proto.InternalMessageInfo
+
+func (m *MsgApproveRecovery) GetApprover() string {
+	if m != nil {
+		return m.Approver
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+func (m *MsgApproveRecovery) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetInvitedBy() string {
+	if m != nil {
+		return m.InvitedBy
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetUnlock() string {
+	if m != nil {
+		return m.Unlock
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetCapsule() string {
+	if m != nil {
+		return m.Capsule
+	}
+	return ""
+}
+
+// MsgApproveRecoveryResponse says whether it counted.
+type MsgApproveRecoveryResponse struct {
+	// outcome of the approval.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgApproveRecoveryResponse) Reset()         { *m = MsgApproveRecoveryResponse{} }
+func (m *MsgApproveRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveRecoveryResponse) ProtoMessage()    {}
+func (*MsgApproveRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{21}
+}
+func (m *MsgApproveRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveRecoveryResponse.Merge(m, src)
+}
+func (m *MsgApproveRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgApproveRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgApproveRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgCancelRecovery cancels.
+type MsgCancelRecovery struct {
+	// signer is the patient's wallet, the account that proposed it, or an officer of the hospital that invited that account.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+}
+
+func (m *MsgCancelRecovery) Reset()         { *m = MsgCancelRecovery{} }
+func (m *MsgCancelRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelRecovery) ProtoMessage()    {}
+func (*MsgCancelRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{22}
+}
+func (m *MsgCancelRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelRecovery.Merge(m, src)
+}
+func (m *MsgCancelRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelRecovery proto.InternalMessageInfo
+
+func (m *MsgCancelRecovery) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgCancelRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+// MsgCancelRecoveryResponse says whether it counted.
+type MsgCancelRecoveryResponse struct {
+	// outcome of the cancellation.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgCancelRecoveryResponse) Reset()         { *m = MsgCancelRecoveryResponse{} }
+func (m *MsgCancelRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelRecoveryResponse) ProtoMessage()    {}
+func (*MsgCancelRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{23}
+}
+func (m *MsgCancelRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelRecoveryResponse.Merge(m, src)
+}
+func (m *MsgCancelRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgCancelRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgCancelRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgFinishRecovery takes the place of a lost wallet. Every field stays within a Ledger's limits.
+type MsgFinishRecovery struct {
+	// account that proposed it.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// vault_key is the X-Wing public key of the vault's next epoch: 19 parts of 64 bytes.
+	VaultKey [][]byte `protobuf:"bytes,3,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new; its slots are bound to the account.
+	VaultBlob string `protobuf:"bytes,5,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,6,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital uint64 `protobuf:"varint,7,opt,name=hospital,proto3" json:"hospital,omitempty"`
+}
+
+func (m *MsgFinishRecovery) Reset()         { *m = MsgFinishRecovery{} }
+func (m *MsgFinishRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgFinishRecovery) ProtoMessage()    {}
+func (*MsgFinishRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{24}
+}
+func (m *MsgFinishRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFinishRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFinishRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFinishRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFinishRecovery.Merge(m, src)
+}
+func (m *MsgFinishRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFinishRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFinishRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFinishRecovery proto.InternalMessageInfo
+
+func (m *MsgFinishRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgFinishRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetVaultKey() [][]byte {
+	if m != nil {
+		return m.VaultKey
+	}
+	return nil
+}
+
+func (m *MsgFinishRecovery) GetRevision() uint64 {
+	if m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetVaultBlob() string {
+	if m != nil {
+		return m.VaultBlob
+	}
+	return ""
+}
+
+func (m *MsgFinishRecovery) GetVaultSize() uint64 {
+	if m != nil {
+		return m.VaultSize
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+// MsgFinishRecoveryResponse says whether it counted.
+type MsgFinishRecoveryResponse struct {
+	// outcome of the change.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgFinishRecoveryResponse) Reset()         { *m = MsgFinishRecoveryResponse{} }
+func (m *MsgFinishRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgFinishRecoveryResponse) ProtoMessage()    {}
+func (*MsgFinishRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{25}
+}
+func (m *MsgFinishRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFinishRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFinishRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFinishRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFinishRecoveryResponse.Merge(m, src)
+}
+func (m *MsgFinishRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFinishRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFinishRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFinishRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgFinishRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgFinishRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	// authority is the consortium's account.
@@ -1113,7 +1915,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{16}
+	return fileDescriptor_ae56191c869505e5, []int{26}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1164,7 +1966,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{17}
+	return fileDescriptor_ae56191c869505e5, []int{27}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1210,6 +2012,16 @@ func init() {
 	proto.RegisterType((*MsgWithdrawConsentResponse)(nil), "phrd.access.v1.MsgWithdrawConsentResponse")
 	proto.RegisterType((*MsgUseConsent)(nil), "phrd.access.v1.MsgUseConsent")
 	proto.RegisterType((*MsgUseConsentResponse)(nil), "phrd.access.v1.MsgUseConsentResponse")
+	proto.RegisterType((*MsgSetGuardians)(nil), "phrd.access.v1.MsgSetGuardians")
+	proto.RegisterType((*MsgSetGuardiansResponse)(nil), "phrd.access.v1.MsgSetGuardiansResponse")
+	proto.RegisterType((*MsgProposeRecovery)(nil), "phrd.access.v1.MsgProposeRecovery")
+	proto.RegisterType((*MsgProposeRecoveryResponse)(nil), "phrd.access.v1.MsgProposeRecoveryResponse")
+	proto.RegisterType((*MsgApproveRecovery)(nil), "phrd.access.v1.MsgApproveRecovery")
+	proto.RegisterType((*MsgApproveRecoveryResponse)(nil), "phrd.access.v1.MsgApproveRecoveryResponse")
+	proto.RegisterType((*MsgCancelRecovery)(nil), "phrd.access.v1.MsgCancelRecovery")
+	proto.RegisterType((*MsgCancelRecoveryResponse)(nil), "phrd.access.v1.MsgCancelRecoveryResponse")
+	proto.RegisterType((*MsgFinishRecovery)(nil), "phrd.access.v1.MsgFinishRecovery")
+	proto.RegisterType((*MsgFinishRecoveryResponse)(nil), "phrd.access.v1.MsgFinishRecoveryResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.access.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.access.v1.MsgUpdateParamsResponse")
 }
@@ -1217,76 +2029,108 @@ func init() {
 func init() { proto.RegisterFile("phrd/access/v1/tx.proto", fileDescriptor_ae56191c869505e5) }
 
 var fileDescriptor_ae56191c869505e5 = []byte{
-	// 1090 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x57, 0x4f, 0x6f, 0xe3, 0x44,
-	0x14, 0xaf, 0x93, 0x26, 0x69, 0xde, 0xb6, 0x5d, 0xd6, 0xea, 0xb6, 0x6e, 0xa0, 0x69, 0x30, 0xec,
-	0x12, 0x2a, 0x91, 0x6c, 0x8b, 0x04, 0x22, 0xb7, 0x96, 0x45, 0x1c, 0x50, 0xc5, 0xca, 0xa8, 0x62,
-	0x45, 0x25, 0x2a, 0x37, 0x9e, 0x3a, 0xd6, 0xd6, 0x1e, 0x33, 0x33, 0x6e, 0x1b, 0x89, 0x95, 0x56,
-	0x48, 0x70, 0x40, 0x1c, 0xf8, 0x08, 0x1c, 0x39, 0xf6, 0xb0, 0xe2, 0x03, 0x70, 0xda, 0xe3, 0x8a,
-	0x13, 0x27, 0x84, 0xda, 0x43, 0xbf, 0xc6, 0x6a, 0xc6, 0x63, 0xc7, 0xe3, 0xba, 0x9b, 0x6a, 0xd5,
-	0x5c, 0x22, 0xbf, 0x3f, 0xf3, 0x7b, 0xf3, 0x7e, 0xf3, 0xde, 0xcc, 0x0b, 0x2c, 0x85, 0x03, 0xe2,
-	0x74, 0xed, 0x7e, 0x1f, 0x51, 0xda, 0x3d, 0x5a, 0xef, 0xb2, 0x93, 0x4e, 0x48, 0x30, 0xc3, 0xfa,
-	0x3c, 0x37, 0x74, 0x62, 0x43, 0xe7, 0x68, 0xbd, 0x71, 0xc7, 0xf6, 0xbd, 0x00, 0x77, 0xc5, 0x6f,
-	0xec, 0xd2, 0x58, 0xea, 0x63, 0xea, 0x63, 0xda, 0xf5, 0xa9, 0xcb, 0x97, 0xfa, 0xd4, 0x95, 0x86,
-	0xe5, 0xd8, 0xb0, 0x27, 0xa4, 0x6e, 0x2c, 0x48, 0xd3, 0x82, 0x8b, 0x5d, 0x1c, 0xeb, 0xf9, 0x97,
-	0xd4, 0xbe, 0x9d, 0xdb, 0x45, 0x14, 0x1c, 0xe2, 0xfe, 0x93, 0x04, 0x2d, 0x36, 0x46, 0x8e, 0xc7,
-	0xb8, 0x0d, 0x05, 0x8c, 0x0c, 0x63, 0x93, 0xf9, 0x57, 0x09, 0xde, 0xda, 0xa6, 0xee, 0x23, 0x82,
-	0x43, 0x4c, 0xd1, 0x8e, 0x58, 0xa5, 0x7f, 0x02, 0x75, 0x82, 0x7e, 0x88, 0x10, 0x65, 0x88, 0x18,
-	0x5a, 0x4b, 0x6b, 0xd7, 0xb7, 0x8c, 0x7f, 0x9e, 0x7f, 0xb4, 0x20, 0xf7, 0xb1, 0xe9, 0x38, 0x04,
-	0x51, 0xfa, 0x0d, 0x23, 0x5e, 0xe0, 0x5a, 0x23, 0x57, 0xdd, 0x80, 0x5a, 0x18, 0x11, 0x0e, 0x64,
-	0x94, 0xf8, 0x2a, 0x2b, 0x11, 0xf5, 0x15, 0x00, 0x74, 0x12, 0x7a, 0x04, 0xd1, 0x3d, 0x9b, 0x19,
-	0xe5, 0x96, 0xd6, 0x2e, 0x5b, 0x75, 0xa9, 0xd9, 0x64, 0xfa, 0x2a, 0xdc, 0x92, 0x28, 0x7b, 0x4f,
-	0xd0, 0xd0, 0x98, 0x16, 0x8b, 0x41, 0xaa, 0xbe, 0x42, 0x43, 0x7d, 0x16, 0xb4, 0x7d, 0xa3, 0xd2,
-	0xd2, 0xda, 0xb3, 0x96, 0xb6, 0xaf, 0x2f, 0x40, 0x25, 0x24, 0x18, 0x1f, 0x18, 0x55, 0xa1, 0x89,
-	0x05, 0x1e, 0x9d, 0xa0, 0x3e, 0x26, 0x0e, 0x35, 0x6a, 0xad, 0x32, 0x8f, 0x2e, 0x45, 0xbd, 0x01,
-	0x33, 0x47, 0x88, 0x50, 0x0f, 0x07, 0xd4, 0x98, 0x69, 0x95, 0xdb, 0xd3, 0x56, 0x2a, 0x73, 0x64,
-	0xdf, 0xa8, 0xb7, 0xca, 0x1c, 0xd9, 0xef, 0xb5, 0x7f, 0xba, 0x38, 0x5d, 0x1b, 0x65, 0xf4, 0xeb,
-	0xc5, 0xe9, 0xda, 0x5d, 0x41, 0x5e, 0x9e, 0x23, 0xf3, 0x47, 0x30, 0xf2, 0x3a, 0x0b, 0xd1, 0x10,
-	0x07, 0x14, 0xe9, 0x0f, 0xa0, 0x86, 0x23, 0xd6, 0xc7, 0x3e, 0x12, 0xec, 0xcd, 0x6f, 0x2c, 0x76,
-	0xe2, 0x5a, 0xe0, 0x27, 0xd0, 0x39, 0x5a, 0xef, 0x7c, 0x1d, 0x5b, 0xad, 0xc4, 0x4d, 0x5f, 0x84,
-	0x2a, 0x41, 0x36, 0xc5, 0x81, 0x24, 0x4e, 0x4a, 0x5c, 0x1f, 0x9f, 0xa4, 0xe0, 0xac, 0x6e, 0x49,
-	0xc9, 0xfc, 0x45, 0x13, 0xc7, 0xf6, 0x45, 0xe0, 0x60, 0x92, 0x1e, 0xdb, 0x06, 0xd4, 0xf0, 0xc1,
-	0x81, 0xd7, 0xbf, 0xc6, 0xa1, 0x25, 0x8e, 0x99, 0x00, 0xa5, 0x6c, 0x80, 0xde, 0x7d, 0x4e, 0x44,
-	0xe2, 0xa5, 0xd0, 0xa0, 0xc4, 0x34, 0x1d, 0x41, 0x83, 0xa2, 0xbb, 0x79, 0x1a, 0xcc, 0x67, 0x71,
-	0x95, 0x6e, 0x86, 0x21, 0xc1, 0x47, 0x49, 0xba, 0x1d, 0xa8, 0xe0, 0xe3, 0xe0, 0x1a, 0xc9, 0xc6,
-	0x6e, 0xbc, 0x0a, 0x06, 0x98, 0x86, 0x1e, 0xb3, 0x0f, 0x25, 0x7c, 0x2a, 0x67, 0x2b, 0xb7, 0xac,
-	0x56, 0x6e, 0xa6, 0xaa, 0xa6, 0xd5, 0xaa, 0x5a, 0x80, 0x4a, 0x14, 0x30, 0xef, 0x50, 0xd4, 0x65,
-	0xdd, 0x8a, 0x85, 0x0c, 0xa1, 0xd5, 0x2c, 0xa1, 0x1c, 0xa7, 0x6f, 0x87, 0x34, 0x3a, 0x44, 0x46,
-	0x2d, 0x8e, 0x20, 0xc5, 0xde, 0xfb, 0x9c, 0xea, 0x78, 0x8f, 0x0a, 0xd1, 0x4a, 0xb6, 0x92, 0x68,
-	0x45, 0x37, 0x01, 0xa2, 0x9f, 0xc2, 0xdc, 0x36, 0x75, 0x1f, 0xa2, 0x60, 0x28, 0x49, 0x7e, 0x00,
-	0x55, 0xea, 0xb9, 0xd7, 0x61, 0x59, 0xfa, 0x5d, 0x59, 0x51, 0x26, 0x4f, 0x53, 0x3a, 0xf1, 0x3c,
-	0xf5, 0x24, 0xcf, 0x51, 0x34, 0xd3, 0x86, 0xbb, 0x8a, 0x62, 0x02, 0x19, 0xfe, 0xac, 0xc1, 0x9d,
-	0x6d, 0xea, 0x7e, 0xeb, 0xb1, 0x81, 0x43, 0xec, 0xe3, 0x1b, 0x4f, 0xf3, 0x7e, 0x2e, 0xcd, 0xc5,
-	0x24, 0x4d, 0x35, 0xa2, 0x89, 0x60, 0xf9, 0x92, 0x72, 0x02, 0xe9, 0xfe, 0x56, 0x82, 0xdb, 0xdb,
-	0xd4, 0xfd, 0x92, 0xd8, 0x01, 0xfb, 0x9c, 0x63, 0x07, 0xec, 0x46, 0x1b, 0x67, 0x11, 0xaa, 0x3e,
-	0xf2, 0xf7, 0x11, 0x11, 0x7d, 0x33, 0x6d, 0x49, 0x49, 0x9f, 0x87, 0x12, 0xc3, 0xf2, 0x22, 0x2f,
-	0x31, 0xac, 0xeb, 0x30, 0x7d, 0x3c, 0xb0, 0x99, 0x51, 0x11, 0x3d, 0x24, 0xbe, 0xb3, 0x4d, 0x57,
-	0x55, 0x9b, 0x2e, 0x6d, 0xad, 0x5a, 0xb6, 0xb5, 0xde, 0x01, 0x88, 0x28, 0x7f, 0x41, 0xf6, 0x1c,
-	0x7b, 0x68, 0xcc, 0xb4, 0xb4, 0xf6, 0x9c, 0x35, 0xc3, 0x35, 0x9b, 0x0f, 0xed, 0x61, 0xef, 0x3d,
-	0xb5, 0x8d, 0x16, 0x12, 0xde, 0xb3, 0xa9, 0x9b, 0x4f, 0x61, 0x29, 0xa7, 0x9a, 0xc0, 0xa5, 0xcd,
-	0x5b, 0x3d, 0x06, 0x97, 0xa4, 0x24, 0x22, 0xbf, 0xb6, 0xf5, 0xcc, 0xa9, 0xbf, 0xe9, 0x81, 0x64,
-	0x02, 0x94, 0x94, 0x00, 0x71, 0xf5, 0x8d, 0x48, 0x58, 0xca, 0x17, 0x5f, 0xc2, 0xc3, 0x01, 0x34,
-	0x2e, 0x6b, 0x27, 0x50, 0x7e, 0x7f, 0x68, 0xe2, 0x42, 0xd9, 0xa1, 0x28, 0xc9, 0xf5, 0x4d, 0x67,
-	0x8b, 0x2b, 0xfa, 0xed, 0x6a, 0xb2, 0x7b, 0xf7, 0x2e, 0xbf, 0xe5, 0xe9, 0x9d, 0x33, 0xda, 0x90,
-	0xbc, 0x73, 0x46, 0x8a, 0x09, 0xb0, 0xf0, 0x5c, 0x13, 0x4d, 0xb8, 0x13, 0x3a, 0x36, 0x43, 0x8f,
-	0x6c, 0x62, 0xfb, 0x94, 0xf3, 0x60, 0x47, 0x6c, 0x80, 0x89, 0xc7, 0x86, 0xe3, 0x79, 0x48, 0x5d,
-	0xf5, 0xcf, 0xa0, 0x1a, 0x0a, 0x04, 0x11, 0xe3, 0x56, 0xba, 0xa9, 0x64, 0xcc, 0xec, 0xc4, 0xf8,
-	0x5b, 0xf5, 0x17, 0xff, 0xad, 0x4e, 0xfd, 0x79, 0x71, 0xba, 0xa6, 0x59, 0x72, 0x41, 0xaf, 0x23,
-	0x08, 0x49, 0xa1, 0x38, 0x21, 0xca, 0xd8, 0x98, 0xdb, 0xa2, 0xb9, 0x2c, 0x9a, 0x25, 0xab, 0x4a,
-	0xb8, 0xd9, 0xf8, 0xbb, 0x0a, 0xe5, 0x6d, 0xea, 0xea, 0xbb, 0x30, 0xa7, 0x8e, 0x8e, 0xad, 0xfc,
-	0x76, 0xf2, 0x43, 0x52, 0xa3, 0x3d, 0xce, 0x23, 0x3d, 0x80, 0x5d, 0x98, 0x53, 0x07, 0x9c, 0x22,
-	0x70, 0xc5, 0xa3, 0x10, 0xbc, 0x78, 0x38, 0xd9, 0x85, 0x39, 0x75, 0x9c, 0x28, 0x02, 0x57, 0x3c,
-	0x0a, 0xc1, 0x8b, 0x1f, 0x64, 0x0b, 0x20, 0xf3, 0x86, 0xae, 0x14, 0xac, 0x1b, 0x99, 0x1b, 0xf7,
-	0x5e, 0x6b, 0x4e, 0x31, 0xbf, 0x87, 0xf9, 0xdc, 0xa3, 0xf5, 0x6e, 0xc1, 0x42, 0xd5, 0xa5, 0xf1,
-	0xe1, 0x58, 0x97, 0x14, 0xff, 0x31, 0xcc, 0x2a, 0xaf, 0xc4, 0x6a, 0xc1, 0xd2, 0xac, 0x43, 0xe3,
-	0x83, 0x31, 0x0e, 0x29, 0xb2, 0x0d, 0xb7, 0xf3, 0x37, 0x9e, 0xf9, 0x9a, 0x7d, 0x25, 0xf8, 0x6b,
-	0xe3, 0x7d, 0xb2, 0x84, 0x67, 0xee, 0x98, 0x22, 0xc2, 0x47, 0xe6, 0x42, 0xc2, 0x0b, 0xfa, 0xff,
-	0x31, 0xcc, 0x2a, 0x1d, 0x5b, 0x44, 0x48, 0xd6, 0xa1, 0x90, 0x90, 0xa2, 0xee, 0x69, 0x54, 0x9e,
-	0xf1, 0xbe, 0xdc, 0xfa, 0xf4, 0xc5, 0x59, 0x53, 0x7b, 0x79, 0xd6, 0xd4, 0xfe, 0x3f, 0x6b, 0x6a,
-	0xbf, 0x9f, 0x37, 0xa7, 0x5e, 0x9e, 0x37, 0xa7, 0xfe, 0x3d, 0x6f, 0x4e, 0x7d, 0xb7, 0xe2, 0x7a,
-	0x6c, 0x10, 0xed, 0x77, 0xfa, 0xd8, 0xef, 0x8a, 0x0e, 0x15, 0x3f, 0x27, 0xb2, 0x51, 0xf7, 0xab,
-	0xe2, 0xbf, 0xdb, 0xc7, 0xaf, 0x02, 0x00, 0x00, 0xff, 0xff, 0x4f, 0xa0, 0xcb, 0xde, 0x7b, 0x0e,
-	0x00, 0x00,
+	// 1606 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0xcd, 0x6f, 0x1b, 0x45,
+	0x14, 0xcf, 0xda, 0x8e, 0x1d, 0xbf, 0x7c, 0xd1, 0x25, 0x4d, 0xb6, 0x6e, 0x93, 0x9a, 0x85, 0xb6,
+	0x69, 0x24, 0x9c, 0xb6, 0x20, 0x10, 0xb9, 0x25, 0x2d, 0xf4, 0x80, 0x22, 0xaa, 0xad, 0x2a, 0x2a,
+	0x2a, 0x35, 0x1a, 0xdb, 0x13, 0x7b, 0x55, 0x7b, 0xc7, 0xcc, 0xcc, 0xba, 0x75, 0x45, 0xa5, 0xaa,
+	0x12, 0x48, 0x20, 0x0e, 0xfc, 0x07, 0x20, 0x4e, 0x1c, 0x73, 0xa8, 0x10, 0x7f, 0x42, 0x8f, 0x15,
+	0x27, 0x4e, 0x08, 0xb5, 0x87, 0xfe, 0x17, 0x08, 0xcd, 0xc7, 0xae, 0x77, 0x36, 0xeb, 0x24, 0x2d,
+	0xf1, 0xc5, 0xf2, 0xfb, 0x98, 0x37, 0xf3, 0x7e, 0xef, 0x63, 0xde, 0x0e, 0x2c, 0xf5, 0xda, 0xb4,
+	0xb9, 0x8e, 0x1a, 0x0d, 0xcc, 0xd8, 0x7a, 0xff, 0xf2, 0x3a, 0x7f, 0x50, 0xeb, 0x51, 0xc2, 0x89,
+	0x3d, 0x27, 0x04, 0x35, 0x25, 0xa8, 0xf5, 0x2f, 0x57, 0x4e, 0xa0, 0xae, 0x1f, 0x90, 0x75, 0xf9,
+	0xab, 0x54, 0x2a, 0x4b, 0x0d, 0xc2, 0xba, 0x84, 0xad, 0x77, 0x59, 0x4b, 0x2c, 0xed, 0xb2, 0x96,
+	0x16, 0x9c, 0x52, 0x82, 0x1d, 0x49, 0xad, 0x2b, 0x42, 0x8b, 0x16, 0x5a, 0xa4, 0x45, 0x14, 0x5f,
+	0xfc, 0xd3, 0xdc, 0xd3, 0xa9, 0x53, 0x84, 0x41, 0x87, 0x34, 0xee, 0x45, 0xd6, 0x94, 0x30, 0x6c,
+	0xfa, 0x5c, 0xc8, 0x70, 0xc0, 0xe9, 0x40, 0x89, 0xdc, 0xdf, 0x73, 0xf0, 0xd6, 0x36, 0x6b, 0xdd,
+	0xa0, 0xa4, 0x47, 0x18, 0xbe, 0x25, 0x57, 0xd9, 0x1f, 0x41, 0x99, 0xe2, 0xaf, 0x43, 0xcc, 0x38,
+	0xa6, 0x8e, 0x55, 0xb5, 0x56, 0xcb, 0x5b, 0xce, 0x9f, 0x4f, 0xdf, 0x5f, 0xd0, 0xe7, 0xd8, 0x6c,
+	0x36, 0x29, 0x66, 0xec, 0x26, 0xa7, 0x7e, 0xd0, 0xf2, 0x86, 0xaa, 0xb6, 0x03, 0xa5, 0x5e, 0x48,
+	0x85, 0x21, 0x27, 0x27, 0x56, 0x79, 0x11, 0x69, 0x2f, 0x03, 0xe0, 0x07, 0x3d, 0x9f, 0x62, 0xb6,
+	0x83, 0xb8, 0x93, 0xaf, 0x5a, 0xab, 0x79, 0xaf, 0xac, 0x39, 0x9b, 0xdc, 0x3e, 0x0b, 0xd3, 0xda,
+	0xca, 0xce, 0x3d, 0x3c, 0x70, 0x0a, 0x72, 0x31, 0x68, 0xd6, 0xe7, 0x78, 0x60, 0xcf, 0x80, 0x55,
+	0x77, 0x26, 0xab, 0xd6, 0xea, 0x8c, 0x67, 0xd5, 0xed, 0x05, 0x98, 0xec, 0x51, 0x42, 0x76, 0x9d,
+	0xa2, 0xe4, 0x28, 0x42, 0xec, 0x4e, 0x71, 0x83, 0xd0, 0x26, 0x73, 0x4a, 0xd5, 0xbc, 0xd8, 0x5d,
+	0x93, 0x76, 0x05, 0xa6, 0xfa, 0x98, 0x32, 0x9f, 0x04, 0xcc, 0x99, 0xaa, 0xe6, 0x57, 0x0b, 0x5e,
+	0x4c, 0x0b, 0xcb, 0x5d, 0xa7, 0x5c, 0xcd, 0x0b, 0xcb, 0xdd, 0x8d, 0xd5, 0x27, 0xaf, 0xf6, 0xd6,
+	0x86, 0x1e, 0xfd, 0xf0, 0x6a, 0x6f, 0xed, 0xa4, 0x04, 0x2f, 0x8d, 0x91, 0xfb, 0x0d, 0x38, 0x69,
+	0x9e, 0x87, 0x59, 0x8f, 0x04, 0x0c, 0xdb, 0x97, 0xa0, 0x44, 0x42, 0xde, 0x20, 0x5d, 0x2c, 0xd1,
+	0x9b, 0xbb, 0xb2, 0x58, 0x53, 0xb9, 0x20, 0x22, 0x50, 0xeb, 0x5f, 0xae, 0x7d, 0xa1, 0xa4, 0x5e,
+	0xa4, 0x66, 0x2f, 0x42, 0x91, 0x62, 0xc4, 0x48, 0xa0, 0x81, 0xd3, 0x94, 0xe0, 0xab, 0x48, 0x4a,
+	0xcc, 0xca, 0x9e, 0xa6, 0xdc, 0xef, 0x2c, 0x19, 0xb6, 0x4f, 0x83, 0x26, 0xa1, 0x71, 0xd8, 0xae,
+	0x40, 0x89, 0xec, 0xee, 0xfa, 0x8d, 0x23, 0x04, 0x2d, 0x52, 0x4c, 0x6c, 0x90, 0x4b, 0x6e, 0xb0,
+	0x71, 0x5e, 0x00, 0x11, 0x69, 0x19, 0x30, 0x18, 0x7b, 0xba, 0x4d, 0x09, 0x83, 0xc1, 0x3b, 0x7e,
+	0x18, 0xdc, 0xc7, 0x2a, 0x4b, 0x37, 0x7b, 0x3d, 0x4a, 0xfa, 0x91, 0xbb, 0x35, 0x98, 0x24, 0xf7,
+	0x83, 0x23, 0x38, 0xab, 0xd4, 0x44, 0x16, 0xb4, 0x09, 0xeb, 0xf9, 0x1c, 0x75, 0xb4, 0xf9, 0x98,
+	0x4e, 0x66, 0x6e, 0xde, 0xcc, 0xdc, 0x44, 0x56, 0x15, 0xcc, 0xac, 0x5a, 0x80, 0xc9, 0x30, 0xe0,
+	0x7e, 0x47, 0xe6, 0x65, 0xd9, 0x53, 0x44, 0x02, 0xd0, 0x62, 0x12, 0x50, 0x61, 0xa7, 0x81, 0x7a,
+	0x2c, 0xec, 0x60, 0xa7, 0xa4, 0x76, 0xd0, 0xe4, 0xc6, 0x7b, 0x02, 0x6a, 0x75, 0x46, 0x03, 0x68,
+	0xc3, 0x5b, 0x0d, 0xb4, 0xc1, 0x1b, 0x03, 0xd0, 0x8f, 0x60, 0x76, 0x9b, 0xb5, 0xae, 0xe1, 0x60,
+	0xa0, 0x41, 0xbe, 0x04, 0x45, 0xe6, 0xb7, 0x8e, 0x82, 0xb2, 0xd6, 0x1b, 0x99, 0x51, 0xae, 0x70,
+	0x53, 0x2b, 0x09, 0x3f, 0xed, 0xc8, 0xcf, 0xe1, 0x6e, 0x2e, 0x82, 0x93, 0x06, 0x63, 0x0c, 0x1e,
+	0x7e, 0x6b, 0xc1, 0x89, 0x6d, 0xd6, 0xfa, 0xd2, 0xe7, 0xed, 0x26, 0x45, 0xf7, 0x8f, 0xdd, 0xcd,
+	0xf3, 0x29, 0x37, 0x17, 0x23, 0x37, 0xcd, 0x1d, 0x5d, 0x0c, 0xa7, 0xf6, 0x31, 0xc7, 0xe0, 0xee,
+	0x8f, 0x39, 0x98, 0xdf, 0x66, 0xad, 0xeb, 0x14, 0x05, 0xfc, 0xaa, 0xb0, 0x1d, 0xf0, 0x63, 0x2d,
+	0x9c, 0x45, 0x28, 0x76, 0x71, 0xb7, 0x8e, 0xa9, 0xac, 0x9b, 0x82, 0xa7, 0x29, 0x7b, 0x0e, 0x72,
+	0x9c, 0xe8, 0x46, 0x9e, 0xe3, 0xc4, 0xb6, 0xa1, 0x70, 0xbf, 0x8d, 0xb8, 0x33, 0x29, 0x6b, 0x48,
+	0xfe, 0x4f, 0x16, 0x5d, 0xd1, 0x2c, 0xba, 0xb8, 0xb4, 0x4a, 0xc9, 0xd2, 0x3a, 0x03, 0x10, 0x32,
+	0x71, 0x83, 0xec, 0x34, 0xd1, 0xc0, 0x99, 0xaa, 0x5a, 0xab, 0xb3, 0xde, 0x94, 0xe0, 0x6c, 0x5e,
+	0x43, 0x83, 0x8d, 0x77, 0xcd, 0x32, 0x5a, 0x88, 0x70, 0x4f, 0xba, 0xee, 0x3e, 0x82, 0xa5, 0x14,
+	0x6b, 0x0c, 0x4d, 0x5b, 0x94, 0xba, 0x32, 0xae, 0x41, 0x89, 0x48, 0xd1, 0xb6, 0xed, 0x44, 0xd4,
+	0xdf, 0x34, 0x20, 0x89, 0x0d, 0x72, 0xc6, 0x06, 0x2a, 0xfb, 0x86, 0x20, 0x2c, 0xa5, 0x93, 0x2f,
+	0xc2, 0x61, 0x17, 0x2a, 0xfb, 0xb9, 0x63, 0x48, 0xbf, 0x5f, 0x2c, 0xd9, 0x50, 0x6e, 0x31, 0x1c,
+	0xf9, 0xfa, 0xa6, 0xb3, 0xc5, 0x88, 0x7a, 0x1b, 0x0d, 0xf6, 0xc6, 0xb9, 0xfd, 0x77, 0x79, 0xdc,
+	0x73, 0x86, 0x07, 0xd2, 0x3d, 0x67, 0xc8, 0x18, 0x03, 0x0a, 0x7f, 0xe4, 0x65, 0x11, 0xde, 0xc4,
+	0xfc, 0x7a, 0x88, 0x68, 0xd3, 0x47, 0x01, 0x7b, 0xed, 0x98, 0x9f, 0x81, 0x72, 0x2b, 0x5a, 0xec,
+	0xe4, 0x64, 0x15, 0x0d, 0x19, 0x42, 0xca, 0xdb, 0x14, 0xb3, 0x36, 0xe9, 0x34, 0x25, 0x0e, 0xb3,
+	0xde, 0x90, 0x21, 0xca, 0xa9, 0x89, 0x3b, 0x28, 0x1a, 0xac, 0x14, 0x21, 0x4a, 0x92, 0x75, 0x08,
+	0xd7, 0xd7, 0x97, 0xfc, 0x2f, 0x4a, 0x9d, 0xe2, 0xbe, 0x2f, 0x46, 0x23, 0x59, 0x93, 0x05, 0x2f,
+	0xa6, 0xed, 0x15, 0x80, 0x16, 0x0e, 0x30, 0x45, 0x5c, 0x48, 0x4b, 0x52, 0x9a, 0xe0, 0xd8, 0x55,
+	0x98, 0x6e, 0x90, 0x6e, 0xd7, 0xe7, 0x5d, 0x1c, 0x70, 0x35, 0x68, 0xcd, 0x78, 0x49, 0x96, 0x98,
+	0xb5, 0x42, 0xa7, 0xac, 0xa6, 0xb8, 0xd0, 0x7e, 0x1b, 0x26, 0xc3, 0x9d, 0x3a, 0xa2, 0x0e, 0x48,
+	0x4e, 0x21, 0xdc, 0x42, 0x74, 0x38, 0xda, 0x4d, 0x27, 0x47, 0xbb, 0x45, 0x28, 0xb2, 0x36, 0xa2,
+	0x98, 0x39, 0x33, 0x0a, 0x58, 0x45, 0x89, 0xb9, 0x51, 0xfd, 0xdb, 0x61, 0xfe, 0x43, 0xec, 0xcc,
+	0xaa, 0x33, 0x29, 0xd6, 0x4d, 0xff, 0x21, 0x36, 0x5a, 0xd7, 0x9c, 0xf2, 0x27, 0xa2, 0x47, 0x36,
+	0x8c, 0x64, 0x98, 0xdc, 0x86, 0x6c, 0x18, 0x49, 0xd6, 0x18, 0xf2, 0xe3, 0x5f, 0xd5, 0x16, 0xf4,
+	0x30, 0xe9, 0xe1, 0x06, 0xe9, 0x63, 0x3a, 0x10, 0xf3, 0x1c, 0x6a, 0x34, 0x48, 0x18, 0xf0, 0xc3,
+	0xe7, 0x39, 0xad, 0x28, 0x7b, 0x2a, 0xe2, 0x7e, 0xd4, 0x1a, 0x44, 0x4f, 0x55, 0xe4, 0x31, 0x8f,
+	0xe0, 0x72, 0x6c, 0x56, 0xe3, 0xb7, 0xd5, 0x1d, 0x46, 0xad, 0x94, 0x88, 0x9a, 0x1a, 0xa6, 0xa3,
+	0x93, 0x19, 0xed, 0x28, 0xe5, 0xa9, 0xfb, 0xc4, 0x92, 0xfd, 0x28, 0xc5, 0x1e, 0x43, 0x6b, 0x96,
+	0xf9, 0xad, 0xac, 0xeb, 0x76, 0x11, 0xd3, 0xee, 0x5e, 0x4e, 0x46, 0x41, 0x8f, 0x58, 0x71, 0x14,
+	0x3e, 0x84, 0x29, 0xa4, 0x58, 0x87, 0xd7, 0x6a, 0xac, 0x69, 0x6c, 0x94, 0x33, 0x37, 0x4a, 0xc6,
+	0x28, 0x6f, 0xc6, 0x28, 0x11, 0xf1, 0xc2, 0x51, 0x23, 0xbe, 0x0c, 0xe0, 0x07, 0x7d, 0x9f, 0xe3,
+	0xe6, 0x4e, 0x7d, 0xa0, 0x8b, 0xb9, 0xac, 0x39, 0x5b, 0x83, 0x37, 0x98, 0x47, 0x2f, 0x8a, 0xb0,
+	0xc5, 0x9e, 0x18, 0x71, 0x4b, 0x61, 0xa3, 0xaf, 0x91, 0x14, 0x77, 0x0c, 0x05, 0xf2, 0xbd, 0x1a,
+	0xda, 0xae, 0xa2, 0xa0, 0x81, 0x3b, 0x71, 0x64, 0x5e, 0x7f, 0x68, 0x3b, 0x20, 0x2a, 0xa3, 0x07,
+	0x37, 0x73, 0x57, 0x3d, 0xb8, 0x99, 0xcc, 0x31, 0xb8, 0xfc, 0x73, 0x4e, 0xba, 0xfc, 0x99, 0x1f,
+	0xf8, 0xac, 0xfd, 0xbf, 0x5a, 0xc2, 0x41, 0xa9, 0x78, 0x1a, 0xca, 0x7d, 0x14, 0x76, 0x54, 0xcd,
+	0xe7, 0x65, 0xc7, 0x9e, 0x92, 0x0c, 0x51, 0xf1, 0xc9, 0xcb, 0xa0, 0x90, 0xba, 0x0c, 0x96, 0x01,
+	0xd4, 0xc2, 0x7a, 0x87, 0xd4, 0xa3, 0xac, 0x93, 0x9c, 0xad, 0x0e, 0xa9, 0x0f, 0xc5, 0xb2, 0x2f,
+	0xab, 0x9b, 0x44, 0x89, 0xf7, 0xb5, 0xe5, 0x52, 0xaa, 0x2d, 0x5f, 0x48, 0x77, 0x8d, 0x38, 0x10,
+	0x26, 0x16, 0x3a, 0x10, 0x26, 0x73, 0x0c, 0x81, 0x78, 0x6a, 0xc9, 0xcb, 0xfb, 0x56, 0xaf, 0x89,
+	0x38, 0xbe, 0x81, 0x28, 0xea, 0x32, 0x31, 0xc4, 0xa0, 0x90, 0xb7, 0x09, 0xf5, 0xf9, 0xe0, 0xf0,
+	0x21, 0x26, 0x56, 0xb5, 0x3f, 0x81, 0x62, 0x4f, 0x5a, 0x90, 0x7b, 0x4c, 0xc7, 0x87, 0x8a, 0xde,
+	0x88, 0x6a, 0xca, 0xfe, 0x56, 0xf9, 0xd9, 0xdf, 0x67, 0x27, 0x7e, 0x7b, 0xb5, 0xb7, 0x66, 0x79,
+	0x7a, 0xc1, 0x46, 0x4d, 0x4e, 0x33, 0xb1, 0x29, 0x01, 0x8c, 0xf1, 0xe6, 0x93, 0x3a, 0xa2, 0x7b,
+	0x4a, 0x5e, 0x5c, 0x49, 0x56, 0x84, 0xcd, 0x95, 0x5f, 0x01, 0xf2, 0xdb, 0xac, 0x65, 0xdf, 0x81,
+	0x59, 0xf3, 0xdd, 0xa7, 0x9a, 0x3e, 0x4e, 0xfa, 0x85, 0xa3, 0xb2, 0x7a, 0x98, 0x46, 0x1c, 0x80,
+	0x3b, 0x30, 0x6b, 0xbe, 0x4e, 0x64, 0x19, 0x37, 0x34, 0x32, 0x8d, 0x67, 0xbf, 0x2c, 0xdc, 0x81,
+	0x59, 0xf3, 0x2d, 0x20, 0xcb, 0xb8, 0xa1, 0x91, 0x69, 0x3c, 0xfb, 0x6b, 0xda, 0x03, 0x48, 0x7c,
+	0x00, 0x2f, 0x67, 0xac, 0x1b, 0x8a, 0x2b, 0xe7, 0x0e, 0x14, 0xc7, 0x36, 0xef, 0xc2, 0x5c, 0xea,
+	0x8b, 0xf3, 0x9d, 0x8c, 0x85, 0xa6, 0x4a, 0xe5, 0xe2, 0xa1, 0x2a, 0xb1, 0xfd, 0xdb, 0x30, 0x63,
+	0x7c, 0xe2, 0x9d, 0xcd, 0x58, 0x9a, 0x54, 0xa8, 0x5c, 0x38, 0x44, 0x21, 0xb6, 0x8c, 0x60, 0x3e,
+	0xfd, 0xb9, 0xe2, 0x1e, 0x70, 0xae, 0xc8, 0xfe, 0xda, 0xe1, 0x3a, 0x49, 0xc0, 0x13, 0x1f, 0x08,
+	0x59, 0x80, 0x0f, 0xc5, 0x99, 0x80, 0x67, 0x0c, 0xef, 0xb7, 0x61, 0xc6, 0x18, 0xb7, 0xb3, 0x00,
+	0x49, 0x2a, 0x64, 0x02, 0x92, 0x39, 0xf6, 0x21, 0x98, 0x4f, 0x0f, 0x6a, 0xee, 0xe8, 0xaa, 0x88,
+	0x74, 0x32, 0x01, 0x19, 0x35, 0xef, 0x20, 0x98, 0x4f, 0x4f, 0x21, 0xee, 0xe8, 0xf4, 0x3d, 0x70,
+	0x8b, 0x51, 0x77, 0xf3, 0x5d, 0x98, 0x4b, 0xdd, 0xa6, 0x59, 0x09, 0x69, 0xaa, 0x64, 0x26, 0xe4,
+	0x88, 0x8b, 0xf0, 0x2e, 0xcc, 0xa5, 0xae, 0xae, 0x2c, 0xfb, 0xa6, 0x4a, 0xa6, 0xfd, 0x11, 0xfd,
+	0xfd, 0x36, 0xcc, 0x18, 0x1d, 0x39, 0x2b, 0xbe, 0x49, 0x85, 0xcc, 0xf8, 0x66, 0x75, 0xc7, 0xca,
+	0xe4, 0x63, 0xd1, 0x77, 0xb7, 0x3e, 0x7e, 0xf6, 0x62, 0xc5, 0x7a, 0xfe, 0x62, 0xc5, 0xfa, 0xe7,
+	0xc5, 0x8a, 0xf5, 0xd3, 0xcb, 0x95, 0x89, 0xe7, 0x2f, 0x57, 0x26, 0xfe, 0x7a, 0xb9, 0x32, 0xf1,
+	0xd5, 0x72, 0xcb, 0xe7, 0xed, 0xb0, 0x5e, 0x6b, 0x90, 0xee, 0xba, 0xec, 0xc0, 0xf2, 0xe7, 0x81,
+	0x6e, 0xc4, 0xf5, 0xa2, 0x7c, 0x58, 0xff, 0xe0, 0xbf, 0x00, 0x00, 0x00, 0xff, 0xff, 0xf8, 0x02,
+	0xa5, 0xbb, 0x18, 0x18, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1318,6 +2162,18 @@ type MsgClient interface {
 	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -1402,6 +2258,51 @@ func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...g
 	return out, nil
 }
 
+func (c *msgClient) SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error) {
+	out := new(MsgSetGuardiansResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/SetGuardians", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error) {
+	out := new(MsgProposeRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ProposeRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error) {
+	out := new(MsgApproveRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ApproveRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error) {
+	out := new(MsgCancelRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/CancelRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error) {
+	out := new(MsgFinishRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/FinishRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/UpdateParams", in, out, opts...)
@@ -1430,6 +2331,18 @@ type MsgServer interface {
 	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -1461,6 +2374,21 @@ func (*UnimplementedMsgServer) WithdrawConsent(ctx context.Context, req *MsgWith
 }
 func (*UnimplementedMsgServer) UseConsent(ctx context.Context, req *MsgUseConsent) (*MsgUseConsentResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UseConsent not implemented")
+}
+func (*UnimplementedMsgServer) SetGuardians(ctx context.Context, req *MsgSetGuardians) (*MsgSetGuardiansResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SetGuardians not implemented")
+}
+func (*UnimplementedMsgServer) ProposeRecovery(ctx context.Context, req *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ProposeRecovery not implemented")
+}
+func (*UnimplementedMsgServer) ApproveRecovery(ctx context.Context, req *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ApproveRecovery not implemented")
+}
+func (*UnimplementedMsgServer) CancelRecovery(ctx context.Context, req *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CancelRecovery not implemented")
+}
+func (*UnimplementedMsgServer) FinishRecovery(ctx context.Context, req *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method FinishRecovery not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -1614,6 +2542,96 @@ func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetGuardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetGuardians)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetGuardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/SetGuardians",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetGuardians(ctx, req.(*MsgSetGuardians))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ProposeRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgProposeRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ProposeRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ProposeRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ProposeRecovery(ctx, req.(*MsgProposeRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ApproveRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveRecovery(ctx, req.(*MsgApproveRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CancelRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/CancelRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelRecovery(ctx, req.(*MsgCancelRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_FinishRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgFinishRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).FinishRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/FinishRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).FinishRecovery(ctx, req.(*MsgFinishRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -1668,6 +2686,26 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UseConsent",
 			Handler:    _Msg_UseConsent_Handler,
+		},
+		{
+			MethodName: "SetGuardians",
+			Handler:    _Msg_SetGuardians_Handler,
+		},
+		{
+			MethodName: "ProposeRecovery",
+			Handler:    _Msg_ProposeRecovery_Handler,
+		},
+		{
+			MethodName: "ApproveRecovery",
+			Handler:    _Msg_ApproveRecovery_Handler,
+		},
+		{
+			MethodName: "CancelRecovery",
+			Handler:    _Msg_CancelRecovery_Handler,
+		},
+		{
+			MethodName: "FinishRecovery",
+			Handler:    _Msg_FinishRecovery_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -2408,6 +3446,542 @@ func (m *MsgUseConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgSetGuardians) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetGuardians) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetGuardians) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.SharesSize != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.SharesSize))
+		i--
+		dAtA[i] = 0x68
+	}
+	if len(m.Shares) > 0 {
+		i -= len(m.Shares)
+		copy(dAtA[i:], m.Shares)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Shares)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.UBar) > 0 {
+		i -= len(m.UBar)
+		copy(dAtA[i:], m.UBar)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.UBar)))
+		i--
+		dAtA[i] = 0x52
+	}
+	if len(m.U) > 0 {
+		i -= len(m.U)
+		copy(dAtA[i:], m.U)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.U)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.Commitments) > 0 {
+		for iNdEx := len(m.Commitments) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Commitments[iNdEx])
+			copy(dAtA[i:], m.Commitments[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Commitments[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Revision != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Revision))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Slot) > 0 {
+		i -= len(m.Slot)
+		copy(dAtA[i:], m.Slot)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Slot)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Delay) > 0 {
+		i -= len(m.Delay)
+		copy(dAtA[i:], m.Delay)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Delay)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Threshold != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Threshold))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Guardians) > 0 {
+		for iNdEx := len(m.Guardians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Guardians[iNdEx])
+			copy(dAtA[i:], m.Guardians[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Guardians[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSetGuardiansResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetGuardiansResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetGuardiansResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgProposeRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.M) > 0 {
+		i -= len(m.M)
+		copy(dAtA[i:], m.M)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.M)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.B) > 0 {
+		i -= len(m.B)
+		copy(dAtA[i:], m.B)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.B)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.RequestKey) > 0 {
+		i -= len(m.RequestKey)
+		copy(dAtA[i:], m.RequestKey)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.RequestKey)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.ExpiresAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgProposeRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Capsule) > 0 {
+		i -= len(m.Capsule)
+		copy(dAtA[i:], m.Capsule)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Capsule)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Unlock) > 0 {
+		i -= len(m.Unlock)
+		copy(dAtA[i:], m.Unlock)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Unlock)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.InvitedBy) > 0 {
+		i -= len(m.InvitedBy)
+		copy(dAtA[i:], m.InvitedBy)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.InvitedBy)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Approver) > 0 {
+		i -= len(m.Approver)
+		copy(dAtA[i:], m.Approver)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Approver)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFinishRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFinishRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFinishRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.VaultSize != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.VaultSize))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.VaultBlob) > 0 {
+		i -= len(m.VaultBlob)
+		copy(dAtA[i:], m.VaultBlob)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.VaultBlob)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Revision != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Revision))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.VaultKey) > 0 {
+		for iNdEx := len(m.VaultKey) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.VaultKey[iNdEx])
+			copy(dAtA[i:], m.VaultKey[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.VaultKey[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFinishRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFinishRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFinishRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2820,6 +4394,276 @@ func (m *MsgUseConsent) Size() (n int) {
 }
 
 func (m *MsgUseConsentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSetGuardians) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Guardians) > 0 {
+		for _, s := range m.Guardians {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Threshold != 0 {
+		n += 1 + sovTx(uint64(m.Threshold))
+	}
+	l = len(m.Delay)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Slot)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Revision != 0 {
+		n += 1 + sovTx(uint64(m.Revision))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	if len(m.Commitments) > 0 {
+		for _, b := range m.Commitments {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.U)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.UBar)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Shares)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.SharesSize != 0 {
+		n += 1 + sovTx(uint64(m.SharesSize))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	return n
+}
+
+func (m *MsgSetGuardiansResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgProposeRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovTx(uint64(m.ExpiresAt))
+	}
+	l = len(m.RequestKey)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.B)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.M)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgProposeRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	return n
+}
+
+func (m *MsgApproveRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Approver)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.InvitedBy)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Unlock)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Capsule)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgApproveRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgCancelRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	return n
+}
+
+func (m *MsgCancelRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgFinishRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	if len(m.VaultKey) > 0 {
+		for _, b := range m.VaultKey {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Revision != 0 {
+		n += 1 + sovTx(uint64(m.Revision))
+	}
+	l = len(m.VaultBlob)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.VaultSize != 0 {
+		n += 1 + sovTx(uint64(m.VaultSize))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	return n
+}
+
+func (m *MsgFinishRecoveryResponse) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -5153,6 +6997,1820 @@ func (m *MsgUseConsentResponse) Unmarshal(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: MsgUseConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetGuardians) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetGuardians: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetGuardians: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardians = append(m.Guardians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Threshold", wireType)
+			}
+			m.Threshold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Threshold |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delay", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Delay = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slot", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Slot = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revision", wireType)
+			}
+			m.Revision = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Revision |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commitments", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commitments = append(m.Commitments, make([]byte, postIndex-iNdEx))
+			copy(m.Commitments[len(m.Commitments)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field U", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.U = append(m.U[:0], dAtA[iNdEx:postIndex]...)
+			if m.U == nil {
+				m.U = []byte{}
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UBar", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.UBar = append(m.UBar[:0], dAtA[iNdEx:postIndex]...)
+			if m.UBar == nil {
+				m.UBar = []byte{}
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Shares", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Shares = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SharesSize", wireType)
+			}
+			m.SharesSize = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SharesSize |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetGuardiansResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetGuardiansResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetGuardiansResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RequestKey", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.RequestKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field B", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.B = append(m.B[:0], dAtA[iNdEx:postIndex]...)
+			if m.B == nil {
+				m.B = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field M", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.M = append(m.M[:0], dAtA[iNdEx:postIndex]...)
+			if m.M == nil {
+				m.M = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Approver", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Approver = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InvitedBy", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.InvitedBy = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Capsule", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Capsule = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFinishRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFinishRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFinishRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultKey = append(m.VaultKey, make([]byte, postIndex-iNdEx))
+			copy(m.VaultKey[len(m.VaultKey)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revision", wireType)
+			}
+			m.Revision = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Revision |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultBlob", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultBlob = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultSize", wireType)
+			}
+			m.VaultSize = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.VaultSize |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFinishRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFinishRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFinishRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

@@ -66,6 +66,25 @@ const (
 	// KindConsentEnded says that the time of a consent ran out.
 	KindConsentEnded = "consent_ended"
 
+	// KindGuardiansSet says that a patient named guardians of the vault as it is.
+	KindGuardiansSet = "guardians_set"
+	// KindGuardiansEnded says that a vault was written anew, which those who were named before do not guard; the target is its revision.
+	KindGuardiansEnded = "guardians_ended"
+	// KindRecoveryProposed says that an account asked to take the place of a patient's wallet; the target is the recovery's number, as for all of these.
+	KindRecoveryProposed = "recovery_proposed"
+	// KindRecoveryApproved says that a guardian or an officer approved a recovery; the count is how many did.
+	KindRecoveryApproved = "recovery_approved"
+	// KindRecoveryDue says that the delay of a recovery is over, and the holders are asked for their shares.
+	KindRecoveryDue = "recovery_due"
+	// KindRecoveryReleased says that the network's half was released for a recovery.
+	KindRecoveryReleased = "recovery_released"
+	// KindRecoveryCancelled says that a recovery was cancelled, by the chain where the vault was written anew meanwhile.
+	KindRecoveryCancelled = "recovery_cancelled"
+	// KindRecoveryExpired says that the time of a recovery ran out.
+	KindRecoveryExpired = "recovery_expired"
+	// KindWalletRecovered says that the account of a recovery took the place of the patient's wallet.
+	KindWalletRecovered = "wallet_recovered"
+
 	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
 	KindRoundStarted = "round_started"
 	// KindRoundFailed says that an attempt ended without a result, for a reason; what was in force stays.
@@ -181,6 +200,8 @@ var kinds = map[string]bool{
 	KindDealJustified: true, KindDealerExcluded: true, KindShareConfirmed: true, KindKeyMade: true, KindSharesRenewed: true,
 	KindPatientRegistered: true, KindVaultRotated: true, KindVaultWritten: true, KindWalletChanged: true, KindInvitationCreated: true, KindInvitationRevoked: true, KindAccountOpened: true,
 	KindConsentGranted: true, KindConsentUsed: true, KindConsentWithdrawn: true, KindConsentEnded: true,
+	KindGuardiansSet: true, KindGuardiansEnded: true, KindRecoveryProposed: true, KindRecoveryApproved: true, KindRecoveryDue: true, KindRecoveryReleased: true,
+	KindRecoveryCancelled: true, KindRecoveryExpired: true, KindWalletRecovered: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GenesisState is the unlocks and consents at the first block.
+// GenesisState is the unlocks, consents, guardians and recoveries at the first block.
 type GenesisState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// params are the bounds.
@@ -32,7 +32,11 @@ type GenesisState struct {
 	// approved are the hex ids of approved unlocks whose release was not requested yet, in the order of the approvals.
 	Approved []string `protobuf:"bytes,3,rep,name=approved,proto3" json:"approved,omitempty"`
 	// consents by number, without a gap.
-	Consents      []*Consent `protobuf:"bytes,4,rep,name=consents,proto3" json:"consents,omitempty"`
+	Consents []*Consent `protobuf:"bytes,4,rep,name=consents,proto3" json:"consents,omitempty"`
+	// guardians of patients, by the bytes of the patients' numbers.
+	Guardians []*Guardians `protobuf:"bytes,30,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// recoveries by number, without a gap.
+	Recoveries    []*Recovery `protobuf:"bytes,31,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,16 +99,34 @@ func (x *GenesisState) GetConsents() []*Consent {
 	return nil
 }
 
+func (x *GenesisState) GetGuardians() []*Guardians {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+func (x *GenesisState) GetRecoveries() []*Recovery {
+	if x != nil {
+		return x.Recoveries
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xd3\x01\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xd2\x02\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
 	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
 	"\bapproved\x18\x03 \x03(\tR\bapproved\x129\n" +
-	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsentsB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsents\x12=\n" +
+	"\tguardians\x18\x1e \x03(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\tguardians\x12>\n" +
+	"\n" +
+	"recoveries\x18\x1f \x03(\v2\x18.phrd.access.v1.RecoveryB\x04\xc8\xde\x1f\x00R\n" +
+	"recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once
@@ -124,16 +146,20 @@ var file_phrd_access_v1_genesis_proto_goTypes = []any{
 	(*Params)(nil),       // 1: phrd.access.v1.Params
 	(*Unlock)(nil),       // 2: phrd.access.v1.Unlock
 	(*Consent)(nil),      // 3: phrd.access.v1.Consent
+	(*Guardians)(nil),    // 4: phrd.access.v1.Guardians
+	(*Recovery)(nil),     // 5: phrd.access.v1.Recovery
 }
 var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.access.v1.GenesisState.params:type_name -> phrd.access.v1.Params
 	2, // 1: phrd.access.v1.GenesisState.unlocks:type_name -> phrd.access.v1.Unlock
 	3, // 2: phrd.access.v1.GenesisState.consents:type_name -> phrd.access.v1.Consent
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 3: phrd.access.v1.GenesisState.guardians:type_name -> phrd.access.v1.Guardians
+	5, // 4: phrd.access.v1.GenesisState.recoveries:type_name -> phrd.access.v1.Recovery
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_genesis_proto_init() }
@@ -142,6 +168,8 @@ func file_phrd_access_v1_genesis_proto_init() {
 		return
 	}
 	file_phrd_access_v1_consent_proto_init()
+	file_phrd_access_v1_guardian_proto_init()
+	file_phrd_access_v1_recovery_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

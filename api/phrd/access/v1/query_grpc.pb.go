@@ -19,19 +19,23 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName   = "/phrd.access.v1.Query/Params"
-	Query_Unlock_FullMethodName   = "/phrd.access.v1.Query/Unlock"
-	Query_Unlocks_FullMethodName  = "/phrd.access.v1.Query/Unlocks"
-	Query_Consent_FullMethodName  = "/phrd.access.v1.Query/Consent"
-	Query_Consents_FullMethodName = "/phrd.access.v1.Query/Consents"
-	Query_Grantees_FullMethodName = "/phrd.access.v1.Query/Grantees"
+	Query_Params_FullMethodName     = "/phrd.access.v1.Query/Params"
+	Query_Unlock_FullMethodName     = "/phrd.access.v1.Query/Unlock"
+	Query_Unlocks_FullMethodName    = "/phrd.access.v1.Query/Unlocks"
+	Query_Consent_FullMethodName    = "/phrd.access.v1.Query/Consent"
+	Query_Consents_FullMethodName   = "/phrd.access.v1.Query/Consents"
+	Query_Grantees_FullMethodName   = "/phrd.access.v1.Query/Grantees"
+	Query_Guardians_FullMethodName  = "/phrd.access.v1.Query/Guardians"
+	Query_Guarded_FullMethodName    = "/phrd.access.v1.Query/Guarded"
+	Query_Recovery_FullMethodName   = "/phrd.access.v1.Query/Recovery"
+	Query_Recoveries_FullMethodName = "/phrd.access.v1.Query/Recoveries"
 )
 
 // QueryClient is the client API for Query service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Query reads unlocks and consents.
+// Query reads unlocks, consents, guardians and recoveries.
 type QueryClient interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(ctx context.Context, in *QueryParamsRequest, opts ...grpc.CallOption) (*QueryParamsResponse, error)
@@ -46,6 +50,17 @@ type QueryClient interface {
 	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
 type queryClient struct {
@@ -116,11 +131,51 @@ func (c *queryClient) Grantees(ctx context.Context, in *QueryGranteesRequest, op
 	return out, nil
 }
 
+func (c *queryClient) Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardiansResponse)
+	err := c.cc.Invoke(ctx, Query_Guardians_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardedResponse)
+	err := c.cc.Invoke(ctx, Query_Guarded_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRecoveryResponse)
+	err := c.cc.Invoke(ctx, Query_Recovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRecoveriesResponse)
+	err := c.cc.Invoke(ctx, Query_Recoveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
 //
-// Query reads unlocks and consents.
+// Query reads unlocks, consents, guardians and recoveries.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
@@ -135,6 +190,17 @@ type QueryServer interface {
 	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -162,6 +228,18 @@ func (UnimplementedQueryServer) Consents(context.Context, *QueryConsentsRequest)
 }
 func (UnimplementedQueryServer) Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Grantees not implemented")
+}
+func (UnimplementedQueryServer) Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Guardians not implemented")
+}
+func (UnimplementedQueryServer) Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Guarded not implemented")
+}
+func (UnimplementedQueryServer) Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recovery not implemented")
+}
+func (UnimplementedQueryServer) Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recoveries not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -292,6 +370,78 @@ func _Query_Grantees_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Guardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardiansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Guardians_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guardians(ctx, req.(*QueryGuardiansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Guarded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guarded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Guarded_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guarded(ctx, req.(*QueryGuardedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Recovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recovery(ctx, req.(*QueryRecoveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recoveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recoveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Recoveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recoveries(ctx, req.(*QueryRecoveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -322,6 +472,22 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Grantees",
 			Handler:    _Query_Grantees_Handler,
+		},
+		{
+			MethodName: "Guardians",
+			Handler:    _Query_Guardians_Handler,
+		},
+		{
+			MethodName: "Guarded",
+			Handler:    _Query_Guarded_Handler,
+		},
+		{
+			MethodName: "Recovery",
+			Handler:    _Query_Recovery_Handler,
+		},
+		{
+			MethodName: "Recoveries",
+			Handler:    _Query_Recoveries_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -27,6 +27,11 @@ const (
 	Msg_GrantConsent_FullMethodName    = "/phrd.access.v1.Msg/GrantConsent"
 	Msg_WithdrawConsent_FullMethodName = "/phrd.access.v1.Msg/WithdrawConsent"
 	Msg_UseConsent_FullMethodName      = "/phrd.access.v1.Msg/UseConsent"
+	Msg_SetGuardians_FullMethodName    = "/phrd.access.v1.Msg/SetGuardians"
+	Msg_ProposeRecovery_FullMethodName = "/phrd.access.v1.Msg/ProposeRecovery"
+	Msg_ApproveRecovery_FullMethodName = "/phrd.access.v1.Msg/ApproveRecovery"
+	Msg_CancelRecovery_FullMethodName  = "/phrd.access.v1.Msg/CancelRecovery"
+	Msg_FinishRecovery_FullMethodName  = "/phrd.access.v1.Msg/FinishRecovery"
 	Msg_UpdateParams_FullMethodName    = "/phrd.access.v1.Msg/UpdateParams"
 )
 
@@ -34,7 +39,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, grants consents that stand in for approvals, names guardians, and recovers lost wallets. Everything a person signs here is flat and readable in a wallet.
 type MsgClient interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(ctx context.Context, in *MsgProposeUnlock, opts ...grpc.CallOption) (*MsgProposeUnlockResponse, error)
@@ -53,6 +58,18 @@ type MsgClient interface {
 	WithdrawConsent(ctx context.Context, in *MsgWithdrawConsent, opts ...grpc.CallOption) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(ctx context.Context, in *MsgUseConsent, opts ...grpc.CallOption) (*MsgUseConsentResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -145,6 +162,56 @@ func (c *msgClient) UseConsent(ctx context.Context, in *MsgUseConsent, opts ...g
 	return out, nil
 }
 
+func (c *msgClient) SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSetGuardiansResponse)
+	err := c.cc.Invoke(ctx, Msg_SetGuardians_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgProposeRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_ProposeRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgApproveRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_ApproveRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgCancelRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_CancelRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgFinishRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_FinishRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -159,7 +226,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 // All implementations must embed UnimplementedMsgServer
 // for forward compatibility.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, grants consents that stand in for approvals, names guardians, and recovers lost wallets. Everything a person signs here is flat and readable in a wallet.
 type MsgServer interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(context.Context, *MsgProposeUnlock) (*MsgProposeUnlockResponse, error)
@@ -178,6 +245,18 @@ type MsgServer interface {
 	WithdrawConsent(context.Context, *MsgWithdrawConsent) (*MsgWithdrawConsentResponse, error)
 	// UseConsent approves an endorsed unlock by a consent that covers it, from the next block on. Signer: the requester of the unlock.
 	UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -213,6 +292,21 @@ func (UnimplementedMsgServer) WithdrawConsent(context.Context, *MsgWithdrawConse
 }
 func (UnimplementedMsgServer) UseConsent(context.Context, *MsgUseConsent) (*MsgUseConsentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UseConsent not implemented")
+}
+func (UnimplementedMsgServer) SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetGuardians not implemented")
+}
+func (UnimplementedMsgServer) ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProposeRecovery not implemented")
+}
+func (UnimplementedMsgServer) ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveRecovery not implemented")
+}
+func (UnimplementedMsgServer) CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelRecovery not implemented")
+}
+func (UnimplementedMsgServer) FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FinishRecovery not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -382,6 +476,96 @@ func _Msg_UseConsent_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetGuardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetGuardians)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetGuardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SetGuardians_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetGuardians(ctx, req.(*MsgSetGuardians))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ProposeRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgProposeRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ProposeRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ProposeRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ProposeRecovery(ctx, req.(*MsgProposeRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ApproveRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveRecovery(ctx, req.(*MsgApproveRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CancelRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_CancelRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelRecovery(ctx, req.(*MsgCancelRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_FinishRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgFinishRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).FinishRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_FinishRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).FinishRecovery(ctx, req.(*MsgFinishRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -438,6 +622,26 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UseConsent",
 			Handler:    _Msg_UseConsent_Handler,
+		},
+		{
+			MethodName: "SetGuardians",
+			Handler:    _Msg_SetGuardians_Handler,
+		},
+		{
+			MethodName: "ProposeRecovery",
+			Handler:    _Msg_ProposeRecovery_Handler,
+		},
+		{
+			MethodName: "ApproveRecovery",
+			Handler:    _Msg_ApproveRecovery_Handler,
+		},
+		{
+			MethodName: "CancelRecovery",
+			Handler:    _Msg_CancelRecovery_Handler,
+		},
+		{
+			MethodName: "FinishRecovery",
+			Handler:    _Msg_FinishRecovery_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
