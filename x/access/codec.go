@@ -10,6 +10,7 @@ import (
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgProposeUnlock{}, &MsgEndorseUnlock{}, &MsgApproveUnlock{}, &MsgDenyUnlock{},
-		&MsgWithdrawUnlock{}, &MsgGrantConsent{}, &MsgWithdrawConsent{}, &MsgUseConsent{}, &MsgUpdateParams{})
+		&MsgWithdrawUnlock{}, &MsgGrantConsent{}, &MsgWithdrawConsent{}, &MsgUseConsent{},
+		&MsgSetGuardians{}, &MsgProposeRecovery{}, &MsgApproveRecovery{}, &MsgCancelRecovery{}, &MsgFinishRecovery{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

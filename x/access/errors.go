@@ -20,4 +20,9 @@ var (
 	ErrUnauthorized    = errorsmod.Register(ModuleName, 14, "signer may not do this")
 	ErrInvalidConsent  = errorsmod.Register(ModuleName, 15, "invalid consent")
 	ErrUnknownConsent  = errorsmod.Register(ModuleName, 16, "no such consent")
+
+	ErrInvalidGuardians = errorsmod.Register(ModuleName, 50, "invalid guardians")
+	ErrUnknownGuardians = errorsmod.Register(ModuleName, 51, "no guardians")
+	ErrInvalidRecovery  = errorsmod.Register(ModuleName, 52, "invalid recovery")
+	ErrUnknownRecovery  = errorsmod.Register(ModuleName, 53, "no such recovery")
 )

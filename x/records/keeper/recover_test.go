@@ -108,13 +108,13 @@ func TestRecoverRefusals(t *testing.T) {
 		change func(*records.MsgRotateVault)
 		reason string
 	}{
-		"as it should be":       {func(*records.MsgRotateVault) {}, ""},
-		"a former revision":     {func(m *records.MsgRotateVault) { m.Revision = 1 }, records.ReasonStaleRevision},
-		"the blob of today":     {func(m *records.MsgRotateVault) { m.VaultBlob = alice.Vault.Blob }, records.ReasonRepeatedCID},
-		"taken in by nobody":    {func(m *records.MsgRotateVault) { m.Hospital = 9 }, records.ReasonHospitalInactive},
-		"an account of staff":   {func(m *records.MsgRotateVault) { m.Address = f.clerk }, records.ReasonNotFree},
-		"the wallet as it is":   {func(m *records.MsgRotateVault) { m.Address = f.wallet }, records.ReasonNotFree},
-		"an account of nobody":  {func(m *records.MsgRotateVault) { m.Address = "phrd1nobody" }, records.ReasonNotFree},
+		"as it should be":      {func(*records.MsgRotateVault) {}, ""},
+		"a former revision":    {func(m *records.MsgRotateVault) { m.Revision = 1 }, records.ReasonStaleRevision},
+		"the blob of today":    {func(m *records.MsgRotateVault) { m.VaultBlob = alice.Vault.Blob }, records.ReasonRepeatedCID},
+		"taken in by nobody":   {func(m *records.MsgRotateVault) { m.Hospital = 9 }, records.ReasonHospitalInactive},
+		"an account of staff":  {func(m *records.MsgRotateVault) { m.Address = f.clerk }, records.ReasonNotFree},
+		"the wallet as it is":  {func(m *records.MsgRotateVault) { m.Address = f.wallet }, records.ReasonNotFree},
+		"an account of nobody": {func(m *records.MsgRotateVault) { m.Address = "phrd1nobody" }, records.ReasonNotFree},
 	} {
 		m := f.rotation(alice, f.vaultKey())
 		m.Address = next
