@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -42,6 +43,12 @@ func scopeTable() map[string]rule {
 		accessv1.Query_Consent_FullMethodName:  {sees: sees(seesConsent)},
 		accessv1.Query_Consents_FullMethodName: {asks: asks(asksConsents), sees: sees(seesConsents)},
 		accessv1.Query_Grantees_FullMethodName: {asks: asks(asksGrantees)},
+
+		accessv1.Query_Guardians_FullMethodName:   {sees: sees(seesGuardians)},
+		accessv1.Query_Guarded_FullMethodName:     {asks: asks(asksGuarded)},
+		accessv1.Query_GuardianKey_FullMethodName: {asks: asks(asksGuardianKey)},
+		accessv1.Query_Recovery_FullMethodName:    {sees: sees(seesRecovery)},
+		accessv1.Query_Recoveries_FullMethodName:  {asks: asks(asksRecoveries)},
 
 		auditv1.Query_Entry_FullMethodName:       {sees: sees(seesEntry)},
 		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries)},
@@ -256,6 +263,9 @@ func seesRelease(ctx context.Context, s *scope, c caller, q *custodyv1.QueryRele
 		return true, nil
 	}
 	u, err := s.unlock(ctx, q.GetUnlock())
+	if errors.Is(err, errUnknown) {
+		return s.isRecoveryOf(ctx, c, q.GetUnlock())
+	}
 	if err != nil {
 		return false, err
 	}
@@ -267,6 +277,9 @@ func seesShares(ctx context.Context, s *scope, c caller, q *custodyv1.QueryShare
 		return true, nil
 	}
 	u, err := s.unlock(ctx, q.GetUnlock())
+	if errors.Is(err, errUnknown) {
+		return s.isRecoveryOf(ctx, c, q.GetUnlock())
+	}
 	if err != nil {
 		return false, err
 	}

@@ -30,6 +30,12 @@ func TestGuardiansAreOfOneRevision(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []access.Guardians{got.Guardians}, guarded.Guarded)
 
+	key, err := f.query.GuardianKey(f.ctx, &access.QueryGuardianKeyRequest{Guardian: bob})
+	require.NoError(t, err)
+	require.Equal(t, &access.QueryGuardianKeyResponse{Epoch: 1, Key: f.data.patients[bob].Vault.Key}, key)
+	_, err = f.query.GuardianKey(f.ctx, &access.QueryGuardianKeyRequest{Guardian: f.rawID()})
+	require.ErrorContains(t, err, "NotFound")
+
 	require.Equal(t, access.ReasonGuardiansNamed, f.name(f.naming(f.alice, 2, bob, carol)), "of this revision they are named")
 	f.writeVault(f.alice)
 	require.Equal(t, audit.Entry{Kind: audit.KindGuardiansEnded, Role: audit.RoleChain, Patient: f.alice, Target: "1", Outcome: audit.OUTCOME_OK}, f.log.last())

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 
 	"cosmossdk.io/collections"
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/access"
+	"github.com/phrd/phrd/x/records"
 )
 
 // Guardians returns a patient's guardians.
@@ -41,6 +43,18 @@ func (q queryServer) Guarded(ctx context.Context, req *access.QueryGuardedReques
 		return nil, asStatus(err)
 	}
 	return &access.QueryGuardedResponse{Guarded: list, Pagination: next}, nil
+}
+
+// GuardianKey returns the public key of a patient's vault.
+func (q queryServer) GuardianKey(ctx context.Context, req *access.QueryGuardianKeyRequest) (*access.QueryGuardianKeyResponse, error) {
+	p, err := q.k.records.Patient(ctx, req.GetGuardian())
+	if errors.Is(err, records.ErrUnknownPatient) || errors.Is(err, records.ErrInvalidID) {
+		return nil, status.Error(codes.NotFound, err.Error())
+	}
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &access.QueryGuardianKeyResponse{Epoch: p.Vault.Epoch, Key: p.Vault.Key}, nil
 }
 
 // Recovery returns one recovery with its status, and once it is ready with the vault as it is.

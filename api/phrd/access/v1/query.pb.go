@@ -905,6 +905,107 @@ func (x *QueryGuardedResponse) GetPagination() *v1beta1.PageResponse {
 	return nil
 }
 
+// QueryGuardianKeyRequest names who is to be a guardian.
+type QueryGuardianKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// guardian's patient number.
+	Guardian      string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardianKeyRequest) Reset() {
+	*x = QueryGuardianKeyRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardianKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardianKeyRequest) ProtoMessage() {}
+
+func (x *QueryGuardianKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardianKeyRequest.ProtoReflect.Descriptor instead.
+func (*QueryGuardianKeyRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *QueryGuardianKeyRequest) GetGuardian() string {
+	if x != nil {
+		return x.Guardian
+	}
+	return ""
+}
+
+// QueryGuardianKeyResponse holds the key.
+type QueryGuardianKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch of the key, from 1.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// key is the X-Wing public key of the epoch, 1216 bytes.
+	Key           []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardianKeyResponse) Reset() {
+	*x = QueryGuardianKeyResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardianKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardianKeyResponse) ProtoMessage() {}
+
+func (x *QueryGuardianKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardianKeyResponse.ProtoReflect.Descriptor instead.
+func (*QueryGuardianKeyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *QueryGuardianKeyResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *QueryGuardianKeyResponse) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 // QueryRecoveryRequest names a recovery.
 type QueryRecoveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -918,7 +1019,7 @@ type QueryRecoveryRequest struct {
 
 func (x *QueryRecoveryRequest) Reset() {
 	*x = QueryRecoveryRequest{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1031,7 @@ func (x *QueryRecoveryRequest) String() string {
 func (*QueryRecoveryRequest) ProtoMessage() {}
 
 func (x *QueryRecoveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[16]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1044,7 @@ func (x *QueryRecoveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveryRequest.ProtoReflect.Descriptor instead.
 func (*QueryRecoveryRequest) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{16}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *QueryRecoveryRequest) GetNumber() uint64 {
@@ -975,7 +1076,7 @@ type QueryRecoveryResponse struct {
 
 func (x *QueryRecoveryResponse) Reset() {
 	*x = QueryRecoveryResponse{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1088,7 @@ func (x *QueryRecoveryResponse) String() string {
 func (*QueryRecoveryResponse) ProtoMessage() {}
 
 func (x *QueryRecoveryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[17]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1101,7 @@ func (x *QueryRecoveryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveryResponse.ProtoReflect.Descriptor instead.
 func (*QueryRecoveryResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{17}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *QueryRecoveryResponse) GetRecovery() *Recovery {
@@ -1043,7 +1144,7 @@ type QueryRecoveriesRequest struct {
 
 func (x *QueryRecoveriesRequest) Reset() {
 	*x = QueryRecoveriesRequest{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1156,7 @@ func (x *QueryRecoveriesRequest) String() string {
 func (*QueryRecoveriesRequest) ProtoMessage() {}
 
 func (x *QueryRecoveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[18]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1169,7 @@ func (x *QueryRecoveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveriesRequest.ProtoReflect.Descriptor instead.
 func (*QueryRecoveriesRequest) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{18}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QueryRecoveriesRequest) GetPatient() string {
@@ -1119,7 +1220,7 @@ type QueryRecoveriesResponse struct {
 
 func (x *QueryRecoveriesResponse) Reset() {
 	*x = QueryRecoveriesResponse{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1232,7 @@ func (x *QueryRecoveriesResponse) String() string {
 func (*QueryRecoveriesResponse) ProtoMessage() {}
 
 func (x *QueryRecoveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1245,7 @@ func (x *QueryRecoveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveriesResponse.ProtoReflect.Descriptor instead.
 func (*QueryRecoveriesResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{19}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QueryRecoveriesResponse) GetRecoveries() []*QueryRecoveryResponse {
@@ -1225,7 +1326,12 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\aguarded\x18\x01 \x03(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\aguarded\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination\"F\n" +
+	"pagination\"5\n" +
+	"\x17QueryGuardianKeyRequest\x12\x1a\n" +
+	"\bguardian\x18\x01 \x01(\tR\bguardian\"B\n" +
+	"\x18QueryGuardianKeyResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"F\n" +
 	"\x14QueryRecoveryRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06unlock\x18\x02 \x01(\tR\x06unlock\"\xb9\x01\n" +
@@ -1247,8 +1353,7 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"recoveries\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination2\x84\n" +
-	"\n" +
+	"pagination2\x99\v\n" +
 	"\x05Query\x12q\n" +
 	"\x06Params\x12\".phrd.access.v1.QueryParamsRequest\x1a#.phrd.access.v1.QueryParamsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/access/v1/params\x12w\n" +
 	"\x06Unlock\x12\".phrd.access.v1.QueryUnlockRequest\x1a#.phrd.access.v1.QueryUnlockResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/access/v1/unlocks/{id}\x12u\n" +
@@ -1257,7 +1362,8 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\bConsents\x12$.phrd.access.v1.QueryConsentsRequest\x1a%.phrd.access.v1.QueryConsentsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/phrd/access/v1/consents\x12\x83\x01\n" +
 	"\bGrantees\x12$.phrd.access.v1.QueryGranteesRequest\x1a%.phrd.access.v1.QueryGranteesResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/grantees/{patient}\x12\x87\x01\n" +
 	"\tGuardians\x12%.phrd.access.v1.QueryGuardiansRequest\x1a&.phrd.access.v1.QueryGuardiansResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/guardians/{patient}\x12\x80\x01\n" +
-	"\aGuarded\x12#.phrd.access.v1.QueryGuardedRequest\x1a$.phrd.access.v1.QueryGuardedResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/guarded/{guardian}\x12\x84\x01\n" +
+	"\aGuarded\x12#.phrd.access.v1.QueryGuardedRequest\x1a$.phrd.access.v1.QueryGuardedResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/guarded/{guardian}\x12\x92\x01\n" +
+	"\vGuardianKey\x12'.phrd.access.v1.QueryGuardianKeyRequest\x1a(.phrd.access.v1.QueryGuardianKeyResponse\"0\x82\xd3\xe4\x93\x02*\x12(/phrd/access/v1/guardian_keys/{guardian}\x12\x84\x01\n" +
 	"\bRecovery\x12$.phrd.access.v1.QueryRecoveryRequest\x1a%.phrd.access.v1.QueryRecoveryResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/recoveries/{number}\x12\x81\x01\n" +
 	"\n" +
 	"Recoveries\x12&.phrd.access.v1.QueryRecoveriesRequest\x1a'.phrd.access.v1.QueryRecoveriesResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/phrd/access/v1/recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
@@ -1274,68 +1380,70 @@ func file_phrd_access_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_query_proto_rawDescData
 }
 
-var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_phrd_access_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),      // 0: phrd.access.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),     // 1: phrd.access.v1.QueryParamsResponse
-	(*QueryUnlockRequest)(nil),      // 2: phrd.access.v1.QueryUnlockRequest
-	(*QueryUnlockResponse)(nil),     // 3: phrd.access.v1.QueryUnlockResponse
-	(*QueryUnlocksRequest)(nil),     // 4: phrd.access.v1.QueryUnlocksRequest
-	(*QueryUnlocksResponse)(nil),    // 5: phrd.access.v1.QueryUnlocksResponse
-	(*QueryConsentRequest)(nil),     // 6: phrd.access.v1.QueryConsentRequest
-	(*QueryConsentResponse)(nil),    // 7: phrd.access.v1.QueryConsentResponse
-	(*QueryConsentsRequest)(nil),    // 8: phrd.access.v1.QueryConsentsRequest
-	(*QueryConsentsResponse)(nil),   // 9: phrd.access.v1.QueryConsentsResponse
-	(*QueryGranteesRequest)(nil),    // 10: phrd.access.v1.QueryGranteesRequest
-	(*QueryGranteesResponse)(nil),   // 11: phrd.access.v1.QueryGranteesResponse
-	(*QueryGuardiansRequest)(nil),   // 12: phrd.access.v1.QueryGuardiansRequest
-	(*QueryGuardiansResponse)(nil),  // 13: phrd.access.v1.QueryGuardiansResponse
-	(*QueryGuardedRequest)(nil),     // 14: phrd.access.v1.QueryGuardedRequest
-	(*QueryGuardedResponse)(nil),    // 15: phrd.access.v1.QueryGuardedResponse
-	(*QueryRecoveryRequest)(nil),    // 16: phrd.access.v1.QueryRecoveryRequest
-	(*QueryRecoveryResponse)(nil),   // 17: phrd.access.v1.QueryRecoveryResponse
-	(*QueryRecoveriesRequest)(nil),  // 18: phrd.access.v1.QueryRecoveriesRequest
-	(*QueryRecoveriesResponse)(nil), // 19: phrd.access.v1.QueryRecoveriesResponse
-	(*Params)(nil),                  // 20: phrd.access.v1.Params
-	(*Unlock)(nil),                  // 21: phrd.access.v1.Unlock
-	(UnlockStatus)(0),               // 22: phrd.access.v1.UnlockStatus
-	(*v1beta1.PageRequest)(nil),     // 23: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),    // 24: cosmos.base.query.v1beta1.PageResponse
-	(*Consent)(nil),                 // 25: phrd.access.v1.Consent
-	(ConsentStatus)(0),              // 26: phrd.access.v1.ConsentStatus
-	(v1.Class)(0),                   // 27: phrd.records.v1.Class
-	(*Grantee)(nil),                 // 28: phrd.access.v1.Grantee
-	(*Guardians)(nil),               // 29: phrd.access.v1.Guardians
-	(*Recovery)(nil),                // 30: phrd.access.v1.Recovery
-	(RecoveryStatus)(0),             // 31: phrd.access.v1.RecoveryStatus
-	(*v1.Vault)(nil),                // 32: phrd.records.v1.Vault
+	(*QueryParamsRequest)(nil),       // 0: phrd.access.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),      // 1: phrd.access.v1.QueryParamsResponse
+	(*QueryUnlockRequest)(nil),       // 2: phrd.access.v1.QueryUnlockRequest
+	(*QueryUnlockResponse)(nil),      // 3: phrd.access.v1.QueryUnlockResponse
+	(*QueryUnlocksRequest)(nil),      // 4: phrd.access.v1.QueryUnlocksRequest
+	(*QueryUnlocksResponse)(nil),     // 5: phrd.access.v1.QueryUnlocksResponse
+	(*QueryConsentRequest)(nil),      // 6: phrd.access.v1.QueryConsentRequest
+	(*QueryConsentResponse)(nil),     // 7: phrd.access.v1.QueryConsentResponse
+	(*QueryConsentsRequest)(nil),     // 8: phrd.access.v1.QueryConsentsRequest
+	(*QueryConsentsResponse)(nil),    // 9: phrd.access.v1.QueryConsentsResponse
+	(*QueryGranteesRequest)(nil),     // 10: phrd.access.v1.QueryGranteesRequest
+	(*QueryGranteesResponse)(nil),    // 11: phrd.access.v1.QueryGranteesResponse
+	(*QueryGuardiansRequest)(nil),    // 12: phrd.access.v1.QueryGuardiansRequest
+	(*QueryGuardiansResponse)(nil),   // 13: phrd.access.v1.QueryGuardiansResponse
+	(*QueryGuardedRequest)(nil),      // 14: phrd.access.v1.QueryGuardedRequest
+	(*QueryGuardedResponse)(nil),     // 15: phrd.access.v1.QueryGuardedResponse
+	(*QueryGuardianKeyRequest)(nil),  // 16: phrd.access.v1.QueryGuardianKeyRequest
+	(*QueryGuardianKeyResponse)(nil), // 17: phrd.access.v1.QueryGuardianKeyResponse
+	(*QueryRecoveryRequest)(nil),     // 18: phrd.access.v1.QueryRecoveryRequest
+	(*QueryRecoveryResponse)(nil),    // 19: phrd.access.v1.QueryRecoveryResponse
+	(*QueryRecoveriesRequest)(nil),   // 20: phrd.access.v1.QueryRecoveriesRequest
+	(*QueryRecoveriesResponse)(nil),  // 21: phrd.access.v1.QueryRecoveriesResponse
+	(*Params)(nil),                   // 22: phrd.access.v1.Params
+	(*Unlock)(nil),                   // 23: phrd.access.v1.Unlock
+	(UnlockStatus)(0),                // 24: phrd.access.v1.UnlockStatus
+	(*v1beta1.PageRequest)(nil),      // 25: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),     // 26: cosmos.base.query.v1beta1.PageResponse
+	(*Consent)(nil),                  // 27: phrd.access.v1.Consent
+	(ConsentStatus)(0),               // 28: phrd.access.v1.ConsentStatus
+	(v1.Class)(0),                    // 29: phrd.records.v1.Class
+	(*Grantee)(nil),                  // 30: phrd.access.v1.Grantee
+	(*Guardians)(nil),                // 31: phrd.access.v1.Guardians
+	(*Recovery)(nil),                 // 32: phrd.access.v1.Recovery
+	(RecoveryStatus)(0),              // 33: phrd.access.v1.RecoveryStatus
+	(*v1.Vault)(nil),                 // 34: phrd.records.v1.Vault
 }
 var file_phrd_access_v1_query_proto_depIdxs = []int32{
-	20, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
-	21, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
-	22, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
-	22, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
-	23, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	22, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
+	23, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
+	24, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
+	24, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
+	25, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	3,  // 5: phrd.access.v1.QueryUnlocksResponse.unlocks:type_name -> phrd.access.v1.QueryUnlockResponse
-	24, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	25, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
-	26, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
-	26, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
-	23, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	26, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	27, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
+	28, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
+	28, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
+	25, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	7,  // 11: phrd.access.v1.QueryConsentsResponse.consents:type_name -> phrd.access.v1.QueryConsentResponse
-	24, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	27, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
-	28, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
-	29, // 15: phrd.access.v1.QueryGuardiansResponse.guardians:type_name -> phrd.access.v1.Guardians
-	23, // 16: phrd.access.v1.QueryGuardedRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	29, // 17: phrd.access.v1.QueryGuardedResponse.guarded:type_name -> phrd.access.v1.Guardians
-	24, // 18: phrd.access.v1.QueryGuardedResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	30, // 19: phrd.access.v1.QueryRecoveryResponse.recovery:type_name -> phrd.access.v1.Recovery
-	31, // 20: phrd.access.v1.QueryRecoveryResponse.status:type_name -> phrd.access.v1.RecoveryStatus
-	32, // 21: phrd.access.v1.QueryRecoveryResponse.vault:type_name -> phrd.records.v1.Vault
-	23, // 22: phrd.access.v1.QueryRecoveriesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	17, // 23: phrd.access.v1.QueryRecoveriesResponse.recoveries:type_name -> phrd.access.v1.QueryRecoveryResponse
-	24, // 24: phrd.access.v1.QueryRecoveriesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	26, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	29, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
+	30, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
+	31, // 15: phrd.access.v1.QueryGuardiansResponse.guardians:type_name -> phrd.access.v1.Guardians
+	25, // 16: phrd.access.v1.QueryGuardedRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	31, // 17: phrd.access.v1.QueryGuardedResponse.guarded:type_name -> phrd.access.v1.Guardians
+	26, // 18: phrd.access.v1.QueryGuardedResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	32, // 19: phrd.access.v1.QueryRecoveryResponse.recovery:type_name -> phrd.access.v1.Recovery
+	33, // 20: phrd.access.v1.QueryRecoveryResponse.status:type_name -> phrd.access.v1.RecoveryStatus
+	34, // 21: phrd.access.v1.QueryRecoveryResponse.vault:type_name -> phrd.records.v1.Vault
+	25, // 22: phrd.access.v1.QueryRecoveriesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	19, // 23: phrd.access.v1.QueryRecoveriesResponse.recoveries:type_name -> phrd.access.v1.QueryRecoveryResponse
+	26, // 24: phrd.access.v1.QueryRecoveriesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
 	0,  // 25: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
 	2,  // 26: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
 	4,  // 27: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
@@ -1344,20 +1452,22 @@ var file_phrd_access_v1_query_proto_depIdxs = []int32{
 	10, // 30: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
 	12, // 31: phrd.access.v1.Query.Guardians:input_type -> phrd.access.v1.QueryGuardiansRequest
 	14, // 32: phrd.access.v1.Query.Guarded:input_type -> phrd.access.v1.QueryGuardedRequest
-	16, // 33: phrd.access.v1.Query.Recovery:input_type -> phrd.access.v1.QueryRecoveryRequest
-	18, // 34: phrd.access.v1.Query.Recoveries:input_type -> phrd.access.v1.QueryRecoveriesRequest
-	1,  // 35: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
-	3,  // 36: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
-	5,  // 37: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
-	7,  // 38: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
-	9,  // 39: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
-	11, // 40: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
-	13, // 41: phrd.access.v1.Query.Guardians:output_type -> phrd.access.v1.QueryGuardiansResponse
-	15, // 42: phrd.access.v1.Query.Guarded:output_type -> phrd.access.v1.QueryGuardedResponse
-	17, // 43: phrd.access.v1.Query.Recovery:output_type -> phrd.access.v1.QueryRecoveryResponse
-	19, // 44: phrd.access.v1.Query.Recoveries:output_type -> phrd.access.v1.QueryRecoveriesResponse
-	35, // [35:45] is the sub-list for method output_type
-	25, // [25:35] is the sub-list for method input_type
+	16, // 33: phrd.access.v1.Query.GuardianKey:input_type -> phrd.access.v1.QueryGuardianKeyRequest
+	18, // 34: phrd.access.v1.Query.Recovery:input_type -> phrd.access.v1.QueryRecoveryRequest
+	20, // 35: phrd.access.v1.Query.Recoveries:input_type -> phrd.access.v1.QueryRecoveriesRequest
+	1,  // 36: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
+	3,  // 37: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
+	5,  // 38: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
+	7,  // 39: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
+	9,  // 40: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
+	11, // 41: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
+	13, // 42: phrd.access.v1.Query.Guardians:output_type -> phrd.access.v1.QueryGuardiansResponse
+	15, // 43: phrd.access.v1.Query.Guarded:output_type -> phrd.access.v1.QueryGuardedResponse
+	17, // 44: phrd.access.v1.Query.GuardianKey:output_type -> phrd.access.v1.QueryGuardianKeyResponse
+	19, // 45: phrd.access.v1.Query.Recovery:output_type -> phrd.access.v1.QueryRecoveryResponse
+	21, // 46: phrd.access.v1.Query.Recoveries:output_type -> phrd.access.v1.QueryRecoveriesResponse
+	36, // [36:47] is the sub-list for method output_type
+	25, // [25:36] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
 	25, // [25:25] is the sub-list for extension extendee
 	0,  // [0:25] is the sub-list for field type_name
@@ -1378,7 +1488,7 @@ func file_phrd_access_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_query_proto_rawDesc), len(file_phrd_access_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName     = "/phrd.access.v1.Query/Params"
-	Query_Unlock_FullMethodName     = "/phrd.access.v1.Query/Unlock"
-	Query_Unlocks_FullMethodName    = "/phrd.access.v1.Query/Unlocks"
-	Query_Consent_FullMethodName    = "/phrd.access.v1.Query/Consent"
-	Query_Consents_FullMethodName   = "/phrd.access.v1.Query/Consents"
-	Query_Grantees_FullMethodName   = "/phrd.access.v1.Query/Grantees"
-	Query_Guardians_FullMethodName  = "/phrd.access.v1.Query/Guardians"
-	Query_Guarded_FullMethodName    = "/phrd.access.v1.Query/Guarded"
-	Query_Recovery_FullMethodName   = "/phrd.access.v1.Query/Recovery"
-	Query_Recoveries_FullMethodName = "/phrd.access.v1.Query/Recoveries"
+	Query_Params_FullMethodName      = "/phrd.access.v1.Query/Params"
+	Query_Unlock_FullMethodName      = "/phrd.access.v1.Query/Unlock"
+	Query_Unlocks_FullMethodName     = "/phrd.access.v1.Query/Unlocks"
+	Query_Consent_FullMethodName     = "/phrd.access.v1.Query/Consent"
+	Query_Consents_FullMethodName    = "/phrd.access.v1.Query/Consents"
+	Query_Grantees_FullMethodName    = "/phrd.access.v1.Query/Grantees"
+	Query_Guardians_FullMethodName   = "/phrd.access.v1.Query/Guardians"
+	Query_Guarded_FullMethodName     = "/phrd.access.v1.Query/Guarded"
+	Query_GuardianKey_FullMethodName = "/phrd.access.v1.Query/GuardianKey"
+	Query_Recovery_FullMethodName    = "/phrd.access.v1.Query/Recovery"
+	Query_Recoveries_FullMethodName  = "/phrd.access.v1.Query/Recoveries"
 )
 
 // QueryClient is the client API for Query service.
@@ -55,6 +56,9 @@ type QueryClient interface {
 	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
 	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
 	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.
 	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
@@ -151,6 +155,16 @@ func (c *queryClient) Guarded(ctx context.Context, in *QueryGuardedRequest, opts
 	return out, nil
 }
 
+func (c *queryClient) GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardianKeyResponse)
+	err := c.cc.Invoke(ctx, Query_GuardianKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(QueryRecoveryResponse)
@@ -195,6 +209,9 @@ type QueryServer interface {
 	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
 	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
 	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.
 	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
@@ -234,6 +251,9 @@ func (UnimplementedQueryServer) Guardians(context.Context, *QueryGuardiansReques
 }
 func (UnimplementedQueryServer) Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Guarded not implemented")
+}
+func (UnimplementedQueryServer) GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GuardianKey not implemented")
 }
 func (UnimplementedQueryServer) Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Recovery not implemented")
@@ -406,6 +426,24 @@ func _Query_Guarded_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_GuardianKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardianKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).GuardianKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_GuardianKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).GuardianKey(ctx, req.(*QueryGuardianKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryRecoveryRequest)
 	if err := dec(in); err != nil {
@@ -480,6 +518,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Guarded",
 			Handler:    _Query_Guarded_Handler,
+		},
+		{
+			MethodName: "GuardianKey",
+			Handler:    _Query_GuardianKey_Handler,
 		},
 		{
 			MethodName: "Recovery",
