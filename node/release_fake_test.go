@@ -67,7 +67,10 @@ type custodyNet struct {
 	shares     map[string][]*custodyv1.Share  // by unlock, those that the chain took
 	messages   []*custodyv1.MsgSubmitShares   // that were sent
 	consent    *accessv1.QueryConsentResponse // number 7; nil where there is none
-	rounds     map[string]int                 // times that a holder looked for work, by account
+	recovery   *accessv1.QueryRecoveryResponse
+	guardians  *accessv1.Guardians
+	owner      *recordsv1.Patient // whose guardians they are
+	rounds     map[string]int     // times that a holder looked for work, by account
 	// submit refuses or fails a message in place of the chain, nil lets it pass.
 	submit func(message *custodyv1.MsgSubmitShares) (*custodyv1.MsgSubmitSharesResponse, error)
 }
@@ -202,7 +205,7 @@ func (n *custodyNet) account(role consortiumv1.Role, member uint64) string {
 
 // generation is gen of the key.
 func (n *custodyNet) generation() [64]byte {
-	gen, err := lock.Generation{Network: n.network, Kind: lock.KeyRecords, Number: 1, X: n.dealt.X}.Hash()
+	gen, err := lock.Generation{Network: n.network, Kind: lock.KeyKind(n.key.GetKind()), Number: 1, X: n.dealt.X}.Hash()
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -473,7 +476,7 @@ func (n *custodyNet) holding(member uint64) *holding {
 
 // shareOf is what a member has on its disk.
 func (n *custodyNet) shareOf(member uint64) keys.Share {
-	return keys.Share{Network: n.network, Kind: lock.KeyRecords, Generation: 1, Epoch: 3, Index: member, Scalar: n.dealt.Shares[member-1].Value}
+	return keys.Share{Network: n.network, Kind: lock.KeyKind(n.key.GetKind()), Generation: 1, Epoch: 3, Index: member, Scalar: n.dealt.Shares[member-1].Value}
 }
 
 // start makes a member's holder run.

@@ -140,7 +140,11 @@ func (r *round) verify(ctx context.Context, key *heldKey, release *custodyv1.Rel
 	if release.GetStatus() != custodyv1.ReleaseStatus_RELEASE_STATUS_PENDING {
 		return lock.Release{}, fmt.Errorf("release is %s: %w", release.GetStatus(), errNotDue)
 	}
-	if key.name.kind != lock.KeyRecords {
+	switch key.name.kind {
+	case lock.KeyRecords:
+	case lock.KeyGuardians:
+		return r.verifyRecovery(ctx, key, release)
+	default:
 		return lock.Release{}, fmt.Errorf("key kind %d: %w", key.name.kind, errNotVerified)
 	}
 	got, err := r.access.Unlock(ctx, &accessv1.QueryUnlockRequest{Id: release.GetUnlock()})
