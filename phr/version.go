@@ -126,7 +126,12 @@ func ownerOf(h *recordsv1.Header) (lock.Owner, error) {
 
 // generation is a generation of the network's records key; 0 asks for the newest. It is asked of one connection.
 func (c *Client) generation(ctx context.Context, q custodyv1.QueryClient, number uint64) (lock.Generation, *custodyv1.Key, error) {
-	answer, err := q.Key(ctx, &custodyv1.QueryKeyRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS, Generation: number})
+	return c.keyOf(ctx, q, custodyv1.KeyKind_KEY_KIND_RECORDS, number)
+}
+
+// keyOf is generation of a key of any kind.
+func (c *Client) keyOf(ctx context.Context, q custodyv1.QueryClient, kind custodyv1.KeyKind, number uint64) (lock.Generation, *custodyv1.Key, error) {
+	answer, err := q.Key(ctx, &custodyv1.QueryKeyRequest{Kind: kind, Generation: number})
 	if err != nil {
 		return lock.Generation{}, nil, err
 	}
@@ -138,5 +143,5 @@ func (c *Client) generation(ctx context.Context, q custodyv1.QueryClient, number
 	if number != 0 && key.GetGeneration() != number {
 		return lock.Generation{}, nil, fmt.Errorf("network key of generation %d, want %d: %w", key.GetGeneration(), number, lock.ErrField)
 	}
-	return lock.Generation{Network: c.network, Kind: lock.KeyRecords, Number: key.GetGeneration(), X: x}, key, nil
+	return lock.Generation{Network: c.network, Kind: lock.KeyKind(kind), Number: key.GetGeneration(), X: x}, key, nil // #nosec G115 -- an enum of both
 }

@@ -38,7 +38,7 @@ func rotateVault(ctx context.Context, u *user, change phr.VaultChange, show func
 	if change.Retire, err = unused(ctx, u, file); err != nil {
 		return vaultRotated{}, err
 	}
-	next, err := u.client.PrepareVault(file, change)
+	next, err := u.client.PrepareVault(ctx, file, change)
 	if err != nil {
 		return vaultRotated{}, err
 	}
