@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"time"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
@@ -149,18 +150,22 @@ func (f *VaultFile) addGuardians(g *guardianVaults, kv seal.KV) error {
 }
 
 // SetGuardians makes the guardians of a vault known to the network, whom [Client.PrepareVault] has made and whose vault it has. It does
-// nothing where the vault has none, or they are known. [Client.WriteVault] does it where the wallet stays; after another wallet took its place,
-// that one's program does. The error is *Refused where the vault was written anew meanwhile.
+// nothing where the vault has none, where they are known, and where the vault was written anew since. [Client.WriteVault] does it where the
+// wallet stays; after another wallet took its place, that one's program does.
 func (c *Client) SetGuardians(ctx context.Context, f VaultFile) (Receipt, error) {
 	g := f.Guardians
 	if g == nil {
 		return Receipt{}, nil
 	}
 	known, err := c.PatientGuardians(ctx, f.Patient)
-	if err == nil && known.GetRevision() == f.Revision && known.GetSlot() == g.Slot {
+	if err == nil && known.GetRevision() == f.Revision {
 		return Receipt{}, nil
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Receipt{}, err
+	}
+	p, err := c.Patient(ctx, f.Patient)
+	if err != nil || p.GetVault().GetRevision() != f.Revision {
 		return Receipt{}, err
 	}
 	cid := lock.RawCID(sha256.Sum256(g.Shares))
@@ -223,59 +228,83 @@ func (c *Client) CheckGuardian(ctx context.Context, vault *Vault, patient string
 	return err
 }
 
+// ShareEpochs are the epochs of a guardian's vault to which shares of other patients' vaults are sealed: a key that is deleted takes them with
+// it. Shares that do not open are left out.
+func (c *Client) ShareEpochs(ctx context.Context, vault *Vault) ([]uint64, error) {
+	var epochs []uint64
+	for g, err := range c.Guarded(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		place, sealed, err := c.sealedShare(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		if _, epoch, err := c.openShare(vault, g, place, sealed); err == nil {
+			epochs = append(epochs, epoch)
+		}
+	}
+	return epochs, nil
+}
+
 // ownShare opens the share of the account's patient.
 func (c *Client) ownShare(ctx context.Context, vault *Vault, g *accessv1.Guardians) (lock.SecretShare, error) {
-	self, err := c.self(ctx)
+	place, sealed, err := c.sealedShare(ctx, g)
 	if err != nil {
 		return lock.SecretShare{}, err
 	}
-	place := 0
-	for i, number := range g.GetGuardians() {
-		if number == self.GetId() {
-			place = i + 1
-		}
+	share, _, err := c.openShare(vault, g, place, sealed)
+	return share, err
+}
+
+// sealedShare reads the share of the account's patient, and its place.
+func (c *Client) sealedShare(ctx context.Context, g *accessv1.Guardians) (place uint64, sealed []byte, err error) {
+	self, err := c.self(ctx)
+	if err != nil {
+		return 0, nil, err
 	}
-	if place == 0 {
-		return lock.SecretShare{}, fmt.Errorf("patient %s is no guardian of %s: %w", self.GetId(), g.GetPatient(), ErrNotFound)
+	i := slices.Index(g.GetGuardians(), self.GetId())
+	if i < 0 {
+		return 0, nil, fmt.Errorf("patient %s is no guardian of %s: %w", self.GetId(), g.GetPatient(), ErrNotFound)
 	}
 	cid, err := lock.ParseRawCID(g.GetShares())
 	if err != nil {
-		return lock.SecretShare{}, fmt.Errorf("guardians' shares: %w", err)
+		return 0, nil, fmt.Errorf("guardians' shares: %w", err)
 	}
 	block, err := c.smallBlock(ctx, cid, url.Values{"guarded": {g.GetPatient()}})
 	if err != nil {
-		return lock.SecretShare{}, fmt.Errorf("guardians' shares: %w", err)
+		return 0, nil, fmt.Errorf("guardians' shares: %w", err)
 	}
 	shares, err := seal.DecodeShares(cid, block)
 	if err != nil {
-		return lock.SecretShare{}, err
+		return 0, nil, err
 	}
 	if len(shares) != len(g.GetGuardians()) {
-		return lock.SecretShare{}, fmt.Errorf("%d shares of %d guardians: %w", len(shares), len(g.GetGuardians()), seal.ErrGuardians)
+		return 0, nil, fmt.Errorf("%d shares of %d guardians: %w", len(shares), len(g.GetGuardians()), seal.ErrGuardians)
 	}
-	return c.openShare(vault, g, uint64(place), shares[place-1])
+	return uint64(i) + 1, shares[i], nil
 }
 
-// openShare tries the keys of the guardian's vault, newest first: the share is sealed to the one that was the newest when it was made.
-func (c *Client) openShare(vault *Vault, g *accessv1.Guardians, place uint64, sealed []byte) (lock.SecretShare, error) {
+// openShare tries the keys of the guardian's vault, newest first: the share is sealed to the one that was the newest when it was made, whose
+// epoch is the second answer.
+func (c *Client) openShare(vault *Vault, g *accessv1.Guardians, place uint64, sealed []byte) (lock.SecretShare, uint64, error) {
 	at, commitments, err := c.slotOf(g)
 	if err != nil {
-		return lock.SecretShare{}, err
+		return lock.SecretShare{}, 0, err
 	}
 	failed := fmt.Errorf("the vault has no keys: %w", ErrVault)
-	epochs := vault.Epochs()
-	for i := len(epochs) - 1; i >= 0; i-- {
-		key, err := vault.key(epochs[i])
+	for _, epoch := range slices.Backward(vault.Epochs()) {
+		key, err := vault.key(epoch)
 		if err != nil {
-			return lock.SecretShare{}, err
+			return lock.SecretShare{}, 0, err
 		}
 		share, err := seal.OpenGuardianShare(key, at, place, commitments, sealed)
 		if err == nil {
-			return share, nil
+			return share, epoch, nil
 		}
 		failed = err
 	}
-	return lock.SecretShare{}, failed
+	return lock.SecretShare{}, 0, failed
 }
 
 // slotOf is where the guardians' slot belongs, and what its secret was committed to.

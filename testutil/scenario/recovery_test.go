@@ -79,6 +79,10 @@ func TestRecoveryIsNoWayAroundItsRules(t *testing.T) {
 	clinic := net.Hospital("clinic")
 	alice, carol, dave := net.Patient("alice"), net.Patient("carol"), net.Patient("dave")
 	alice.NamesGuardians(long, carol, dave)
+	former := alice.ChangeWallet(clinic)
+	if named := alice.Guardians(); named.GetOwner() != alice.Address() || named.GetRevision() != 3 || named.GetDelay() != uint64(long.Seconds()) {
+		t.Fatalf("with another wallet the guardians are %v", named)
+	}
 
 	thief := clinic.Newcomer()
 	number := thief.AsksToRecover(alice)
@@ -90,7 +94,8 @@ func TestRecoveryIsNoWayAroundItsRules(t *testing.T) {
 	thief.CannotFinish(number, alice, phr.ErrNotReleased, access.ReasonDelayed)
 	net.HasNoShares(scenario.Unlock{ID: clinic.UnlockOf(number)})
 
-	// Alice has her wallet all along, and sees who asks.
+	// Alice has her wallet all along, and sees who asks; the one she had before has no say.
+	former.CannotSend(&accessv1.MsgCancelRecovery{Signer: former.Address(), Recovery: number}, &accessv1.MsgCancelRecoveryResponse{}, access.ReasonNotParty)
 	alice.CancelsRecovery(number)
 	net.Tells(target(byPatient(alice, audit.KindRecoveryCancelled), "1"))
 	thief.CannotFinish(number, alice, phr.ErrEnded, access.ReasonCancelled)

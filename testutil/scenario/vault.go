@@ -54,6 +54,9 @@ func (p *Patient) ChangeWallet(h *Hospital) (former *Patient) {
 	if _, err := p.client.WriteVault(ctx, p.File, prepared.File); err != nil {
 		p.t.Fatalf("change the wallet: %v", err)
 	}
+	if _, err := next.client.SetGuardians(ctx, prepared.File); err != nil {
+		p.t.Fatalf("name the guardians with the next wallet: %v", err)
+	}
 	was := *p
 	p.person, p.Code = next.person, prepared.Code
 	if p.File, err = p.client.RecoverVault(ctx, p.Code); err != nil {
