@@ -49,8 +49,9 @@ func TestGuardiansRecoverALostWallet(t *testing.T) {
 	next.CannotFinish(number, alice, phr.ErrNotApproved, access.ReasonNotApproved)
 	erin.SupportsRecovery(number)
 	recovered := next.TakesPlaceOf(number, alice, "")
-	net.Tells(target(&auditv1.Entry{Kind: audit.KindRecoveryDue, Role: audit.RoleChain, Patient: alice.Number, Outcome: ok}, "1"))
-	net.Tells(target(byPatient(recovered, audit.KindWalletRecovered), "1"))
+	unlockOf := clinic.UnlockOf(number)
+	net.Tells(ofRecovery(&auditv1.Entry{Kind: audit.KindRecoveryDue, Role: audit.RoleChain, Patient: alice.Number, Outcome: ok}, unlockOf))
+	net.Tells(ofRecovery(byPatient(recovered, audit.KindWalletRecovered), unlockOf))
 	if named := recovered.Guardians(); named.GetRevision() != 4 || named.GetOwner() != next.Address() || len(named.GetGuardians()) != 3 {
 		t.Errorf("after the recovery the guardians are %v", named)
 	}
@@ -86,20 +87,21 @@ func TestRecoveryIsNoWayAroundItsRules(t *testing.T) {
 
 	thief := clinic.Newcomer()
 	number := thief.AsksToRecover(alice)
-	net.Tells(target(&auditv1.Entry{Kind: audit.KindRecoveryProposed, Actor: thief.Address(), Role: "patient", Patient: alice.Number, Outcome: ok}, "1"))
+	unlock := clinic.UnlockOf(number)
+	net.Tells(ofRecovery(&auditv1.Entry{Kind: audit.KindRecoveryProposed, Actor: thief.Address(), Role: "patient", Patient: alice.Number, Outcome: ok}, unlock))
 	carol.SupportsRecovery(number)
 	thief.CannotFinish(number, alice, phr.ErrNotApproved, access.ReasonNotApproved)
 	dave.SupportsRecovery(number)
 	thief.RecoveryStands(number, accessv1.RecoveryStatus_RECOVERY_STATUS_DELAYED)
 	thief.CannotFinish(number, alice, phr.ErrNotReleased, access.ReasonDelayed)
-	net.HasNoShares(scenario.Unlock{ID: clinic.UnlockOf(number)})
+	net.HasNoShares(scenario.Unlock{ID: unlock})
 
 	// Alice has her wallet all along, and sees who asks; the one she had before has no say.
 	former.CannotSend(&accessv1.MsgCancelRecovery{Signer: former.Address(), Recovery: number}, &accessv1.MsgCancelRecoveryResponse{}, access.ReasonNotParty)
 	alice.CancelsRecovery(number)
-	net.Tells(target(byPatient(alice, audit.KindRecoveryCancelled), "1"))
+	net.Tells(ofRecovery(byPatient(alice, audit.KindRecoveryCancelled), unlock))
 	thief.CannotFinish(number, alice, phr.ErrEnded, access.ReasonCancelled)
-	net.HasNoShares(scenario.Unlock{ID: clinic.UnlockOf(number)})
+	net.HasNoShares(scenario.Unlock{ID: unlock})
 	thief.CannotSend(&accessv1.MsgProposeRecovery{Account: thief.Address(), Patient: alice.Number, ExpiresAt: time.Now().Add(long).Unix()},
 		&accessv1.MsgProposeRecoveryResponse{}, access.ReasonAccountUsed)
 
@@ -140,6 +142,12 @@ func TestHospitalsRecoverALostWallet(t *testing.T) {
 	recovered.Approve(unlock)
 	er.Opens(scan)
 	net.HasWholeLog()
+}
+
+// ofRecovery is an entry about the first recovery of a network.
+func ofRecovery(e *auditv1.Entry, unlock string) *auditv1.Entry {
+	e.Unlock = unlock
+	return target(e, "1")
 }
 
 func entryOfCount(e *auditv1.Entry, patient string, count uint64) *auditv1.Entry {
