@@ -270,16 +270,16 @@ func (c *Client) CancelRecovery(ctx context.Context, number uint64) (Receipt, er
 }
 
 // ReadyVault opens the vault of the patient of a recovery that is ready, and keeps what opens it in Secrets: with the shares that
-// guardians gave and the network's half, or where hospitals approved with the recovery code. The caller keeps the file beside nothing, makes the
-// next one with [Client.PrepareVault], which takes another key and this client's wallet, and then calls [Client.FinishRecovery].
+// guardians gave and the network's half, or where hospitals approved with the recovery code. The caller makes the next one with
+// [Client.PrepareVault], which takes another key and this client's wallet, keeps that, and then calls [Client.FinishRecovery].
 //
-// Errors are ErrNotApproved, ErrNotReleased, ErrEnded, ErrSession, ErrVault, ErrProposal and seal.ErrGuardians.
+// Errors are ErrNotReady, ErrEnded, ErrSession, ErrVault, ErrProposal and seal.ErrGuardians.
 func (c *Client) ReadyVault(ctx context.Context, number uint64, words string) (VaultFile, error) {
 	r, err := c.checkRecovery(ctx, c, number)
 	if err != nil {
 		return VaultFile{}, err
 	}
-	if err := r.ready(); err != nil {
+	if err := r.Ready(); err != nil {
 		return VaultFile{}, err
 	}
 	f, err := c.formerVault(ctx, r)
@@ -308,17 +308,17 @@ func (c *Client) ReadyVault(ctx context.Context, number uint64, words string) (V
 	return f, c.keepVaultSecrets(f, vaultSecrets{KV: kv.Bytes()})
 }
 
-// ready tells why a recovery can't be finished now, or nothing.
-func (r Recovery) ready() error {
+// Ready answers ErrNotReady or ErrEnded where the recovery can't be finished now.
+func (r Recovery) Ready() error {
 	switch r.Status {
 	case accessv1.RecoveryStatus_RECOVERY_STATUS_READY:
 		return nil
 	case accessv1.RecoveryStatus_RECOVERY_STATUS_PROPOSED:
-		return fmt.Errorf("recovery %d has %d of %d approvals: %w", r.GetNumber(), len(r.GetApprovals()), r.GetNeeded(), ErrNotApproved)
+		return fmt.Errorf("recovery %d has %d of %d approvals: %w", r.GetNumber(), len(r.GetApprovals()), r.GetNeeded(), ErrNotReady)
 	case accessv1.RecoveryStatus_RECOVERY_STATUS_DELAYED:
-		return fmt.Errorf("recovery %d waits until %s: %w", r.GetNumber(), time.Unix(r.GetDue(), 0).UTC().Format(time.RFC3339), ErrNotReleased)
+		return fmt.Errorf("recovery %d waits until %s: %w", r.GetNumber(), time.Unix(r.GetDue(), 0).UTC().Format(time.RFC3339), ErrNotReady)
 	case accessv1.RecoveryStatus_RECOVERY_STATUS_DUE:
-		return fmt.Errorf("recovery %d waits for the hospitals' shares: %w", r.GetNumber(), ErrNotReleased)
+		return fmt.Errorf("recovery %d waits for the hospitals' shares: %w", r.GetNumber(), ErrNotReady)
 	default:
 		return fmt.Errorf("recovery %d: %s: %w", r.GetNumber(), r.Status, ErrEnded)
 	}
@@ -407,7 +407,7 @@ func (c *Client) givenShares(ctx context.Context, session *lock.Session, r *chec
 		shares = append(shares, share)
 	}
 	if len(shares) < len(commitments) {
-		return nil, fmt.Errorf("%d of %d guardians' shares are there: %w: %w", len(shares), len(commitments), faults, ErrNotReleased)
+		return nil, fmt.Errorf("%d of %d guardians' shares are there: %w: %w", len(shares), len(commitments), faults, ErrNotReady)
 	}
 	return shares, nil
 }

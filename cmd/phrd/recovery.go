@@ -204,8 +204,15 @@ func approveRecovery(ctx context.Context, u *user, number uint64, ask func(appro
 		}
 	}
 	receipt, err := r.Approve(ctx, vault)
-	a.Height = receipt.Height
-	return a, err
+	if err != nil {
+		return a, err
+	}
+	now, err := u.client.Recovery(ctx, number)
+	if err != nil {
+		return a, err
+	}
+	a.recoveryView, a.Height = viewRecovery(now), receipt.Height
+	return a, nil
 }
 
 // askGuardian shows what will be signed and waits for a yes on the terminal.

@@ -129,6 +129,9 @@ func finishRecovery(ctx context.Context, u *user, number uint64, words func() (s
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return finishedRecovery{}, err
 	}
+	if err := r.Ready(); err != nil {
+		return finishedRecovery{}, err
+	}
 	code := ""
 	if !r.IsByGuardians() {
 		if code, err = words(); err != nil {

@@ -103,11 +103,11 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.records()
 	s.unlocks()
 	s.consents()
+	s.recoveries()
 	s.nodes()
 	s.hospital()
 	s.votes()
 	s.rounds()
-	s.recoveries()
 	s.erasures()
 	s.membership()
 
