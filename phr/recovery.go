@@ -425,7 +425,7 @@ func (c *Client) givenShare(ctx context.Context, session *lock.Session, r *check
 		if err != nil {
 			return lock.SecretShare{}, err
 		}
-		return seal.OpenShare(session.Key(), c.network, r.id, uint64(i)+1, commitments, capsule)
+		return seal.OpenShareCapsule(session.Key(), c.network, r.id, uint64(i)+1, commitments, capsule)
 	}
 	return lock.SecretShare{}, fmt.Errorf("no guardian: %w", ErrProposal)
 }

@@ -127,7 +127,7 @@ func (r *RecoveryReview) capsule(ctx context.Context, vault *Vault) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("request key: %w: %w", err, ErrProposal)
 	}
-	capsule, err := seal.SealShare(key, c.network, r.checked.id, share)
+	capsule, err := seal.NewShareCapsule(key, c.network, r.checked.id, share)
 	if err != nil {
 		return nil, err
 	}

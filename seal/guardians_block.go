@@ -71,9 +71,9 @@ func DecodeShares(c lock.CID, block []byte) ([][]byte, error) {
 	return shares, nil
 }
 
-// SealShare seals a guardian's share to the one-time key of a recovery, whose unlock it is. The error
+// NewShareCapsule seals a guardian's share to the one-time key of a recovery, whose unlock it is. The error
 // is lock.ErrKey or lock.ErrField.
-func SealShare(rk lock.PublicKey, n lock.Network, unlock [32]byte, s lock.SecretShare) ([]byte, error) {
+func NewShareCapsule(rk lock.PublicKey, n lock.Network, unlock [32]byte, s lock.SecretShare) ([]byte, error) {
 	if s.Index == 0 {
 		return nil, fmt.Errorf("guardian's place 0: %w", lock.ErrField)
 	}
@@ -82,10 +82,10 @@ func SealShare(rk lock.PublicKey, n lock.Network, unlock [32]byte, s lock.Secret
 	return lock.Seal(rk, shareInfo(n, unlock, s.Index), plain)
 }
 
-// OpenShare opens what the guardian of a place sealed for a recovery, and checks it against the
+// OpenShareCapsule opens what the guardian of a place sealed for a recovery, and checks it against the
 // commitments of the slot. The error is [ErrGuardians] where it does not open or does not
 // fit, lock.ErrField or lock.ErrPoint.
-func OpenShare(rk *lock.PrivateKey, n lock.Network, unlock [32]byte, place uint64, c lock.Commitments, capsule []byte) (lock.SecretShare, error) {
+func OpenShareCapsule(rk *lock.PrivateKey, n lock.Network, unlock [32]byte, place uint64, c lock.Commitments, capsule []byte) (lock.SecretShare, error) {
 	plain, err := rk.Open(shareInfo(n, unlock, place), capsule)
 	if err != nil {
 		return lock.SecretShare{}, fmt.Errorf("%w: %w", ErrGuardians, err)

@@ -67,9 +67,9 @@ func TestSharesForARecovery(t *testing.T) {
 	for _, i := range []int{2, 0} {
 		own, err := seal.OpenGuardianShare(vaults[i], place, uint64(i)+1, named.Commitments, named.Shares[i])
 		require.NoError(t, err)
-		capsule, err := seal.SealShare(rk.Public(), network, unlock, own)
+		capsule, err := seal.NewShareCapsule(rk.Public(), network, unlock, own)
 		require.NoError(t, err)
-		share, err := seal.OpenShare(rk, network, unlock, uint64(i)+1, named.Commitments, capsule)
+		share, err := seal.OpenShareCapsule(rk, network, unlock, uint64(i)+1, named.Commitments, capsule)
 		require.NoError(t, err)
 		given, capsules = append(given, share), append(capsules, capsule)
 	}
@@ -86,23 +86,23 @@ func TestSharesForARecovery(t *testing.T) {
 	flipped[1167] ^= 1
 	for name, open := range map[string]func() (lock.SecretShare, error){
 		"another recovery": func() (lock.SecretShare, error) {
-			return seal.OpenShare(rk, network, [32]byte{8}, 3, named.Commitments, capsules[0])
+			return seal.OpenShareCapsule(rk, network, [32]byte{8}, 3, named.Commitments, capsules[0])
 		},
 		"another network": func() (lock.SecretShare, error) {
-			return seal.OpenShare(rk, lock.Network{8}, unlock, 3, named.Commitments, capsules[0])
+			return seal.OpenShareCapsule(rk, lock.Network{8}, unlock, 3, named.Commitments, capsules[0])
 		},
 		"another place": func() (lock.SecretShare, error) {
-			return seal.OpenShare(rk, network, unlock, 2, named.Commitments, capsules[0])
+			return seal.OpenShareCapsule(rk, network, unlock, 2, named.Commitments, capsules[0])
 		},
 		"another key": func() (lock.SecretShare, error) {
-			return seal.OpenShare(other, network, unlock, 3, named.Commitments, capsules[0])
+			return seal.OpenShareCapsule(other, network, unlock, 3, named.Commitments, capsules[0])
 		},
 		"one bit": func() (lock.SecretShare, error) {
-			return seal.OpenShare(rk, network, unlock, 3, named.Commitments, flipped)
+			return seal.OpenShareCapsule(rk, network, unlock, 3, named.Commitments, flipped)
 		},
 		"another's guardians": func() (lock.SecretShare, error) {
 			c := lock.Commitments{named.Commitments[1], named.Commitments[0]}
-			return seal.OpenShare(rk, network, unlock, 3, c, capsules[0])
+			return seal.OpenShareCapsule(rk, network, unlock, 3, c, capsules[0])
 		},
 	} {
 		_, err := open()
@@ -114,6 +114,6 @@ func TestSharesForARecovery(t *testing.T) {
 	require.NoError(t, err)
 	_, err = place.Unwrap(wrong, slot)
 	require.ErrorIs(t, err, seal.ErrSlot, "without the network's half")
-	_, err = seal.SealShare(rk.Public(), network, unlock, lock.SecretShare{})
+	_, err = seal.NewShareCapsule(rk.Public(), network, unlock, lock.SecretShare{})
 	require.ErrorIs(t, err, lock.ErrField)
 }

@@ -103,11 +103,11 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.records()
 	s.unlocks()
 	s.consents()
-	s.recoveries()
 	s.nodes()
 	s.hospital()
 	s.votes()
 	s.rounds()
+	s.recoveries()
 	s.erasures()
 	s.membership()
 
@@ -289,7 +289,8 @@ func (s *messageStory) consents() {
 // recoveries begin with guardians, and end with another wallet; or with a word of who still has the old one.
 func (s *messageStory) recoveries() {
 	net, clinic, er, alice := s.net, s.clinic, s.er, s.alice
-	net.MakeKey(custodyv1.KeyKind_KEY_KIND_GUARDIANS)
+	s.decide(&custodyv1.MsgStartGeneration{Authority: phr.Authority(), Kind: custodyv1.KeyKind_KEY_KIND_GUARDIANS})
+	clinic.RecordsKey(isWhole)
 	carol, dave := net.Patient("carol"), net.Patient("dave")
 	alice.NamesGuardians(short, carol, dave)
 	net.Tells(byPatient(alice, audit.KindGuardiansSet))
