@@ -226,7 +226,7 @@ type checkedRecovery struct {
 	key       *custodyv1.Key
 }
 
-// checkRecovery reads a recovery and, where guardians approve it, them, over one connection, and recomputes its unlock from them. The
+// checkRecovery reads a recovery and, where guardians approve it and it is open, them, over one connection, and recomputes its unlock from them. The
 // error is ErrProposal where they do not give it, or a proof does not hold.
 func (c *Client) checkRecovery(ctx context.Context, conn grpc.ClientConnInterface, number uint64) (*checkedRecovery, error) {
 	read, err := recoveryAt(ctx, conn, number)
@@ -234,7 +234,8 @@ func (c *Client) checkRecovery(ctx context.Context, conn grpc.ClientConnInterfac
 		return nil, err
 	}
 	r := &checkedRecovery{Recovery: read}
-	if !r.IsByGuardians() {
+	// Of one that has ended the guardians may be others, or none.
+	if !r.IsByGuardians() || !r.IsOpen() {
 		return r, nil
 	}
 	if r.id, err = parseUnlockID(r.GetUnlock()); err != nil {
