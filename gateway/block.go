@@ -152,6 +152,12 @@ func (g *Gateway) serveGetBlock(w http.ResponseWriter, r *http.Request, c caller
 	if version := r.URL.Query().Get("version"); err == nil && !concerned && version != "" {
 		concerned, err = g.isOwned(r.Context(), c, version, id)
 	}
+	if recovery := r.URL.Query().Get("recovery"); err == nil && !concerned && recovery != "" {
+		concerned, err = g.isOfRecovery(r.Context(), c, recovery, id)
+	}
+	if guarded := r.URL.Query().Get("guarded"); err == nil && !concerned && guarded != "" {
+		concerned, err = g.isShares(r.Context(), c, guarded, id)
+	}
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,8 @@ type fakeNode struct {
 	consents    map[uint64]*accessv1.Consent
 	terms       map[string]*accessv1.EmergencyTerms // by patient
 	emergencies map[string]*accessv1.Emergency
+	guardians   map[string]*accessv1.Guardians
+	recoveries  map[uint64]*accessv1.QueryRecoveryResponse
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
 	accounts    map[string]*authv1.BaseAccount
@@ -299,6 +301,34 @@ func (f fakeAccess) EmergencyAccesses(context.Context, *accessv1.QueryEmergencyA
 	return &accessv1.QueryEmergencyAccessesResponse{Pagination: &querytypes.PageResponse{}}, nil
 }
 
+func (f fakeAccess) Guardians(_ context.Context, q *accessv1.QueryGuardiansRequest) (*accessv1.QueryGuardiansResponse, error) {
+	g, err := find(f.n, f.n.guardians, q.GetPatient())
+	return &accessv1.QueryGuardiansResponse{Guardians: g}, err
+}
+
+func (f fakeAccess) Guarded(context.Context, *accessv1.QueryGuardedRequest) (*accessv1.QueryGuardedResponse, error) {
+	return &accessv1.QueryGuardedResponse{}, nil
+}
+
+func (f fakeAccess) GuardianKey(context.Context, *accessv1.QueryGuardianKeyRequest) (*accessv1.QueryGuardianKeyResponse, error) {
+	return &accessv1.QueryGuardianKeyResponse{}, nil
+}
+
+func (f fakeAccess) Recovery(_ context.Context, q *accessv1.QueryRecoveryRequest) (*accessv1.QueryRecoveryResponse, error) {
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	for number, r := range f.n.recoveries {
+		if number == q.GetNumber() || q.GetUnlock() != "" && q.GetUnlock() == r.GetRecovery().GetUnlock() {
+			return r, nil
+		}
+	}
+	return nil, status.Errorf(codes.NotFound, "recovery %d is unknown, and this text must not get out", q.GetNumber())
+}
+
+func (f fakeAccess) Recoveries(context.Context, *accessv1.QueryRecoveriesRequest) (*accessv1.QueryRecoveriesResponse, error) {
+	return &accessv1.QueryRecoveriesResponse{Pagination: &querytypes.PageResponse{}}, nil
+}
+
 type fakeAudit struct {
 	auditv1.UnimplementedQueryServer
 	n *fakeNode
@@ -423,6 +453,9 @@ func (f fakeCustody) Holders(context.Context, *custodyv1.QueryHoldersRequest) (*
 }
 
 func (f fakeCustody) Release(_ context.Context, q *custodyv1.QueryReleaseRequest) (*custodyv1.QueryReleaseResponse, error) {
+	if _, err := (fakeAccess{n: f.n}).Recovery(context.Background(), &accessv1.QueryRecoveryRequest{Unlock: q.GetUnlock()}); err == nil {
+		return &custodyv1.QueryReleaseResponse{Release: &custodyv1.Release{}}, nil
+	}
 	if _, err := (fakeAccess{n: f.n}).Unlock(context.Background(), &accessv1.QueryUnlockRequest{Id: q.GetUnlock()}); err != nil {
 		return nil, err
 	}

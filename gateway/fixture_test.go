@@ -82,6 +82,7 @@ type door struct {
 
 	people   map[string]*person
 	alice    string // patient number
+	carol    string // patient number of somebody with guardians, none of whom is here
 	bob      string
 	record   string
 	object   *blobtest.Object
@@ -93,6 +94,7 @@ type door struct {
 	capsule  lock.CID
 	vault    lock.CID
 	dataLeaf lock.CID
+	recovery struct{ rk, shares, capsule lock.CID } // of alice's wallet
 }
 
 // fakeFetcher has the blocks of other hospitals.
@@ -286,6 +288,29 @@ func (d *door) populate() {
 	n.patients[d.bob] = &recordsv1.Patient{Id: d.bob, Address: bob.address(), Vault: &recordsv1.Vault{}}
 	n.accounts[alice.address()] = &authv1.BaseAccount{Address: alice.address(), AccountNumber: 7, Sequence: 3}
 	d.populateRecord(alice)
+	d.populateRecoveries()
+}
+
+// populateRecoveries makes bob a guardian of alice, who has lost her wallet: the newcomer is to have its place.
+func (d *door) populateRecoveries() {
+	d.carol = newID(d.t)
+	put := func(text string) lock.CID {
+		cid, block := rawBlock(text)
+		d.fetcher.blocks[cid] = block
+		return cid
+	}
+	d.recovery.rk, d.recovery.shares, d.recovery.capsule = put("one-time key"), put("shares"), put("share of bob")
+	d.node.guardians = map[string]*accessv1.Guardians{
+		d.alice: {Patient: d.alice, Guardians: []string{d.bob}, Shares: d.recovery.shares.String()},
+		d.carol: {Patient: d.carol, Guardians: []string{newID(d.t)}},
+	}
+	d.node.recoveries = map[uint64]*accessv1.QueryRecoveryResponse{
+		1: {Status: accessv1.RecoveryStatus_RECOVERY_STATUS_DUE, Recovery: &accessv1.Recovery{
+			Number: 1, Patient: d.alice, Account: d.people["newcomer"].address(), Guardians: []string{d.bob}, Unlock: hexOf(0x44),
+			RequestKey: d.recovery.rk.String(), Approvals: []*accessv1.RecoveryApproval{{Capsule: d.recovery.capsule.String()}},
+		}},
+		2: {Recovery: &accessv1.Recovery{Number: 2, Patient: d.carol, Account: "phrd1somebody"}},
+	}
 }
 
 func (d *door) populateRecord(alice *person) {

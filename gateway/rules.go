@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -46,6 +47,11 @@ func scopeTable() map[string]rule {
 		accessv1.Query_EmergencyTerms_FullMethodName:    {asks: asks(asksEmergencyTerms)},
 		accessv1.Query_EmergencyAccess_FullMethodName:   {sees: sees(seesEmergency)},
 		accessv1.Query_EmergencyAccesses_FullMethodName: {asks: asks(asksEmergencies)},
+		accessv1.Query_Guardians_FullMethodName:         {sees: sees(seesGuardians)},
+		accessv1.Query_Guarded_FullMethodName:           {asks: asks(asksGuarded)},
+		accessv1.Query_GuardianKey_FullMethodName:       {asks: asks(asksGuardianKey)},
+		accessv1.Query_Recovery_FullMethodName:          {sees: sees(seesRecovery)},
+		accessv1.Query_Recoveries_FullMethodName:        {asks: asks(asksRecoveries)},
 
 		auditv1.Query_Entry_FullMethodName:       {sees: sees(seesEntry)},
 		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries)},
@@ -260,6 +266,9 @@ func seesRelease(ctx context.Context, s *scope, c caller, q *custodyv1.QueryRele
 		return true, nil
 	}
 	u, err := s.unlock(ctx, q.GetUnlock())
+	if errors.Is(err, errUnknown) {
+		return s.isRecoveryOf(ctx, c, q.GetUnlock())
+	}
 	if err != nil {
 		return false, err
 	}
@@ -271,6 +280,9 @@ func seesShares(ctx context.Context, s *scope, c caller, q *custodyv1.QueryShare
 		return true, nil
 	}
 	u, err := s.unlock(ctx, q.GetUnlock())
+	if errors.Is(err, errUnknown) {
+		return s.isRecoveryOf(ctx, c, q.GetUnlock())
+	}
 	if err != nil {
 		return false, err
 	}

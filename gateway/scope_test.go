@@ -71,7 +71,7 @@ func (d *door) as(who string) context.Context {
 // everyone who has logged in, by the names of the fixture. doctor3 and officer3 belong to a
 // hospital that has nothing to do with the record.
 var everyone = []string{
-	"alice", "bob", "clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor3", "node1", "node2",
+	"alice", "bob", "newcomer", "clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor3", "node1", "node2",
 }
 
 var (
@@ -138,6 +138,21 @@ func scopeCases(d *door) []scopeCase {
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: d.alice}, and([]string{"alice", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: address("er")}, and([]string{"er", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: d.alice}, and([]string{"alice", "clerk1", "clerk2"}, allNodes), nil},
+
+		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.alice}, and([]string{"alice", "bob", "newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
+		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.carol}, and([]string{"newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
+		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: d.bob}, and([]string{"bob", "auditor3"}, allNodes), &accessv1.QueryGuardedRequest{Guardian: nowhere}},
+		{accessv1.Query_GuardianKey_FullMethodName, &accessv1.QueryGuardianKeyRequest{Guardian: d.bob}, and([]string{"alice", "bob", "newcomer"}, allNodes), nil},
+		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 1}, and([]string{"alice", "bob", "newcomer", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
+		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 2}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Patient: nowhere}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Guardian: d.bob}, and([]string{"bob", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Guardian: nowhere}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Account: address("newcomer")}, and([]string{"newcomer", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Account: strangerAddress}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{}, nil, nil},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true, Patient: d.alice}, nil, nil},
+		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor3"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
+		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor3"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: 1}, []string{"alice", "clerk1", "doctor1", "officer1", "node1", "auditor3"}, &auditv1.QueryEntryRequest{Sequence: 99}},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, []string{"auditor3"}, nil},

@@ -88,7 +88,8 @@ type CollectorConfig struct {
 }
 
 // Collector removes from a node's store the blocks that nobody names: what abandoned uploads
-// left, copies that the chain wants elsewhere now, request keys and capsules of ended unlocks.
+// left, copies that the chain wants elsewhere now, request keys and capsules of ended unlocks and
+// recoveries.
 //
 // A collection first notes the time, then marks all blocks that are named, then removes those
 // that are not marked and were used last more than the grace before that time. What is named
@@ -236,7 +237,7 @@ func (r *collection) mark(ctx context.Context) error {
 	// A copy that is confirmed while we read stands in the list of holdings too late for us, and
 	// leaves that of assignments too early; then its root, which is there, tells of it. A copy
 	// that is lost while we read is in the one or in the other.
-	for _, list := range []func(context.Context) error{r.markHoldings, r.markAssignments, r.markUnlocks, r.markRoots} {
+	for _, list := range []func(context.Context) error{r.markHoldings, r.markAssignments, r.markUnlocks, r.markRecoveries, r.markRoots} {
 		if err := list(ctx); err != nil {
 			return err
 		}
@@ -349,17 +350,43 @@ func (r *collection) markUnlock(u *accessv1.QueryUnlockResponse) error {
 		accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED, accessv1.UnlockStatus_UNLOCK_STATUS_EXPIRED:
 		return nil
 	}
-	for _, text := range []string{u.GetUnlock().GetRequestKey(), u.GetUnlock().GetApproval().GetCapsule()} {
+	return r.markTexts("unlock "+u.GetUnlock().GetId(), u.GetUnlock().GetRequestKey(), u.GetUnlock().GetApproval().GetCapsule())
+}
+
+// markTexts marks blocks by the texts of their CIDs, which may be empty.
+func (r *collection) markTexts(of string, texts ...string) error {
+	for _, text := range texts {
 		if text == "" {
 			continue
 		}
 		c, err := lock.ParseCID(text)
 		if err != nil {
-			return fmt.Errorf("%w: unlock %s names %q: %w", ErrUnsure, u.GetUnlock().GetId(), text, err)
+			return fmt.Errorf("%w: %s names %q: %w", ErrUnsure, of, text, err)
 		}
 		r.named.add(c)
 	}
 	return nil
+}
+
+// markRecoveries marks the request keys and guardians' shares of recoveries that have not ended.
+func (r *collection) markRecoveries(ctx context.Context) error {
+	return Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
+		got, err := r.unlocks.Recoveries(ctx, &accessv1.QueryRecoveriesRequest{Open: true, Pagination: page})
+		if err != nil {
+			return nil, fmt.Errorf("list open recoveries: %w", err)
+		}
+		for _, open := range got.GetRecoveries() {
+			recovery := open.GetRecovery()
+			texts := []string{recovery.GetRequestKey()}
+			for _, a := range recovery.GetApprovals() {
+				texts = append(texts, a.GetCapsule())
+			}
+			if err := r.markTexts(fmt.Sprintf("recovery %d", recovery.GetNumber()), texts...); err != nil {
+				return nil, err
+			}
+		}
+		return got.GetPagination(), nil
+	})
 }
 
 // markRoots marks the objects whose root is here and which the chain wants here without having

@@ -33,6 +33,17 @@ type unlockServer struct {
 	l *ledger
 }
 
+// Recoveries lists those that are open.
+func (s unlockServer) Recoveries(_ context.Context, req *accessv1.QueryRecoveriesRequest) (*accessv1.QueryRecoveriesResponse, error) {
+	s.l.mu.Lock()
+	defer s.l.mu.Unlock()
+	if !req.GetOpen() {
+		return nil, status.Error(codes.InvalidArgument, "only those that are open are listed here")
+	}
+	rows, next := pageOf(s.l.recoveries, req.GetPagination())
+	return &accessv1.QueryRecoveriesResponse{Recoveries: rows, Pagination: next}, nil
+}
+
 func (s unlockServer) Unlocks(_ context.Context, req *accessv1.QueryUnlocksRequest) (*accessv1.QueryUnlocksResponse, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
@@ -235,6 +246,15 @@ func TestOnlyWhatNobodyNamesIsCollected(t *testing.T) {
 				}
 			}
 
+			key, _ := c.block()
+			share, _ := c.block()
+			c.l.set(func() {
+				c.l.recoveries = append(c.l.recoveries, &accessv1.QueryRecoveryResponse{Recovery: &accessv1.Recovery{
+					RequestKey: key.String(), Approvals: []*accessv1.RecoveryApproval{{Capsule: share.String()}, {}},
+				}}, &accessv1.QueryRecoveryResponse{Recovery: &accessv1.Recovery{}})
+			})
+			stays["an open recovery"] = []lock.CID{key, share}
+
 			// Within the grace nothing goes.
 			c.clock.advance(day)
 			c.mustCollect()
@@ -300,6 +320,7 @@ func TestNothingIsCollectedUnlessAllIsKnown(t *testing.T) {
 		"holdings can't be read":    {fails("/Holdings"), unavailable},
 		"assignments can't be read": {fails("/Assignments"), unavailable},
 		"unlocks can't be read":     {fails("/Unlocks"), unavailable},
+		"recoveries can't be read":  {fails("/Recoveries"), unavailable},
 		"members can't be read":     {fails("/Members"), unavailable},
 		"objects can't be read":     {fails("/Object"), unavailable},
 		"the node is catching up":   {func(*testing.T) { c.l.set(func() { c.l.catchingUp = true }) }, func(err error) bool { return errors.Is(err, node.ErrNotReady) }},

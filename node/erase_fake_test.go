@@ -114,6 +114,10 @@ type erasedAccess struct {
 	l *ledger
 }
 
+func (s erasedAccess) Recoveries(ctx context.Context, req *accessv1.QueryRecoveriesRequest) (*accessv1.QueryRecoveriesResponse, error) {
+	return unlockServer{l: s.l}.Recoveries(ctx, req)
+}
+
 func (s erasedAccess) Unlocks(ctx context.Context, req *accessv1.QueryUnlocksRequest) (*accessv1.QueryUnlocksResponse, error) {
 	if req.GetCustodian() != 0 {
 		return unlockServer{l: s.l}.Unlocks(ctx, req)

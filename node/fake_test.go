@@ -58,6 +58,7 @@ type ledger struct {
 	shutOut    []uint64 // storage nodes that may not connect
 	objects    map[string]*storagev1.PlacedObject
 	unlocks    []*accessv1.QueryUnlockResponse // newest first
+	recoveries []*accessv1.QueryRecoveryResponse
 	mempool    [][]byte
 	results    map[string]*abciv1.TxResponse
 	nonces     map[string]bool // account and timeout

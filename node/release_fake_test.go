@@ -69,7 +69,10 @@ type custodyNet struct {
 	consent    *accessv1.QueryConsentResponse // number 7; nil where there is none
 	emergency  *accessv1.QueryEmergencyAccessResponse
 	terms      *accessv1.EmergencyTerms // of the patient
-	rounds     map[string]int           // times that a holder looked for work, by account
+	recovery   *accessv1.QueryRecoveryResponse
+	guardians  *accessv1.Guardians
+	owner      *recordsv1.Patient // whose guardians they are
+	rounds     map[string]int     // times that a holder looked for work, by account
 	// submit refuses or fails a message in place of the chain, nil lets it pass.
 	submit func(message *custodyv1.MsgSubmitShares) (*custodyv1.MsgSubmitSharesResponse, error)
 }
@@ -203,7 +206,7 @@ func (n *custodyNet) account(role consortiumv1.Role, member uint64) string {
 }
 
 // generation is gen of the key.
-func (n *custodyNet) generation() [64]byte { return n.generationOf(lock.KeyRecords) }
+func (n *custodyNet) generation() [64]byte { return n.generationOf(lock.KeyKind(n.key.GetKind())) }
 
 // generationOf is gen of the key as one of another kind.
 func (n *custodyNet) generationOf(kind lock.KeyKind) [64]byte {
@@ -489,7 +492,7 @@ func (n *custodyNet) holding(member uint64) *holding {
 
 // shareOf is what a member has on its disk.
 func (n *custodyNet) shareOf(member uint64) keys.Share {
-	return keys.Share{Network: n.network, Kind: lock.KeyRecords, Generation: 1, Epoch: 3, Index: member, Scalar: n.dealt.Shares[member-1].Value}
+	return keys.Share{Network: n.network, Kind: lock.KeyKind(n.key.GetKind()), Generation: 1, Epoch: 3, Index: member, Scalar: n.dealt.Shares[member-1].Value}
 }
 
 // start makes a member's holder run.

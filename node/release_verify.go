@@ -140,6 +140,9 @@ func (r *round) verify(ctx context.Context, key *heldKey, release *custodyv1.Rel
 	if release.GetStatus() != custodyv1.ReleaseStatus_RELEASE_STATUS_PENDING {
 		return lock.Release{}, fmt.Errorf("release is %s: %w", release.GetStatus(), errNotDue)
 	}
+	if key.name.kind == lock.KeyGuardians {
+		return r.verifyRecovery(ctx, key, release)
+	}
 	got, err := r.access.Unlock(ctx, &accessv1.QueryUnlockRequest{Id: release.GetUnlock()})
 	if err != nil {
 		return lock.Release{}, fmt.Errorf("ask for the unlock: %w", err)

@@ -11,6 +11,8 @@
 //   - [Client.GrantConsent]: the patient lets somebody ask without being asked again (consent.go), [Client.UseConsent] by the clinician (use.go)
 //   - [Client.PrepareVault], [Client.WriteVault]: the vault gets another key, code or wallet (vault_write.go), [Client.RecoverVault] on another device
 //   - [Client.Reseal], [Client.Relock]: the owner's versions follow (reseal.go, relock.go)
+//   - [Client.SetGuardians]: people who together open the vault are known (guardian.go), [Client.ProposeRecovery] when the wallet is lost
+//     (recovery.go), [Client.ReviewRecovery] by guardians and officers (recovery_approve.go), [Client.FinishRecovery] by the next wallet
 //   - [Client.OpenOwn]: the patient reads or takes along all that is there (own.go)
 //   - [Client.Log]: who did what (audit.go)
 //

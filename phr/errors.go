@@ -46,11 +46,13 @@ var (
 	ErrConsented = errors.New("unlock was approved by a consent")
 	// ErrNotReleased says that an unlock is approved and not enough holders have given their shares.
 	ErrNotReleased = errors.New("unlock is not released")
+	// ErrNotReady says that a recovery waits for approvals, for the end of its delay, or for the hospitals' shares.
+	ErrNotReady = errors.New("recovery is not ready")
 	// ErrNotErased says that a version is not erased.
 	ErrNotErased = errors.New("version is not erased")
 	// ErrNotAttested says that hospitals have not attested an erasure yet.
 	ErrNotAttested = errors.New("not every hospital has attested the erasure yet")
-	// ErrEnded says that an unlock was denied, withdrawn, closed or has expired.
+	// ErrEnded says that an unlock was denied, withdrawn, closed or has expired, or a recovery cancelled, expired or finished.
 	ErrEnded = errors.New("unlock has ended")
 	// ErrSession says that this program does not hold the session of the unlock.
 	ErrSession = errors.New("no session for this unlock")

@@ -121,9 +121,9 @@ type custodyServer struct {
 }
 
 // Key implements custodyv1.QueryServer.
-func (s *custodyServer) Key(context.Context, *custodyv1.QueryKeyRequest) (*custodyv1.QueryKeyResponse, error) {
+func (s *custodyServer) Key(_ context.Context, r *custodyv1.QueryKeyRequest) (*custodyv1.QueryKeyResponse, error) {
 	return &custodyv1.QueryKeyResponse{Key: &custodyv1.Key{
-		Kind: custodyv1.KeyKind_KEY_KIND_RECORDS, Generation: 1, PublicKey: s.net.dealt.X.Bytes(), Threshold: threshold, ShareEpoch: 1,
+		Kind: r.Kind, Generation: 1, PublicKey: s.net.dealt.X.Bytes(), Threshold: threshold, ShareEpoch: 1,
 	}}, nil
 }
 
@@ -139,7 +139,11 @@ func (s *custodyServer) Holders(context.Context, *custodyv1.QueryHoldersRequest)
 // Shares implements custodyv1.QueryServer: the holders give their shares when somebody asks.
 func (s *custodyServer) Shares(_ context.Context, r *custodyv1.QuerySharesRequest) (*custodyv1.QuerySharesResponse, error) {
 	p := s.net.locks[r.Unlock]
-	gen, err := s.net.generation().Hash()
+	key := s.net.generation()
+	if s.net.recoveryOf(r.Unlock) != nil {
+		key.Kind = lock.KeyGuardians
+	}
+	gen, err := key.Hash()
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,8 @@ type network struct {
 	consents    []*accessv1.Consent
 	staffKeys   map[string][]byte // vaults of clinicians, by address
 	refusesUse  string            // why the chain lets no consent stand in
+	guardians   map[string]*accessv1.Guardians
+	recoveries  []*accessv1.Recovery
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
@@ -114,7 +116,7 @@ func newNetwork(t *testing.T) *network {
 		t: t, dealt: dealt, gates: map[uint64]*gate{}, height: 10, vaults: map[uint64]*lock.PrivateKey{}, principals: map[string]*consortiumv1.Principal{},
 		invitations: map[string]bool{}, sequences: map[string]uint64{}, txs: map[string]*abciv1.TxResponse{}, patients: map[string]*recordsv1.Patient{},
 		records: map[string]*recordsv1.Record{}, versions: map[string][]*recordsv1.Version{}, locks: map[string]lock.Proposal{}, holders: []uint64{1, 2, 3, 4},
-		staffKeys: map[string][]byte{},
+		staffKeys: map[string][]byte{}, guardians: map[string]*accessv1.Guardians{},
 	}
 	_, err = rand.Read(n.id[:])
 	require.NoError(t, err)
@@ -557,6 +559,9 @@ func (n *network) execute(signer string, msg proto.Message) (proto.Message, erro
 	}
 	if answer := n.consent(signer, msg); answer != nil {
 		return answer, nil
+	}
+	if answer, err := n.recovery(signer, msg); answer != nil || err != nil {
+		return answer, err
 	}
 	return n.sign(signer, msg)
 }

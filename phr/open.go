@@ -2,6 +2,7 @@ package phr
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -140,15 +141,23 @@ func (c *Client) combine(ctx context.Context, conn grpc.ClientConnInterface, ses
 	for _, v := range u.proposal.Versions {
 		release.M = append(release.M, v.M)
 	}
+	return c.combineRelease(ctx, conn, session, release, u.key)
+}
+
+// combineRelease joins the holders' shares of a key to its half of every point of a release.
+func (c *Client) combineRelease(
+	ctx context.Context, conn grpc.ClientConnInterface, session *lock.Session, release lock.Release, key *custodyv1.Key,
+) (lock.Combined, error) {
+	unlock := hex.EncodeToString(release.Unlock[:])
 	q := custodyv1.NewQueryClient(conn)
-	answer, err := q.Shares(ctx, &custodyv1.QuerySharesRequest{Unlock: u.GetId()})
+	answer, err := q.Shares(ctx, &custodyv1.QuerySharesRequest{Unlock: unlock})
 	if err != nil {
 		return lock.Combined{}, err
 	}
 	shares, epochs := parseShares(answer.GetShares())
 	var committees []lock.Committee
 	for _, epoch := range epochs {
-		committee, err := committeeOf(ctx, q, u.key, epoch)
+		committee, err := committeeOf(ctx, q, key, epoch)
 		if err != nil {
 			return lock.Combined{}, err
 		}
@@ -156,7 +165,7 @@ func (c *Client) combine(ctx context.Context, conn grpc.ClientConnInterface, ses
 	}
 	combined, err := session.Combine(release, committees, shares)
 	if err != nil {
-		return lock.Combined{}, fmt.Errorf("unlock %s: %w", u.GetId(), err)
+		return lock.Combined{}, fmt.Errorf("unlock %s: %w", unlock, err)
 	}
 	return combined, nil
 }

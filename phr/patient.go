@@ -37,7 +37,7 @@ func (c *Client) PreparePatient(site string) (*PreparedVault, error) {
 	}
 	return c.prepareVault(VaultFile{
 		Patient: number.String(), Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: id.String(), Revision: firstRevision,
-	}, vault, c.key, site)
+	}, vault, c.key, site, nil)
 }
 
 // RegisterPatient uploads the vault and binds the client's account to the patient number. The account was opened with an

@@ -26,11 +26,13 @@ type VaultFile struct {
 	Blob     []byte      `json:"blob"`     // sealed vault
 	Key      []byte      `json:"key"`      // public key of the newest epoch, 1216 bytes
 	Slots    []VaultSlot `json:"slots"`
+	// Guardians of this revision, nil where it has none.
+	Guardians *VaultGuardians `json:"guardians,omitempty"`
 }
 
 // VaultSlot is one way to open a vault.
 type VaultSlot struct {
-	Kind     string `json:"kind"` // "wallet" or "code"
+	Kind     string `json:"kind"` // "wallet", "code" or "guardians"
 	ID       string `json:"id"`
 	Revision uint64 `json:"revision"`
 	Site     string `json:"site,omitempty"` // of a wallet slot: stands in the text that the wallet signs
@@ -38,8 +40,9 @@ type VaultSlot struct {
 }
 
 const (
-	slotWallet = "wallet"
-	slotCode   = "code"
+	slotWallet    = "wallet"
+	slotCode      = "code"
+	slotGuardians = "guardians"
 )
 
 // vaultSecrets is what stays on the device: it opens the vault without a wallet's signature, and the pepper is half of
@@ -82,7 +85,7 @@ func (c *Client) keepVaultSecrets(f VaultFile, kept vaultSecrets) error {
 }
 
 // slotKinds are the kinds of slots as the file and the chain's block have them.
-var slotKinds = map[string]lock.SlotKind{slotWallet: lock.SlotWallet, slotCode: lock.SlotCode}
+var slotKinds = map[string]lock.SlotKind{slotWallet: lock.SlotWallet, slotCode: lock.SlotCode, slotGuardians: lock.SlotGuardians}
 
 // block is the vault as the block store has it: the blob with its slots.
 func (f VaultFile) block() (lock.CID, []byte, error) {

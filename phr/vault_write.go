@@ -23,9 +23,9 @@ type PreparedVault struct {
 	WalletSlot bool
 }
 
-// prepareVault seals a vault under a fresh key as the revision of the file, makes a recovery code and, unless site is empty, a
-// slot for the wallet of its account, and keeps what opens the vault in Secrets.
-func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, wallet Wallet, site string) (*PreparedVault, error) {
+// prepareVault seals a vault under a fresh key as the revision of the file, makes a recovery code, unless site is empty a slot for the
+// wallet of its account, and where there are guardians one for them, and keeps what opens the vault in Secrets.
+func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, wallet Wallet, site string, guardians *guardianVaults) (*PreparedVault, error) {
 	number, err := lock.ParseID(f.Patient)
 	if err != nil {
 		return nil, fmt.Errorf("patient: %w: %w", err, ErrVault)
@@ -37,7 +37,7 @@ func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, wallet Wallet, sit
 	if f.Blob, err = vault.Seal(c.network, f.Revision, kv); err != nil {
 		return nil, err
 	}
-	f.Epoch, f.Key, f.Slots = vault.Newest(), vault.Public(seal.PatientRecipient(number)).Key.Bytes(), nil
+	f.Epoch, f.Key, f.Slots, f.Guardians = vault.Newest(), vault.Public(seal.PatientRecipient(number)).Key.Bytes(), nil, nil
 	p := &PreparedVault{File: f}
 	kept := vaultSecrets{KV: kv.Bytes()}
 	if site != "" {
@@ -55,6 +55,11 @@ func (c *Client) prepareVault(f VaultFile, vault *seal.Vault, wallet Wallet, sit
 	if p.Code, err = p.File.addCode(kv); err != nil {
 		return nil, err
 	}
+	if guardians != nil {
+		if err := p.File.addGuardians(guardians, kv); err != nil {
+			return nil, err
+		}
+	}
 	return p, c.keepVaultSecrets(p.File, kept)
 }
 
@@ -71,13 +76,20 @@ type VaultChange struct {
 	// Wallet takes the place of the patient's own, nil where that stays. An invitation has opened its account, which is nobody's yet; it is the
 	// patient's from then on, and the former one is of no use any more.
 	Wallet Wallet
+	// Guardians of the vault as it will be; nil for those whom it has, and empty for none.
+	Guardians *Guardians
 }
 
 // PrepareVault makes the next revision of a vault that this program can open, with another recovery code, and keeps what opens it in
-// Secrets. Nothing leaves the program. The caller keeps the file beside the former one, shows the code, and then calls
-// [Client.WriteVault]. What an earlier call prepared and did not write is given up. The error is ErrVault.
-func (c *Client) PrepareVault(f VaultFile, change VaultChange) (*PreparedVault, error) {
+// Secrets. Nothing of it leaves the program; the network is asked for the guardians and their keys. The caller keeps the file beside the
+// former one, shows the code, and then calls [Client.WriteVault]. What an earlier call prepared and did not write is given up. The error is
+// ErrVault, or ErrDisagree where two hospitals show other keys of the guardians.
+func (c *Client) PrepareVault(ctx context.Context, f VaultFile, change VaultChange) (*PreparedVault, error) {
 	v, err := c.OpenVault(f)
+	if err != nil {
+		return nil, err
+	}
+	guardians, err := c.guardiansFor(ctx, f.Patient, change.Guardians)
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +110,12 @@ func (c *Client) PrepareVault(f VaultFile, change VaultChange) (*PreparedVault, 
 	if change.Wallet != nil {
 		wallet, next.Address = change.Wallet, change.Wallet.Address()
 	}
-	return c.prepareVault(next, v.sealed, wallet, change.Site)
+	return c.prepareVault(next, v.sealed, wallet, change.Site, guardians)
 }
 
 // WriteVault uploads the next revision of a vault and has the chain name it in place of the former one, which the hospitals delete once
-// enough of them hold the new one. Then what opens the former one is deleted from Secrets, and the caller puts the file in the place of
-// the former one. After a crash in between, [Client.SettleVault] tells which of them it is. The error is *Refused where another program
+// enough of them hold the new one, and makes its guardians known. Then what opens the former one is deleted from Secrets, and the caller puts
+// the file in the place of the former one. After a crash in between, [Client.SettleVault] tells which of them it is. The error is *Refused where another program
 // wrote the vault meanwhile.
 func (c *Client) WriteVault(ctx context.Context, former, next VaultFile) (Receipt, error) {
 	cid, block, err := next.block()
@@ -130,6 +142,11 @@ func (c *Client) WriteVault(ctx context.Context, former, next VaultFile) (Receip
 	if err != nil {
 		return receipt, err
 	}
+	if next.Address == c.key.Address() {
+		if _, err := c.SetGuardians(ctx, next); err != nil {
+			return receipt, fmt.Errorf("guardians: %w", err)
+		}
+	}
 	return receipt, c.secrets.Delete(vaultSecretOf(former.Revision))
 }
 
@@ -152,6 +169,11 @@ func (c *Client) SettleVault(ctx context.Context, former, next VaultFile) (Vault
 	alone := lock.RawCID(sha256.Sum256(kept.Blob))
 	if blob := p.GetVault().GetBlob(); blob != cid.String() && blob != alone.String() {
 		return VaultFile{}, fmt.Errorf("another program wrote the vault, it has revision %d: %w", p.GetVault().GetRevision(), ErrVault)
+	}
+	if kept.Address == c.key.Address() {
+		if _, err := c.SetGuardians(ctx, kept); err != nil {
+			return VaultFile{}, fmt.Errorf("guardians: %w", err)
+		}
 	}
 	return kept, c.drop(vaultSecretOf(gone.Revision))
 }

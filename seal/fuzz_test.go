@@ -141,6 +141,18 @@ func FuzzDecodeCapsule(f *testing.F) {
 	})
 }
 
+func FuzzDecodeShares(f *testing.F) {
+	f.Add(must(seal.EncodeShares([][]byte{bytes.Repeat([]byte{1}, 1168), bytes.Repeat([]byte{2}, 1168)})))
+	f.Fuzz(func(t *testing.T, block []byte) {
+		shares, err := seal.DecodeShares(cidOf(block), block)
+		if err != nil {
+			require.ErrorIs(t, err, seal.ErrGuardians)
+			return
+		}
+		require.Equal(t, block, must(seal.EncodeShares(shares)))
+	})
+}
+
 func FuzzParseCode(f *testing.F) {
 	for _, v := range load(f, "vectors.json") {
 		if v.kind() == "slot_code" {

@@ -133,6 +133,11 @@ func OpenGuardianShare(key *lock.PrivateKey, at SlotPlace, index uint64, c lock.
 	if err != nil {
 		return lock.SecretShare{}, fmt.Errorf("%w: %w", ErrGuardians, err)
 	}
+	return checkShare(plain, index, c)
+}
+
+// checkShare reads a guardian's share, which it clears, and checks it against the commitments.
+func checkShare(plain []byte, index uint64, c lock.Commitments) (lock.SecretShare, error) {
 	defer clear(plain)
 	value, err := lock.ParseSecretScalar(plain)
 	if err != nil {

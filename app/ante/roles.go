@@ -34,7 +34,7 @@ var (
 	people    = []consortium.Role{admin, clerk, clinician, officer, auditor, patient}
 )
 
-// roleTable says which roles may send which message. Votes and unlock messages are open to all people: a wrong party is refused by
+// roleTable says which roles may send which message. Votes, unlock and recovery messages are open to all people: a wrong party is refused by
 // the handler, which writes the refusal to the log. Messages of nobody are carried out by a vote only.
 var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgSubmitProposal":       {admin},
@@ -104,6 +104,11 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.access.v1.MsgRequestEmergency":         people,
 	"/phrd.access.v1.MsgApproveEmergency":         people,
 	"/phrd.access.v1.MsgReviewEmergency":          people,
+	"/phrd.access.v1.MsgSetGuardians":             people,
+	"/phrd.access.v1.MsgProposeRecovery":          people,
+	"/phrd.access.v1.MsgApproveRecovery":          people,
+	"/phrd.access.v1.MsgCancelRecovery":           people,
+	"/phrd.access.v1.MsgFinishRecovery":           people,
 	"/phrd.access.v1.MsgUpdateParams":             nobody,
 }
 

@@ -65,7 +65,7 @@ func exitCode(err error) int {
 		return exitUpgrade
 	case errors.As(err, &refused), errors.Is(err, phr.ErrEnded), errors.Is(err, phr.ErrForbidden):
 		return exitRefused
-	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotCopied),
+	case errors.Is(err, phr.ErrNotApproved), errors.Is(err, phr.ErrNotReleased), errors.Is(err, phr.ErrNotReady), errors.Is(err, phr.ErrNotCopied),
 		errors.Is(err, phr.ErrNotCommitted), errors.Is(err, phr.ErrUnreachable), errors.Is(err, errNotReady), errors.Is(err, errNotSafe),
 		errors.Is(err, errEndangered), errors.Is(err, errKeys), errors.Is(err, phr.ErrNotAttested), errors.Is(err, errNotLeft):
 		return exitNotYet
@@ -85,6 +85,8 @@ func hint(err error) string {
 	}{
 		{phr.ErrNotApproved, "`phrd unlock show` tells whose signature is missing"},
 		{phr.ErrNotReleased, "too few hospitals are up to give their shares; try again, or give it more time with --timeout"},
+		{phr.ErrNotReady, "`phrd recovery status` tells what is missing"},
+		{errShares, "the patient should name the guardians anew: `phrd guardian set`"},
 		{phr.ErrSession, "only the home that proposed an unlock can open it, until it is closed or ends"},
 		{phr.ErrNoAccount, "an admin registers staff with `phrd staff add`; patients come with an invitation, `phrd patient join`"},
 		{phr.ErrUnreachable, "is the gateway in client.json running? `phrd status` tells"},

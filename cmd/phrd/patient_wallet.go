@@ -37,7 +37,25 @@ func changeWallet(ctx context.Context, u *user, name string, invitation *phr.Inv
 	}
 	change.Wallet = next
 	r, err := rotateVault(ctx, u, change, show)
-	return changedWallet{r, u.client.Address(), next.Address(), name}, err
+	if err != nil {
+		return changedWallet{}, err
+	}
+	return changedWallet{r, u.client.Address(), next.Address(), name}, nameGuardians(ctx, u, name)
+}
+
+// nameGuardians makes the guardians of the vault known as the next wallet, whose they are now.
+func nameGuardians(ctx context.Context, u *user, name string) (err error) {
+	file, err := readVault(u.home)
+	if err != nil || file.Guardians == nil {
+		return err
+	}
+	next, err := u.as(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, next.close()) }()
+	_, err = next.client.SetGuardians(ctx, file)
+	return err
 }
 
 // openWallet opens the next wallet's account, unless an earlier try did.

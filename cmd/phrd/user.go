@@ -315,6 +315,6 @@ func within(ctx context.Context, cmd *cobra.Command) (context.Context, context.C
 // userCommands are the commands of people: staff, patients, auditors.
 func userCommands() []*cobra.Command {
 	return []*cobra.Command{
-		hospitalCommand(), staffCommand(), patientCommand(), vaultCommand(), recordCommand(), watchCommand(), storageCommand(), custodyCommand(), objectCommand(), unlockCommand(), consentCommand(), emergencyCommand(), auditCommand(), witnessCommand(),
+		hospitalCommand(), staffCommand(), patientCommand(), vaultCommand(), recordCommand(), watchCommand(), storageCommand(), custodyCommand(), objectCommand(), unlockCommand(), consentCommand(), emergencyCommand(), guardianCommand(), recoveryCommand(), auditCommand(), witnessCommand(),
 	}
 }

@@ -25,8 +25,18 @@ func vaultCommand() *cobra.Command {
 func nextVaultPath(home string) string { return vaultPath(home) + ".next" }
 
 // vaultFile is the vault.json of a patient's home. Where `vault rotate` was cut short, it asks the network which of both vaults it has,
-// and puts that one in place.
+// and puts that one in place; and its guardians are made known where they are not yet.
 func (u *user) vaultFile(ctx context.Context) (phr.VaultFile, error) {
+	file, err := u.settledVault(ctx)
+	if err != nil || file.Address != u.client.Address() {
+		return file, err
+	}
+	_, err = u.client.SetGuardians(ctx, file)
+	return file, err
+}
+
+// settledVault is the one of the home's vaults that the network has, in its place.
+func (u *user) settledVault(ctx context.Context) (phr.VaultFile, error) {
 	file, err := readVault(u.home)
 	if err != nil {
 		return file, err

@@ -38,7 +38,7 @@ func rotateVault(ctx context.Context, u *user, change phr.VaultChange, show func
 	if change.Retire, err = unused(ctx, u, file); err != nil {
 		return vaultRotated{}, err
 	}
-	next, err := u.client.PrepareVault(file, change)
+	next, err := u.client.PrepareVault(ctx, file, change)
 	if err != nil {
 		return vaultRotated{}, err
 	}
@@ -58,7 +58,8 @@ func rotateVault(ctx context.Context, u *user, change phr.VaultChange, show func
 	}, os.Rename(nextVaultPath(u.home), vaultPath(u.home))
 }
 
-// unused are the former epochs that no version is sealed to. Nothing new can be, for the chain takes only the newest.
+// unused are the former epochs that no version is sealed to, and no share of a vault whose guardian the patient is. No new version can be, for the
+// chain takes only the newest.
 func unused(ctx context.Context, u *user, file phr.VaultFile) ([]uint64, error) {
 	vault, err := u.client.OpenVault(file)
 	if err != nil {
@@ -70,6 +71,13 @@ func unused(ctx context.Context, u *user, file phr.VaultFile) ([]uint64, error) 
 			return nil, err
 		}
 		used[s.Epoch] = true
+	}
+	shares, err := u.client.ShareEpochs(ctx, vault)
+	if err != nil {
+		return nil, err
+	}
+	for _, epoch := range shares {
+		used[epoch] = true
 	}
 	retired := []uint64{}
 	for _, epoch := range vault.Epochs() {

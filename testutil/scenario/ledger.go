@@ -28,18 +28,19 @@ func (l line) String() string { return fmt.Sprintf("%d %s %s %s", l.height, l.ki
 // ledger counts from outside what the log must hold: it knows the messages in the blocks, the answers to them, and nothing of the
 // chain's state.
 type ledger struct {
-	threshold int
-	lines     []line
-	attested  map[string]bool // erasures that are attested, by node account and number
-	shares    map[string]int  // shares that the chain took, by unlock
-	boxes     map[string]bool // unlocks for the emergency key
-	hospitals int
-	types     map[string]int // messages by full name
+	threshold  int
+	lines      []line
+	attested   map[string]bool // erasures that are attested, by node account and number
+	shares     map[string]int  // shares that the chain took, by unlock
+	boxes      map[string]bool // unlocks for the emergency key
+	hospitals  int
+	recoveries map[string]bool // unlocks that are recoveries'
+	types      map[string]int  // messages by full name
 }
 
 func newLedger(hospitals int) *ledger {
 	return &ledger{
-		threshold: 2*hospitals/3 + 1, hospitals: hospitals, attested: map[string]bool{}, shares: map[string]int{}, boxes: map[string]bool{}, types: map[string]int{},
+		threshold: 2*hospitals/3 + 1, hospitals: hospitals, attested: map[string]bool{}, shares: map[string]int{}, boxes: map[string]bool{}, recoveries: map[string]bool{}, types: map[string]int{},
 	}
 }
 
@@ -243,7 +244,8 @@ func (l *ledger) countUnlocks(o Operation) error {
 				continue
 			}
 			l.add(o, audit.KindShareGiven, m.GetNode(), "")
-			if l.shares[r.GetUnlock()] == l.thresholdOf(r.GetUnlock()) {
+			// What was released for a recovery has an entry of its own.
+			if l.shares[r.GetUnlock()] == l.thresholdOf(r.GetUnlock()) && !l.recoveries[r.GetUnlock()] {
 				l.add(o, audit.KindReleased, "", "")
 			}
 		}
@@ -288,6 +290,25 @@ func (l *ledger) countEmergencies(o Operation) error {
 		l.add(o, audit.KindEmergencyApproved, m.GetOfficer(), reasonOf(o.Answer))
 	case *accessv1.MsgReviewEmergency:
 		l.add(o, audit.KindEmergencyReviewed, m.GetOfficer(), reasonOf(o.Answer))
+	default:
+		return l.countRecoveries(o)
+	}
+	return nil
+}
+
+func (l *ledger) countRecoveries(o Operation) error {
+	switch m := o.Message.(type) {
+	case *accessv1.MsgSetGuardians:
+		l.add(o, audit.KindGuardiansSet, m.GetOwner(), reasonOf(o.Answer))
+	case *accessv1.MsgProposeRecovery:
+		l.add(o, audit.KindRecoveryProposed, m.GetAccount(), reasonOf(o.Answer))
+	case *accessv1.MsgApproveRecovery:
+		l.recoveries[m.GetUnlock()] = true
+		l.add(o, audit.KindRecoveryApproved, m.GetApprover(), reasonOf(o.Answer))
+	case *accessv1.MsgCancelRecovery:
+		l.add(o, audit.KindRecoveryCancelled, m.GetSigner(), reasonOf(o.Answer))
+	case *accessv1.MsgFinishRecovery:
+		l.add(o, audit.KindWalletRecovered, m.GetAccount(), reasonOf(o.Answer))
 	default:
 		return l.countRounds(o)
 	}

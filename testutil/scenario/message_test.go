@@ -100,7 +100,8 @@ var ofEmergencies = []string{
 // matter are in the log too. In the end the log holds what was done, no more and no less.
 func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.Silence(5*time.Second, time.Minute, 2*time.Minute), scenario.Epochs(10*time.Second))
+	net := scenario.New(t, scenario.Silence(5*time.Second, time.Minute, 2*time.Minute), scenario.Epochs(10*time.Second),
+		scenario.RecoveryDelay(short))
 	s := &messageStory{
 		t: t, net: net, clinic: net.Hospital("clinic"), er: net.Hospital("er"), north: net.Hospital("north"), south: net.Hospital("south"),
 	}
@@ -112,6 +113,7 @@ func TestEveryMessageLeavesItsEntry(t *testing.T) {
 	s.hospital()
 	s.votes()
 	s.rounds()
+	s.recoveries()
 	s.erasures()
 	s.membership()
 
@@ -288,6 +290,44 @@ func (s *messageStory) consents() {
 	alice.WithdrawsConsent(consent)
 	net.Tells(by(alice, audit.KindConsentWithdrawn, consent))
 	net.Tells(target(about(byChain(audit.KindWithdrawn, ""), scan, unlock), number(consent)))
+}
+
+// recoveries begin with guardians, and end with another wallet; or with a word of who still has the old one.
+func (s *messageStory) recoveries() {
+	net, clinic, er, alice := s.net, s.clinic, s.er, s.alice
+	s.decide(&custodyv1.MsgStartGeneration{Authority: phr.Authority(), Kind: custodyv1.KeyKind_KEY_KIND_GUARDIANS})
+	clinic.RecordsKey(isWhole)
+	carol, dave := net.Patient("carol"), net.Patient("dave")
+	alice.NamesGuardians(short, carol, dave)
+	net.Tells(byPatient(alice, audit.KindGuardiansSet))
+	about := func(e *auditv1.Entry, unlock string, recovery uint64) *auditv1.Entry {
+		e.Patient, e.Unlock = alice.Number, unlock
+		return target(e, number(recovery))
+	}
+	by := func(p scenario.Person, kind string) *auditv1.Entry {
+		return &auditv1.Entry{Kind: kind, Actor: p.Address(), Role: "patient", Outcome: ok}
+	}
+	first := clinic.Newcomer()
+	recovery := first.AsksToRecover(alice)
+	unlock := clinic.UnlockOf(recovery)
+	net.Tells(about(by(first, audit.KindRecoveryProposed), unlock, recovery))
+	officer := er.Officer()
+	officer.CannotSend(&accessv1.MsgCancelRecovery{Signer: officer.Address(), Recovery: recovery}, &accessv1.MsgCancelRecoveryResponse{}, access.ReasonNotParty)
+	net.Tells(because(about(entryOf(officer, "officer", audit.KindRecoveryCancelled), unlock, recovery), access.ReasonNotParty))
+	alice.CancelsRecovery(recovery)
+	net.Tells(about(by(alice.Person, audit.KindRecoveryCancelled), unlock, recovery))
+
+	next := clinic.Newcomer()
+	recovery = next.AsksToRecover(alice)
+	unlock = clinic.UnlockOf(recovery)
+	carol.SupportsRecovery(recovery)
+	dave.SupportsRecovery(recovery)
+	approved := about(by(dave.Person, audit.KindRecoveryApproved), unlock, recovery)
+	approved.Count = 2
+	net.Tells(approved)
+	s.alice = next.TakesPlaceOf(recovery, alice, "")
+	net.Tells(about(byChain(audit.KindRecoveryReleased, ""), unlock, recovery))
+	net.Tells(about(by(next, audit.KindWalletRecovered), unlock, recovery))
 }
 
 func (s *messageStory) nodes() {

@@ -53,6 +53,7 @@ type settings struct {
 	storage     []func(*storage.Params)
 	open        uint32
 	window      time.Duration
+	delay       time.Duration
 	absent      []string
 }
 
@@ -243,7 +244,7 @@ func (n *network) assemble(set settings) error {
 	if err != nil {
 		return err
 	}
-	if len(set.storage) > 0 || set.window != 0 || set.open != 0 {
+	if len(set.storage) > 0 || set.window != 0 || set.open != 0 || set.delay != 0 {
 		if err := setRules(assembled, set); err != nil {
 			return err
 		}

@@ -87,6 +87,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 	consent := alice.ConsentsTo(er.Clinician().PublishesVault())
 	gone := clinic.Store(alice, "gone.dcm")
 	alice.Erase(gone)
+	recovery := clinic.Newcomer().AsksToRecover(alice)
 	records := custodyv1.KeyKind_KEY_KIND_RECORDS
 	record, number := scan.Record.String(), clinic.Number()
 	cases := []struct {
@@ -108,6 +109,12 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: alice.Number}, &accessv1.QueryEmergencyAccessesResponse{}, "owner officer auditor node"},
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: er.Clinician().Address()}, &accessv1.QueryEmergencyAccessesResponse{}, "requester officer auditor node"},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: alice.Number}, &accessv1.QueryGranteesResponse{}, "owner clerk foreigner node"},
+		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: alice.Number}, &accessv1.QueryGuardiansResponse{}, ""},
+		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: alice.Number}, &accessv1.QueryGuardedResponse{}, "owner auditor node"},
+		{accessv1.Query_GuardianKey_FullMethodName, &accessv1.QueryGuardianKeyRequest{Guardian: alice.Number}, &accessv1.QueryGuardianKeyResponse{}, "owner patient node"},
+		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: recovery}, &accessv1.QueryRecoveryResponse{}, "owner officer auditor node"},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Patient: alice.Number}, &accessv1.QueryRecoveriesResponse{}, "owner auditor node"},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true}, &accessv1.QueryRecoveriesResponse{}, "officer auditor node"},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: endorsed}, &auditv1.QueryEntryResponse{}, "owner auditor node " + custodian},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: alice.Number}, &auditv1.QueryEntriesResponse{}, "owner auditor"},

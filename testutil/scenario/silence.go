@@ -54,15 +54,16 @@ func setRules(n *home.Network, set settings) error {
 	if state[custody.ModuleName], err = codec.MarshalJSON(&keys); err != nil {
 		return err
 	}
+	var unlocks access.GenesisState
+	if err := codec.UnmarshalJSON(state[access.ModuleName], &unlocks); err != nil {
+		return fmt.Errorf("access of the genesis: %w", err)
+	}
 	if set.open != 0 {
-		var unlocks access.GenesisState
-		if err := codec.UnmarshalJSON(state[access.ModuleName], &unlocks); err != nil {
-			return fmt.Errorf("access of the genesis: %w", err)
-		}
 		unlocks.Params.MaxOpen = set.open
-		if state[access.ModuleName], err = codec.MarshalJSON(&unlocks); err != nil {
-			return err
-		}
+	}
+	unlocks.Params.RecoveryDelay = uint64(set.delay.Seconds())
+	if state[access.ModuleName], err = codec.MarshalJSON(&unlocks); err != nil {
+		return err
 	}
 	if file["app_state"], err = json.Marshal(state); err != nil {
 		return err

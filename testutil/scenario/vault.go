@@ -20,7 +20,7 @@ func (p *Patient) RotateVault(change phr.VaultChange) (former string) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	next, err := p.client.PrepareVault(p.File, change)
+	next, err := p.client.PrepareVault(ctx, p.File, change)
 	if err != nil {
 		p.t.Fatalf("prepare the vault: %v", err)
 	}
@@ -47,12 +47,15 @@ func (p *Patient) ChangeWallet(h *Hospital) (former *Patient) {
 	if err := next.client.OpenAccount(ctx, invitation); err != nil {
 		p.t.Fatalf("open an account: %v", err)
 	}
-	prepared, err := p.client.PrepareVault(p.File, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: next.key})
+	prepared, err := p.client.PrepareVault(ctx, p.File, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: next.key})
 	if err != nil {
 		p.t.Fatalf("prepare the vault: %v", err)
 	}
 	if _, err := p.client.WriteVault(ctx, p.File, prepared.File); err != nil {
 		p.t.Fatalf("change the wallet: %v", err)
+	}
+	if _, err := next.client.SetGuardians(ctx, prepared.File); err != nil {
+		p.t.Fatalf("name the guardians with the next wallet: %v", err)
 	}
 	was := *p
 	p.person, p.Code = next.person, prepared.Code

@@ -11,6 +11,7 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgProposeUnlock{}, &MsgEndorseUnlock{}, &MsgApproveUnlock{}, &MsgDenyUnlock{},
 		&MsgWithdrawUnlock{}, &MsgGrantConsent{}, &MsgWithdrawConsent{}, &MsgUseConsent{},
-		&MsgEnableEmergency{}, &MsgDisableEmergency{}, &MsgRequestEmergency{}, &MsgApproveEmergency{}, &MsgReviewEmergency{}, &MsgUpdateParams{})
+		&MsgEnableEmergency{}, &MsgDisableEmergency{}, &MsgRequestEmergency{}, &MsgApproveEmergency{}, &MsgReviewEmergency{},
+		&MsgSetGuardians{}, &MsgProposeRecovery{}, &MsgApproveRecovery{}, &MsgCancelRecovery{}, &MsgFinishRecovery{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

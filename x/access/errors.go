@@ -23,4 +23,8 @@ var (
 
 	ErrInvalidEmergency = errorsmod.Register(ModuleName, 30, "invalid emergency")
 	ErrUnknownEmergency = errorsmod.Register(ModuleName, 31, "no such emergency")
+	ErrInvalidGuardians = errorsmod.Register(ModuleName, 50, "invalid guardians")
+	ErrUnknownGuardians = errorsmod.Register(ModuleName, 51, "no guardians")
+	ErrInvalidRecovery  = errorsmod.Register(ModuleName, 52, "invalid recovery")
+	ErrUnknownRecovery  = errorsmod.Register(ModuleName, 53, "no such recovery")
 )

@@ -232,33 +232,186 @@ func (m *EventEmergencyChanged) GetKind() string {
 	return ""
 }
 
+// EventGuardiansChanged tells that a patient's guardians were named, or ended with the vault that they could open.
+type EventGuardiansChanged struct {
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// guardians by patient number.
+	Guardians []string `protobuf:"bytes,2,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+}
+
+func (m *EventGuardiansChanged) Reset()         { *m = EventGuardiansChanged{} }
+func (m *EventGuardiansChanged) String() string { return proto.CompactTextString(m) }
+func (*EventGuardiansChanged) ProtoMessage()    {}
+func (*EventGuardiansChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_12d9a7f18f4b2439, []int{3}
+}
+func (m *EventGuardiansChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventGuardiansChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventGuardiansChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventGuardiansChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventGuardiansChanged.Merge(m, src)
+}
+func (m *EventGuardiansChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventGuardiansChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventGuardiansChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventGuardiansChanged proto.InternalMessageInfo
+
+func (m *EventGuardiansChanged) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *EventGuardiansChanged) GetGuardians() []string {
+	if m != nil {
+		return m.Guardians
+	}
+	return nil
+}
+
+func (m *EventGuardiansChanged) GetKind() string {
+	if m != nil {
+		return m.Kind
+	}
+	return ""
+}
+
+// EventRecoveryChanged tells that a recovery changed its status, or was approved by one more.
+type EventRecoveryChanged struct {
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,1,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// patient number of whose wallet is lost.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that proposed it.
+	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// guardians by patient number.
+	Guardians []string `protobuf:"bytes,4,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+}
+
+func (m *EventRecoveryChanged) Reset()         { *m = EventRecoveryChanged{} }
+func (m *EventRecoveryChanged) String() string { return proto.CompactTextString(m) }
+func (*EventRecoveryChanged) ProtoMessage()    {}
+func (*EventRecoveryChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_12d9a7f18f4b2439, []int{4}
+}
+func (m *EventRecoveryChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRecoveryChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRecoveryChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRecoveryChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRecoveryChanged.Merge(m, src)
+}
+func (m *EventRecoveryChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRecoveryChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRecoveryChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRecoveryChanged proto.InternalMessageInfo
+
+func (m *EventRecoveryChanged) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+func (m *EventRecoveryChanged) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *EventRecoveryChanged) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *EventRecoveryChanged) GetGuardians() []string {
+	if m != nil {
+		return m.Guardians
+	}
+	return nil
+}
+
+func (m *EventRecoveryChanged) GetKind() string {
+	if m != nil {
+		return m.Kind
+	}
+	return ""
+}
+
 func init() {
 	proto.RegisterType((*EventUnlockChanged)(nil), "phrd.access.v1.EventUnlockChanged")
 	proto.RegisterType((*EventConsentChanged)(nil), "phrd.access.v1.EventConsentChanged")
 	proto.RegisterType((*EventEmergencyChanged)(nil), "phrd.access.v1.EventEmergencyChanged")
+	proto.RegisterType((*EventGuardiansChanged)(nil), "phrd.access.v1.EventGuardiansChanged")
+	proto.RegisterType((*EventRecoveryChanged)(nil), "phrd.access.v1.EventRecoveryChanged")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/events.proto", fileDescriptor_12d9a7f18f4b2439) }
 
 var fileDescriptor_12d9a7f18f4b2439 = []byte{
-	// 264 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xe2, 0x92, 0x2e, 0xc8, 0x28, 0x4a,
-	0xd1, 0x4f, 0x4c, 0x4e, 0x4e, 0x2d, 0x2e, 0xd6, 0x2f, 0x33, 0xd4, 0x4f, 0x2d, 0x4b, 0xcd, 0x2b,
-	0x29, 0xd6, 0x2b, 0x28, 0xca, 0x2f, 0xc9, 0x17, 0xe2, 0x03, 0x49, 0xea, 0x41, 0x24, 0xf5, 0xca,
-	0x0c, 0x95, 0x2a, 0xb8, 0x84, 0x5c, 0x41, 0xf2, 0xa1, 0x79, 0x39, 0xf9, 0xc9, 0xd9, 0xce, 0x19,
-	0x89, 0x79, 0xe9, 0xa9, 0x29, 0x42, 0x62, 0x5c, 0x6c, 0xa5, 0x60, 0x01, 0x09, 0x46, 0x05, 0x46,
-	0x0d, 0xce, 0x20, 0x28, 0x4f, 0x48, 0x82, 0x8b, 0xbd, 0x20, 0xb1, 0x24, 0x33, 0x35, 0xaf, 0x44,
-	0x82, 0x09, 0x2c, 0x01, 0xe3, 0x0a, 0xc9, 0x70, 0x71, 0x16, 0xa5, 0x16, 0x96, 0xa6, 0x16, 0x97,
-	0xa4, 0x16, 0x49, 0x30, 0x83, 0xe5, 0x10, 0x02, 0x42, 0x42, 0x5c, 0x2c, 0xd9, 0x99, 0x79, 0x29,
-	0x12, 0x2c, 0x60, 0x09, 0x30, 0x5b, 0x29, 0x96, 0x4b, 0x18, 0x6c, 0xb3, 0x73, 0x7e, 0x5e, 0x31,
-	0x88, 0x82, 0x5a, 0x2d, 0xc1, 0xc5, 0x9e, 0x0c, 0x11, 0x01, 0xdb, 0xcd, 0x12, 0x04, 0xe3, 0xe2,
-	0xb1, 0x1c, 0x66, 0x3c, 0x33, 0x92, 0xf1, 0x8d, 0x8c, 0x5c, 0xa2, 0x60, 0xf3, 0x5d, 0x73, 0x53,
-	0x8b, 0xd2, 0x53, 0xf3, 0x92, 0x2b, 0x61, 0x36, 0xc8, 0x70, 0x71, 0xa6, 0xc2, 0xc4, 0xa0, 0xfe,
-	0x43, 0x08, 0x50, 0xd3, 0x8b, 0x4e, 0xe6, 0x27, 0x1e, 0xc9, 0x31, 0x5e, 0x78, 0x24, 0xc7, 0xf8,
-	0xe0, 0x91, 0x1c, 0xe3, 0x84, 0xc7, 0x72, 0x0c, 0x17, 0x1e, 0xcb, 0x31, 0xdc, 0x78, 0x2c, 0xc7,
-	0x10, 0x25, 0x9b, 0x9e, 0x59, 0x92, 0x51, 0x9a, 0xa4, 0x97, 0x9c, 0x9f, 0xab, 0x0f, 0x8e, 0x2e,
-	0x30, 0x51, 0x01, 0x8d, 0xb5, 0x24, 0x36, 0x70, 0x64, 0x19, 0x03, 0x02, 0x00, 0x00, 0xff, 0xff,
-	0x43, 0x46, 0xab, 0x4c, 0xcb, 0x01, 0x00, 0x00,
+	// 342 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x92, 0xbf, 0x4e, 0x32, 0x41,
+	0x14, 0xc5, 0x19, 0xd8, 0x0f, 0x3e, 0x6e, 0x61, 0x31, 0xfe, 0xc9, 0x44, 0x71, 0x43, 0xa8, 0xac,
+	0x76, 0x43, 0x2c, 0xec, 0x25, 0xc4, 0x9e, 0xc4, 0xc6, 0xc4, 0x62, 0x99, 0xbd, 0x59, 0x36, 0xc8,
+	0x0c, 0xce, 0xce, 0x6e, 0xb0, 0xf4, 0x0d, 0x2c, 0x7d, 0x24, 0x4b, 0x4a, 0x4b, 0x03, 0x2f, 0x62,
+	0x76, 0x98, 0x61, 0x31, 0x2a, 0x95, 0x0d, 0xec, 0x39, 0x67, 0x73, 0x7f, 0xf7, 0x6c, 0x2e, 0x9c,
+	0xcd, 0x27, 0x2a, 0x0e, 0x23, 0xce, 0x31, 0xcb, 0xc2, 0xa2, 0x1f, 0x62, 0x81, 0x42, 0x67, 0xc1,
+	0x5c, 0x49, 0x2d, 0xe9, 0x41, 0x19, 0x06, 0x9b, 0x30, 0x28, 0xfa, 0xbd, 0x05, 0xd0, 0x61, 0x99,
+	0xdf, 0x8a, 0x07, 0xc9, 0xa7, 0x83, 0x49, 0x24, 0x12, 0x8c, 0xe9, 0x09, 0x34, 0x73, 0x63, 0x30,
+	0xd2, 0x25, 0x17, 0xed, 0x91, 0x55, 0x94, 0x41, 0x6b, 0x1e, 0xe9, 0x14, 0x85, 0x66, 0x75, 0x13,
+	0x38, 0x49, 0x3b, 0xd0, 0x56, 0xf8, 0x98, 0x63, 0xa6, 0x51, 0xb1, 0x86, 0xc9, 0x2a, 0x83, 0x52,
+	0xf0, 0xa6, 0xa9, 0x88, 0x99, 0x67, 0x02, 0xf3, 0xdc, 0xbb, 0x87, 0x43, 0x43, 0x1e, 0x48, 0x91,
+	0x95, 0x7f, 0x16, 0xcd, 0xa0, 0xc5, 0x37, 0x8e, 0x61, 0x7b, 0x23, 0x27, 0xf7, 0xc0, 0xdd, 0xf8,
+	0xc6, 0xce, 0xf8, 0x67, 0x02, 0xc7, 0x66, 0xfe, 0x70, 0x86, 0x2a, 0x41, 0xc1, 0x9f, 0x1c, 0xa1,
+	0x03, 0x6d, 0x74, 0x9e, 0xed, 0x57, 0x19, 0x7f, 0x5a, 0x91, 0xdb, 0x15, 0x6e, 0xf2, 0x48, 0xc5,
+	0x69, 0x24, 0xb2, 0x9d, 0x92, 0x0e, 0x42, 0xbe, 0x41, 0x12, 0xf7, 0x36, 0xab, 0x77, 0x1b, 0x25,
+	0x64, 0x6b, 0xfc, 0x58, 0xf4, 0x95, 0xc0, 0x91, 0xa1, 0x8c, 0x90, 0xcb, 0x02, 0xd5, 0xb6, 0xe7,
+	0x29, 0xfc, 0x57, 0xd6, 0xb2, 0x9f, 0x72, 0xab, 0xf7, 0xb4, 0x64, 0xd0, 0x8a, 0x38, 0x97, 0xb9,
+	0xd0, 0x96, 0xe2, 0xe4, 0xd7, 0xd5, 0xbc, 0xdf, 0x56, 0xfb, 0x57, 0xad, 0x76, 0x7d, 0xf5, 0xb6,
+	0xf2, 0xc9, 0x72, 0xe5, 0x93, 0x8f, 0x95, 0x4f, 0x5e, 0xd6, 0x7e, 0x6d, 0xb9, 0xf6, 0x6b, 0xef,
+	0x6b, 0xbf, 0x76, 0x77, 0x9e, 0xa4, 0x7a, 0x92, 0x8f, 0x03, 0x2e, 0x67, 0xa1, 0x39, 0x57, 0xf3,
+	0xb3, 0xb0, 0x57, 0x3b, 0x6e, 0x9a, 0x63, 0xbd, 0xfc, 0x0c, 0x00, 0x00, 0xff, 0xff, 0xf5, 0x41,
+	0xde, 0x48, 0xcb, 0x02, 0x00, 0x00,
 }
 
 func (m *EventUnlockChanged) Marshal() (dAtA []byte, err error) {
@@ -405,6 +558,110 @@ func (m *EventEmergencyChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventGuardiansChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventGuardiansChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventGuardiansChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Kind) > 0 {
+		i -= len(m.Kind)
+		copy(dAtA[i:], m.Kind)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Kind)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Guardians) > 0 {
+		for iNdEx := len(m.Guardians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Guardians[iNdEx])
+			copy(dAtA[i:], m.Guardians[iNdEx])
+			i = encodeVarintEvents(dAtA, i, uint64(len(m.Guardians[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventRecoveryChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRecoveryChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRecoveryChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Kind) > 0 {
+		i -= len(m.Kind)
+		copy(dAtA[i:], m.Kind)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Kind)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Guardians) > 0 {
+		for iNdEx := len(m.Guardians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Guardians[iNdEx])
+			copy(dAtA[i:], m.Guardians[iNdEx])
+			i = encodeVarintEvents(dAtA, i, uint64(len(m.Guardians[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Recovery != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -478,6 +735,59 @@ func (m *EventEmergencyChanged) Size() (n int) {
 	l = len(m.Requester)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Kind)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventGuardiansChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if len(m.Guardians) > 0 {
+		for _, s := range m.Guardians {
+			l = len(s)
+			n += 1 + l + sovEvents(uint64(l))
+		}
+	}
+	l = len(m.Kind)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventRecoveryChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Recovery != 0 {
+		n += 1 + sovEvents(uint64(m.Recovery))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if len(m.Guardians) > 0 {
+		for _, s := range m.Guardians {
+			l = len(s)
+			n += 1 + l + sovEvents(uint64(l))
+		}
 	}
 	l = len(m.Kind)
 	if l > 0 {
@@ -929,6 +1239,349 @@ func (m *EventEmergencyChanged) Unmarshal(dAtA []byte) error {
 			m.Requester = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Kind = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventGuardiansChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventGuardiansChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventGuardiansChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardians = append(m.Guardians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Kind = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRecoveryChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRecoveryChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRecoveryChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardians = append(m.Guardians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 5:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
 			}

@@ -34,6 +34,12 @@ func (g *GenesisState) Validate() error {
 	if err := g.validateEmergencies(unlocks); err != nil {
 		return err
 	}
+	if err := g.validateGuardians(); err != nil {
+		return err
+	}
+	if err := g.validateRecoveries(points, requestKeys); err != nil {
+		return err
+	}
 	waiting := map[string]bool{}
 	for _, id := range g.Approved {
 		u, known := unlocks[id]
@@ -99,6 +105,55 @@ func (g *GenesisState) validateEmergencies(unlocks map[string]Unlock) error {
 		if u.Emergency != "" && !known[u.Emergency] {
 			return ErrInvalidGenesis.Wrapf("unlock %q: no emergency %q", u.Id, u.Emergency)
 		}
+	}
+	return nil
+}
+
+// validateGuardians checks the guardians of patients, sorted.
+func (g *GenesisState) validateGuardians() error {
+	last := ""
+	for i := range g.Guardians {
+		named := &g.Guardians[i]
+		if err := named.validateWhole(); err != nil {
+			return ErrInvalidGenesis.Wrapf("guardians of %q: %v", named.Patient, err)
+		}
+		number, err := lock.ParseCanonicalID(named.Patient)
+		if err != nil {
+			return ErrInvalidGenesis.Wrapf("guardians of %q: %v", named.Patient, err)
+		}
+		if string(number[:]) <= last {
+			return ErrInvalidGenesis.Wrapf("guardians of %q: repeated or not sorted", named.Patient)
+		}
+		last = string(number[:])
+	}
+	return nil
+}
+
+// validateRecoveries checks the recoveries, whose points and request keys no unlock has.
+func (g *GenesisState) validateRecoveries(points, requestKeys map[string]bool) error {
+	accounts, open := map[string]bool{}, map[string]bool{}
+	for i := range g.Recoveries {
+		r := &g.Recoveries[i]
+		if r.Number != uint64(i)+1 {
+			return ErrInvalidGenesis.Wrapf("recovery %d: out of order", r.Number)
+		}
+		if err := r.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("recovery %d: %v", r.Number, err)
+		}
+		if accounts[r.Account] || !r.HasEnded() && open[r.Patient] {
+			return ErrInvalidGenesis.Wrapf("recovery %d: a second one of its account, or an open one of its patient", r.Number)
+		}
+		accounts[r.Account] = true
+		if !r.HasEnded() {
+			open[r.Patient] = true
+		}
+		if r.Way != RECOVERY_WAY_GUARDIANS {
+			continue
+		}
+		if points[string(r.B)] || requestKeys[r.RequestKey] {
+			return ErrInvalidGenesis.Wrapf("recovery %d: point or request key is repeated", r.Number)
+		}
+		points[string(r.B)], requestKeys[r.RequestKey] = true, true
 	}
 	return nil
 }

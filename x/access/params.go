@@ -22,6 +22,18 @@ const (
 	MaxUsesADay = 1000
 	// MaxConsentsEndedPerBlock is how many consents one block ends at most because their time ran out.
 	MaxConsentsEndedPerBlock = 100
+	// MinGuardians is how many guardians a patient names at least, and how many of them open together at least: none should do it alone.
+	MinGuardians = 2
+	// MaxGuardians is how many guardians a patient names at most.
+	MaxGuardians = 8
+	// RecoveryHospitals is of how many hospitals an officer approves the recovery of a patient without guardians.
+	RecoveryHospitals = 2
+	// MaxRecoveryDelay is the longest delay of a recovery in seconds: 60 days.
+	MaxRecoveryDelay = 60 * 24 * 60 * 60
+	// MaxRecoveryTime is how long a recovery may wait for its approvals and its end, beside its delay, in seconds: 30 days.
+	MaxRecoveryTime = 30 * 24 * 60 * 60
+	// MaxRecoveriesPerBlock is of how many recoveries one block notes at most that their time ran out, and of how many more that their delay is over.
+	MaxRecoveriesPerBlock = 100
 	// MaxReleasesPerBlock is how many approved unlocks one block hands to the holders at most.
 	MaxReleasesPerBlock = 100
 
@@ -49,9 +61,10 @@ const (
 	limitOpen       = 64
 	defaultMaxOpen  = 8
 	defaultEndorser = 1
+	defaultDelay    = 7 * 24 * 60 * 60
 )
 
-// DefaultParams are one endorsement, 14 days and 8 open unlocks for each requester and owner.
+// DefaultParams are one endorsement, 14 days and 8 open unlocks for each requester and owner, and 7 days before a recovery.
 func DefaultParams() Params {
 	return Params{Endorsements: defaultEndorser, MaxLifetime: limitLifetime, MaxOpen: defaultMaxOpen}
 }
@@ -67,5 +80,17 @@ func (p Params) Validate() error {
 	if p.MaxOpen < 1 || p.MaxOpen > limitOpen {
 		return ErrInvalidParams.Wrapf("max_open: got %d, want 1 to %d", p.MaxOpen, limitOpen)
 	}
+	if p.RecoveryDelay > MaxRecoveryDelay {
+		return ErrInvalidParams.Wrapf("recovery_delay: got %d, want at most %d seconds", p.RecoveryDelay, MaxRecoveryDelay)
+	}
 	return nil
+}
+
+// LeastDelay is the least time between the last approval of a recovery and its end in seconds, and
+// the one of recoveries that hospitals approve.
+func (p Params) LeastDelay() uint64 {
+	if p.RecoveryDelay == 0 {
+		return defaultDelay
+	}
+	return p.RecoveryDelay
 }

@@ -1131,6 +1131,565 @@ func (m *QueryEmergencyAccessesResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryGuardiansRequest names a patient.
+type QueryGuardiansRequest struct {
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+}
+
+func (m *QueryGuardiansRequest) Reset()         { *m = QueryGuardiansRequest{} }
+func (m *QueryGuardiansRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardiansRequest) ProtoMessage()    {}
+func (*QueryGuardiansRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{19}
+}
+func (m *QueryGuardiansRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardiansRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardiansRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardiansRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardiansRequest.Merge(m, src)
+}
+func (m *QueryGuardiansRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardiansRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardiansRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardiansRequest proto.InternalMessageInfo
+
+func (m *QueryGuardiansRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+// QueryGuardiansResponse holds a patient's guardians.
+type QueryGuardiansResponse struct {
+	// guardians asked for.
+	Guardians Guardians `protobuf:"bytes,1,opt,name=guardians,proto3" json:"guardians"`
+}
+
+func (m *QueryGuardiansResponse) Reset()         { *m = QueryGuardiansResponse{} }
+func (m *QueryGuardiansResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardiansResponse) ProtoMessage()    {}
+func (*QueryGuardiansResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{20}
+}
+func (m *QueryGuardiansResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardiansResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardiansResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardiansResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardiansResponse.Merge(m, src)
+}
+func (m *QueryGuardiansResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardiansResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardiansResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardiansResponse proto.InternalMessageInfo
+
+func (m *QueryGuardiansResponse) GetGuardians() Guardians {
+	if m != nil {
+		return m.Guardians
+	}
+	return Guardians{}
+}
+
+// QueryGuardedRequest names a guardian.
+type QueryGuardedRequest struct {
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryGuardedRequest) Reset()         { *m = QueryGuardedRequest{} }
+func (m *QueryGuardedRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardedRequest) ProtoMessage()    {}
+func (*QueryGuardedRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{21}
+}
+func (m *QueryGuardedRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardedRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardedRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardedRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardedRequest.Merge(m, src)
+}
+func (m *QueryGuardedRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardedRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardedRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardedRequest proto.InternalMessageInfo
+
+func (m *QueryGuardedRequest) GetGuardian() string {
+	if m != nil {
+		return m.Guardian
+	}
+	return ""
+}
+
+func (m *QueryGuardedRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryGuardedResponse is one page.
+type QueryGuardedResponse struct {
+	// guarded are the guardians of each patient of this page, in the order of their numbers.
+	Guarded []Guardians `protobuf:"bytes,1,rep,name=guarded,proto3" json:"guarded"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryGuardedResponse) Reset()         { *m = QueryGuardedResponse{} }
+func (m *QueryGuardedResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardedResponse) ProtoMessage()    {}
+func (*QueryGuardedResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{22}
+}
+func (m *QueryGuardedResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardedResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardedResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardedResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardedResponse.Merge(m, src)
+}
+func (m *QueryGuardedResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardedResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardedResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardedResponse proto.InternalMessageInfo
+
+func (m *QueryGuardedResponse) GetGuarded() []Guardians {
+	if m != nil {
+		return m.Guarded
+	}
+	return nil
+}
+
+func (m *QueryGuardedResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryGuardianKeyRequest names who is to be a guardian.
+type QueryGuardianKeyRequest struct {
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+}
+
+func (m *QueryGuardianKeyRequest) Reset()         { *m = QueryGuardianKeyRequest{} }
+func (m *QueryGuardianKeyRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardianKeyRequest) ProtoMessage()    {}
+func (*QueryGuardianKeyRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{23}
+}
+func (m *QueryGuardianKeyRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardianKeyRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardianKeyRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardianKeyRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardianKeyRequest.Merge(m, src)
+}
+func (m *QueryGuardianKeyRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardianKeyRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardianKeyRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardianKeyRequest proto.InternalMessageInfo
+
+func (m *QueryGuardianKeyRequest) GetGuardian() string {
+	if m != nil {
+		return m.Guardian
+	}
+	return ""
+}
+
+// QueryGuardianKeyResponse holds the key.
+type QueryGuardianKeyResponse struct {
+	// epoch of the key, from 1.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// key is the X-Wing public key of the epoch, 1216 bytes.
+	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+}
+
+func (m *QueryGuardianKeyResponse) Reset()         { *m = QueryGuardianKeyResponse{} }
+func (m *QueryGuardianKeyResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryGuardianKeyResponse) ProtoMessage()    {}
+func (*QueryGuardianKeyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{24}
+}
+func (m *QueryGuardianKeyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryGuardianKeyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryGuardianKeyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryGuardianKeyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryGuardianKeyResponse.Merge(m, src)
+}
+func (m *QueryGuardianKeyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryGuardianKeyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryGuardianKeyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryGuardianKeyResponse proto.InternalMessageInfo
+
+func (m *QueryGuardianKeyResponse) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *QueryGuardianKeyResponse) GetKey() []byte {
+	if m != nil {
+		return m.Key
+	}
+	return nil
+}
+
+// QueryRecoveryRequest names a recovery.
+type QueryRecoveryRequest struct {
+	// number of the recovery; 0 where the unlock names it.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// unlock in hex; empty where the number names it.
+	Unlock string `protobuf:"bytes,2,opt,name=unlock,proto3" json:"unlock,omitempty"`
+}
+
+func (m *QueryRecoveryRequest) Reset()         { *m = QueryRecoveryRequest{} }
+func (m *QueryRecoveryRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveryRequest) ProtoMessage()    {}
+func (*QueryRecoveryRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{25}
+}
+func (m *QueryRecoveryRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveryRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveryRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveryRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveryRequest.Merge(m, src)
+}
+func (m *QueryRecoveryRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveryRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveryRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveryRequest proto.InternalMessageInfo
+
+func (m *QueryRecoveryRequest) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *QueryRecoveryRequest) GetUnlock() string {
+	if m != nil {
+		return m.Unlock
+	}
+	return ""
+}
+
+// QueryRecoveryResponse holds a recovery.
+type QueryRecoveryResponse struct {
+	// recovery asked for.
+	Recovery Recovery `protobuf:"bytes,1,opt,name=recovery,proto3" json:"recovery"`
+	// status at the latest block time.
+	Status RecoveryStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.RecoveryStatus" json:"status,omitempty"`
+	// vault is the patient's, which the account that proposed it needs once it is ready; none before, and after it has ended.
+	Vault *records.Vault `protobuf:"bytes,3,opt,name=vault,proto3" json:"vault,omitempty"`
+}
+
+func (m *QueryRecoveryResponse) Reset()         { *m = QueryRecoveryResponse{} }
+func (m *QueryRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveryResponse) ProtoMessage()    {}
+func (*QueryRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{26}
+}
+func (m *QueryRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveryResponse.Merge(m, src)
+}
+func (m *QueryRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveryResponse proto.InternalMessageInfo
+
+func (m *QueryRecoveryResponse) GetRecovery() Recovery {
+	if m != nil {
+		return m.Recovery
+	}
+	return Recovery{}
+}
+
+func (m *QueryRecoveryResponse) GetStatus() RecoveryStatus {
+	if m != nil {
+		return m.Status
+	}
+	return RECOVERY_STATUS_UNSPECIFIED
+}
+
+func (m *QueryRecoveryResponse) GetVault() *records.Vault {
+	if m != nil {
+		return m.Vault
+	}
+	return nil
+}
+
+// QueryRecoveriesRequest filters recoveries.
+type QueryRecoveriesRequest struct {
+	// patient number of whose wallet is lost.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that proposed them.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,3,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// open lists all that have not ended.
+	Open bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// pagination, page size at most 200.
+	Pagination *query.PageRequest `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryRecoveriesRequest) Reset()         { *m = QueryRecoveriesRequest{} }
+func (m *QueryRecoveriesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveriesRequest) ProtoMessage()    {}
+func (*QueryRecoveriesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{27}
+}
+func (m *QueryRecoveriesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveriesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveriesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveriesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveriesRequest.Merge(m, src)
+}
+func (m *QueryRecoveriesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveriesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveriesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveriesRequest proto.InternalMessageInfo
+
+func (m *QueryRecoveriesRequest) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetGuardian() string {
+	if m != nil {
+		return m.Guardian
+	}
+	return ""
+}
+
+func (m *QueryRecoveriesRequest) GetOpen() bool {
+	if m != nil {
+		return m.Open
+	}
+	return false
+}
+
+func (m *QueryRecoveriesRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryRecoveriesResponse is one page.
+type QueryRecoveriesResponse struct {
+	// recoveries of this page, each with its status and without the vault.
+	Recoveries []QueryRecoveryResponse `protobuf:"bytes,1,rep,name=recoveries,proto3" json:"recoveries"`
+	// pagination of the next page.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryRecoveriesResponse) Reset()         { *m = QueryRecoveriesResponse{} }
+func (m *QueryRecoveriesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryRecoveriesResponse) ProtoMessage()    {}
+func (*QueryRecoveriesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e848fba87eadf0c7, []int{28}
+}
+func (m *QueryRecoveriesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryRecoveriesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryRecoveriesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryRecoveriesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryRecoveriesResponse.Merge(m, src)
+}
+func (m *QueryRecoveriesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryRecoveriesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryRecoveriesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryRecoveriesResponse proto.InternalMessageInfo
+
+func (m *QueryRecoveriesResponse) GetRecoveries() []QueryRecoveryResponse {
+	if m != nil {
+		return m.Recoveries
+	}
+	return nil
+}
+
+func (m *QueryRecoveriesResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "phrd.access.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "phrd.access.v1.QueryParamsResponse")
@@ -1151,89 +1710,123 @@ func init() {
 	proto.RegisterType((*QueryEmergencyAccessResponse)(nil), "phrd.access.v1.QueryEmergencyAccessResponse")
 	proto.RegisterType((*QueryEmergencyAccessesRequest)(nil), "phrd.access.v1.QueryEmergencyAccessesRequest")
 	proto.RegisterType((*QueryEmergencyAccessesResponse)(nil), "phrd.access.v1.QueryEmergencyAccessesResponse")
+	proto.RegisterType((*QueryGuardiansRequest)(nil), "phrd.access.v1.QueryGuardiansRequest")
+	proto.RegisterType((*QueryGuardiansResponse)(nil), "phrd.access.v1.QueryGuardiansResponse")
+	proto.RegisterType((*QueryGuardedRequest)(nil), "phrd.access.v1.QueryGuardedRequest")
+	proto.RegisterType((*QueryGuardedResponse)(nil), "phrd.access.v1.QueryGuardedResponse")
+	proto.RegisterType((*QueryGuardianKeyRequest)(nil), "phrd.access.v1.QueryGuardianKeyRequest")
+	proto.RegisterType((*QueryGuardianKeyResponse)(nil), "phrd.access.v1.QueryGuardianKeyResponse")
+	proto.RegisterType((*QueryRecoveryRequest)(nil), "phrd.access.v1.QueryRecoveryRequest")
+	proto.RegisterType((*QueryRecoveryResponse)(nil), "phrd.access.v1.QueryRecoveryResponse")
+	proto.RegisterType((*QueryRecoveriesRequest)(nil), "phrd.access.v1.QueryRecoveriesRequest")
+	proto.RegisterType((*QueryRecoveriesResponse)(nil), "phrd.access.v1.QueryRecoveriesResponse")
 }
 
 func init() { proto.RegisterFile("phrd/access/v1/query.proto", fileDescriptor_e848fba87eadf0c7) }
 
 var fileDescriptor_e848fba87eadf0c7 = []byte{
-	// 1226 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x57, 0x4b, 0x6f, 0x23, 0x45,
-	0x10, 0xce, 0xf8, 0x15, 0xbb, 0x02, 0x01, 0x1a, 0x93, 0x75, 0x1c, 0x67, 0x12, 0x3a, 0x01, 0xb2,
-	0xc9, 0xc6, 0xa3, 0x04, 0xd8, 0x08, 0x09, 0x0e, 0xc9, 0xc2, 0xee, 0x81, 0xcb, 0x32, 0x1b, 0x38,
-	0x70, 0x89, 0x3a, 0xe3, 0x5e, 0x67, 0xb4, 0xf6, 0x8c, 0x33, 0x0f, 0x87, 0x28, 0x8a, 0x10, 0x20,
-	0x71, 0xe6, 0x21, 0xc1, 0x85, 0x23, 0x07, 0x7e, 0x00, 0x67, 0xb8, 0xee, 0x71, 0x05, 0x1c, 0x38,
-	0x21, 0x94, 0x70, 0xe1, 0x07, 0x70, 0x47, 0xd3, 0x5d, 0x63, 0x7b, 0x3a, 0x1e, 0xc7, 0x59, 0xe5,
-	0x62, 0x4d, 0x77, 0x55, 0x75, 0x7d, 0x55, 0xf5, 0x75, 0x55, 0x1b, 0xaa, 0x9d, 0x03, 0xaf, 0x61,
-	0x30, 0xcb, 0xe2, 0xbe, 0x6f, 0x74, 0x37, 0x8c, 0xc3, 0x90, 0x7b, 0xc7, 0xf5, 0x8e, 0xe7, 0x06,
-	0x2e, 0x99, 0x8e, 0x64, 0x75, 0x29, 0xab, 0x77, 0x37, 0xaa, 0xab, 0x96, 0xeb, 0xb7, 0x5d, 0xdf,
-	0xd8, 0x67, 0x3e, 0x97, 0x8a, 0x46, 0x77, 0x63, 0x9f, 0x07, 0x6c, 0xc3, 0xe8, 0xb0, 0xa6, 0xed,
-	0xb0, 0xc0, 0x76, 0x1d, 0x69, 0x5b, 0x9d, 0x95, 0xba, 0x7b, 0x62, 0x65, 0xc8, 0x05, 0x8a, 0xca,
-	0x4d, 0xb7, 0xe9, 0xca, 0xfd, 0xe8, 0x0b, 0x77, 0x6b, 0x4d, 0xd7, 0x6d, 0xb6, 0xb8, 0xc1, 0x3a,
-	0xb6, 0xc1, 0x1c, 0xc7, 0x0d, 0xc4, 0x69, 0xb1, 0x4d, 0x4d, 0x81, 0x69, 0xb9, 0x8e, 0xcf, 0x9d,
-	0x00, 0xa5, 0xba, 0x22, 0xe5, 0x6d, 0xee, 0x35, 0xb9, 0x63, 0x61, 0x20, 0xd5, 0x39, 0x45, 0x1e,
-	0x3a, 0x2d, 0xd7, 0x7a, 0x94, 0x38, 0xda, 0xe3, 0x96, 0xeb, 0x35, 0x84, 0x54, 0x7e, 0x4a, 0x29,
-	0x2d, 0x03, 0xf9, 0x20, 0x8a, 0xf4, 0x3e, 0xf3, 0x58, 0xdb, 0x37, 0xf9, 0x61, 0xc8, 0xfd, 0x80,
-	0xbe, 0x0f, 0x2f, 0x26, 0x76, 0xfd, 0x4e, 0x84, 0x87, 0xbc, 0x01, 0x85, 0x8e, 0xd8, 0xa9, 0x68,
-	0x8b, 0xda, 0xca, 0xd4, 0xe6, 0x4c, 0x3d, 0x99, 0xc1, 0xba, 0xd4, 0xdf, 0xc9, 0x3d, 0xfe, 0x6b,
-	0x61, 0xc2, 0x44, 0x5d, 0xba, 0x8c, 0x2e, 0x3e, 0x14, 0xa8, 0xd0, 0x05, 0x99, 0x86, 0x8c, 0xdd,
-	0x10, 0xe7, 0x94, 0xcc, 0x8c, 0xdd, 0xa0, 0x9f, 0x69, 0xe8, 0x33, 0x56, 0xeb, 0xfb, 0x94, 0xe1,
-	0xa4, 0xf9, 0x94, 0xfa, 0xb1, 0x4f, 0xa9, 0x1b, 0x59, 0xf9, 0x01, 0x0b, 0x42, 0xbf, 0x92, 0x59,
-	0xd4, 0x56, 0xa6, 0x37, 0x6b, 0xc3, 0xad, 0x1e, 0x08, 0x1d, 0x13, 0x75, 0xe9, 0xbf, 0x49, 0x0c,
-	0x71, 0x3a, 0x48, 0x05, 0x26, 0x3b, 0x2c, 0xb0, 0xb9, 0x13, 0x20, 0xe0, 0x78, 0x49, 0x6a, 0x50,
-	0xf2, 0xa4, 0x12, 0xf7, 0x84, 0xab, 0x92, 0xd9, 0xdf, 0x88, 0xa4, 0x56, 0xe8, 0x07, 0x6e, 0xc3,
-	0x66, 0x4e, 0x25, 0xbb, 0xa8, 0xad, 0xe4, 0xcc, 0xfe, 0xc6, 0x00, 0xc6, 0xdc, 0xf8, 0x18, 0xc9,
-	0x5d, 0x80, 0x3e, 0x19, 0x2b, 0x79, 0x91, 0x93, 0x57, 0xeb, 0x48, 0xc0, 0x88, 0xb9, 0x75, 0x49,
-	0x71, 0x64, 0x6e, 0xfd, 0x3e, 0x6b, 0x72, 0x8c, 0xc3, 0x1c, 0xb0, 0xa4, 0x3f, 0x6a, 0x50, 0x4e,
-	0xc6, 0x8a, 0x09, 0xbf, 0x03, 0x93, 0x32, 0x89, 0x51, 0x95, 0xb3, 0x2b, 0x53, 0x9b, 0x4b, 0x2a,
-	0xae, 0x21, 0x65, 0xc2, 0xf4, 0xc7, 0x96, 0xe4, 0x5e, 0x02, 0x65, 0x46, 0xa0, 0x7c, 0xed, 0x52,
-	0x94, 0xf2, 0xac, 0x04, 0xcc, 0x75, 0xac, 0xc8, 0x1d, 0x79, 0x21, 0xe2, 0x8a, 0xcc, 0x40, 0xc1,
-	0x09, 0xdb, 0xfb, 0xdc, 0x13, 0x05, 0xc9, 0x99, 0xb8, 0xa2, 0x5f, 0xc6, 0x51, 0xf5, 0xf4, 0x31,
-	0xaa, 0x2d, 0x98, 0xc4, 0x3b, 0x85, 0x3c, 0xba, 0xa1, 0x46, 0x85, 0x16, 0x71, 0x24, 0xa8, 0x4d,
-	0xde, 0x54, 0x98, 0x34, 0x9f, 0x62, 0xa7, 0x50, 0xe9, 0x3f, 0x05, 0xc8, 0x18, 0x5c, 0x2a, 0x43,
-	0xde, 0x0f, 0xd8, 0xc3, 0x87, 0xc8, 0x23, 0xb9, 0x20, 0x55, 0x28, 0x1e, 0xb8, 0x7e, 0xc7, 0x0e,
-	0x58, 0x0b, 0x29, 0xd4, 0x5b, 0x13, 0x02, 0xb9, 0x23, 0xe6, 0x35, 0x04, 0x7f, 0x9e, 0x35, 0xc5,
-	0xf7, 0x00, 0xde, 0xfc, 0x15, 0xf0, 0x2a, 0xb4, 0x2a, 0x3c, 0x35, 0xad, 0x7e, 0xd2, 0xe0, 0x25,
-	0x25, 0x6e, 0xac, 0xc0, 0x5d, 0x28, 0x62, 0x4e, 0x63, 0x62, 0x2d, 0x0f, 0x25, 0x96, 0x52, 0x39,
-	0xac, 0x47, 0xcf, 0xf6, 0xfa, 0xa8, 0xd5, 0xc5, 0x0a, 0xdd, 0xf3, 0x98, 0x13, 0x70, 0x3e, 0x46,
-	0x85, 0x6e, 0x41, 0xde, 0x6a, 0x31, 0x3f, 0xa6, 0x02, 0xb6, 0x22, 0x6c, 0xad, 0x22, 0xb7, 0x91,
-	0xd4, 0x94, 0x4a, 0x11, 0x47, 0xa5, 0x48, 0xd4, 0xad, 0x64, 0xe2, 0x8a, 0x9a, 0x98, 0xa1, 0xbe,
-	0x5f, 0xcc, 0xd0, 0x5b, 0x50, 0x6c, 0xe2, 0x1e, 0x66, 0xe8, 0x02, 0x49, 0xd1, 0x26, 0x4e, 0x4a,
-	0xac, 0x4e, 0x6f, 0x43, 0x55, 0x9c, 0xf9, 0x5e, 0x3c, 0x19, 0x76, 0xb9, 0xd7, 0xbe, 0x3c, 0x22,
-	0xfa, 0xb5, 0x06, 0x73, 0x43, 0x0d, 0x7b, 0xdd, 0x37, 0x1f, 0x44, 0x1b, 0x78, 0x69, 0x74, 0x15,
-	0x8f, 0x62, 0x26, 0x95, 0xc9, 0xdb, 0x50, 0xe8, 0xb2, 0xb0, 0x15, 0x44, 0x89, 0xca, 0x8e, 0x34,
-	0xfb, 0x28, 0x52, 0x8b, 0x7b, 0xb7, 0xb4, 0xa1, 0xbb, 0x30, 0x9d, 0x94, 0x27, 0xee, 0x80, 0xa6,
-	0xdc, 0x81, 0x32, 0xe4, 0x79, 0xc7, 0xb5, 0x0e, 0x44, 0x4d, 0x72, 0xa6, 0x5c, 0x90, 0xe7, 0x21,
-	0xfb, 0x88, 0x1f, 0x8b, 0xc4, 0x3f, 0x63, 0x46, 0x9f, 0x74, 0x5d, 0x0d, 0x74, 0x5b, 0xa0, 0x49,
-	0x1b, 0x47, 0x7f, 0x68, 0x50, 0x1b, 0xae, 0x8f, 0x99, 0x79, 0x07, 0x4a, 0xbd, 0x31, 0x8c, 0xd9,
-	0x99, 0x4d, 0x0d, 0x13, 0x23, 0xec, 0x5b, 0x90, 0x2d, 0xa5, 0xad, 0x2c, 0xa4, 0xda, 0x2a, 0x17,
-	0x75, 0x1e, 0xc0, 0xe3, 0x2d, 0xce, 0x7c, 0xbe, 0xc7, 0x02, 0x11, 0x60, 0x36, 0x1a, 0x39, 0x62,
-	0x67, 0x3b, 0x90, 0xe2, 0xae, 0xcd, 0x8f, 0xf6, 0x1a, 0x21, 0x17, 0x8d, 0x41, 0x88, 0xa3, 0x9d,
-	0x77, 0x43, 0x4e, 0xbf, 0xc9, 0xc0, 0xfc, 0xb0, 0xb0, 0xc6, 0x61, 0xff, 0xed, 0x0b, 0xb3, 0x6e,
-	0xa7, 0xf2, 0xdb, 0xcf, 0xeb, 0x65, 0xbc, 0x7a, 0xdb, 0x8d, 0x86, 0xc7, 0x7d, 0xff, 0x41, 0xe0,
-	0xd9, 0x4e, 0x73, 0x70, 0x0a, 0xf6, 0x43, 0xcd, 0x5e, 0x2d, 0x54, 0x1d, 0x20, 0x74, 0x24, 0x76,
-	0x2e, 0x9b, 0x5c, 0xd1, 0x1c, 0xd8, 0xb9, 0xb6, 0x51, 0xf8, 0xab, 0x06, 0x7a, 0x5a, 0x52, 0xb0,
-	0xda, 0xbb, 0x30, 0x15, 0xd7, 0xce, 0xee, 0xdd, 0xce, 0x5b, 0x43, 0xfb, 0x57, 0x0a, 0x61, 0x90,
-	0x02, 0x83, 0xc7, 0x5c, 0x5b, 0x2b, 0xdb, 0xfc, 0xa5, 0x04, 0x79, 0xe1, 0x9c, 0x1c, 0x42, 0x41,
-	0x3e, 0xc2, 0x08, 0x1d, 0x8a, 0x2e, 0xf1, 0xce, 0xab, 0x2e, 0x8d, 0xd4, 0x91, 0x8e, 0xa8, 0xfe,
-	0xf9, 0xef, 0xff, 0x7c, 0x9b, 0xa9, 0x90, 0x19, 0x43, 0x79, 0x66, 0xca, 0xf7, 0x1d, 0x39, 0x82,
-	0x82, 0x7c, 0x0c, 0xa4, 0xb8, 0x4c, 0xbc, 0xfb, 0xaa, 0xe3, 0xbc, 0x26, 0xe8, 0xb2, 0x70, 0xa9,
-	0x93, 0x9a, 0x31, 0xf4, 0x65, 0xeb, 0x1b, 0x27, 0x76, 0xe3, 0x94, 0x84, 0x30, 0x89, 0x8f, 0x17,
-	0x32, 0xea, 0xd4, 0x5e, 0xb4, 0xcb, 0xa3, 0x95, 0xd0, 0xf7, 0x82, 0xf0, 0x3d, 0x4b, 0x6e, 0xa4,
-	0xf8, 0x26, 0x9f, 0xc2, 0x24, 0xce, 0xa8, 0x14, 0xb7, 0xc9, 0xb7, 0x4a, 0x75, 0xac, 0x31, 0x47,
-	0x6f, 0x0a, 0xb7, 0x4b, 0xe4, 0x65, 0x63, 0xf8, 0x5f, 0x01, 0xdf, 0x38, 0x91, 0x6f, 0x9c, 0x53,
-	0x72, 0x0c, 0xc5, 0x78, 0xba, 0x92, 0x91, 0x87, 0xf7, 0x22, 0x7f, 0xe5, 0x12, 0x2d, 0xc4, 0xb0,
-	0x28, 0x30, 0x54, 0x49, 0x25, 0x0d, 0x03, 0xf9, 0x42, 0x83, 0x62, 0x3c, 0xb7, 0x52, 0x7c, 0x2b,
-	0xe3, 0x34, 0xc5, 0xb7, 0x3a, 0xfc, 0xe8, 0xaa, 0xf0, 0xbd, 0x4c, 0xa8, 0xea, 0x3b, 0x9e, 0x71,
-	0xc6, 0x09, 0x36, 0xa2, 0x53, 0xf2, 0x83, 0x36, 0x30, 0x22, 0xc4, 0xe4, 0x21, 0xab, 0xa3, 0xef,
-	0xe2, 0xe0, 0x38, 0xac, 0xae, 0x8d, 0xa5, 0x8b, 0xb8, 0x36, 0x04, 0xae, 0x35, 0x72, 0xd3, 0x48,
-	0xfb, 0x13, 0xb6, 0x27, 0x86, 0xde, 0x00, 0xbc, 0xef, 0x34, 0x78, 0x4e, 0xe9, 0x02, 0x64, 0x6d,
-	0xbc, 0x5e, 0x21, 0x01, 0x5e, 0xa9, 0xb1, 0xd0, 0x15, 0x81, 0x90, 0x92, 0xc5, 0x34, 0x84, 0x36,
-	0xc7, 0x0b, 0xf3, 0xbd, 0x06, 0x2f, 0x5c, 0xe8, 0x71, 0x64, 0x7d, 0x1c, 0x6f, 0xfd, 0x7a, 0xd6,
-	0xc7, 0x55, 0x47, 0x78, 0x4b, 0x02, 0xde, 0x3c, 0x99, 0x1b, 0x01, 0x6f, 0x67, 0xeb, 0xf1, 0x99,
-	0xae, 0x3d, 0x39, 0xd3, 0xb5, 0xbf, 0xcf, 0x74, 0xed, 0xab, 0x73, 0x7d, 0xe2, 0xc9, 0xb9, 0x3e,
-	0xf1, 0xe7, 0xb9, 0x3e, 0xf1, 0xf1, 0x7c, 0xd3, 0x0e, 0x0e, 0xc2, 0xfd, 0xba, 0xe5, 0xb6, 0xe5,
-	0x01, 0xe2, 0xe7, 0x13, 0x3c, 0x67, 0xbf, 0x20, 0xfe, 0xc6, 0xbe, 0xfe, 0x7f, 0x00, 0x00, 0x00,
-	0xff, 0xff, 0x2f, 0x07, 0x70, 0xd7, 0xe8, 0x0f, 0x00, 0x00,
+	// 1613 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x58, 0x3d, 0x6c, 0x1c, 0xc5,
+	0x17, 0xf7, 0xde, 0xb7, 0x9f, 0xff, 0x7f, 0x03, 0x83, 0x71, 0x2e, 0x9b, 0xf3, 0xc5, 0xac, 0x9d,
+	0xe4, 0x62, 0xc7, 0xb7, 0xd8, 0x90, 0x44, 0x20, 0x28, 0xe2, 0x40, 0x52, 0xa4, 0x09, 0x9b, 0x00,
+	0x12, 0x8d, 0xb5, 0xbe, 0x9b, 0x9c, 0x57, 0xb1, 0x77, 0x2f, 0xfb, 0x71, 0xc1, 0xb2, 0x2c, 0x08,
+	0x20, 0x68, 0x21, 0x48, 0x20, 0x21, 0x4a, 0x0a, 0x3a, 0x1a, 0x1a, 0x2a, 0x1a, 0x8a, 0x94, 0x11,
+	0x50, 0x50, 0x21, 0x94, 0xd0, 0x20, 0x6a, 0x7a, 0xb4, 0x33, 0x6f, 0xf6, 0x63, 0x7c, 0x7b, 0xb7,
+	0x8e, 0xdc, 0x9c, 0x6e, 0x66, 0xde, 0x9b, 0xf7, 0x7b, 0xef, 0xfd, 0xe6, 0xcd, 0x9b, 0x05, 0xb5,
+	0xbf, 0xe5, 0x76, 0x75, 0xb3, 0xd3, 0xa1, 0x9e, 0xa7, 0x0f, 0x56, 0xf5, 0x3b, 0x01, 0x75, 0x77,
+	0xdb, 0x7d, 0xd7, 0xf1, 0x1d, 0x32, 0x1d, 0xae, 0xb5, 0xf9, 0x5a, 0x7b, 0xb0, 0xaa, 0x2e, 0x75,
+	0x1c, 0x6f, 0xc7, 0xf1, 0xf4, 0x4d, 0xd3, 0xa3, 0x5c, 0x50, 0x1f, 0xac, 0x6e, 0x52, 0xdf, 0x5c,
+	0xd5, 0xfb, 0x66, 0xcf, 0xb2, 0x4d, 0xdf, 0x72, 0x6c, 0xae, 0xab, 0x1e, 0xe7, 0xb2, 0x1b, 0x6c,
+	0xa4, 0xf3, 0x01, 0x2e, 0xcd, 0xf4, 0x9c, 0x9e, 0xc3, 0xe7, 0xc3, 0x7f, 0x38, 0xdb, 0xe8, 0x39,
+	0x4e, 0x6f, 0x9b, 0xea, 0x66, 0xdf, 0xd2, 0x4d, 0xdb, 0x76, 0x7c, 0xb6, 0x9b, 0xd0, 0x69, 0x48,
+	0x30, 0x3b, 0x8e, 0xed, 0x51, 0xdb, 0xc7, 0xd5, 0xa6, 0xb4, 0x4a, 0x77, 0xa8, 0xdb, 0xa3, 0x76,
+	0x07, 0x1d, 0x51, 0xe7, 0xa4, 0xf5, 0x5e, 0x60, 0xba, 0x5d, 0xcb, 0xb4, 0x33, 0x96, 0x5d, 0xda,
+	0x71, 0x06, 0x51, 0x18, 0xd4, 0x13, 0xd2, 0x72, 0x60, 0x6f, 0x3b, 0x9d, 0xdb, 0x29, 0x60, 0xa1,
+	0x86, 0xdb, 0x8d, 0x94, 0xdd, 0x2e, 0x5f, 0xd5, 0x66, 0x80, 0xbc, 0x19, 0xc6, 0xe9, 0xba, 0xe9,
+	0x9a, 0x3b, 0x9e, 0x41, 0xef, 0x04, 0xd4, 0xf3, 0xb5, 0x6b, 0xf0, 0x6c, 0x6a, 0xd6, 0xeb, 0x87,
+	0xde, 0x90, 0x97, 0xa0, 0xd2, 0x67, 0x33, 0x75, 0x65, 0x5e, 0x69, 0x4d, 0xad, 0xcd, 0xb6, 0xd3,
+	0xf1, 0x6f, 0x73, 0xf9, 0xf5, 0xd2, 0x83, 0x3f, 0x4e, 0x4e, 0x18, 0x28, 0xab, 0x2d, 0xa2, 0x89,
+	0xb7, 0x18, 0x2a, 0x34, 0x41, 0xa6, 0xa1, 0x60, 0x75, 0xd9, 0x3e, 0x93, 0x46, 0xc1, 0xea, 0x6a,
+	0xf7, 0x14, 0xb4, 0x29, 0xc4, 0x62, 0x9b, 0xdc, 0x9d, 0x2c, 0x9b, 0x5c, 0x5e, 0xd8, 0xe4, 0xb2,
+	0xa1, 0x96, 0xe7, 0x9b, 0x7e, 0xe0, 0xd5, 0x0b, 0xf3, 0x4a, 0x6b, 0x7a, 0xad, 0x31, 0x5c, 0xeb,
+	0x06, 0x93, 0x31, 0x50, 0x56, 0xfb, 0x3b, 0x8d, 0x41, 0x84, 0x83, 0xd4, 0xa1, 0xda, 0x37, 0x7d,
+	0x8b, 0xda, 0x3e, 0x02, 0x16, 0x43, 0xd2, 0x80, 0x49, 0x97, 0x0b, 0x51, 0x97, 0x99, 0x9a, 0x34,
+	0xe2, 0x89, 0x70, 0xb5, 0x13, 0x78, 0xbe, 0x13, 0x66, 0xb2, 0x5e, 0x9c, 0x57, 0x5a, 0x25, 0x23,
+	0x9e, 0x48, 0x60, 0x2c, 0xe5, 0xc7, 0x48, 0xae, 0x00, 0xc4, 0x54, 0xae, 0x97, 0x59, 0x4c, 0x4e,
+	0xb7, 0x91, 0xbe, 0x21, 0xef, 0xdb, 0xfc, 0x80, 0x20, 0xef, 0xdb, 0xd7, 0xcd, 0x1e, 0x45, 0x3f,
+	0x8c, 0x84, 0xa6, 0xf6, 0xad, 0x02, 0x33, 0x69, 0x5f, 0x31, 0xe0, 0x97, 0xa1, 0xca, 0x83, 0x18,
+	0x66, 0xb9, 0xd8, 0x9a, 0x5a, 0x5b, 0x90, 0x71, 0x0d, 0x49, 0x13, 0x86, 0x5f, 0x68, 0x92, 0xab,
+	0x29, 0x94, 0x05, 0x86, 0xf2, 0xcc, 0x58, 0x94, 0x7c, 0xaf, 0x14, 0xcc, 0x15, 0xcc, 0xc8, 0x65,
+	0x7e, 0x9c, 0x44, 0x46, 0x66, 0xa1, 0x62, 0x07, 0x3b, 0x9b, 0xd4, 0x65, 0x09, 0x29, 0x19, 0x38,
+	0xd2, 0x3e, 0x11, 0x5e, 0x45, 0xf2, 0xe8, 0xd5, 0x45, 0xa8, 0xe2, 0x89, 0x44, 0x1e, 0x1d, 0x93,
+	0xbd, 0x42, 0x0d, 0xe1, 0x09, 0x4a, 0x93, 0xf3, 0x12, 0x93, 0xe6, 0x32, 0xf4, 0x24, 0x2a, 0xfd,
+	0x2b, 0x01, 0xc9, 0xc1, 0xa5, 0x19, 0x28, 0x7b, 0xbe, 0x79, 0xeb, 0x16, 0xf2, 0x88, 0x0f, 0x88,
+	0x0a, 0xb5, 0x2d, 0xc7, 0xeb, 0x5b, 0xbe, 0xb9, 0x8d, 0x14, 0x8a, 0xc6, 0x84, 0x40, 0xe9, 0xae,
+	0xe9, 0x76, 0x19, 0x7f, 0xfe, 0x6f, 0xb0, 0xff, 0x09, 0xbc, 0xe5, 0x43, 0xe0, 0x95, 0x68, 0x55,
+	0x79, 0x62, 0x5a, 0x7d, 0xa7, 0xc0, 0x73, 0x92, 0xdf, 0x98, 0x81, 0x2b, 0x50, 0xc3, 0x98, 0x0a,
+	0x62, 0x2d, 0x0e, 0x25, 0x96, 0x94, 0x39, 0xcc, 0x47, 0xa4, 0x7b, 0x74, 0xd4, 0x1a, 0x60, 0x86,
+	0xae, 0xba, 0xa6, 0xed, 0x53, 0x9a, 0x23, 0x43, 0xe7, 0xa0, 0xdc, 0xd9, 0x36, 0x3d, 0x41, 0x05,
+	0x2c, 0x45, 0x58, 0x5a, 0x59, 0x6c, 0xc3, 0x55, 0x83, 0x0b, 0x85, 0x1c, 0xe5, 0x4b, 0x2c, 0x6f,
+	0x93, 0x06, 0x8e, 0x34, 0x03, 0x23, 0x14, 0xdb, 0xc5, 0x08, 0xbd, 0x0c, 0xb5, 0x1e, 0xce, 0x61,
+	0x84, 0x0e, 0x90, 0x14, 0x75, 0x44, 0x50, 0x84, 0xb8, 0x76, 0x01, 0x54, 0xb6, 0xe7, 0x1b, 0xe2,
+	0x5e, 0xb9, 0x49, 0xdd, 0x9d, 0xf1, 0x1e, 0x69, 0x9f, 0x2b, 0x70, 0x62, 0xa8, 0x62, 0x54, 0x7d,
+	0xcb, 0x7e, 0x38, 0x81, 0x87, 0xa6, 0x29, 0xe3, 0x91, 0xd4, 0xb8, 0x30, 0x79, 0x15, 0x2a, 0x03,
+	0x33, 0xd8, 0xf6, 0xc3, 0x40, 0x15, 0x47, 0xaa, 0xbd, 0x1d, 0x8a, 0x89, 0xda, 0xcd, 0x75, 0xb4,
+	0x9b, 0x30, 0x9d, 0x5e, 0x4f, 0x9d, 0x01, 0x45, 0x3a, 0x03, 0x33, 0x50, 0xa6, 0x7d, 0xa7, 0xb3,
+	0xc5, 0x72, 0x52, 0x32, 0xf8, 0x80, 0x3c, 0x0d, 0xc5, 0xdb, 0x74, 0x97, 0x05, 0xfe, 0x7f, 0x46,
+	0xf8, 0x57, 0x5b, 0x91, 0x1d, 0xbd, 0xc4, 0xd0, 0x64, 0x5d, 0x47, 0xbf, 0x29, 0xd0, 0x18, 0x2e,
+	0x8f, 0x91, 0x79, 0x0d, 0x26, 0xa3, 0x4b, 0x1c, 0xa3, 0x73, 0x3c, 0xd3, 0x4d, 0xf4, 0x30, 0xd6,
+	0x20, 0x17, 0xa5, 0xb2, 0x72, 0x32, 0x53, 0x57, 0x3a, 0xa8, 0x73, 0x00, 0x2e, 0xdd, 0xa6, 0xa6,
+	0x47, 0x37, 0x4c, 0x9f, 0x39, 0x58, 0x0c, 0xaf, 0x1c, 0x36, 0x73, 0xc9, 0xe7, 0xcb, 0x03, 0x8b,
+	0xde, 0xdd, 0xe8, 0x06, 0x94, 0x15, 0x06, 0xb6, 0x1c, 0xce, 0xbc, 0x1e, 0x50, 0xed, 0x7e, 0x01,
+	0xe6, 0x86, 0xb9, 0x95, 0x87, 0xfd, 0x17, 0x0e, 0xdc, 0x75, 0xeb, 0xf5, 0x5f, 0x7e, 0x58, 0x99,
+	0xc1, 0xa3, 0x77, 0xa9, 0xdb, 0x75, 0xa9, 0xe7, 0xdd, 0xf0, 0x5d, 0xcb, 0xee, 0x25, 0x6f, 0xc1,
+	0xd8, 0xd5, 0xe2, 0xe1, 0x5c, 0x6d, 0x02, 0x04, 0x36, 0xc7, 0x4e, 0x79, 0x91, 0xab, 0x19, 0x89,
+	0x99, 0x23, 0xbb, 0x0a, 0x7f, 0x52, 0xa0, 0x99, 0x15, 0x14, 0xcc, 0xf6, 0x4d, 0x98, 0x12, 0xb9,
+	0xb3, 0xa2, 0xd3, 0x79, 0x6e, 0x68, 0xfd, 0xca, 0x20, 0x0c, 0x52, 0x20, 0xb9, 0xcd, 0xd1, 0x95,
+	0xb2, 0x55, 0x51, 0x52, 0xb0, 0x6d, 0xcc, 0x71, 0xf2, 0xdf, 0x81, 0x59, 0x59, 0x25, 0x66, 0xb6,
+	0x68, 0x3f, 0xbd, 0x2c, 0x66, 0x47, 0x5a, 0x82, 0xd9, 0x91, 0x86, 0xb6, 0x8b, 0x37, 0x36, 0x13,
+	0xa1, 0x5d, 0x81, 0x44, 0x85, 0x9a, 0x90, 0x41, 0x28, 0xd1, 0x58, 0x4a, 0x64, 0xe1, 0x89, 0x13,
+	0xf9, 0xb5, 0xb8, 0x74, 0x23, 0xdb, 0x51, 0x65, 0xad, 0xf6, 0xf8, 0x14, 0xa6, 0x6e, 0xac, 0x43,
+	0x42, 0xfe, 0xe8, 0x72, 0x74, 0x1e, 0x8e, 0xa5, 0x02, 0x7e, 0x8d, 0xee, 0xe6, 0x88, 0x8d, 0xb6,
+	0x0e, 0xf5, 0x83, 0x6a, 0xe8, 0x56, 0x54, 0xfb, 0x94, 0x21, 0xb5, 0xaf, 0x10, 0xd7, 0xbe, 0x2b,
+	0x18, 0x16, 0x03, 0x9f, 0x0d, 0x63, 0xba, 0xa8, 0x70, 0x1e, 0x7b, 0x6e, 0xde, 0x8a, 0xe0, 0x48,
+	0xfb, 0x51, 0x5c, 0xee, 0xf1, 0x46, 0x88, 0xe4, 0x15, 0xa8, 0x89, 0x37, 0x09, 0x52, 0xa6, 0x2e,
+	0x47, 0x58, 0xe8, 0x88, 0xbb, 0x4b, 0xc8, 0x93, 0x0b, 0x52, 0x29, 0x6c, 0x66, 0x69, 0x4a, 0xe5,
+	0xe1, 0x1c, 0x94, 0xd9, 0x8d, 0xc1, 0xca, 0xca, 0xd4, 0x90, 0xdb, 0x98, 0x5d, 0x1e, 0x06, 0x17,
+	0xd2, 0x7e, 0x56, 0x90, 0xf0, 0xb8, 0x9b, 0x95, 0xa7, 0xe4, 0xd5, 0xa1, 0x6a, 0x76, 0x3a, 0x4e,
+	0x60, 0xfb, 0x18, 0x09, 0x31, 0x4c, 0xa5, 0xac, 0x28, 0xd1, 0x99, 0x40, 0xc9, 0xe9, 0x53, 0x1b,
+	0x2b, 0x16, 0xfb, 0x7f, 0x64, 0xb5, 0xea, 0x7b, 0x05, 0x69, 0x94, 0x74, 0x03, 0x93, 0x70, 0x2d,
+	0xac, 0xfd, 0x62, 0x16, 0x89, 0x7e, 0x6a, 0x68, 0x8d, 0x92, 0xf3, 0x87, 0x39, 0x49, 0xa8, 0x1f,
+	0x19, 0xef, 0xd7, 0xfe, 0x99, 0x86, 0x32, 0x33, 0x4a, 0xee, 0x40, 0x85, 0x3f, 0x10, 0x89, 0x36,
+	0x14, 0x55, 0xea, 0x0d, 0xaa, 0x2e, 0x8c, 0x94, 0xe1, 0x86, 0xb4, 0xe6, 0x87, 0xbf, 0xfe, 0xf5,
+	0x45, 0xa1, 0x4e, 0x66, 0x75, 0xe9, 0x09, 0xcc, 0xdf, 0x9e, 0xe4, 0x2e, 0x54, 0xf8, 0x43, 0x25,
+	0xc3, 0x64, 0xea, 0x4d, 0xaa, 0xe6, 0x79, 0xe9, 0x68, 0x8b, 0xcc, 0x64, 0x93, 0x34, 0xf4, 0xa1,
+	0xaf, 0x6e, 0x4f, 0xdf, 0xb3, 0xba, 0xfb, 0x24, 0x80, 0x2a, 0x3e, 0xac, 0xc8, 0xa8, 0x5d, 0x23,
+	0x6f, 0x17, 0x47, 0x0b, 0xa1, 0xed, 0x93, 0xcc, 0xf6, 0x71, 0x72, 0x2c, 0xc3, 0x36, 0x79, 0x1f,
+	0xaa, 0xd8, 0x3f, 0x67, 0x98, 0x4d, 0xbf, 0xa3, 0xd4, 0x5c, 0x2d, 0xb8, 0x76, 0x96, 0x99, 0x5d,
+	0x20, 0xcf, 0xeb, 0xc3, 0x3f, 0x72, 0x78, 0xfa, 0x1e, 0xaf, 0x1c, 0xfb, 0x64, 0x17, 0x6a, 0xa2,
+	0xf3, 0x27, 0x23, 0x37, 0x8f, 0x3c, 0x3f, 0x35, 0x46, 0x0a, 0x31, 0xcc, 0x33, 0x0c, 0x2a, 0xa9,
+	0x67, 0x61, 0x20, 0x1f, 0x29, 0x50, 0x13, 0x3d, 0x75, 0x86, 0x6d, 0xa9, 0xd5, 0xcf, 0xb0, 0x2d,
+	0x37, 0xe6, 0xda, 0x12, 0xb3, 0xbd, 0x48, 0x34, 0xd9, 0xb6, 0xe8, 0xbf, 0xf5, 0x3d, 0xac, 0x18,
+	0xfb, 0xe4, 0x1b, 0x25, 0xd1, 0xbe, 0xb2, 0xae, 0x98, 0x2c, 0x8d, 0xee, 0x13, 0x92, 0xad, 0xba,
+	0xba, 0x9c, 0x4b, 0x16, 0x71, 0xad, 0x32, 0x5c, 0xcb, 0xe4, 0xac, 0x9e, 0xf5, 0x79, 0x69, 0x83,
+	0x35, 0xe4, 0x09, 0x78, 0x5f, 0x2a, 0xf0, 0x94, 0xd4, 0xa1, 0x90, 0xe5, 0x7c, 0x7d, 0x0c, 0x07,
+	0x78, 0xa8, 0xa6, 0x47, 0x6b, 0x31, 0x84, 0x1a, 0x99, 0xcf, 0x42, 0x68, 0x51, 0x3c, 0x30, 0x5f,
+	0x29, 0xf0, 0xcc, 0x81, 0xfe, 0x8b, 0xac, 0xe4, 0xb1, 0x16, 0xe7, 0xb3, 0x9d, 0x57, 0x1c, 0xe1,
+	0x2d, 0x30, 0x78, 0x73, 0xe4, 0xc4, 0x08, 0x78, 0xe4, 0x53, 0x05, 0x26, 0xa3, 0xf6, 0x80, 0x64,
+	0x50, 0x46, 0x6a, 0xbc, 0xd4, 0xd3, 0xe3, 0xc4, 0x10, 0xc1, 0x32, 0x43, 0x70, 0x8a, 0x2c, 0xe8,
+	0x19, 0x5f, 0x00, 0x93, 0xc9, 0xfb, 0x40, 0x81, 0x2a, 0xb6, 0x36, 0x19, 0xc7, 0x3b, 0xdd, 0x74,
+	0x65, 0x1c, 0x6f, 0xa9, 0x3b, 0x1a, 0x41, 0x6f, 0x2e, 0xa8, 0xef, 0x09, 0x30, 0xfb, 0xe4, 0xbe,
+	0x02, 0x53, 0x89, 0x56, 0x84, 0x9c, 0x19, 0xe9, 0x67, 0xdc, 0xe3, 0xa8, 0xad, 0xf1, 0x82, 0x08,
+	0xe7, 0x05, 0x06, 0x67, 0x89, 0xb4, 0xb2, 0x42, 0xb2, 0x71, 0x9b, 0xee, 0x7a, 0x49, 0x50, 0x1f,
+	0x2b, 0x50, 0x13, 0x57, 0x5a, 0xc6, 0xc9, 0x97, 0x5a, 0x1f, 0x35, 0xdf, 0xbd, 0x98, 0x9d, 0x9e,
+	0xf8, 0xa6, 0x8c, 0x6b, 0xdf, 0x3d, 0x05, 0x20, 0xbe, 0x96, 0xc9, 0xe9, 0x51, 0x26, 0xe2, 0xf6,
+	0x43, 0x3d, 0x33, 0x56, 0x0e, 0xc1, 0x68, 0x0c, 0x4c, 0x83, 0xa8, 0xd9, 0x60, 0xd6, 0x2f, 0x3e,
+	0x78, 0xd4, 0x54, 0x1e, 0x3e, 0x6a, 0x2a, 0x7f, 0x3e, 0x6a, 0x2a, 0x9f, 0x3d, 0x6e, 0x4e, 0x3c,
+	0x7c, 0xdc, 0x9c, 0xf8, 0xfd, 0x71, 0x73, 0xe2, 0xdd, 0xb9, 0x9e, 0xe5, 0x6f, 0x05, 0x9b, 0xed,
+	0x8e, 0xb3, 0xc3, 0xf5, 0xd9, 0xcf, 0x7b, 0xb8, 0xcd, 0x66, 0x85, 0x7d, 0x0f, 0x7e, 0xf1, 0xbf,
+	0x00, 0x00, 0x00, 0xff, 0xff, 0x87, 0xe1, 0x50, 0xa1, 0x6f, 0x17, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1268,6 +1861,20 @@ type QueryClient interface {
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
 	// of everybody officers, nodes, auditors.
 	EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
 type queryClient struct {
@@ -1359,6 +1966,51 @@ func (c *queryClient) EmergencyAccesses(ctx context.Context, in *QueryEmergencyA
 	return out, nil
 }
 
+func (c *queryClient) Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error) {
+	out := new(QueryGuardiansResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Guardians", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error) {
+	out := new(QueryGuardedResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Guarded", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error) {
+	out := new(QueryGuardianKeyResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/GuardianKey", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
+	out := new(QueryRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Recovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error) {
+	out := new(QueryRecoveriesResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Query/Recoveries", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
@@ -1381,6 +2033,20 @@ type QueryServer interface {
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
 	// of everybody officers, nodes, auditors.
 	EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 }
 
 // UnimplementedQueryServer can be embedded to have forward compatible implementations.
@@ -1413,6 +2079,21 @@ func (*UnimplementedQueryServer) EmergencyAccess(ctx context.Context, req *Query
 }
 func (*UnimplementedQueryServer) EmergencyAccesses(ctx context.Context, req *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method EmergencyAccesses not implemented")
+}
+func (*UnimplementedQueryServer) Guardians(ctx context.Context, req *QueryGuardiansRequest) (*QueryGuardiansResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Guardians not implemented")
+}
+func (*UnimplementedQueryServer) Guarded(ctx context.Context, req *QueryGuardedRequest) (*QueryGuardedResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Guarded not implemented")
+}
+func (*UnimplementedQueryServer) GuardianKey(ctx context.Context, req *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GuardianKey not implemented")
+}
+func (*UnimplementedQueryServer) Recovery(ctx context.Context, req *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Recovery not implemented")
+}
+func (*UnimplementedQueryServer) Recoveries(ctx context.Context, req *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Recoveries not implemented")
 }
 
 func RegisterQueryServer(s grpc1.Server, srv QueryServer) {
@@ -1581,6 +2262,96 @@ func _Query_EmergencyAccesses_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Guardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardiansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Guardians",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guardians(ctx, req.(*QueryGuardiansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Guarded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guarded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Guarded",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guarded(ctx, req.(*QueryGuardedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_GuardianKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardianKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).GuardianKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/GuardianKey",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).GuardianKey(ctx, req.(*QueryGuardianKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Recovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recovery(ctx, req.(*QueryRecoveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recoveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recoveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Query/Recoveries",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recoveries(ctx, req.(*QueryRecoveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 var Query_serviceDesc = _Query_serviceDesc
 var _Query_serviceDesc = grpc.ServiceDesc{
 	ServiceName: "phrd.access.v1.Query",
@@ -1621,6 +2392,26 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EmergencyAccesses",
 			Handler:    _Query_EmergencyAccesses_Handler,
+		},
+		{
+			MethodName: "Guardians",
+			Handler:    _Query_Guardians_Handler,
+		},
+		{
+			MethodName: "Guarded",
+			Handler:    _Query_Guarded_Handler,
+		},
+		{
+			MethodName: "GuardianKey",
+			Handler:    _Query_GuardianKey_Handler,
+		},
+		{
+			MethodName: "Recovery",
+			Handler:    _Query_Recovery_Handler,
+		},
+		{
+			MethodName: "Recoveries",
+			Handler:    _Query_Recoveries_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
@@ -2427,6 +3218,425 @@ func (m *QueryEmergencyAccessesResponse) MarshalToSizedBuffer(dAtA []byte) (int,
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryGuardiansRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardiansRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardiansRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardiansResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardiansResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardiansResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Guardians.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardedRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardedRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardedRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Guardian) > 0 {
+		i -= len(m.Guardian)
+		copy(dAtA[i:], m.Guardian)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Guardian)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardedResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardedResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardedResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Guarded) > 0 {
+		for iNdEx := len(m.Guarded) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Guarded[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardianKeyRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardianKeyRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardianKeyRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Guardian) > 0 {
+		i -= len(m.Guardian)
+		copy(dAtA[i:], m.Guardian)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Guardian)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryGuardianKeyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryGuardianKeyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryGuardianKeyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveryRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveryRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveryRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Unlock) > 0 {
+		i -= len(m.Unlock)
+		copy(dAtA[i:], m.Unlock)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Unlock)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Number != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Vault != nil {
+		{
+			size, err := m.Vault.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Status != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Status))
+		i--
+		dAtA[i] = 0x10
+	}
+	{
+		size, err := m.Recovery.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveriesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveriesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveriesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Open {
+		i--
+		if m.Open {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Guardian) > 0 {
+		i -= len(m.Guardian)
+		copy(dAtA[i:], m.Guardian)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Guardian)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryRecoveriesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryRecoveriesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryRecoveriesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Recoveries) > 0 {
+		for iNdEx := len(m.Recoveries) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Recoveries[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -2760,6 +3970,176 @@ func (m *QueryEmergencyAccessesResponse) Size() (n int) {
 	_ = l
 	if len(m.Emergencies) > 0 {
 		for _, e := range m.Emergencies {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardiansRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardiansResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Guardians.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryGuardedRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Guardian)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardedResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Guarded) > 0 {
+		for _, e := range m.Guarded {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardianKeyRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Guardian)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryGuardianKeyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Epoch != 0 {
+		n += 1 + sovQuery(uint64(m.Epoch))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveryRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Number != 0 {
+		n += 1 + sovQuery(uint64(m.Number))
+	}
+	l = len(m.Unlock)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Recovery.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Status != 0 {
+		n += 1 + sovQuery(uint64(m.Status))
+	}
+	if m.Vault != nil {
+		l = m.Vault.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveriesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Guardian)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Open {
+		n += 2
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryRecoveriesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Recoveries) > 0 {
+		for _, e := range m.Recoveries {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -4912,6 +6292,1155 @@ func (m *QueryEmergencyAccessesResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Emergencies = append(m.Emergencies, QueryEmergencyAccessResponse{})
 			if err := m.Emergencies[len(m.Emergencies)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardiansRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardiansRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardiansRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardiansResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardiansResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardiansResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Guardians.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardedRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardedRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardedRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardian", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardian = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardedResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardedResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardedResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guarded", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guarded = append(m.Guarded, Guardians{})
+			if err := m.Guarded[len(m.Guarded)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardianKeyRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardianKeyRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardianKeyRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardian", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardian = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryGuardianKeyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryGuardianKeyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryGuardianKeyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveryRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveryRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveryRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Recovery.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Status", wireType)
+			}
+			m.Status = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Status |= RecoveryStatus(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vault", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Vault == nil {
+				m.Vault = &records.Vault{}
+			}
+			if err := m.Vault.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveriesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveriesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveriesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardian", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardian = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Open", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Open = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryRecoveriesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryRecoveriesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryRecoveriesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recoveries", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Recoveries = append(m.Recoveries, QueryRecoveryResponse{})
+			if err := m.Recoveries[len(m.Recoveries)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

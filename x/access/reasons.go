@@ -94,6 +94,48 @@ const (
 	ReasonNotUsed = "not_used"
 	// ReasonReviewed says that the emergency was reviewed already.
 	ReasonReviewed = "reviewed"
+	// ReasonStaleRevision says that guardians are named for another revision than the vault has.
+	ReasonStaleRevision = "stale_revision"
+	// ReasonGuardiansNamed says that guardians of this revision of the vault were named already.
+	ReasonGuardiansNamed = "guardians_named"
+	// ReasonUnknownGuardian says that a guardian is no patient of the network.
+	ReasonUnknownGuardian = "unknown_guardian"
+	// ReasonDelayTooShort says that the delay is shorter than the network allows.
+	ReasonDelayTooShort = "delay_too_short"
+	// ReasonNoGuardianKey says that the members have made no key for guardians' slots.
+	ReasonNoGuardianKey = "no_guardian_key"
+	// ReasonStaleGeneration says that the slot is not of the newest generation of that key.
+	ReasonStaleGeneration = "stale_generation"
+	// ReasonUnknownPatient says that there is no patient of that number.
+	ReasonUnknownPatient = "unknown_patient"
+	// ReasonAccountUsed says that the account has proposed a recovery before; each proposes one.
+	ReasonAccountUsed = "account_used"
+	// ReasonRecoveryOpen says that a recovery of this patient is open.
+	ReasonRecoveryOpen = "recovery_open"
+	// ReasonWrongWay says that a patient with guardians is recovered by them, and one without them by hospitals.
+	ReasonWrongWay = "wrong_way"
+	// ReasonTooLate says that the recovery would end before its delay is over.
+	ReasonTooLate = "too_late"
+	// ReasonNotGuardian says that the signer is no guardian of the patient.
+	ReasonNotGuardian = "not_guardian"
+	// ReasonRepeatedApproval says that the guardian, or an officer of the hospital, has approved already.
+	ReasonRepeatedApproval = "repeated_approval"
+	// ReasonNotApproved says that approvals are missing.
+	ReasonNotApproved = "not_approved"
+	// ReasonDelayed says that the delay of the recovery is not over.
+	ReasonDelayed = "delayed"
+	// ReasonNotReleased says that the holders' shares are missing.
+	ReasonNotReleased = "not_released"
+	// ReasonFinished says that the recovery was finished.
+	ReasonFinished = "finished"
+	// ReasonCancelled says that the recovery was cancelled.
+	ReasonCancelled = "cancelled"
+	// ReasonPatientDiffers says that the approval shows another patient.
+	ReasonPatientDiffers = "patient_differs"
+	// ReasonAccountDiffers says that the approval shows another account.
+	ReasonAccountDiffers = "account_differs"
+	// ReasonUnlockDiffers says that the approval shows the hash of another proposal.
+	ReasonUnlockDiffers = "unlock_differs"
 
 	// ReasonHospitalDiffers says that the approval shows another hospital than the requester's.
 	ReasonHospitalDiffers = "hospital_differs"

@@ -1101,6 +1101,808 @@ func (m *MsgUseConsentResponse) GetReason() string {
 	return ""
 }
 
+// MsgSetGuardians names guardians. Every field stays within a Ledger's limits.
+type MsgSetGuardians struct {
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// guardians by patient number, distinct, in the order of their places, 2 to 8.
+	Guardians []string `protobuf:"bytes,2,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// threshold is how many of them open together, at least 2.
+	Threshold uint32 `protobuf:"varint,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// delay between the last approval and the release: "7 days", or where that is no whole number of days "90 seconds".
+	Delay string `protobuf:"bytes,4,opt,name=delay,proto3" json:"delay,omitempty"`
+	// slot id as text: the slot of the vault that they open.
+	Slot string `protobuf:"bytes,5,opt,name=slot,proto3" json:"slot,omitempty"`
+	// revision of the vault that has the slot, the one in force.
+	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// generation of the network's key of kind 3, the newest.
+	Generation uint64 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	// commitments are A_0 … A_{t−1}, points of 32 bytes, as many as the threshold.
+	Commitments [][]byte `protobuf:"bytes,8,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// u is U_g, a point, 32 bytes, never used before.
+	U []byte `protobuf:"bytes,9,opt,name=u,proto3" json:"u,omitempty"`
+	// u_bar is Ū_g, a point, 32 bytes.
+	UBar []byte `protobuf:"bytes,10,opt,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// proof of the encapsulation c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,11,opt,name=proof,proto3" json:"proof,omitempty"`
+	// shares is the CID of the block with the shares, each sealed to its guardian's vault, as text, new.
+	Shares string `protobuf:"bytes,12,opt,name=shares,proto3" json:"shares,omitempty"`
+	// shares_size is the size of that block in bytes.
+	SharesSize uint64 `protobuf:"varint,13,opt,name=shares_size,json=sharesSize,proto3" json:"shares_size,omitempty"`
+	// hospital is the member whose server took the block in.
+	Hospital uint64 `protobuf:"varint,14,opt,name=hospital,proto3" json:"hospital,omitempty"`
+}
+
+func (m *MsgSetGuardians) Reset()         { *m = MsgSetGuardians{} }
+func (m *MsgSetGuardians) String() string { return proto.CompactTextString(m) }
+func (*MsgSetGuardians) ProtoMessage()    {}
+func (*MsgSetGuardians) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{16}
+}
+func (m *MsgSetGuardians) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetGuardians) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetGuardians.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetGuardians) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetGuardians.Merge(m, src)
+}
+func (m *MsgSetGuardians) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetGuardians) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetGuardians.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetGuardians proto.InternalMessageInfo
+
+func (m *MsgSetGuardians) GetOwner() string {
+	if m != nil {
+		return m.Owner
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetGuardians() []string {
+	if m != nil {
+		return m.Guardians
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetThreshold() uint32 {
+	if m != nil {
+		return m.Threshold
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetDelay() string {
+	if m != nil {
+		return m.Delay
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetSlot() string {
+	if m != nil {
+		return m.Slot
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetRevision() uint64 {
+	if m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetGeneration() uint64 {
+	if m != nil {
+		return m.Generation
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetCommitments() [][]byte {
+	if m != nil {
+		return m.Commitments
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetU() []byte {
+	if m != nil {
+		return m.U
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetUBar() []byte {
+	if m != nil {
+		return m.UBar
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+func (m *MsgSetGuardians) GetShares() string {
+	if m != nil {
+		return m.Shares
+	}
+	return ""
+}
+
+func (m *MsgSetGuardians) GetSharesSize() uint64 {
+	if m != nil {
+		return m.SharesSize
+	}
+	return 0
+}
+
+func (m *MsgSetGuardians) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+// MsgSetGuardiansResponse says whether it counted.
+type MsgSetGuardiansResponse struct {
+	// outcome of the naming.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgSetGuardiansResponse) Reset()         { *m = MsgSetGuardiansResponse{} }
+func (m *MsgSetGuardiansResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSetGuardiansResponse) ProtoMessage()    {}
+func (*MsgSetGuardiansResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{17}
+}
+func (m *MsgSetGuardiansResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSetGuardiansResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSetGuardiansResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSetGuardiansResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSetGuardiansResponse.Merge(m, src)
+}
+func (m *MsgSetGuardiansResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSetGuardiansResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSetGuardiansResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSetGuardiansResponse proto.InternalMessageInfo
+
+func (m *MsgSetGuardiansResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgSetGuardiansResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgProposeRecovery asks to take the place of a lost wallet.
+type MsgProposeRecovery struct {
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// expires_at in unix seconds of block time.
+	ExpiresAt int64 `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// request_key is the CID of the one-time public key rk as text; empty where the patient has no guardians, and so are b, m and proof.
+	RequestKey string `protobuf:"bytes,4,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
+	// b is B, a point, 32 bytes, never used before.
+	B []byte `protobuf:"bytes,5,opt,name=b,proto3" json:"b,omitempty"`
+	// m is M = b·U_g, a point, 32 bytes.
+	M []byte `protobuf:"bytes,6,opt,name=m,proto3" json:"m,omitempty"`
+	// proof is the proof of the request c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+}
+
+func (m *MsgProposeRecovery) Reset()         { *m = MsgProposeRecovery{} }
+func (m *MsgProposeRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeRecovery) ProtoMessage()    {}
+func (*MsgProposeRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{18}
+}
+func (m *MsgProposeRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeRecovery.Merge(m, src)
+}
+func (m *MsgProposeRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeRecovery proto.InternalMessageInfo
+
+func (m *MsgProposeRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetExpiresAt() int64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
+func (m *MsgProposeRecovery) GetRequestKey() string {
+	if m != nil {
+		return m.RequestKey
+	}
+	return ""
+}
+
+func (m *MsgProposeRecovery) GetB() []byte {
+	if m != nil {
+		return m.B
+	}
+	return nil
+}
+
+func (m *MsgProposeRecovery) GetM() []byte {
+	if m != nil {
+		return m.M
+	}
+	return nil
+}
+
+func (m *MsgProposeRecovery) GetProof() []byte {
+	if m != nil {
+		return m.Proof
+	}
+	return nil
+}
+
+// MsgProposeRecoveryResponse names the recovery.
+type MsgProposeRecoveryResponse struct {
+	// outcome of the proposal.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// recovery is its number; 0 where it was refused.
+	Recovery uint64 `protobuf:"varint,3,opt,name=recovery,proto3" json:"recovery,omitempty"`
+}
+
+func (m *MsgProposeRecoveryResponse) Reset()         { *m = MsgProposeRecoveryResponse{} }
+func (m *MsgProposeRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgProposeRecoveryResponse) ProtoMessage()    {}
+func (*MsgProposeRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{19}
+}
+func (m *MsgProposeRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgProposeRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgProposeRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgProposeRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgProposeRecoveryResponse.Merge(m, src)
+}
+func (m *MsgProposeRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgProposeRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgProposeRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgProposeRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgProposeRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgProposeRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+func (m *MsgProposeRecoveryResponse) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+// MsgApproveRecovery supports a recovery. Its readable fields repeat the proposal, and any difference is refused.
+type MsgApproveRecovery struct {
+	// approver is a guardian's wallet account, or an officer.
+	Approver string `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,3,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// invited_by is the name of the hospital whose invitation opened the account.
+	InvitedBy string `protobuf:"bytes,5,opt,name=invited_by,json=invitedBy,proto3" json:"invited_by,omitempty"`
+	// unlock is the first 32 bytes of the proposal hash in hex; empty for an officer.
+	Unlock string `protobuf:"bytes,6,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// capsule is the CID of the guardian's share, sealed to the one-time key, as text; empty for an officer.
+	Capsule string `protobuf:"bytes,7,opt,name=capsule,proto3" json:"capsule,omitempty"`
+}
+
+func (m *MsgApproveRecovery) Reset()         { *m = MsgApproveRecovery{} }
+func (m *MsgApproveRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveRecovery) ProtoMessage()    {}
+func (*MsgApproveRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{20}
+}
+func (m *MsgApproveRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveRecovery.Merge(m, src)
+}
+func (m *MsgApproveRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveRecovery proto.InternalMessageInfo
+
+func (m *MsgApproveRecovery) GetApprover() string {
+	if m != nil {
+		return m.Approver
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+func (m *MsgApproveRecovery) GetPatient() string {
+	if m != nil {
+		return m.Patient
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetInvitedBy() string {
+	if m != nil {
+		return m.InvitedBy
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetUnlock() string {
+	if m != nil {
+		return m.Unlock
+	}
+	return ""
+}
+
+func (m *MsgApproveRecovery) GetCapsule() string {
+	if m != nil {
+		return m.Capsule
+	}
+	return ""
+}
+
+// MsgApproveRecoveryResponse says whether it counted.
+type MsgApproveRecoveryResponse struct {
+	// outcome of the approval.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgApproveRecoveryResponse) Reset()         { *m = MsgApproveRecoveryResponse{} }
+func (m *MsgApproveRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgApproveRecoveryResponse) ProtoMessage()    {}
+func (*MsgApproveRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{21}
+}
+func (m *MsgApproveRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgApproveRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgApproveRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgApproveRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgApproveRecoveryResponse.Merge(m, src)
+}
+func (m *MsgApproveRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgApproveRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgApproveRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgApproveRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgApproveRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgApproveRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgCancelRecovery cancels.
+type MsgCancelRecovery struct {
+	// signer is the patient's wallet, the account that proposed it, or an officer of the hospital that invited that account.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+}
+
+func (m *MsgCancelRecovery) Reset()         { *m = MsgCancelRecovery{} }
+func (m *MsgCancelRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelRecovery) ProtoMessage()    {}
+func (*MsgCancelRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{22}
+}
+func (m *MsgCancelRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelRecovery.Merge(m, src)
+}
+func (m *MsgCancelRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelRecovery proto.InternalMessageInfo
+
+func (m *MsgCancelRecovery) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgCancelRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+// MsgCancelRecoveryResponse says whether it counted.
+type MsgCancelRecoveryResponse struct {
+	// outcome of the cancellation.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgCancelRecoveryResponse) Reset()         { *m = MsgCancelRecoveryResponse{} }
+func (m *MsgCancelRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCancelRecoveryResponse) ProtoMessage()    {}
+func (*MsgCancelRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{23}
+}
+func (m *MsgCancelRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCancelRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCancelRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCancelRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCancelRecoveryResponse.Merge(m, src)
+}
+func (m *MsgCancelRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCancelRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCancelRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCancelRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgCancelRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgCancelRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgFinishRecovery takes the place of a lost wallet. Every field stays within a Ledger's limits.
+type MsgFinishRecovery struct {
+	// account that proposed it.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// vault_key is the X-Wing public key of the vault's next epoch: 19 parts of 64 bytes.
+	VaultKey [][]byte `protobuf:"bytes,3,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new; its slots are bound to the account.
+	VaultBlob string `protobuf:"bytes,5,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,6,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital uint64 `protobuf:"varint,7,opt,name=hospital,proto3" json:"hospital,omitempty"`
+}
+
+func (m *MsgFinishRecovery) Reset()         { *m = MsgFinishRecovery{} }
+func (m *MsgFinishRecovery) String() string { return proto.CompactTextString(m) }
+func (*MsgFinishRecovery) ProtoMessage()    {}
+func (*MsgFinishRecovery) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{24}
+}
+func (m *MsgFinishRecovery) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFinishRecovery) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFinishRecovery.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFinishRecovery) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFinishRecovery.Merge(m, src)
+}
+func (m *MsgFinishRecovery) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFinishRecovery) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFinishRecovery.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFinishRecovery proto.InternalMessageInfo
+
+func (m *MsgFinishRecovery) GetAccount() string {
+	if m != nil {
+		return m.Account
+	}
+	return ""
+}
+
+func (m *MsgFinishRecovery) GetRecovery() uint64 {
+	if m != nil {
+		return m.Recovery
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetVaultKey() [][]byte {
+	if m != nil {
+		return m.VaultKey
+	}
+	return nil
+}
+
+func (m *MsgFinishRecovery) GetRevision() uint64 {
+	if m != nil {
+		return m.Revision
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetVaultBlob() string {
+	if m != nil {
+		return m.VaultBlob
+	}
+	return ""
+}
+
+func (m *MsgFinishRecovery) GetVaultSize() uint64 {
+	if m != nil {
+		return m.VaultSize
+	}
+	return 0
+}
+
+func (m *MsgFinishRecovery) GetHospital() uint64 {
+	if m != nil {
+		return m.Hospital
+	}
+	return 0
+}
+
+// MsgFinishRecoveryResponse says whether it counted.
+type MsgFinishRecoveryResponse struct {
+	// outcome of the change.
+	Outcome audit.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgFinishRecoveryResponse) Reset()         { *m = MsgFinishRecoveryResponse{} }
+func (m *MsgFinishRecoveryResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgFinishRecoveryResponse) ProtoMessage()    {}
+func (*MsgFinishRecoveryResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ae56191c869505e5, []int{25}
+}
+func (m *MsgFinishRecoveryResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFinishRecoveryResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFinishRecoveryResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFinishRecoveryResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFinishRecoveryResponse.Merge(m, src)
+}
+func (m *MsgFinishRecoveryResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFinishRecoveryResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFinishRecoveryResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFinishRecoveryResponse proto.InternalMessageInfo
+
+func (m *MsgFinishRecoveryResponse) GetOutcome() audit.Outcome {
+	if m != nil {
+		return m.Outcome
+	}
+	return audit.OUTCOME_UNSPECIFIED
+}
+
+func (m *MsgFinishRecoveryResponse) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	// authority is the consortium's account.
@@ -1113,7 +1915,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{16}
+	return fileDescriptor_ae56191c869505e5, []int{26}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1164,7 +1966,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{17}
+	return fileDescriptor_ae56191c869505e5, []int{27}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1209,7 +2011,7 @@ func (m *MsgEnableEmergency) Reset()         { *m = MsgEnableEmergency{} }
 func (m *MsgEnableEmergency) String() string { return proto.CompactTextString(m) }
 func (*MsgEnableEmergency) ProtoMessage()    {}
 func (*MsgEnableEmergency) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{18}
+	return fileDescriptor_ae56191c869505e5, []int{28}
 }
 func (m *MsgEnableEmergency) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1278,7 +2080,7 @@ func (m *MsgEnableEmergencyResponse) Reset()         { *m = MsgEnableEmergencyRe
 func (m *MsgEnableEmergencyResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgEnableEmergencyResponse) ProtoMessage()    {}
 func (*MsgEnableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{19}
+	return fileDescriptor_ae56191c869505e5, []int{29}
 }
 func (m *MsgEnableEmergencyResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1331,7 +2133,7 @@ func (m *MsgDisableEmergency) Reset()         { *m = MsgDisableEmergency{} }
 func (m *MsgDisableEmergency) String() string { return proto.CompactTextString(m) }
 func (*MsgDisableEmergency) ProtoMessage()    {}
 func (*MsgDisableEmergency) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{20}
+	return fileDescriptor_ae56191c869505e5, []int{30}
 }
 func (m *MsgDisableEmergency) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1379,7 +2181,7 @@ func (m *MsgDisableEmergencyResponse) Reset()         { *m = MsgDisableEmergency
 func (m *MsgDisableEmergencyResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgDisableEmergencyResponse) ProtoMessage()    {}
 func (*MsgDisableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{21}
+	return fileDescriptor_ae56191c869505e5, []int{31}
 }
 func (m *MsgDisableEmergencyResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1458,7 +2260,7 @@ func (m *MsgRequestEmergency) Reset()         { *m = MsgRequestEmergency{} }
 func (m *MsgRequestEmergency) String() string { return proto.CompactTextString(m) }
 func (*MsgRequestEmergency) ProtoMessage()    {}
 func (*MsgRequestEmergency) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{22}
+	return fileDescriptor_ae56191c869505e5, []int{32}
 }
 func (m *MsgRequestEmergency) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1601,7 +2403,7 @@ func (m *MsgRequestEmergencyResponse) Reset()         { *m = MsgRequestEmergency
 func (m *MsgRequestEmergencyResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgRequestEmergencyResponse) ProtoMessage()    {}
 func (*MsgRequestEmergencyResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{23}
+	return fileDescriptor_ae56191c869505e5, []int{33}
 }
 func (m *MsgRequestEmergencyResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1670,7 +2472,7 @@ func (m *MsgApproveEmergency) Reset()         { *m = MsgApproveEmergency{} }
 func (m *MsgApproveEmergency) String() string { return proto.CompactTextString(m) }
 func (*MsgApproveEmergency) ProtoMessage()    {}
 func (*MsgApproveEmergency) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{24}
+	return fileDescriptor_ae56191c869505e5, []int{34}
 }
 func (m *MsgApproveEmergency) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1725,7 +2527,7 @@ func (m *MsgApproveEmergencyResponse) Reset()         { *m = MsgApproveEmergency
 func (m *MsgApproveEmergencyResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgApproveEmergencyResponse) ProtoMessage()    {}
 func (*MsgApproveEmergencyResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{25}
+	return fileDescriptor_ae56191c869505e5, []int{35}
 }
 func (m *MsgApproveEmergencyResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1782,7 +2584,7 @@ func (m *MsgReviewEmergency) Reset()         { *m = MsgReviewEmergency{} }
 func (m *MsgReviewEmergency) String() string { return proto.CompactTextString(m) }
 func (*MsgReviewEmergency) ProtoMessage()    {}
 func (*MsgReviewEmergency) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{26}
+	return fileDescriptor_ae56191c869505e5, []int{36}
 }
 func (m *MsgReviewEmergency) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1844,7 +2646,7 @@ func (m *MsgReviewEmergencyResponse) Reset()         { *m = MsgReviewEmergencyRe
 func (m *MsgReviewEmergencyResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgReviewEmergencyResponse) ProtoMessage()    {}
 func (*MsgReviewEmergencyResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ae56191c869505e5, []int{27}
+	return fileDescriptor_ae56191c869505e5, []int{37}
 }
 func (m *MsgReviewEmergencyResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1904,6 +2706,16 @@ func init() {
 	proto.RegisterType((*MsgWithdrawConsentResponse)(nil), "phrd.access.v1.MsgWithdrawConsentResponse")
 	proto.RegisterType((*MsgUseConsent)(nil), "phrd.access.v1.MsgUseConsent")
 	proto.RegisterType((*MsgUseConsentResponse)(nil), "phrd.access.v1.MsgUseConsentResponse")
+	proto.RegisterType((*MsgSetGuardians)(nil), "phrd.access.v1.MsgSetGuardians")
+	proto.RegisterType((*MsgSetGuardiansResponse)(nil), "phrd.access.v1.MsgSetGuardiansResponse")
+	proto.RegisterType((*MsgProposeRecovery)(nil), "phrd.access.v1.MsgProposeRecovery")
+	proto.RegisterType((*MsgProposeRecoveryResponse)(nil), "phrd.access.v1.MsgProposeRecoveryResponse")
+	proto.RegisterType((*MsgApproveRecovery)(nil), "phrd.access.v1.MsgApproveRecovery")
+	proto.RegisterType((*MsgApproveRecoveryResponse)(nil), "phrd.access.v1.MsgApproveRecoveryResponse")
+	proto.RegisterType((*MsgCancelRecovery)(nil), "phrd.access.v1.MsgCancelRecovery")
+	proto.RegisterType((*MsgCancelRecoveryResponse)(nil), "phrd.access.v1.MsgCancelRecoveryResponse")
+	proto.RegisterType((*MsgFinishRecovery)(nil), "phrd.access.v1.MsgFinishRecovery")
+	proto.RegisterType((*MsgFinishRecoveryResponse)(nil), "phrd.access.v1.MsgFinishRecoveryResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "phrd.access.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "phrd.access.v1.MsgUpdateParamsResponse")
 	proto.RegisterType((*MsgEnableEmergency)(nil), "phrd.access.v1.MsgEnableEmergency")
@@ -1921,100 +2733,132 @@ func init() {
 func init() { proto.RegisterFile("phrd/access/v1/tx.proto", fileDescriptor_ae56191c869505e5) }
 
 var fileDescriptor_ae56191c869505e5 = []byte{
-	// 1483 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x58, 0xcf, 0x6f, 0x1b, 0xc5,
-	0x17, 0xcf, 0xda, 0xb1, 0x1d, 0xbf, 0xc6, 0x49, 0xbb, 0x4d, 0x93, 0xad, 0xdb, 0xa6, 0xfe, 0x6e,
-	0xbf, 0x6d, 0xdd, 0x54, 0xd8, 0x6d, 0x91, 0x40, 0xf8, 0x96, 0xd0, 0x8a, 0x03, 0x8a, 0xa8, 0x16,
-	0x55, 0x54, 0x54, 0x22, 0x5a, 0x7b, 0x27, 0x9b, 0x55, 0xed, 0x9d, 0x65, 0x67, 0x9d, 0xd8, 0x12,
-	0x95, 0x2a, 0x24, 0x38, 0x20, 0x0e, 0x88, 0xbf, 0x80, 0x03, 0x07, 0xc4, 0xa9, 0x87, 0x8a, 0x03,
-	0x07, 0x2e, 0x5c, 0x7a, 0xac, 0x38, 0x71, 0x42, 0xa8, 0x3d, 0xf4, 0xdf, 0x40, 0xf3, 0x63, 0x7f,
-	0xcc, 0x78, 0xdd, 0x84, 0x12, 0x5f, 0x2c, 0xcf, 0x9b, 0x37, 0xef, 0xc7, 0x67, 0xde, 0x7b, 0xf3,
-	0xde, 0xc2, 0x5a, 0xb0, 0x17, 0x3a, 0x6d, 0xbb, 0xd7, 0x43, 0x84, 0xb4, 0xf7, 0x6f, 0xb6, 0xa3,
-	0x51, 0x2b, 0x08, 0x71, 0x84, 0xf5, 0x25, 0xba, 0xd1, 0xe2, 0x1b, 0xad, 0xfd, 0x9b, 0xf5, 0x53,
-	0xf6, 0xc0, 0xf3, 0x71, 0x9b, 0xfd, 0x72, 0x96, 0xfa, 0x5a, 0x0f, 0x93, 0x01, 0x26, 0xed, 0x01,
-	0x71, 0xe9, 0xd1, 0x01, 0x71, 0xc5, 0xc6, 0x59, 0xbe, 0xb1, 0xc3, 0x56, 0x6d, 0xbe, 0x10, 0x5b,
-	0x2b, 0x2e, 0x76, 0x31, 0xa7, 0xd3, 0x7f, 0x82, 0x7a, 0x4e, 0xb1, 0x62, 0xe8, 0xf7, 0x71, 0xef,
-	0x61, 0x2c, 0x8d, 0x6f, 0x0e, 0x1d, 0x2f, 0xa2, 0x7b, 0xc8, 0x8f, 0xc2, 0x31, 0xdf, 0x32, 0x7f,
-	0x29, 0xc0, 0xc9, 0x6d, 0xe2, 0xde, 0x0d, 0x71, 0x80, 0x09, 0xba, 0xc7, 0x4e, 0xe9, 0xef, 0x40,
-	0x35, 0x44, 0x9f, 0x0f, 0x11, 0x89, 0x50, 0x68, 0x68, 0x0d, 0xad, 0x59, 0xdd, 0x32, 0xfe, 0x78,
-	0xfa, 0xd6, 0x8a, 0xb0, 0x63, 0xd3, 0x71, 0x42, 0x44, 0xc8, 0xc7, 0x51, 0xe8, 0xf9, 0xae, 0x95,
-	0xb2, 0xea, 0x06, 0x54, 0x82, 0x61, 0x48, 0x05, 0x19, 0x05, 0x7a, 0xca, 0x8a, 0x97, 0xfa, 0x05,
-	0x00, 0x34, 0x0a, 0xbc, 0x10, 0x91, 0x1d, 0x3b, 0x32, 0x8a, 0x0d, 0xad, 0x59, 0xb4, 0xaa, 0x82,
-	0xb2, 0x19, 0xe9, 0x17, 0xe1, 0x84, 0x90, 0xb2, 0xf3, 0x10, 0x8d, 0x8d, 0x79, 0x76, 0x18, 0x04,
-	0xe9, 0x43, 0x34, 0xd6, 0x17, 0x41, 0xeb, 0x1a, 0xa5, 0x86, 0xd6, 0x5c, 0xb4, 0xb4, 0xae, 0xbe,
-	0x02, 0xa5, 0x20, 0xc4, 0x78, 0xd7, 0x28, 0x33, 0x0a, 0x5f, 0x50, 0xed, 0x21, 0xea, 0xe1, 0xd0,
-	0x21, 0x46, 0xa5, 0x51, 0xa4, 0xda, 0xc5, 0x52, 0xaf, 0xc3, 0xc2, 0x3e, 0x0a, 0x89, 0x87, 0x7d,
-	0x62, 0x2c, 0x34, 0x8a, 0xcd, 0x79, 0x2b, 0x59, 0x53, 0xc9, 0x03, 0xa3, 0xda, 0x28, 0x52, 0xc9,
-	0x83, 0x4e, 0xf3, 0xcb, 0x57, 0x4f, 0x36, 0x52, 0x8f, 0xbe, 0x79, 0xf5, 0x64, 0xe3, 0x0c, 0x03,
-	0x4f, 0xc5, 0xc8, 0xfc, 0x02, 0x0c, 0x95, 0x66, 0x21, 0x12, 0x60, 0x9f, 0x20, 0xfd, 0x06, 0x54,
-	0xf0, 0x30, 0xea, 0xe1, 0x01, 0x62, 0xe8, 0x2d, 0xdd, 0x5a, 0x6d, 0xf1, 0x58, 0xa0, 0x37, 0xd0,
-	0xda, 0xbf, 0xd9, 0xfa, 0x88, 0xef, 0x5a, 0x31, 0x9b, 0xbe, 0x0a, 0xe5, 0x10, 0xd9, 0x04, 0xfb,
-	0x02, 0x38, 0xb1, 0xa2, 0x74, 0x7e, 0x93, 0x0c, 0xb3, 0xaa, 0x25, 0x56, 0xe6, 0xd7, 0x1a, 0xbb,
-	0xb6, 0x3b, 0xbe, 0x83, 0xc3, 0xe4, 0xda, 0x6e, 0x41, 0x05, 0xef, 0xee, 0x7a, 0xbd, 0x23, 0x5c,
-	0x5a, 0xcc, 0x98, 0x51, 0x50, 0xc8, 0x2a, 0xe8, 0x5c, 0xa1, 0x40, 0xc4, 0x5c, 0x12, 0x0c, 0x92,
-	0x4e, 0xd3, 0x61, 0x30, 0x48, 0xb4, 0xe3, 0x87, 0xc1, 0x7c, 0xcc, 0xa3, 0x74, 0x33, 0x08, 0x42,
-	0xbc, 0x1f, 0xbb, 0xdb, 0x82, 0x12, 0x3e, 0xf0, 0x8f, 0xe0, 0x2c, 0x67, 0xa3, 0x51, 0xb0, 0x87,
-	0x49, 0xe0, 0x45, 0x76, 0x5f, 0x88, 0x4f, 0xd6, 0xd9, 0xc8, 0x2d, 0xca, 0x91, 0x9b, 0x89, 0xaa,
-	0x79, 0x39, 0xaa, 0x56, 0xa0, 0x34, 0xf4, 0x23, 0xaf, 0xcf, 0xe2, 0xb2, 0x6a, 0xf1, 0x45, 0x06,
-	0xd0, 0x72, 0x16, 0x50, 0x2a, 0xa7, 0x67, 0x07, 0x64, 0xd8, 0x47, 0x46, 0x85, 0x6b, 0x10, 0xcb,
-	0xce, 0xff, 0x29, 0xd4, 0xdc, 0x46, 0x09, 0x68, 0xc9, 0x5b, 0x01, 0xb4, 0x44, 0x9b, 0x01, 0xd0,
-	0x8f, 0xa0, 0xb6, 0x4d, 0xdc, 0xdb, 0xc8, 0x1f, 0x0b, 0x90, 0x6f, 0x40, 0x99, 0x78, 0xee, 0x51,
-	0x50, 0x16, 0x7c, 0x53, 0x23, 0xca, 0xa4, 0x6e, 0x0a, 0x26, 0xea, 0xa7, 0x1e, 0xfb, 0x99, 0x6a,
-	0x33, 0x6d, 0x38, 0x23, 0x11, 0x66, 0xe0, 0xe1, 0x57, 0x1a, 0x9c, 0xda, 0x26, 0xee, 0x27, 0x5e,
-	0xb4, 0xe7, 0x84, 0xf6, 0xc1, 0xb1, 0xbb, 0x79, 0x45, 0x71, 0x73, 0x35, 0x76, 0x53, 0xd6, 0x68,
-	0x22, 0x38, 0x3b, 0x41, 0x9c, 0x81, 0xbb, 0xdf, 0x16, 0x60, 0x79, 0x9b, 0xb8, 0x1f, 0x84, 0xb6,
-	0x1f, 0xbd, 0x4f, 0x65, 0xfb, 0xd1, 0xb1, 0x26, 0xce, 0x2a, 0x94, 0x07, 0x68, 0xd0, 0x45, 0x21,
-	0xcb, 0x9b, 0x79, 0x4b, 0xac, 0xf4, 0x25, 0x28, 0x44, 0x58, 0x14, 0xf2, 0x42, 0x84, 0x75, 0x1d,
-	0xe6, 0x0f, 0xf6, 0xec, 0xc8, 0x28, 0xb1, 0x1c, 0x62, 0xff, 0xb3, 0x49, 0x57, 0x96, 0x93, 0x2e,
-	0x49, 0xad, 0x4a, 0x36, 0xb5, 0xce, 0x03, 0x0c, 0x09, 0x7d, 0x41, 0x76, 0x1c, 0x7b, 0x6c, 0x2c,
-	0x34, 0xb4, 0x66, 0xcd, 0x5a, 0xa0, 0x94, 0xcd, 0xdb, 0xf6, 0xb8, 0x73, 0x49, 0x4e, 0xa3, 0x95,
-	0x18, 0xf7, 0xac, 0xeb, 0xe6, 0x23, 0x58, 0x53, 0x48, 0x33, 0x28, 0xda, 0x34, 0xd5, 0xb9, 0x70,
-	0x01, 0x4a, 0xbc, 0xa4, 0x65, 0x5b, 0xcf, 0xdc, 0xfa, 0x9b, 0x5e, 0x48, 0x46, 0x41, 0x41, 0x52,
-	0xc0, 0xa3, 0x2f, 0x05, 0x61, 0x4d, 0x0d, 0xbe, 0x18, 0x87, 0x5d, 0xa8, 0x4f, 0x52, 0x67, 0x10,
-	0x7e, 0x3f, 0x68, 0xac, 0xa0, 0xdc, 0x23, 0x28, 0xf6, 0xf5, 0x4d, 0x7b, 0x8b, 0x29, 0xf9, 0x36,
-	0x1d, 0xec, 0xce, 0xe5, 0xc9, 0xb7, 0x3c, 0xa9, 0x39, 0xa9, 0x41, 0xa2, 0xe6, 0xa4, 0x84, 0x19,
-	0xa0, 0xf0, 0x54, 0x63, 0x49, 0x78, 0x2f, 0x70, 0xec, 0x08, 0xdd, 0xb5, 0x43, 0x7b, 0x40, 0x28,
-	0x0e, 0xf6, 0x30, 0xda, 0xc3, 0xa1, 0x17, 0x8d, 0x0f, 0xc7, 0x21, 0x61, 0xd5, 0xdf, 0x83, 0x72,
-	0xc0, 0x24, 0x30, 0x1d, 0x27, 0x12, 0xa3, 0xe2, 0x36, 0xb3, 0xc5, 0xe5, 0x6f, 0x55, 0x9f, 0xfd,
-	0x75, 0x71, 0xee, 0xa7, 0x57, 0x4f, 0x36, 0x34, 0x4b, 0x1c, 0xe8, 0xb4, 0x18, 0x20, 0x89, 0x28,
-	0x0a, 0x88, 0xd4, 0x36, 0x2a, 0x26, 0x9a, 0x67, 0x59, 0xb2, 0x64, 0x49, 0x31, 0x36, 0xe6, 0x6f,
-	0x3c, 0x90, 0xef, 0xf8, 0x76, 0xb7, 0x8f, 0xee, 0x0c, 0x50, 0xe8, 0x22, 0xbf, 0x37, 0xfe, 0xd7,
-	0x81, 0x7c, 0x1e, 0xaa, 0x36, 0x7b, 0xd1, 0xec, 0x3e, 0xf7, 0xa7, 0x66, 0xa5, 0x04, 0x5a, 0x05,
-	0x1c, 0xd4, 0xb7, 0xc7, 0xe2, 0x62, 0xf9, 0x82, 0x9e, 0x89, 0xab, 0x4f, 0xfc, 0x24, 0xa7, 0x84,
-	0xa9, 0x09, 0xa0, 0x58, 0x2a, 0x12, 0x40, 0xa1, 0xce, 0xe0, 0xea, 0x7d, 0x38, 0x4d, 0x5f, 0x34,
-	0x8f, 0xfc, 0x27, 0xa0, 0x3a, 0x57, 0x65, 0xb7, 0x8c, 0xe4, 0xed, 0x54, 0x04, 0x9b, 0x2e, 0x9c,
-	0xcb, 0x21, 0xcf, 0xc0, 0xb1, 0xdf, 0x8b, 0xcc, 0x33, 0x8b, 0xa7, 0x57, 0xea, 0xd9, 0xf1, 0xcf,
-	0x0e, 0xa9, 0x05, 0x45, 0xa9, 0xcc, 0xca, 0x33, 0xc5, 0xbc, 0x3a, 0x53, 0x64, 0x1a, 0xb7, 0xd2,
-	0xf4, 0x71, 0xa0, 0xac, 0x8c, 0x03, 0xca, 0x24, 0x52, 0xc9, 0x9f, 0x44, 0x16, 0x26, 0x26, 0x91,
-	0x6a, 0x76, 0x12, 0x61, 0x33, 0x05, 0x88, 0x99, 0x42, 0xbf, 0x02, 0xcb, 0x5d, 0x3c, 0xda, 0xc9,
-	0x8a, 0x3d, 0xc1, 0xc4, 0xd6, 0xba, 0x78, 0x64, 0xa5, 0x92, 0x4f, 0x43, 0x89, 0xf2, 0x75, 0x8d,
-	0x45, 0x26, 0x6b, 0xbe, 0x8b, 0x47, 0x5b, 0xfa, 0x39, 0xa8, 0x52, 0x22, 0x57, 0x52, 0x63, 0x1b,
-	0x0b, 0x5d, 0x3c, 0xba, 0xcb, 0xf4, 0x88, 0x13, 0x03, 0x63, 0x89, 0xe9, 0xa2, 0x27, 0xb6, 0x3b,
-	0xd7, 0x27, 0xcb, 0x5e, 0x12, 0x2e, 0xea, 0x6d, 0x99, 0x3f, 0x6a, 0x2c, 0x5e, 0x54, 0xfa, 0x0c,
-	0x1e, 0xc5, 0xf3, 0x50, 0x45, 0xb1, 0x78, 0x71, 0x91, 0x29, 0x81, 0xde, 0x25, 0xf5, 0x44, 0x54,
-	0x78, 0xde, 0x36, 0x50, 0xc7, 0x45, 0xb3, 0xf4, 0xbd, 0xc6, 0x82, 0x4d, 0x74, 0xbf, 0x69, 0xb0,
-	0xbd, 0xc9, 0xc4, 0x23, 0x19, 0x52, 0x50, 0x0c, 0xe9, 0x5c, 0x53, 0xe7, 0x1e, 0x43, 0x69, 0xc7,
-	0xd5, 0x54, 0x53, 0xc9, 0x33, 0x48, 0xb5, 0x9f, 0x79, 0xb1, 0xb5, 0xd0, 0xbe, 0x87, 0x0e, 0x66,
-	0xe8, 0x3c, 0x4d, 0x99, 0x5d, 0xcf, 0x77, 0x3c, 0xdf, 0x8d, 0xa7, 0x20, 0xb1, 0xe4, 0x73, 0x71,
-	0x16, 0x96, 0xb5, 0x34, 0xa4, 0x24, 0xab, 0x44, 0x61, 0x55, 0xa8, 0xc7, 0x0f, 0xca, 0xad, 0x5f,
-	0x01, 0x8a, 0xdb, 0xc4, 0xd5, 0x1f, 0x40, 0x4d, 0xfe, 0x78, 0xd1, 0x50, 0x1f, 0x44, 0x75, 0x4c,
-	0xaf, 0x37, 0x0f, 0xe3, 0x48, 0xcc, 0x7d, 0x00, 0x35, 0x79, 0xc4, 0xce, 0x13, 0x2e, 0x71, 0xe4,
-	0x0a, 0xcf, 0x1f, 0x8f, 0x1f, 0x40, 0x4d, 0x1e, 0x68, 0xf3, 0x84, 0x4b, 0x1c, 0xb9, 0xc2, 0xf3,
-	0x47, 0x42, 0x0b, 0x20, 0x33, 0xc5, 0x5d, 0xc8, 0x39, 0x97, 0x6e, 0xd7, 0x2f, 0xbf, 0x76, 0x3b,
-	0x91, 0xf9, 0x19, 0x2c, 0x29, 0x63, 0xd3, 0xff, 0x72, 0x0e, 0xca, 0x2c, 0xf5, 0x6b, 0x87, 0xb2,
-	0x24, 0xf2, 0xef, 0xc3, 0xa2, 0x34, 0xa7, 0x5c, 0xcc, 0x39, 0x9a, 0x65, 0xa8, 0x5f, 0x3d, 0x84,
-	0x21, 0x91, 0x6c, 0xc3, 0xb2, 0xda, 0x73, 0x9b, 0xaf, 0xb1, 0x2b, 0x96, 0xbf, 0x71, 0x38, 0x4f,
-	0x16, 0xf0, 0x4c, 0x97, 0x9b, 0x07, 0x78, 0xba, 0x9d, 0x0b, 0x78, 0x4e, 0x07, 0x6a, 0xc3, 0xb2,
-	0xda, 0x61, 0x99, 0xb9, 0xe1, 0x25, 0xf1, 0xe4, 0x9a, 0x3d, 0xad, 0xd3, 0x71, 0xe0, 0xe4, 0x44,
-	0x73, 0x72, 0x29, 0x2f, 0x1c, 0x14, 0xa6, 0xfa, 0xf5, 0x23, 0x30, 0x65, 0xb5, 0x4c, 0x34, 0x0a,
-	0x79, 0x5a, 0x54, 0xa6, 0x5c, 0x2d, 0x53, 0x1f, 0x2b, 0x07, 0x4e, 0x4e, 0xbc, 0x10, 0x97, 0xa6,
-	0x67, 0xcc, 0xeb, 0xb5, 0x4c, 0xad, 0xeb, 0x36, 0x2c, 0xab, 0x95, 0xd8, 0xcc, 0xb5, 0x52, 0xe2,
-	0xc9, 0xbd, 0x94, 0x69, 0x55, 0xf2, 0x3e, 0x2c, 0x4a, 0xb3, 0x42, 0x5e, 0x22, 0x64, 0x19, 0x72,
-	0x13, 0x21, 0xaf, 0x6f, 0xaf, 0x97, 0x1e, 0xd3, 0x89, 0x60, 0xeb, 0xdd, 0x67, 0x2f, 0xd6, 0xb5,
-	0xe7, 0x2f, 0xd6, 0xb5, 0xbf, 0x5f, 0xac, 0x6b, 0xdf, 0xbd, 0x5c, 0x9f, 0x7b, 0xfe, 0x72, 0x7d,
-	0xee, 0xcf, 0x97, 0xeb, 0x73, 0x9f, 0x5e, 0x70, 0xbd, 0x68, 0x6f, 0xd8, 0x6d, 0xf5, 0xf0, 0xa0,
-	0xcd, 0x4a, 0x3c, 0xfb, 0x19, 0x89, 0x11, 0xa1, 0x5b, 0x66, 0x5f, 0x8d, 0xdf, 0xfe, 0x27, 0x00,
-	0x00, 0xff, 0xff, 0x36, 0x5d, 0x9c, 0x56, 0xf5, 0x16, 0x00, 0x00,
+	// 1998 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x59, 0xcd, 0x6f, 0x1b, 0xc7,
+	0x15, 0xf7, 0xf2, 0x53, 0x7c, 0x12, 0xa9, 0x64, 0xad, 0x48, 0x6b, 0xda, 0x92, 0xd9, 0x75, 0xe3,
+	0x28, 0x0e, 0x4a, 0xc5, 0x6e, 0xd1, 0xa2, 0xba, 0x59, 0x89, 0x9b, 0x43, 0x21, 0xd4, 0x58, 0xc3,
+	0xa8, 0x51, 0x03, 0x16, 0x86, 0xe4, 0x68, 0xb9, 0x08, 0x77, 0x87, 0xdd, 0xd9, 0xa5, 0xc5, 0xa0,
+	0x01, 0x82, 0x00, 0x2d, 0xd0, 0xa2, 0x87, 0xa2, 0xc7, 0x5e, 0xda, 0x43, 0x0f, 0x45, 0x4f, 0x3e,
+	0x04, 0x45, 0x4f, 0xbd, 0xf4, 0x92, 0x63, 0xd0, 0x53, 0x4f, 0x45, 0x61, 0x1f, 0xfc, 0x5f, 0x14,
+	0xc5, 0x7c, 0xec, 0xc7, 0x0c, 0x77, 0x25, 0x45, 0x11, 0x2f, 0x02, 0xe7, 0xcd, 0xdb, 0xf7, 0xe6,
+	0x7d, 0xce, 0x6f, 0x9e, 0x60, 0x6b, 0x3a, 0x0e, 0x47, 0x7b, 0x68, 0x38, 0xc4, 0x94, 0xee, 0xcd,
+	0xee, 0xee, 0x45, 0x27, 0xfd, 0x69, 0x48, 0x22, 0x62, 0x76, 0xd8, 0x46, 0x5f, 0x6c, 0xf4, 0x67,
+	0x77, 0xbb, 0x6f, 0x22, 0xdf, 0x0b, 0xc8, 0x1e, 0xff, 0x2b, 0x58, 0xba, 0x5b, 0x43, 0x42, 0x7d,
+	0x42, 0xf7, 0x7c, 0xea, 0xb2, 0x4f, 0x7d, 0xea, 0xca, 0x8d, 0x6b, 0x62, 0xe3, 0x88, 0xaf, 0xf6,
+	0xc4, 0x42, 0x6e, 0x6d, 0xb8, 0xc4, 0x25, 0x82, 0xce, 0x7e, 0x49, 0xea, 0x75, 0xed, 0x14, 0x71,
+	0x30, 0x21, 0xc3, 0x8f, 0x13, 0x69, 0x62, 0x33, 0x1e, 0x79, 0x11, 0xdb, 0xc3, 0x41, 0x14, 0xce,
+	0xc5, 0x96, 0xfd, 0xb7, 0x0a, 0xbc, 0x71, 0x48, 0xdd, 0x87, 0x21, 0x99, 0x12, 0x8a, 0x1f, 0xf3,
+	0xaf, 0xcc, 0xef, 0x43, 0x2b, 0xc4, 0x3f, 0x8f, 0x31, 0x8d, 0x70, 0x68, 0x19, 0x3d, 0x63, 0xb7,
+	0x75, 0x60, 0xfd, 0xeb, 0x8b, 0xef, 0x6c, 0xc8, 0x73, 0xdc, 0x1f, 0x8d, 0x42, 0x4c, 0xe9, 0xa3,
+	0x28, 0xf4, 0x02, 0xd7, 0xc9, 0x58, 0x4d, 0x0b, 0x9a, 0xd3, 0x38, 0x64, 0x82, 0xac, 0x0a, 0xfb,
+	0xca, 0x49, 0x96, 0xe6, 0x36, 0x00, 0x3e, 0x99, 0x7a, 0x21, 0xa6, 0x47, 0x28, 0xb2, 0xaa, 0x3d,
+	0x63, 0xb7, 0xea, 0xb4, 0x24, 0xe5, 0x7e, 0x64, 0xde, 0x84, 0x55, 0x29, 0xe5, 0xe8, 0x63, 0x3c,
+	0xb7, 0x6a, 0xfc, 0x63, 0x90, 0xa4, 0x1f, 0xe3, 0xb9, 0xb9, 0x06, 0xc6, 0xc0, 0xaa, 0xf7, 0x8c,
+	0xdd, 0x35, 0xc7, 0x18, 0x98, 0x1b, 0x50, 0x9f, 0x86, 0x84, 0x1c, 0x5b, 0x0d, 0x4e, 0x11, 0x0b,
+	0xa6, 0x3d, 0xc4, 0x43, 0x12, 0x8e, 0xa8, 0xd5, 0xec, 0x55, 0x99, 0x76, 0xb9, 0x34, 0xbb, 0xb0,
+	0x32, 0xc3, 0x21, 0xf5, 0x48, 0x40, 0xad, 0x95, 0x5e, 0x75, 0xb7, 0xe6, 0xa4, 0x6b, 0x26, 0xd9,
+	0xb7, 0x5a, 0xbd, 0x2a, 0x93, 0xec, 0xef, 0xef, 0x7e, 0xfe, 0xfa, 0xc5, 0x9d, 0xcc, 0xa2, 0xdf,
+	0xbc, 0x7e, 0x71, 0xe7, 0x2d, 0xee, 0x3c, 0xdd, 0x47, 0xf6, 0x2f, 0xc0, 0xd2, 0x69, 0x0e, 0xa6,
+	0x53, 0x12, 0x50, 0x6c, 0xbe, 0x0f, 0x4d, 0x12, 0x47, 0x43, 0xe2, 0x63, 0xee, 0xbd, 0xce, 0xbd,
+	0xcd, 0xbe, 0xc8, 0x05, 0x16, 0x81, 0xfe, 0xec, 0x6e, 0xff, 0x27, 0x62, 0xd7, 0x49, 0xd8, 0xcc,
+	0x4d, 0x68, 0x84, 0x18, 0x51, 0x12, 0x48, 0xc7, 0xc9, 0x15, 0xa3, 0x8b, 0x48, 0x72, 0x9f, 0xb5,
+	0x1c, 0xb9, 0xb2, 0x7f, 0x65, 0xf0, 0xb0, 0x3d, 0x08, 0x46, 0x24, 0x4c, 0xc3, 0x76, 0x0f, 0x9a,
+	0xe4, 0xf8, 0xd8, 0x1b, 0x9e, 0x23, 0x68, 0x09, 0x63, 0x4e, 0x41, 0x25, 0xaf, 0x60, 0xff, 0x36,
+	0x73, 0x44, 0xc2, 0xa5, 0xb8, 0x41, 0xd1, 0x69, 0x8f, 0xb8, 0x1b, 0x14, 0xda, 0xe5, 0xbb, 0xc1,
+	0xfe, 0x4c, 0x64, 0xe9, 0xfd, 0xe9, 0x34, 0x24, 0xb3, 0xc4, 0xdc, 0x3e, 0xd4, 0xc9, 0xf3, 0xe0,
+	0x1c, 0xc6, 0x0a, 0x36, 0x96, 0x05, 0x63, 0x42, 0xa7, 0x5e, 0x84, 0x26, 0x52, 0x7c, 0xba, 0xce,
+	0x67, 0x6e, 0x55, 0xcd, 0xdc, 0x5c, 0x56, 0xd5, 0xd4, 0xac, 0xda, 0x80, 0x7a, 0x1c, 0x44, 0xde,
+	0x84, 0xe7, 0x65, 0xcb, 0x11, 0x8b, 0x9c, 0x43, 0x1b, 0x79, 0x87, 0x32, 0x39, 0x43, 0x34, 0xa5,
+	0xf1, 0x04, 0x5b, 0x4d, 0xa1, 0x41, 0x2e, 0xf7, 0xbf, 0xcd, 0x5c, 0x2d, 0xce, 0xa8, 0x38, 0x5a,
+	0xb1, 0x56, 0x3a, 0x5a, 0xa1, 0x2d, 0xc1, 0xd1, 0x9f, 0x42, 0xfb, 0x90, 0xba, 0x1f, 0xe2, 0x60,
+	0x2e, 0x9d, 0xfc, 0x3e, 0x34, 0xa8, 0xe7, 0x9e, 0xc7, 0xcb, 0x92, 0xaf, 0x34, 0xa3, 0x6c, 0x66,
+	0xa6, 0x64, 0x62, 0x76, 0x9a, 0x89, 0x9d, 0x99, 0x36, 0x1b, 0xc1, 0x5b, 0x0a, 0x61, 0x09, 0x16,
+	0xfe, 0xd2, 0x80, 0x37, 0x0f, 0xa9, 0xfb, 0x53, 0x2f, 0x1a, 0x8f, 0x42, 0xf4, 0xfc, 0xd2, 0xcd,
+	0xbc, 0xad, 0x99, 0xb9, 0x99, 0x98, 0xa9, 0x6a, 0xb4, 0x31, 0x5c, 0x5b, 0x20, 0x2e, 0xc1, 0xdc,
+	0xdf, 0x56, 0x60, 0xfd, 0x90, 0xba, 0x1f, 0x85, 0x28, 0x88, 0x3e, 0x60, 0xb2, 0x83, 0xe8, 0x52,
+	0x0b, 0x67, 0x13, 0x1a, 0x3e, 0xf6, 0x07, 0x38, 0xe4, 0x75, 0x53, 0x73, 0xe4, 0xca, 0xec, 0x40,
+	0x25, 0x22, 0xb2, 0x91, 0x57, 0x22, 0x62, 0x9a, 0x50, 0x7b, 0x3e, 0x46, 0x91, 0x55, 0xe7, 0x35,
+	0xc4, 0x7f, 0xe7, 0x8b, 0xae, 0xa1, 0x16, 0x5d, 0x5a, 0x5a, 0xcd, 0x7c, 0x69, 0xdd, 0x00, 0x88,
+	0x29, 0xbb, 0x41, 0x8e, 0x46, 0x68, 0x6e, 0xad, 0xf4, 0x8c, 0xdd, 0xb6, 0xb3, 0xc2, 0x28, 0xf7,
+	0x3f, 0x44, 0xf3, 0xfd, 0x5b, 0x6a, 0x19, 0x6d, 0x24, 0x7e, 0xcf, 0x9b, 0x6e, 0x7f, 0x0a, 0x5b,
+	0x1a, 0x69, 0x09, 0x4d, 0x9b, 0x95, 0xba, 0x10, 0x2e, 0x9d, 0x92, 0x2c, 0x59, 0xdb, 0x36, 0x73,
+	0x51, 0xbf, 0x68, 0x40, 0x72, 0x0a, 0x2a, 0x8a, 0x02, 0x91, 0x7d, 0x99, 0x13, 0xb6, 0xf4, 0xe4,
+	0x4b, 0xfc, 0x70, 0x0c, 0xdd, 0x45, 0xea, 0x12, 0xd2, 0xef, 0x4f, 0x06, 0x6f, 0x28, 0x8f, 0x29,
+	0x4e, 0x6c, 0xbd, 0x28, 0xb6, 0x28, 0xa9, 0xb7, 0x72, 0x67, 0xef, 0xbf, 0xbd, 0x78, 0x97, 0xa7,
+	0x3d, 0x27, 0x3b, 0x90, 0xec, 0x39, 0x19, 0x61, 0x09, 0x5e, 0xf8, 0x7b, 0x95, 0x17, 0xe1, 0x23,
+	0x1c, 0x7d, 0x14, 0xa3, 0x70, 0xe4, 0xa1, 0x80, 0x7e, 0xed, 0x98, 0xdf, 0x80, 0x96, 0x9b, 0x7c,
+	0x6c, 0x55, 0x78, 0x15, 0x65, 0x04, 0xb6, 0x1b, 0x8d, 0x43, 0x4c, 0xc7, 0x64, 0x32, 0xe2, 0x7e,
+	0x68, 0x3b, 0x19, 0x81, 0x95, 0xd3, 0x08, 0x4f, 0x50, 0x02, 0xac, 0xc4, 0x82, 0x95, 0x24, 0x9d,
+	0x90, 0x48, 0x5e, 0x5f, 0xfc, 0x37, 0x2b, 0xf5, 0x10, 0xcf, 0x3c, 0x06, 0x8d, 0x78, 0x4d, 0xd6,
+	0x9c, 0x74, 0x6d, 0xee, 0x00, 0xb8, 0x38, 0xc0, 0x21, 0x8a, 0xd8, 0x6e, 0x93, 0xef, 0xe6, 0x28,
+	0x66, 0x0f, 0x56, 0x87, 0xc4, 0xf7, 0xbd, 0xc8, 0xc7, 0x41, 0x24, 0x80, 0xd6, 0x9a, 0x93, 0x27,
+	0x31, 0xac, 0x15, 0x5b, 0x2d, 0x81, 0xe2, 0x62, 0xf3, 0x2a, 0xd4, 0xe3, 0xa3, 0x01, 0x0a, 0x2d,
+	0xe0, 0x94, 0x5a, 0x7c, 0x80, 0xc2, 0x0c, 0xda, 0xad, 0xe6, 0xa1, 0xdd, 0x26, 0x34, 0xe8, 0x18,
+	0x85, 0x98, 0x5a, 0x6b, 0xc2, 0xb1, 0x62, 0xc5, 0x70, 0xa3, 0xf8, 0x75, 0x44, 0xbd, 0x4f, 0xb0,
+	0xd5, 0x16, 0x67, 0x12, 0xa4, 0x47, 0xde, 0x27, 0x58, 0x69, 0x5d, 0x1d, 0x61, 0x4f, 0xb2, 0x2e,
+	0x6d, 0x18, 0xf9, 0x30, 0xd9, 0x43, 0xde, 0x30, 0xf2, 0xa4, 0x25, 0xe4, 0xc7, 0xff, 0x44, 0x5b,
+	0x90, 0x60, 0xd2, 0xc1, 0x43, 0x32, 0xc3, 0xe1, 0x9c, 0xe1, 0x39, 0x34, 0x1c, 0x92, 0x38, 0x88,
+	0xce, 0xc6, 0x73, 0x92, 0x91, 0xf7, 0x54, 0x14, 0x79, 0x49, 0x6b, 0x60, 0x3d, 0x55, 0x2c, 0x2f,
+	0x19, 0x82, 0x73, 0xd8, 0x2c, 0xe0, 0xb7, 0xe1, 0x67, 0x51, 0x6b, 0xe6, 0xa2, 0x26, 0xc0, 0x74,
+	0x72, 0x32, 0xa5, 0x1d, 0x69, 0x96, 0xda, 0x9f, 0x1b, 0xbc, 0x1f, 0x69, 0xe4, 0x25, 0xb4, 0x66,
+	0x9e, 0xdf, 0x42, 0xba, 0x6c, 0x17, 0xe9, 0xda, 0x7e, 0x51, 0xe1, 0x51, 0x90, 0x10, 0x2b, 0x8d,
+	0xc2, 0xf7, 0x60, 0x05, 0x09, 0xd2, 0xd9, 0xb5, 0x9a, 0x72, 0x2a, 0x8a, 0x2a, 0xaa, 0xa2, 0x7c,
+	0x8c, 0xaa, 0x6a, 0x8c, 0x72, 0x11, 0xaf, 0x9d, 0x37, 0xe2, 0xdb, 0x00, 0x5e, 0x30, 0xf3, 0x22,
+	0x3c, 0x3a, 0x1a, 0xcc, 0x65, 0x31, 0xb7, 0x24, 0xe5, 0x60, 0x7e, 0x01, 0x3c, 0xfa, 0x2e, 0x0b,
+	0x5b, 0x6a, 0x89, 0x12, 0x37, 0xcd, 0x37, 0xf2, 0x1a, 0xd1, 0xa8, 0x4b, 0x28, 0x90, 0x5f, 0x0b,
+	0xd0, 0xf6, 0x01, 0x0a, 0x86, 0x78, 0x92, 0x46, 0xe6, 0xeb, 0x83, 0xb6, 0x53, 0xa2, 0x52, 0x0e,
+	0xdc, 0x54, 0xad, 0x12, 0xb8, 0xa9, 0xc4, 0x25, 0x98, 0xfc, 0xc7, 0x0a, 0x37, 0xf9, 0x47, 0x5e,
+	0xe0, 0xd1, 0xf1, 0x37, 0x6a, 0x09, 0xa7, 0xa5, 0xe2, 0x75, 0x68, 0xcd, 0x50, 0x3c, 0x11, 0x35,
+	0x5f, 0xe5, 0x1d, 0x7b, 0x85, 0x13, 0x58, 0xc5, 0xe7, 0x2f, 0x83, 0x9a, 0x76, 0x19, 0x6c, 0x03,
+	0x88, 0x0f, 0x07, 0x13, 0x32, 0x48, 0xb2, 0x8e, 0x53, 0x0e, 0x26, 0x64, 0x90, 0x6d, 0xf3, 0xbe,
+	0x2c, 0x6e, 0x12, 0xb1, 0xbd, 0xd0, 0x96, 0x9b, 0x5a, 0x5b, 0x7e, 0x47, 0xef, 0x1a, 0x69, 0x20,
+	0x54, 0x5f, 0xc8, 0x40, 0xa8, 0xc4, 0x25, 0x04, 0xe2, 0x0b, 0x83, 0x5f, 0xde, 0x8f, 0xa7, 0x23,
+	0x14, 0xe1, 0x87, 0x28, 0x44, 0x3e, 0x65, 0x20, 0x06, 0xc5, 0xd1, 0x98, 0x84, 0x5e, 0x34, 0x3f,
+	0x1b, 0xc4, 0xa4, 0xac, 0xe6, 0x0f, 0xa1, 0x31, 0xe5, 0x12, 0xb8, 0x8e, 0xd5, 0xf4, 0x50, 0xc9,
+	0x8c, 0xa8, 0x2f, 0xe4, 0x1f, 0xb4, 0xbe, 0xfc, 0xcf, 0xcd, 0x2b, 0x7f, 0x79, 0xfd, 0xe2, 0x8e,
+	0xe1, 0xc8, 0x0f, 0xf6, 0xfb, 0x1c, 0xcd, 0xa4, 0xa2, 0x98, 0x63, 0x94, 0x99, 0x8f, 0x76, 0x44,
+	0xfb, 0x1a, 0xbf, 0xb8, 0xf2, 0xa4, 0xc4, 0x37, 0xf6, 0x3f, 0xc4, 0x75, 0xf3, 0x20, 0x40, 0x83,
+	0x09, 0x7e, 0xe0, 0xe3, 0xd0, 0xc5, 0xc1, 0x70, 0x7e, 0x11, 0x44, 0x22, 0x9a, 0x04, 0x9a, 0x08,
+	0x7b, 0xda, 0x4e, 0x46, 0xc8, 0x30, 0x87, 0x68, 0xb3, 0x12, 0x73, 0xdc, 0x80, 0x56, 0x12, 0xe8,
+	0xe4, 0x3d, 0x9d, 0x11, 0x4a, 0xd1, 0xab, 0x76, 0x52, 0xd9, 0x76, 0x34, 0xea, 0x12, 0x42, 0x1f,
+	0xc0, 0x55, 0xf6, 0x1c, 0xf5, 0xe8, 0x37, 0x72, 0x94, 0xc8, 0xe8, 0xcc, 0x2c, 0x2b, 0x7d, 0xf8,
+	0x6a, 0x82, 0x6d, 0x17, 0xae, 0x17, 0x90, 0x97, 0x60, 0xd8, 0x3f, 0xab, 0xdc, 0x32, 0x47, 0xdc,
+	0xee, 0x99, 0x65, 0x97, 0x3f, 0xf8, 0xcb, 0x4e, 0x50, 0x55, 0x2e, 0x62, 0x15, 0x8d, 0xd4, 0x74,
+	0x34, 0x92, 0x9b, 0xba, 0xd4, 0xcb, 0x67, 0x79, 0x0d, 0x6d, 0x96, 0xa7, 0x61, 0x98, 0x66, 0x31,
+	0x86, 0x59, 0x59, 0x18, 0x23, 0xb6, 0xf2, 0x58, 0x93, 0x23, 0x1b, 0x90, 0x03, 0x41, 0xf3, 0x36,
+	0xac, 0x0f, 0xc8, 0xc9, 0x51, 0x5e, 0xec, 0x2a, 0x17, 0xdb, 0x1e, 0x90, 0x13, 0x27, 0x93, 0x7c,
+	0x15, 0xea, 0x8c, 0x6f, 0xc0, 0x01, 0xea, 0x9a, 0x53, 0x1b, 0x90, 0x93, 0x03, 0xd6, 0x5d, 0x19,
+	0x51, 0x28, 0x69, 0xf3, 0x8d, 0x95, 0x01, 0x39, 0x79, 0xc8, 0xf5, 0xc8, 0x2f, 0x7c, 0xab, 0xc3,
+	0x75, 0xb1, 0x2f, 0x0e, 0xf7, 0xdf, 0x5b, 0x7c, 0xb3, 0xa4, 0xe9, 0xa2, 0x47, 0xcb, 0xfe, 0xb3,
+	0xc1, 0xf3, 0x45, 0xa7, 0x2f, 0x01, 0x36, 0xdd, 0x80, 0x16, 0x4e, 0xc4, 0xcb, 0x40, 0x66, 0x04,
+	0x16, 0x4b, 0x66, 0x89, 0x84, 0x19, 0x02, 0x39, 0x32, 0xc3, 0xe5, 0xa4, 0xe3, 0xf7, 0x06, 0x4f,
+	0x36, 0x89, 0x12, 0xb2, 0x64, 0xbb, 0xc8, 0xb8, 0x52, 0x39, 0x48, 0x45, 0x3b, 0x88, 0x40, 0x2e,
+	0xf9, 0xa1, 0xa5, 0xa5, 0x01, 0x17, 0xbd, 0xd4, 0x74, 0xf2, 0x12, 0x4a, 0xed, 0xaf, 0xa2, 0xd9,
+	0x3a, 0x78, 0xe6, 0xe1, 0xe7, 0x4b, 0x34, 0x9e, 0x95, 0xcc, 0xb1, 0x17, 0x8c, 0xbc, 0xc0, 0x4d,
+	0x50, 0xa5, 0x5c, 0x4a, 0x1c, 0x9e, 0x73, 0xcb, 0x56, 0x96, 0x52, 0xca, 0xa9, 0x64, 0x63, 0xd5,
+	0xa8, 0x97, 0xef, 0x94, 0x7b, 0x7f, 0xe8, 0x40, 0xf5, 0x90, 0xba, 0xe6, 0x53, 0x68, 0xab, 0xff,
+	0x79, 0xe8, 0xe9, 0x17, 0xa2, 0x3e, 0x63, 0xef, 0xee, 0x9e, 0xc5, 0x91, 0x1e, 0xf7, 0x29, 0xb4,
+	0xd5, 0xf9, 0x78, 0x91, 0x70, 0x85, 0xa3, 0x50, 0x78, 0xf1, 0x6c, 0xfb, 0x29, 0xb4, 0xd5, 0x69,
+	0x74, 0x91, 0x70, 0x85, 0xa3, 0x50, 0x78, 0xf1, 0x3c, 0xd7, 0x01, 0xc8, 0x8d, 0x60, 0xb7, 0x0b,
+	0xbe, 0xcb, 0xb6, 0xbb, 0x6f, 0x9f, 0xba, 0x9d, 0xca, 0x7c, 0x06, 0x1d, 0x6d, 0xe6, 0xf9, 0xad,
+	0x82, 0x0f, 0x55, 0x96, 0xee, 0xbb, 0x67, 0xb2, 0xa4, 0xf2, 0x9f, 0xc0, 0x9a, 0x32, 0x64, 0xbc,
+	0x59, 0xf0, 0x69, 0x9e, 0xa1, 0xfb, 0xce, 0x19, 0x0c, 0xa9, 0x64, 0x04, 0xeb, 0xfa, 0xc0, 0xcc,
+	0x3e, 0xe5, 0x5c, 0x89, 0xfc, 0x3b, 0x67, 0xf3, 0xe4, 0x1d, 0x9e, 0x1b, 0x51, 0x15, 0x39, 0x3c,
+	0xdb, 0x2e, 0x74, 0x78, 0xc1, 0xf8, 0x08, 0xc1, 0xba, 0x8e, 0xb0, 0xec, 0xc2, 0xf4, 0x52, 0x78,
+	0x0a, 0x8f, 0x5d, 0x86, 0x74, 0x46, 0xf0, 0xc6, 0x02, 0x38, 0xb9, 0x55, 0x94, 0x0e, 0x1a, 0x53,
+	0xf7, 0xbd, 0x73, 0x30, 0xe5, 0xb5, 0x2c, 0x00, 0x85, 0x22, 0x2d, 0x3a, 0x53, 0xa1, 0x96, 0xd2,
+	0xcb, 0x6a, 0x04, 0x6f, 0x2c, 0xdc, 0x10, 0xb7, 0xca, 0x2b, 0xe6, 0x74, 0x2d, 0xa5, 0x7d, 0x1d,
+	0xc1, 0xba, 0xde, 0x89, 0xed, 0xc2, 0x53, 0x2a, 0x3c, 0x85, 0x41, 0x29, 0xeb, 0x92, 0x4f, 0x60,
+	0x4d, 0x19, 0xf4, 0x15, 0x15, 0x42, 0x9e, 0xa1, 0xb0, 0x10, 0x0a, 0x07, 0x4e, 0x08, 0xd6, 0xf5,
+	0x11, 0x91, 0x5d, 0xde, 0x0d, 0x13, 0x9e, 0xc2, 0xc3, 0x97, 0x4d, 0x5a, 0x10, 0xac, 0xeb, 0xf3,
+	0x0f, 0xbb, 0xdc, 0xbf, 0xa7, 0xaa, 0x28, 0x9b, 0x0a, 0x3c, 0x83, 0x8e, 0xf6, 0x8e, 0x2f, 0x6a,
+	0x44, 0x2a, 0x4b, 0x61, 0x23, 0x2a, 0x79, 0x82, 0x3f, 0x83, 0x8e, 0xf6, 0x68, 0x2e, 0x92, 0xaf,
+	0xb2, 0x14, 0xca, 0x2f, 0x79, 0x59, 0x3e, 0x81, 0x35, 0xe5, 0x2d, 0x58, 0x14, 0xdf, 0x3c, 0x43,
+	0x61, 0x7c, 0x8b, 0xde, 0x65, 0xdd, 0xfa, 0x67, 0xec, 0xc5, 0x77, 0xf0, 0x83, 0x2f, 0x5f, 0xee,
+	0x18, 0x5f, 0xbd, 0xdc, 0x31, 0xfe, 0xfb, 0x72, 0xc7, 0xf8, 0xdd, 0xab, 0x9d, 0x2b, 0x5f, 0xbd,
+	0xda, 0xb9, 0xf2, 0xef, 0x57, 0x3b, 0x57, 0x7e, 0xb6, 0xed, 0x7a, 0xd1, 0x38, 0x1e, 0xf4, 0x87,
+	0xc4, 0xdf, 0xe3, 0x57, 0x38, 0xff, 0x73, 0x22, 0x9f, 0x80, 0x83, 0x06, 0xff, 0x97, 0xfe, 0x77,
+	0xff, 0x1f, 0x00, 0x00, 0xff, 0xff, 0xd7, 0x90, 0x3a, 0x2a, 0x92, 0x20, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -2056,6 +2900,18 @@ type MsgClient interface {
 	ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error)
 	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
 	ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -2185,6 +3041,51 @@ func (c *msgClient) ReviewEmergency(ctx context.Context, in *MsgReviewEmergency,
 	return out, nil
 }
 
+func (c *msgClient) SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error) {
+	out := new(MsgSetGuardiansResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/SetGuardians", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error) {
+	out := new(MsgProposeRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ProposeRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error) {
+	out := new(MsgApproveRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/ApproveRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error) {
+	out := new(MsgCancelRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/CancelRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error) {
+	out := new(MsgFinishRecoveryResponse)
+	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/FinishRecovery", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/phrd.access.v1.Msg/UpdateParams", in, out, opts...)
@@ -2223,6 +3124,18 @@ type MsgServer interface {
 	ApproveEmergency(context.Context, *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error)
 	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
 	ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -2269,6 +3182,21 @@ func (*UnimplementedMsgServer) ApproveEmergency(ctx context.Context, req *MsgApp
 }
 func (*UnimplementedMsgServer) ReviewEmergency(ctx context.Context, req *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReviewEmergency not implemented")
+}
+func (*UnimplementedMsgServer) SetGuardians(ctx context.Context, req *MsgSetGuardians) (*MsgSetGuardiansResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SetGuardians not implemented")
+}
+func (*UnimplementedMsgServer) ProposeRecovery(ctx context.Context, req *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ProposeRecovery not implemented")
+}
+func (*UnimplementedMsgServer) ApproveRecovery(ctx context.Context, req *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ApproveRecovery not implemented")
+}
+func (*UnimplementedMsgServer) CancelRecovery(ctx context.Context, req *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CancelRecovery not implemented")
+}
+func (*UnimplementedMsgServer) FinishRecovery(ctx context.Context, req *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method FinishRecovery not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -2512,6 +3440,96 @@ func _Msg_ReviewEmergency_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetGuardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetGuardians)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetGuardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/SetGuardians",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetGuardians(ctx, req.(*MsgSetGuardians))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ProposeRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgProposeRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ProposeRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ProposeRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ProposeRecovery(ctx, req.(*MsgProposeRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/ApproveRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveRecovery(ctx, req.(*MsgApproveRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CancelRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/CancelRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelRecovery(ctx, req.(*MsgCancelRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_FinishRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgFinishRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).FinishRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/phrd.access.v1.Msg/FinishRecovery",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).FinishRecovery(ctx, req.(*MsgFinishRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -2586,6 +3604,26 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReviewEmergency",
 			Handler:    _Msg_ReviewEmergency_Handler,
+		},
+		{
+			MethodName: "SetGuardians",
+			Handler:    _Msg_SetGuardians_Handler,
+		},
+		{
+			MethodName: "ProposeRecovery",
+			Handler:    _Msg_ProposeRecovery_Handler,
+		},
+		{
+			MethodName: "ApproveRecovery",
+			Handler:    _Msg_ApproveRecovery_Handler,
+		},
+		{
+			MethodName: "CancelRecovery",
+			Handler:    _Msg_CancelRecovery_Handler,
+		},
+		{
+			MethodName: "FinishRecovery",
+			Handler:    _Msg_FinishRecovery_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -3307,6 +4345,542 @@ func (m *MsgUseConsentResponse) MarshalTo(dAtA []byte) (int, error) {
 }
 
 func (m *MsgUseConsentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSetGuardians) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetGuardians) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetGuardians) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.SharesSize != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.SharesSize))
+		i--
+		dAtA[i] = 0x68
+	}
+	if len(m.Shares) > 0 {
+		i -= len(m.Shares)
+		copy(dAtA[i:], m.Shares)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Shares)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.UBar) > 0 {
+		i -= len(m.UBar)
+		copy(dAtA[i:], m.UBar)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.UBar)))
+		i--
+		dAtA[i] = 0x52
+	}
+	if len(m.U) > 0 {
+		i -= len(m.U)
+		copy(dAtA[i:], m.U)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.U)))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if len(m.Commitments) > 0 {
+		for iNdEx := len(m.Commitments) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Commitments[iNdEx])
+			copy(dAtA[i:], m.Commitments[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Commitments[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
+	if m.Generation != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Generation))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Revision != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Revision))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Slot) > 0 {
+		i -= len(m.Slot)
+		copy(dAtA[i:], m.Slot)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Slot)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Delay) > 0 {
+		i -= len(m.Delay)
+		copy(dAtA[i:], m.Delay)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Delay)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Threshold != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Threshold))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Guardians) > 0 {
+		for iNdEx := len(m.Guardians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Guardians[iNdEx])
+			copy(dAtA[i:], m.Guardians[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Guardians[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Owner) > 0 {
+		i -= len(m.Owner)
+		copy(dAtA[i:], m.Owner)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Owner)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSetGuardiansResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSetGuardiansResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSetGuardiansResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgProposeRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Proof) > 0 {
+		i -= len(m.Proof)
+		copy(dAtA[i:], m.Proof)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Proof)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.M) > 0 {
+		i -= len(m.M)
+		copy(dAtA[i:], m.M)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.M)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.B) > 0 {
+		i -= len(m.B)
+		copy(dAtA[i:], m.B)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.B)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.RequestKey) > 0 {
+		i -= len(m.RequestKey)
+		copy(dAtA[i:], m.RequestKey)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.RequestKey)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.ExpiresAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgProposeRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgProposeRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgProposeRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Capsule) > 0 {
+		i -= len(m.Capsule)
+		copy(dAtA[i:], m.Capsule)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Capsule)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Unlock) > 0 {
+		i -= len(m.Unlock)
+		copy(dAtA[i:], m.Unlock)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Unlock)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.InvitedBy) > 0 {
+		i -= len(m.InvitedBy)
+		copy(dAtA[i:], m.InvitedBy)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.InvitedBy)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Patient) > 0 {
+		i -= len(m.Patient)
+		copy(dAtA[i:], m.Patient)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Patient)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Approver) > 0 {
+		i -= len(m.Approver)
+		copy(dAtA[i:], m.Approver)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Approver)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgApproveRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgApproveRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgApproveRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCancelRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCancelRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCancelRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Outcome != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Outcome))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFinishRecovery) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFinishRecovery) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFinishRecovery) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Hospital != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Hospital))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.VaultSize != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.VaultSize))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.VaultBlob) > 0 {
+		i -= len(m.VaultBlob)
+		copy(dAtA[i:], m.VaultBlob)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.VaultBlob)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Revision != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Revision))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.VaultKey) > 0 {
+		for iNdEx := len(m.VaultKey) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.VaultKey[iNdEx])
+			copy(dAtA[i:], m.VaultKey[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.VaultKey[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Recovery != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Recovery))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Account) > 0 {
+		i -= len(m.Account)
+		copy(dAtA[i:], m.Account)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Account)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFinishRecoveryResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFinishRecoveryResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFinishRecoveryResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
@@ -4223,6 +5797,276 @@ func (m *MsgUseConsent) Size() (n int) {
 }
 
 func (m *MsgUseConsentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSetGuardians) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Owner)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Guardians) > 0 {
+		for _, s := range m.Guardians {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Threshold != 0 {
+		n += 1 + sovTx(uint64(m.Threshold))
+	}
+	l = len(m.Delay)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Slot)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Revision != 0 {
+		n += 1 + sovTx(uint64(m.Revision))
+	}
+	if m.Generation != 0 {
+		n += 1 + sovTx(uint64(m.Generation))
+	}
+	if len(m.Commitments) > 0 {
+		for _, b := range m.Commitments {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	l = len(m.U)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.UBar)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Shares)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.SharesSize != 0 {
+		n += 1 + sovTx(uint64(m.SharesSize))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	return n
+}
+
+func (m *MsgSetGuardiansResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgProposeRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovTx(uint64(m.ExpiresAt))
+	}
+	l = len(m.RequestKey)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.B)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.M)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Proof)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgProposeRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	return n
+}
+
+func (m *MsgApproveRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Approver)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	l = len(m.Patient)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.InvitedBy)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Unlock)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Capsule)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgApproveRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgCancelRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	return n
+}
+
+func (m *MsgCancelRecoveryResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Outcome != 0 {
+		n += 1 + sovTx(uint64(m.Outcome))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgFinishRecovery) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Account)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Recovery != 0 {
+		n += 1 + sovTx(uint64(m.Recovery))
+	}
+	if len(m.VaultKey) > 0 {
+		for _, b := range m.VaultKey {
+			l = len(b)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.Revision != 0 {
+		n += 1 + sovTx(uint64(m.Revision))
+	}
+	l = len(m.VaultBlob)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.VaultSize != 0 {
+		n += 1 + sovTx(uint64(m.VaultSize))
+	}
+	if m.Hospital != 0 {
+		n += 1 + sovTx(uint64(m.Hospital))
+	}
+	return n
+}
+
+func (m *MsgFinishRecoveryResponse) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -6793,6 +8637,1820 @@ func (m *MsgUseConsentResponse) Unmarshal(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: MsgUseConsentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetGuardians) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetGuardians: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetGuardians: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Owner", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Owner = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guardians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Guardians = append(m.Guardians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Threshold", wireType)
+			}
+			m.Threshold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Threshold |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delay", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Delay = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Slot", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Slot = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revision", wireType)
+			}
+			m.Revision = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Revision |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Generation", wireType)
+			}
+			m.Generation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Generation |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commitments", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commitments = append(m.Commitments, make([]byte, postIndex-iNdEx))
+			copy(m.Commitments[len(m.Commitments)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field U", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.U = append(m.U[:0], dAtA[iNdEx:postIndex]...)
+			if m.U == nil {
+				m.U = []byte{}
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UBar", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.UBar = append(m.UBar[:0], dAtA[iNdEx:postIndex]...)
+			if m.UBar == nil {
+				m.UBar = []byte{}
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Shares", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Shares = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SharesSize", wireType)
+			}
+			m.SharesSize = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SharesSize |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSetGuardiansResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSetGuardiansResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSetGuardiansResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RequestKey", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.RequestKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field B", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.B = append(m.B[:0], dAtA[iNdEx:postIndex]...)
+			if m.B == nil {
+				m.B = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field M", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.M = append(m.M[:0], dAtA[iNdEx:postIndex]...)
+			if m.M == nil {
+				m.M = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Proof", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Proof = append(m.Proof[:0], dAtA[iNdEx:postIndex]...)
+			if m.Proof == nil {
+				m.Proof = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgProposeRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgProposeRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgProposeRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Approver", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Approver = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Patient", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Patient = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InvitedBy", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.InvitedBy = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unlock", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unlock = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Capsule", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Capsule = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgApproveRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgApproveRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgApproveRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCancelRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCancelRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCancelRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outcome", wireType)
+			}
+			m.Outcome = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Outcome |= audit.Outcome(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFinishRecovery) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFinishRecovery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFinishRecovery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Account = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recovery", wireType)
+			}
+			m.Recovery = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Recovery |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultKey", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultKey = append(m.VaultKey, make([]byte, postIndex-iNdEx))
+			copy(m.VaultKey[len(m.VaultKey)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revision", wireType)
+			}
+			m.Revision = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Revision |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultBlob", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.VaultBlob = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field VaultSize", wireType)
+			}
+			m.VaultSize = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.VaultSize |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hospital", wireType)
+			}
+			m.Hospital = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hospital |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFinishRecoveryResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFinishRecoveryResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFinishRecoveryResponse: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

@@ -78,6 +78,24 @@ const (
 	KindEmergencyDue = "emergency_due"
 	// KindEmergencyReviewed says that an officer looked at the use of an emergency; the target is the finding.
 	KindEmergencyReviewed = "emergency_reviewed"
+	// KindGuardiansSet says that a patient named guardians of the vault as it is.
+	KindGuardiansSet = "guardians_set"
+	// KindGuardiansEnded says that a vault was written anew, which those who were named before do not guard; the target is its revision.
+	KindGuardiansEnded = "guardians_ended"
+	// KindRecoveryProposed says that an account asked to take the place of a patient's wallet; the target is the recovery's number, as for all of these.
+	KindRecoveryProposed = "recovery_proposed"
+	// KindRecoveryApproved says that a guardian or an officer approved a recovery; the count is how many did.
+	KindRecoveryApproved = "recovery_approved"
+	// KindRecoveryDue says that the delay of a recovery is over, and the holders are asked for their shares.
+	KindRecoveryDue = "recovery_due"
+	// KindRecoveryReleased says that the network's half was released for a recovery.
+	KindRecoveryReleased = "recovery_released"
+	// KindRecoveryCancelled says that a recovery was cancelled, by the chain where the vault was written anew meanwhile.
+	KindRecoveryCancelled = "recovery_cancelled"
+	// KindRecoveryExpired says that the time of a recovery ran out.
+	KindRecoveryExpired = "recovery_expired"
+	// KindWalletRecovered says that the account of a recovery took the place of the patient's wallet.
+	KindWalletRecovered = "wallet_recovered"
 
 	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
 	KindRoundStarted = "round_started"
@@ -198,6 +216,8 @@ var kinds = map[string]bool{
 	KindConsentGranted: true, KindConsentUsed: true, KindConsentWithdrawn: true, KindConsentEnded: true,
 	KindEmergencyEnabled: true, KindEmergencyDisabled: true, KindEmergencyRequested: true, KindEmergencyApproved: true, KindEmergencyDue: true,
 	KindEmergencyReviewed: true, KindEmergencyVaultRotated: true,
+	KindGuardiansSet: true, KindGuardiansEnded: true, KindRecoveryProposed: true, KindRecoveryApproved: true, KindRecoveryDue: true, KindRecoveryReleased: true,
+	KindRecoveryCancelled: true, KindRecoveryExpired: true, KindWalletRecovered: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,

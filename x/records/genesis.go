@@ -90,6 +90,13 @@ func (g genesisCheck) patient(p Patient) error {
 	}
 	g.patients[p.Id], g.addresses[p.Address], g.vaults[p.Vault.Id], g.cids[p.Vault.Blob] = true, true, true, true
 	g.live[p.Vault.Blob] = Block{Patient: p.Id}
+	if p.Vault.Shares == "" {
+		return nil
+	}
+	if g.cids[p.Vault.Shares] {
+		return ErrInvalidGenesis.Wrap("block of guardians' shares is repeated")
+	}
+	g.cids[p.Vault.Shares] = true
 	return nil
 }
 

@@ -40,9 +40,9 @@ type GenesisState struct {
 	ErasureRequests []ErasureRequest `protobuf:"bytes,6,rep,name=erasure_requests,json=erasureRequests,proto3" json:"erasure_requests"`
 	// erasure_sequence is the number of the last request.
 	ErasureSequence uint64 `protobuf:"varint,7,opt,name=erasure_sequence,json=erasureSequence,proto3" json:"erasure_sequence,omitempty"`
-	// former_points are the U of locks that were replaced or given up, which no lock may have again; sorted.
+	// former_points are the U of locks that were replaced or given up, and of guardian slots, which no lock may have again; sorted.
 	FormerPoints [][]byte `protobuf:"bytes,8,rep,name=former_points,json=formerPoints,proto3" json:"former_points,omitempty"`
-	// blocks are the envelopes that are kept by themselves, and the envelopes and vault blobs that were replaced or given up, by CID.
+	// blocks are the envelopes that are kept by themselves, and the envelopes, vault blobs and guardians' shares that were replaced or given up, by CID.
 	Blocks []Block `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks"`
 	// former_wallets are the accounts of patients that have another one now, sorted by their text.
 	FormerWallets []string `protobuf:"bytes,10,rep,name=former_wallets,json=formerWallets,proto3" json:"former_wallets,omitempty"`

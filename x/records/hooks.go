@@ -5,13 +5,15 @@ import (
 	"slices"
 )
 
-// LockHooks is what records tells the module that keeps unlocks. The hooks run inside
+// LockHooks is what records tells the module that keeps unlocks and guardians. The hooks run inside
 // records' handlers, and an error from one is a bug that undoes the whole message.
 type LockHooks interface {
 	// VersionsErased is called after versions were erased: no unlock may name them any more.
 	VersionsErased(ctx context.Context, refs []Ref) error
 	// VersionsRelocked is called after versions got other locks: unlocks that were proposed before are void.
 	VersionsRelocked(ctx context.Context, refs []Ref) error
+	// VaultWritten is called after a patient's vault was written anew: what could open the one before opens nothing now.
+	VaultWritten(ctx context.Context, patient string) error
 }
 
 // Grantee is a vault to which versions may be sealed beside their owner's, because the owner

@@ -27,6 +27,12 @@ func (v Vault) Validate() error {
 	if _, err := lock.ParseRawCID(v.Blob); err != nil {
 		return ErrInvalidVault.Wrapf("blob: %v", err)
 	}
+	if v.Shares == "" {
+		return nil
+	}
+	if _, err := lock.ParseRawCID(v.Shares); err != nil {
+		return ErrInvalidVault.Wrapf("shares: %v", err)
+	}
 	return nil
 }
 
@@ -46,7 +52,7 @@ func (m *MsgRegisterPatient) FirstVault() (Vault, error) {
 // answers ErrInvalidVault where a field is malformed; whether the revision is the next one is
 // not said.
 func (m *MsgRotateVault) Next(v Vault) (Vault, error) {
-	v.Revision, v.Blob = m.Revision, m.VaultBlob
+	v.Revision, v.Blob, v.Shares = m.Revision, m.VaultBlob, ""
 	if len(m.VaultKey) > 0 {
 		key, err := joinVaultKey(m.VaultKey)
 		if err != nil {

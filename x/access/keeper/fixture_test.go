@@ -65,6 +65,7 @@ func newFixture(t *testing.T) *fixture {
 			given: map[string]bool{}, closed: map[string]bool{},
 		},
 	}
+	f.data.f = f
 	f.restart(access.DefaultGenesis())
 	f.people.members = map[uint64]string{clinic: "Clinic", er: "St. Mary"}
 	f.wallet, f.alice = f.patient()
@@ -109,7 +110,7 @@ func (f *fixture) patient() (wallet, number string) {
 	p := f.people.principals[wallet]
 	p.Patient = number
 	f.people.principals[wallet] = p
-	f.data.patients[number] = records.Patient{Id: number, Address: wallet}
+	f.data.patients[number] = records.Patient{Id: number, Address: wallet, Vault: records.Vault{Id: lock.ID(f.bytes(16)).String(), Epoch: 1, Revision: 1}}
 	return wallet, number
 }
 
@@ -333,6 +334,9 @@ func (c *fakeConsortium) StaffMember(_ context.Context, address string) (consort
 	return s, nil
 }
 
+// Inviter says that the clinic invites everybody.
+func (c *fakeConsortium) Inviter(context.Context, string) (uint64, error) { return clinic, nil }
+
 func (c *fakeConsortium) NetworkID(context.Context) (lock.Network, error) { return network, nil }
 
 func (c *fakeConsortium) Authority() string { return authority }
@@ -348,6 +352,8 @@ type fakeRecords struct {
 	versions map[string][]records.Version
 	// documents are records of another class than imaging
 	documents map[string]bool
+	points    [][]byte // of guardian slots
+	f         *fixture
 }
 
 func (r *fakeRecords) Patient(_ context.Context, id string) (records.Patient, error) {
@@ -400,9 +406,13 @@ var generationKey = func() []byte {
 type fakeCustody struct {
 	requested     []custody.Release
 	given, closed map[string]bool
+	noKey         bool // for guardians
 }
 
 func (c *fakeCustody) Key(_ context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error) {
+	if kind == custody.KEY_KIND_GUARDIANS {
+		return c.keyOfGuardians(generation)
+	}
 	return custody.Key{Kind: kind, Generation: generation, PublicKey: generationKey}, nil
 }
 

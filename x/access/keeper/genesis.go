@@ -19,6 +19,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 	if err := k.initConsents(ctx, g.Consents); err != nil {
 		return err
 	}
+	if err := k.initRecoveries(ctx, g); err != nil {
+		return err
+	}
 	for _, u := range g.Unlocks {
 		if err := k.add(ctx, u); err != nil {
 			return err
@@ -108,5 +111,47 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error
 	if err != nil {
 		return nil, err
 	}
-	return g, k.exportEmergencies(ctx, g)
+	if err := k.exportEmergencies(ctx, g); err != nil {
+		return nil, err
+	}
+	return g, k.exportRecoveries(ctx, g)
+}
+
+// initRecoveries writes the guardians and recoveries of the first state. One that was approved and
+// asked the holders already must have a release, or the chain could not end it.
+func (k *Keeper) initRecoveries(ctx context.Context, g *access.GenesisState) error {
+	for _, named := range g.Guardians {
+		if err := k.addGuardians(ctx, named); err != nil {
+			return err
+		}
+	}
+	for _, r := range g.Recoveries {
+		if err := k.addRecovery(ctx, r); err != nil {
+			return err
+		}
+		if !r.Requested || r.HasEnded() {
+			continue
+		}
+		if _, err := k.custody.Release(ctx, r.Unlock); err != nil {
+			return fmt.Errorf("recovery %d: %w", r.Number, err)
+		}
+	}
+	if len(g.Recoveries) == 0 {
+		return nil
+	}
+	return k.recoverySequence.Set(ctx, uint64(len(g.Recoveries)))
+}
+
+// exportRecoveries reads guardians by their patients' numbers, and recoveries by theirs.
+func (k *Keeper) exportRecoveries(ctx context.Context, g *access.GenesisState) error {
+	if err := k.guardians.Walk(ctx, nil, func(_ []byte, named access.Guardians) (bool, error) {
+		g.Guardians = append(g.Guardians, named)
+		return false, nil
+	}); err != nil {
+		return err
+	}
+	return k.recoveries.Walk(ctx, nil, func(_ uint64, r access.Recovery) (bool, error) {
+		g.Recoveries = append(g.Recoveries, r)
+		return false, nil
+	})
 }

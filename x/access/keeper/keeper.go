@@ -1,4 +1,4 @@
-// Package keeper keeps unlocks and consents in state, handles the messages and queries of the
+// Package keeper keeps unlocks, consents, guardians and recoveries in state, handles the messages and queries of the
 // access module, and moves approved unlocks to the holders of the network's key.
 package keeper
 
@@ -81,6 +81,27 @@ type Keeper struct {
 	emergencyUses collections.KeySet[usesKey]
 	// emergencyQueue: (when the delay is over, id), of approved emergencies whose shares were not asked for yet
 	emergencyQueue collections.KeySet[queueKey]
+
+	// guardians: patient id -> guardians
+	guardians collections.Map[[]byte, access.Guardians]
+	// guarded: (guardian's patient id, patient id)
+	guarded collections.KeySet[collections.Pair[[]byte, []byte]]
+	// recoveries: number -> recovery
+	recoveries collections.Map[uint64, access.Recovery]
+	// recoverySequence counts recoveries
+	recoverySequence collections.Sequence
+	// recoveriesByPatient: (patient id, number)
+	recoveriesByPatient collections.KeySet[recoveryName]
+	// recoveriesByAccount: (account address of who proposed it, number)
+	recoveriesByAccount collections.KeySet[recoveryName]
+	// recoveriesByGuardian: (guardian's patient id, number)
+	recoveriesByGuardian collections.KeySet[recoveryName]
+	// recoveriesByUnlock: unlock id -> number
+	recoveriesByUnlock collections.Map[[]byte, uint64]
+	// openRecoveries: patient id -> number, of recoveries that have not ended
+	openRecoveries collections.Map[[]byte, uint64]
+	// recoveryQueue: (which time, time, number), of recoveries that have not ended
+	recoveryQueue collections.KeySet[recoveryKey]
 }
 
 // consentKey is a name of consents and the number of one.
@@ -145,6 +166,18 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		emergencyUses: collections.NewKeySet(sb, access.EmergencyUsesPrefix, "emergency_uses",
 			collections.TripleKeyCodec(collections.BytesKey, collections.BytesKey, collections.BytesKey)),
 		emergencyQueue: collections.NewKeySet(sb, access.EmergencyQueuePrefix, "emergency_queue", queue),
+		guardians:      collections.NewMap(sb, access.GuardiansPrefix, "guardians", collections.BytesKey, codec.CollValue[access.Guardians](cdc)),
+		guarded: collections.NewKeySet(sb, access.GuardedPrefix, "guarded",
+			collections.PairKeyCodec(collections.BytesKey, collections.BytesKey)),
+		recoveries:           collections.NewMap(sb, access.RecoveriesPrefix, "recoveries", collections.Uint64Key, codec.CollValue[access.Recovery](cdc)),
+		recoverySequence:     collections.NewSequence(sb, access.RecoverySequencePrefix, "recovery_sequence"),
+		recoveriesByPatient:  collections.NewKeySet(sb, access.RecoveriesByPatientPrefix, "recoveries_by_patient", byBytes),
+		recoveriesByAccount:  collections.NewKeySet(sb, access.RecoveriesByAccountPrefix, "recoveries_by_account", byBytes),
+		recoveriesByGuardian: collections.NewKeySet(sb, access.RecoveriesByGuardianPrefix, "recoveries_by_guardian", byBytes),
+		recoveriesByUnlock:   collections.NewMap(sb, access.RecoveriesByUnlockPrefix, "recoveries_by_unlock", collections.BytesKey, collections.Uint64Value),
+		openRecoveries:       collections.NewMap(sb, access.OpenRecoveriesPrefix, "open_recoveries", collections.BytesKey, collections.Uint64Value),
+		recoveryQueue: collections.NewKeySet(sb, access.RecoveryQueuePrefix, "recovery_queue",
+			collections.TripleKeyCodec(collections.Uint64Key, collections.Int64Key, collections.Uint64Key)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -26,6 +26,8 @@ type Consortium interface {
 	Member(ctx context.Context, number uint64) (consortium.Member, error)
 	// StaffMember is the person of that account, revoked or not; consortium.ErrUnknownAccount where it is no staff.
 	StaffMember(ctx context.Context, address string) (consortium.Staff, error)
+	// Inviter is the member that invited the account; 0 where nobody did.
+	Inviter(ctx context.Context, address string) (uint64, error)
 	// NetworkID is the id that every hash of the network's cryptography binds.
 	NetworkID(ctx context.Context) (lock.Network, error)
 	// Authority is the consortium's account, whose signature is a vote.
@@ -42,11 +44,25 @@ type Records interface {
 	Version(ctx context.Context, record string, version uint64) (records.Version, error)
 	// LockContext is what the version's lock binds, ctx, and its key's generation, gen.
 	LockContext(ctx context.Context, v records.Version) (lockContext, generation [64]byte, err error)
+	// WhyNotWallet is the reason why an account can't become a patient's wallet, or nothing.
+	WhyNotWallet(ctx context.Context, address string) (string, error)
+	// WhyNotRecover is the reason why the account that signs can't take the place of the patient's wallet with that vault, or nothing.
+	WhyNotRecover(ctx context.Context, patient string, msg *records.MsgRotateVault) (string, error)
+	// Recover lets it take that place, and writes the entry.
+	Recover(ctx context.Context, patient string, msg *records.MsgRotateVault, entry audit.Entry) error
+	// WhyNotKeepShares is the reason why a block with guardians' shares can't be brought in, or nothing.
+	WhyNotKeepShares(ctx context.Context, cid string, size, hospital uint64) (string, error)
+	// KeepShares has it kept until the patient's vault is written anew.
+	KeepShares(ctx context.Context, patient, cid string, size, hospital uint64) error
+	// HasPoint says whether a point was the U of a lock or of a guardian slot.
+	HasPoint(ctx context.Context, u []byte) (bool, error)
+	// NamePoint notes the U of a guardian slot.
+	NamePoint(ctx context.Context, u []byte) error
 }
 
 // Custody asks the holders of the network's keys for their shares.
 type Custody interface {
-	// Key is a generation of a kind of key.
+	// Key is that generation of the key; generation 0 asks for the newest. custody.ErrNoKey or custody.ErrKeyInMaking where there is none.
 	Key(ctx context.Context, kind custody.KeyKind, generation uint64) (custody.Key, error)
 	// RequestRelease asks for the shares of an unlock.
 	RequestRelease(ctx context.Context, r custody.Release) error

@@ -14,9 +14,10 @@ import (
 type queueKey = collections.Pair[int64, []byte]
 
 // EndBlock ends the unlocks that name erased versions, those whose consent was withdrawn and
-// those whose time ran out, and consents whose time ran out, then asks the holders for the
-// shares of unlocks that were approved and not withdrawn since. All is bounded; the rest waits
-// for the next block. A block with nothing due writes nothing.
+// those whose time ran out, and consents and recoveries whose time ran out, then asks the holders
+// for the shares of unlocks that were approved and not withdrawn since, and of recoveries whose
+// delay is over. All is bounded; the rest waits for the next block. A block with nothing due
+// writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	if err := k.withdrawVoid(ctx, access.MaxExpiriesPerBlock); err != nil {
 		return err
@@ -26,6 +27,9 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 	}
 	now := blockTime(ctx)
 	if err := k.endConsents(ctx, now); err != nil {
+		return err
+	}
+	if err := k.endRecoveries(ctx, now); err != nil {
 		return err
 	}
 	due, err := k.head(ctx, k.expiryQueue, collections.NewPrefixUntilPairRange[int64, []byte](now), access.MaxExpiriesPerBlock)

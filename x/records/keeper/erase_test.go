@@ -55,7 +55,10 @@ func (f *fixture) tombstone(id lock.ID, version uint64) *records.Tombstone {
 }
 
 // fakeErasures remember what they were told.
-type fakeErasures struct{ refs, relocked []records.Ref }
+type fakeErasures struct {
+	refs, relocked []records.Ref
+	written        []string // patients whose vaults were
+}
 
 func (h *fakeErasures) VersionsErased(_ context.Context, refs []records.Ref) error {
 	h.refs = append(h.refs, refs...)
@@ -64,6 +67,11 @@ func (h *fakeErasures) VersionsErased(_ context.Context, refs []records.Ref) err
 
 func (h *fakeErasures) VersionsRelocked(_ context.Context, refs []records.Ref) error {
 	h.relocked = append(h.relocked, refs...)
+	return nil
+}
+
+func (h *fakeErasures) VaultWritten(_ context.Context, patient string) error {
+	h.written = append(h.written, patient)
 	return nil
 }
 

@@ -38,7 +38,7 @@ type Keeper struct {
 	patientsByAddress collections.Map[[]byte, []byte]
 	// patientsByVault: vault id -> patient id
 	patientsByVault collections.Map[[]byte, []byte]
-	// patientsByVaultBlob: CID of each vault blob ever named -> patient id
+	// patientsByVaultBlob: CID of each vault blob and block of guardians' shares ever named -> patient id
 	patientsByVaultBlob collections.Map[[]byte, []byte]
 	// records: record id -> record
 	records collections.Map[[]byte, records.Record]
@@ -52,7 +52,7 @@ type Keeper struct {
 	versionsByObject collections.Map[[]byte, versionKey]
 	// envelopes: CID of each envelope ever named
 	envelopes collections.KeySet[[]byte]
-	// points: each U ever seen
+	// points: each U ever seen, those of guardian slots among them
 	points collections.KeySet[[]byte]
 	// reported: member's number -> number of its last access report
 	reported collections.Map[uint64, uint64]

@@ -84,7 +84,10 @@ func (k *Keeper) addPatient(ctx context.Context, p records.Patient) error {
 	if err := k.patientsByVault.Set(ctx, vault.Bytes(), number.Bytes()); err != nil {
 		return err
 	}
-	return k.patientsByVaultBlob.Set(ctx, blob.Bytes(), number.Bytes())
+	if err := k.patientsByVaultBlob.Set(ctx, blob.Bytes(), number.Bytes()); err != nil || p.Vault.Shares == "" {
+		return err
+	}
+	return k.nameVaultBlob(ctx, p.Vault.Shares, p)
 }
 
 // RegisterPatient binds the signer's account, opened by a patient's invitation, to

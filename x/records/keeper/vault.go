@@ -36,40 +36,46 @@ func (s msgServer) RotateWallet(ctx context.Context, msg *records.MsgRotateWalle
 	}
 	r.entry.Kind, r.entry.Target = audit.KindWalletChanged, msg.Next
 	if r.reason == "" {
-		if r.reason, err = s.whyNotWallet(ctx, msg.Next); err != nil {
+		if r.reason, err = s.WhyNotWallet(ctx, msg.Next); err != nil {
 			return nil, err
 		}
 	}
 	if r.reason != "" {
 		return &records.MsgRotateWalletResponse{Outcome: audit.OUTCOME_REFUSED, Reason: r.reason}, s.refuse(ctx, r.entry, r.reason)
 	}
-	former, err := sdk.AccAddressFromBech32(r.patient.Address)
-	if err != nil {
+	if err := s.bind(ctx, &r.patient, msg.Next); err != nil {
 		return nil, err
 	}
-	next, err := sdk.AccAddressFromBech32(msg.Next)
-	if err != nil {
-		return nil, err
-	}
-	number, err := lock.ParseCanonicalID(r.patient.Id)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.patientsByAddress.Remove(ctx, former); err != nil {
-		return nil, err
-	}
-	if err := s.formerWallets.Set(ctx, former); err != nil {
-		return nil, err
-	}
-	if err := s.patientsByAddress.Set(ctx, next, number.Bytes()); err != nil {
-		return nil, err
-	}
-	r.patient.Address = next.String()
 	return &records.MsgRotateWalletResponse{Outcome: audit.OUTCOME_OK}, s.rotate(ctx, r, msg.Vault())
 }
 
-// whyNotWallet answers the reason why an account can't become a patient's wallet, or nothing.
-func (k *Keeper) whyNotWallet(ctx context.Context, address string) (string, error) {
+// bind lets another account take the place of a patient's wallet; the caller writes the patient.
+func (k *Keeper) bind(ctx context.Context, p *records.Patient, next string) error {
+	former, err := sdk.AccAddressFromBech32(p.Address)
+	if err != nil {
+		return err
+	}
+	account, err := sdk.AccAddressFromBech32(next)
+	if err != nil {
+		return err
+	}
+	number, err := lock.ParseCanonicalID(p.Id)
+	if err != nil {
+		return err
+	}
+	if err := k.patientsByAddress.Remove(ctx, former); err != nil {
+		return err
+	}
+	if err := k.formerWallets.Set(ctx, former); err != nil {
+		return err
+	}
+	p.Address = account.String()
+	return k.patientsByAddress.Set(ctx, account, number.Bytes())
+}
+
+// WhyNotWallet answers the reason why an account can't become a patient's wallet, or nothing: a
+// patient's invitation opened it, and it is and was nobody's.
+func (k *Keeper) WhyNotWallet(ctx context.Context, address string) (string, error) {
 	p, err := k.consortium.Principal(ctx, address)
 	if errors.Is(err, consortium.ErrUnknownAccount) {
 		return records.ReasonNotFree, nil
@@ -110,33 +116,49 @@ func (k *Keeper) newRotation(ctx context.Context, msg *records.MsgRotateVault) (
 	if err != nil {
 		return r, err
 	}
-	if r.next, err = msg.Next(r.patient.Vault); err != nil {
+	if r.next, r.reason, err = k.nextVault(ctx, r.patient, msg); err != nil {
 		return r, err
+	}
+	if !who.Active {
+		r.reason = records.ReasonInactive
 	}
 	r.entry = entry
 	r.entry.Kind, r.entry.Target, r.entry.Patient = audit.KindVaultWritten, strconv.FormatUint(r.next.Revision, 10), r.patient.Id
 	if r.next.Epoch > r.patient.Vault.Epoch {
 		r.entry.Kind, r.entry.Target = audit.KindVaultRotated, strconv.FormatUint(r.next.Epoch, 10)
 	}
-	known, err := k.isKnownText(ctx, msg.VaultBlob)
-	if err != nil {
-		return r, err
-	}
-	r.reason, err = k.whyNotBring(ctx, msg.Hospital, msg.VaultSize, msg.VaultSize)
-	switch {
-	case !who.Active:
-		r.reason = records.ReasonInactive
-	case r.next.Revision != r.patient.Vault.Revision+1:
-		r.reason = records.ReasonStaleRevision
-	case known:
-		r.reason = records.ReasonRepeatedCID
-	}
-	return r, err
+	return r, nil
 }
 
-// rotate writes a patient with the next vault, has its blob placed, and writes the entry.
+// nextVault is a patient's vault after the message, and the reason why it can't be written, or nothing.
+func (k *Keeper) nextVault(ctx context.Context, p records.Patient, msg *records.MsgRotateVault) (records.Vault, string, error) {
+	next, err := msg.Next(p.Vault)
+	if err != nil {
+		return next, "", err
+	}
+	if next.Revision != p.Vault.Revision+1 {
+		return next, records.ReasonStaleRevision, nil
+	}
+	reason, err := k.whyNotKeep(ctx, msg.VaultBlob, msg.VaultSize, msg.Hospital)
+	return next, reason, err
+}
+
+// whyNotKeep answers the reason why a block that goes with a vault can't be brought in, or nothing.
+func (k *Keeper) whyNotKeep(ctx context.Context, cid string, size, hospital uint64) (string, error) {
+	known, err := k.isKnownText(ctx, cid)
+	if err != nil {
+		return "", err
+	}
+	if known {
+		return records.ReasonRepeatedCID, nil
+	}
+	return k.whyNotBring(ctx, hospital, size, size)
+}
+
+// rotate writes a patient with the next vault, has its blob placed, and writes the entry. What
+// guardians could open is gone, and so are their shares.
 func (k *Keeper) rotate(ctx context.Context, r rotation, msg *records.MsgRotateVault) error {
-	former := records.Block{Cid: r.patient.Vault.Blob, Patient: r.patient.Id}
+	former, shares := records.Block{Cid: r.patient.Vault.Blob, Patient: r.patient.Id}, r.patient.Vault.Shares
 	r.patient.Vault = r.next
 	if err := k.setVault(ctx, r.patient); err != nil {
 		return err
@@ -149,7 +171,13 @@ func (k *Keeper) rotate(ctx context.Context, r rotation, msg *records.MsgRotateV
 	if err := k.replace(ctx, former, r.next.Blob); err != nil {
 		return err
 	}
-	return k.accept(ctx, r.entry)
+	if err := k.eraseShares(ctx, shares, r.patient.Id); err != nil {
+		return err
+	}
+	if err := k.accept(ctx, r.entry); err != nil || k.hooks == nil {
+		return err
+	}
+	return k.hooks.VaultWritten(ctx, r.patient.Id)
 }
 
 // setVault writes a patient whose vault has another blob.

@@ -231,6 +231,152 @@ func (x *EventEmergencyChanged) GetKind() string {
 	return ""
 }
 
+// EventGuardiansChanged tells that a patient's guardians were named, or ended with the vault that they could open.
+type EventGuardiansChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// guardians by patient number.
+	Guardians []string `protobuf:"bytes,2,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventGuardiansChanged) Reset() {
+	*x = EventGuardiansChanged{}
+	mi := &file_phrd_access_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventGuardiansChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventGuardiansChanged) ProtoMessage() {}
+
+func (x *EventGuardiansChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventGuardiansChanged.ProtoReflect.Descriptor instead.
+func (*EventGuardiansChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EventGuardiansChanged) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *EventGuardiansChanged) GetGuardians() []string {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+func (x *EventGuardiansChanged) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+// EventRecoveryChanged tells that a recovery changed its status, or was approved by one more.
+type EventRecoveryChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,1,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// patient number of whose wallet is lost.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that proposed it.
+	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// guardians by patient number.
+	Guardians []string `protobuf:"bytes,4,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind          string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventRecoveryChanged) Reset() {
+	*x = EventRecoveryChanged{}
+	mi := &file_phrd_access_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventRecoveryChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventRecoveryChanged) ProtoMessage() {}
+
+func (x *EventRecoveryChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventRecoveryChanged.ProtoReflect.Descriptor instead.
+func (*EventRecoveryChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EventRecoveryChanged) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+func (x *EventRecoveryChanged) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *EventRecoveryChanged) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *EventRecoveryChanged) GetGuardians() []string {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+func (x *EventRecoveryChanged) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var File_phrd_access_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_events_proto_rawDesc = "" +
@@ -249,7 +395,17 @@ const file_phrd_access_v1_events_proto_rawDesc = "" +
 	"\temergency\x18\x01 \x01(\tR\temergency\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1c\n" +
 	"\trequester\x18\x03 \x01(\tR\trequester\x12\x12\n" +
-	"\x04kind\x18\x04 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\x04kind\x18\x04 \x01(\tR\x04kind\"c\n" +
+	"\x15EventGuardiansChanged\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12\x1c\n" +
+	"\tguardians\x18\x02 \x03(\tR\tguardians\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\"\x98\x01\n" +
+	"\x14EventRecoveryChanged\x12\x1a\n" +
+	"\brecovery\x18\x01 \x01(\x04R\brecovery\x12\x18\n" +
+	"\apatient\x18\x02 \x01(\tR\apatient\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\tR\aaccount\x12\x1c\n" +
+	"\tguardians\x18\x04 \x03(\tR\tguardians\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_events_proto_rawDescOnce sync.Once
@@ -263,11 +419,13 @@ func file_phrd_access_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_events_proto_rawDescData
 }
 
-var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_phrd_access_v1_events_proto_goTypes = []any{
 	(*EventUnlockChanged)(nil),    // 0: phrd.access.v1.EventUnlockChanged
 	(*EventConsentChanged)(nil),   // 1: phrd.access.v1.EventConsentChanged
 	(*EventEmergencyChanged)(nil), // 2: phrd.access.v1.EventEmergencyChanged
+	(*EventGuardiansChanged)(nil), // 3: phrd.access.v1.EventGuardiansChanged
+	(*EventRecoveryChanged)(nil),  // 4: phrd.access.v1.EventRecoveryChanged
 }
 var file_phrd_access_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -288,7 +446,7 @@ func file_phrd_access_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_events_proto_rawDesc), len(file_phrd_access_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GenesisState is the unlocks and consents at the first block.
+// GenesisState is the unlocks, consents, guardians and recoveries at the first block.
 type GenesisState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// params are the bounds.
@@ -36,7 +36,11 @@ type GenesisState struct {
 	// emergency_terms by patient number.
 	EmergencyTerms []*EmergencyTerms `protobuf:"bytes,20,rep,name=emergency_terms,json=emergencyTerms,proto3" json:"emergency_terms,omitempty"`
 	// emergencies in the order in which they were requested.
-	Emergencies   []*Emergency `protobuf:"bytes,21,rep,name=emergencies,proto3" json:"emergencies,omitempty"`
+	Emergencies []*Emergency `protobuf:"bytes,21,rep,name=emergencies,proto3" json:"emergencies,omitempty"`
+	// guardians of patients, by the bytes of the patients' numbers.
+	Guardians []*Guardians `protobuf:"bytes,30,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// recoveries by number, without a gap.
+	Recoveries    []*Recovery `protobuf:"bytes,31,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -113,18 +117,36 @@ func (x *GenesisState) GetEmergencies() []*Emergency {
 	return nil
 }
 
+func (x *GenesisState) GetGuardians() []*Guardians {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+func (x *GenesisState) GetRecoveries() []*Recovery {
+	if x != nil {
+		return x.Recoveries
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xe5\x02\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xe4\x03\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
 	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
 	"\bapproved\x18\x03 \x03(\tR\bapproved\x129\n" +
 	"\bconsents\x18\x04 \x03(\v2\x17.phrd.access.v1.ConsentB\x04\xc8\xde\x1f\x00R\bconsents\x12M\n" +
 	"\x0femergency_terms\x18\x14 \x03(\v2\x1e.phrd.access.v1.EmergencyTermsB\x04\xc8\xde\x1f\x00R\x0eemergencyTerms\x12A\n" +
-	"\vemergencies\x18\x15 \x03(\v2\x19.phrd.access.v1.EmergencyB\x04\xc8\xde\x1f\x00R\vemergenciesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\vemergencies\x18\x15 \x03(\v2\x19.phrd.access.v1.EmergencyB\x04\xc8\xde\x1f\x00R\vemergencies\x12=\n" +
+	"\tguardians\x18\x1e \x03(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\tguardians\x12>\n" +
+	"\n" +
+	"recoveries\x18\x1f \x03(\v2\x18.phrd.access.v1.RecoveryB\x04\xc8\xde\x1f\x00R\n" +
+	"recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once
@@ -146,6 +168,8 @@ var file_phrd_access_v1_genesis_proto_goTypes = []any{
 	(*Consent)(nil),        // 3: phrd.access.v1.Consent
 	(*EmergencyTerms)(nil), // 4: phrd.access.v1.EmergencyTerms
 	(*Emergency)(nil),      // 5: phrd.access.v1.Emergency
+	(*Guardians)(nil),      // 6: phrd.access.v1.Guardians
+	(*Recovery)(nil),       // 7: phrd.access.v1.Recovery
 }
 var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.access.v1.GenesisState.params:type_name -> phrd.access.v1.Params
@@ -153,11 +177,13 @@ var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	3, // 2: phrd.access.v1.GenesisState.consents:type_name -> phrd.access.v1.Consent
 	4, // 3: phrd.access.v1.GenesisState.emergency_terms:type_name -> phrd.access.v1.EmergencyTerms
 	5, // 4: phrd.access.v1.GenesisState.emergencies:type_name -> phrd.access.v1.Emergency
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 5: phrd.access.v1.GenesisState.guardians:type_name -> phrd.access.v1.Guardians
+	7, // 6: phrd.access.v1.GenesisState.recoveries:type_name -> phrd.access.v1.Recovery
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_genesis_proto_init() }
@@ -167,6 +193,8 @@ func file_phrd_access_v1_genesis_proto_init() {
 	}
 	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_emergency_proto_init()
+	file_phrd_access_v1_guardian_proto_init()
+	file_phrd_access_v1_recovery_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

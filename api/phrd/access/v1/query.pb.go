@@ -1125,11 +1125,570 @@ func (x *QueryEmergencyAccessesResponse) GetPagination() *v1beta1.PageResponse {
 	return nil
 }
 
+// QueryGuardiansRequest names a patient.
+type QueryGuardiansRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number.
+	Patient       string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardiansRequest) Reset() {
+	*x = QueryGuardiansRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardiansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardiansRequest) ProtoMessage() {}
+
+func (x *QueryGuardiansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardiansRequest.ProtoReflect.Descriptor instead.
+func (*QueryGuardiansRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *QueryGuardiansRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+// QueryGuardiansResponse holds a patient's guardians.
+type QueryGuardiansResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// guardians asked for.
+	Guardians     *Guardians `protobuf:"bytes,1,opt,name=guardians,proto3" json:"guardians,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardiansResponse) Reset() {
+	*x = QueryGuardiansResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardiansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardiansResponse) ProtoMessage() {}
+
+func (x *QueryGuardiansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardiansResponse.ProtoReflect.Descriptor instead.
+func (*QueryGuardiansResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *QueryGuardiansResponse) GetGuardians() *Guardians {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+// QueryGuardedRequest names a guardian.
+type QueryGuardedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardedRequest) Reset() {
+	*x = QueryGuardedRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardedRequest) ProtoMessage() {}
+
+func (x *QueryGuardedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardedRequest.ProtoReflect.Descriptor instead.
+func (*QueryGuardedRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *QueryGuardedRequest) GetGuardian() string {
+	if x != nil {
+		return x.Guardian
+	}
+	return ""
+}
+
+func (x *QueryGuardedRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryGuardedResponse is one page.
+type QueryGuardedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// guarded are the guardians of each patient of this page, in the order of their numbers.
+	Guarded []*Guardians `protobuf:"bytes,1,rep,name=guarded,proto3" json:"guarded,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardedResponse) Reset() {
+	*x = QueryGuardedResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardedResponse) ProtoMessage() {}
+
+func (x *QueryGuardedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardedResponse.ProtoReflect.Descriptor instead.
+func (*QueryGuardedResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *QueryGuardedResponse) GetGuarded() []*Guardians {
+	if x != nil {
+		return x.Guarded
+	}
+	return nil
+}
+
+func (x *QueryGuardedResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryGuardianKeyRequest names who is to be a guardian.
+type QueryGuardianKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// guardian's patient number.
+	Guardian      string `protobuf:"bytes,1,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardianKeyRequest) Reset() {
+	*x = QueryGuardianKeyRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardianKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardianKeyRequest) ProtoMessage() {}
+
+func (x *QueryGuardianKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardianKeyRequest.ProtoReflect.Descriptor instead.
+func (*QueryGuardianKeyRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QueryGuardianKeyRequest) GetGuardian() string {
+	if x != nil {
+		return x.Guardian
+	}
+	return ""
+}
+
+// QueryGuardianKeyResponse holds the key.
+type QueryGuardianKeyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// epoch of the key, from 1.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// key is the X-Wing public key of the epoch, 1216 bytes.
+	Key           []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGuardianKeyResponse) Reset() {
+	*x = QueryGuardianKeyResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGuardianKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGuardianKeyResponse) ProtoMessage() {}
+
+func (x *QueryGuardianKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGuardianKeyResponse.ProtoReflect.Descriptor instead.
+func (*QueryGuardianKeyResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *QueryGuardianKeyResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *QueryGuardianKeyResponse) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// QueryRecoveryRequest names a recovery.
+type QueryRecoveryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number of the recovery; 0 where the unlock names it.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// unlock in hex; empty where the number names it.
+	Unlock        string `protobuf:"bytes,2,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRecoveryRequest) Reset() {
+	*x = QueryRecoveryRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRecoveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRecoveryRequest) ProtoMessage() {}
+
+func (x *QueryRecoveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRecoveryRequest.ProtoReflect.Descriptor instead.
+func (*QueryRecoveryRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *QueryRecoveryRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *QueryRecoveryRequest) GetUnlock() string {
+	if x != nil {
+		return x.Unlock
+	}
+	return ""
+}
+
+// QueryRecoveryResponse holds a recovery.
+type QueryRecoveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// recovery asked for.
+	Recovery *Recovery `protobuf:"bytes,1,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// status at the latest block time.
+	Status RecoveryStatus `protobuf:"varint,2,opt,name=status,proto3,enum=phrd.access.v1.RecoveryStatus" json:"status,omitempty"`
+	// vault is the patient's, which the account that proposed it needs once it is ready; none before, and after it has ended.
+	Vault         *v1.Vault `protobuf:"bytes,3,opt,name=vault,proto3" json:"vault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRecoveryResponse) Reset() {
+	*x = QueryRecoveryResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRecoveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRecoveryResponse) ProtoMessage() {}
+
+func (x *QueryRecoveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRecoveryResponse.ProtoReflect.Descriptor instead.
+func (*QueryRecoveryResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *QueryRecoveryResponse) GetRecovery() *Recovery {
+	if x != nil {
+		return x.Recovery
+	}
+	return nil
+}
+
+func (x *QueryRecoveryResponse) GetStatus() RecoveryStatus {
+	if x != nil {
+		return x.Status
+	}
+	return RecoveryStatus_RECOVERY_STATUS_UNSPECIFIED
+}
+
+func (x *QueryRecoveryResponse) GetVault() *v1.Vault {
+	if x != nil {
+		return x.Vault
+	}
+	return nil
+}
+
+// QueryRecoveriesRequest filters recoveries.
+type QueryRecoveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number of whose wallet is lost.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that proposed them.
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// guardian's patient number.
+	Guardian string `protobuf:"bytes,3,opt,name=guardian,proto3" json:"guardian,omitempty"`
+	// open lists all that have not ended.
+	Open bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// pagination, page size at most 200.
+	Pagination    *v1beta1.PageRequest `protobuf:"bytes,5,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRecoveriesRequest) Reset() {
+	*x = QueryRecoveriesRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRecoveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRecoveriesRequest) ProtoMessage() {}
+
+func (x *QueryRecoveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRecoveriesRequest.ProtoReflect.Descriptor instead.
+func (*QueryRecoveriesRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *QueryRecoveriesRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *QueryRecoveriesRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *QueryRecoveriesRequest) GetGuardian() string {
+	if x != nil {
+		return x.Guardian
+	}
+	return ""
+}
+
+func (x *QueryRecoveriesRequest) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *QueryRecoveriesRequest) GetPagination() *v1beta1.PageRequest {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
+// QueryRecoveriesResponse is one page.
+type QueryRecoveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// recoveries of this page, each with its status and without the vault.
+	Recoveries []*QueryRecoveryResponse `protobuf:"bytes,1,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
+	// pagination of the next page.
+	Pagination    *v1beta1.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRecoveriesResponse) Reset() {
+	*x = QueryRecoveriesResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRecoveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRecoveriesResponse) ProtoMessage() {}
+
+func (x *QueryRecoveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRecoveriesResponse.ProtoReflect.Descriptor instead.
+func (*QueryRecoveriesResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *QueryRecoveriesResponse) GetRecoveries() []*QueryRecoveryResponse {
+	if x != nil {
+		return x.Recoveries
+	}
+	return nil
+}
+
+func (x *QueryRecoveriesResponse) GetPagination() *v1beta1.PageResponse {
+	if x != nil {
+		return x.Pagination
+	}
+	return nil
+}
+
 var File_phrd_access_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
+	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"K\n" +
 	"\x13QueryParamsResponse\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"$\n" +
@@ -1208,7 +1767,48 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\vemergencies\x18\x01 \x03(\v2,.phrd.access.v1.QueryEmergencyAccessResponseB\x04\xc8\xde\x1f\x00R\vemergencies\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination2\xbe\t\n" +
+	"pagination\"1\n" +
+	"\x15QueryGuardiansRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\"W\n" +
+	"\x16QueryGuardiansResponse\x12=\n" +
+	"\tguardians\x18\x01 \x01(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\tguardians\"y\n" +
+	"\x13QueryGuardedRequest\x12\x1a\n" +
+	"\bguardian\x18\x01 \x01(\tR\bguardian\x12F\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\x9a\x01\n" +
+	"\x14QueryGuardedResponse\x129\n" +
+	"\aguarded\x18\x01 \x03(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\aguarded\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination\"5\n" +
+	"\x17QueryGuardianKeyRequest\x12\x1a\n" +
+	"\bguardian\x18\x01 \x01(\tR\bguardian\"B\n" +
+	"\x18QueryGuardianKeyResponse\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"F\n" +
+	"\x14QueryRecoveryRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06unlock\x18\x02 \x01(\tR\x06unlock\"\xb9\x01\n" +
+	"\x15QueryRecoveryResponse\x12:\n" +
+	"\brecovery\x18\x01 \x01(\v2\x18.phrd.access.v1.RecoveryB\x04\xc8\xde\x1f\x00R\brecovery\x126\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1e.phrd.access.v1.RecoveryStatusR\x06status\x12,\n" +
+	"\x05vault\x18\x03 \x01(\v2\x16.phrd.records.v1.VaultR\x05vault\"\xc4\x01\n" +
+	"\x16QueryRecoveriesRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x1a\n" +
+	"\bguardian\x18\x03 \x01(\tR\bguardian\x12\x12\n" +
+	"\x04open\x18\x04 \x01(\bR\x04open\x12F\n" +
+	"\n" +
+	"pagination\x18\x05 \x01(\v2&.cosmos.base.query.v1beta1.PageRequestR\n" +
+	"pagination\"\xaf\x01\n" +
+	"\x17QueryRecoveriesResponse\x12K\n" +
+	"\n" +
+	"recoveries\x18\x01 \x03(\v2%.phrd.access.v1.QueryRecoveryResponseB\x04\xc8\xde\x1f\x00R\n" +
+	"recoveries\x12G\n" +
+	"\n" +
+	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
+	"pagination2\xeb\x0e\n" +
 	"\x05Query\x12q\n" +
 	"\x06Params\x12\".phrd.access.v1.QueryParamsRequest\x1a#.phrd.access.v1.QueryParamsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/access/v1/params\x12w\n" +
 	"\x06Unlock\x12\".phrd.access.v1.QueryUnlockRequest\x1a#.phrd.access.v1.QueryUnlockResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/access/v1/unlocks/{id}\x12u\n" +
@@ -1218,7 +1818,13 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\bGrantees\x12$.phrd.access.v1.QueryGranteesRequest\x1a%.phrd.access.v1.QueryGranteesResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/grantees/{patient}\x12\x9c\x01\n" +
 	"\x0eEmergencyTerms\x12*.phrd.access.v1.QueryEmergencyTermsRequest\x1a+.phrd.access.v1.QueryEmergencyTermsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/phrd/access/v1/emergency_terms/{patient}\x12\x96\x01\n" +
 	"\x0fEmergencyAccess\x12+.phrd.access.v1.QueryEmergencyAccessRequest\x1a,.phrd.access.v1.QueryEmergencyAccessResponse\"(\x82\xd3\xe4\x93\x02\"\x12 /phrd/access/v1/emergencies/{id}\x12\x97\x01\n" +
-	"\x11EmergencyAccesses\x12-.phrd.access.v1.QueryEmergencyAccessesRequest\x1a..phrd.access.v1.QueryEmergencyAccessesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/access/v1/emergenciesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\x11EmergencyAccesses\x12-.phrd.access.v1.QueryEmergencyAccessesRequest\x1a..phrd.access.v1.QueryEmergencyAccessesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/access/v1/emergencies\x12\x87\x01\n" +
+	"\tGuardians\x12%.phrd.access.v1.QueryGuardiansRequest\x1a&.phrd.access.v1.QueryGuardiansResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/guardians/{patient}\x12\x80\x01\n" +
+	"\aGuarded\x12#.phrd.access.v1.QueryGuardedRequest\x1a$.phrd.access.v1.QueryGuardedResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/guarded/{guardian}\x12\x92\x01\n" +
+	"\vGuardianKey\x12'.phrd.access.v1.QueryGuardianKeyRequest\x1a(.phrd.access.v1.QueryGuardianKeyResponse\"0\x82\xd3\xe4\x93\x02*\x12(/phrd/access/v1/guardian_keys/{guardian}\x12\x84\x01\n" +
+	"\bRecovery\x12$.phrd.access.v1.QueryRecoveryRequest\x1a%.phrd.access.v1.QueryRecoveryResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/recoveries/{number}\x12\x81\x01\n" +
+	"\n" +
+	"Recoveries\x12&.phrd.access.v1.QueryRecoveriesRequest\x1a'.phrd.access.v1.QueryRecoveriesResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/phrd/access/v1/recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_query_proto_rawDescOnce sync.Once
@@ -1232,7 +1838,7 @@ func file_phrd_access_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_query_proto_rawDescData
 }
 
-var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_phrd_access_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),             // 0: phrd.access.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),            // 1: phrd.access.v1.QueryParamsResponse
@@ -1253,66 +1859,100 @@ var file_phrd_access_v1_query_proto_goTypes = []any{
 	(*QueryEmergencyAccessResponse)(nil),   // 16: phrd.access.v1.QueryEmergencyAccessResponse
 	(*QueryEmergencyAccessesRequest)(nil),  // 17: phrd.access.v1.QueryEmergencyAccessesRequest
 	(*QueryEmergencyAccessesResponse)(nil), // 18: phrd.access.v1.QueryEmergencyAccessesResponse
-	(*Params)(nil),                         // 19: phrd.access.v1.Params
-	(*Unlock)(nil),                         // 20: phrd.access.v1.Unlock
-	(UnlockStatus)(0),                      // 21: phrd.access.v1.UnlockStatus
-	(*v1beta1.PageRequest)(nil),            // 22: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),           // 23: cosmos.base.query.v1beta1.PageResponse
-	(*Consent)(nil),                        // 24: phrd.access.v1.Consent
-	(ConsentStatus)(0),                     // 25: phrd.access.v1.ConsentStatus
-	(v1.Class)(0),                          // 26: phrd.records.v1.Class
-	(*Grantee)(nil),                        // 27: phrd.access.v1.Grantee
-	(*EmergencyTerms)(nil),                 // 28: phrd.access.v1.EmergencyTerms
-	(*Emergency)(nil),                      // 29: phrd.access.v1.Emergency
-	(EmergencyStatus)(0),                   // 30: phrd.access.v1.EmergencyStatus
+	(*QueryGuardiansRequest)(nil),          // 19: phrd.access.v1.QueryGuardiansRequest
+	(*QueryGuardiansResponse)(nil),         // 20: phrd.access.v1.QueryGuardiansResponse
+	(*QueryGuardedRequest)(nil),            // 21: phrd.access.v1.QueryGuardedRequest
+	(*QueryGuardedResponse)(nil),           // 22: phrd.access.v1.QueryGuardedResponse
+	(*QueryGuardianKeyRequest)(nil),        // 23: phrd.access.v1.QueryGuardianKeyRequest
+	(*QueryGuardianKeyResponse)(nil),       // 24: phrd.access.v1.QueryGuardianKeyResponse
+	(*QueryRecoveryRequest)(nil),           // 25: phrd.access.v1.QueryRecoveryRequest
+	(*QueryRecoveryResponse)(nil),          // 26: phrd.access.v1.QueryRecoveryResponse
+	(*QueryRecoveriesRequest)(nil),         // 27: phrd.access.v1.QueryRecoveriesRequest
+	(*QueryRecoveriesResponse)(nil),        // 28: phrd.access.v1.QueryRecoveriesResponse
+	(*Params)(nil),                         // 29: phrd.access.v1.Params
+	(*Unlock)(nil),                         // 30: phrd.access.v1.Unlock
+	(UnlockStatus)(0),                      // 31: phrd.access.v1.UnlockStatus
+	(*v1beta1.PageRequest)(nil),            // 32: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),           // 33: cosmos.base.query.v1beta1.PageResponse
+	(*Consent)(nil),                        // 34: phrd.access.v1.Consent
+	(ConsentStatus)(0),                     // 35: phrd.access.v1.ConsentStatus
+	(v1.Class)(0),                          // 36: phrd.records.v1.Class
+	(*Grantee)(nil),                        // 37: phrd.access.v1.Grantee
+	(*EmergencyTerms)(nil),                 // 38: phrd.access.v1.EmergencyTerms
+	(*Emergency)(nil),                      // 39: phrd.access.v1.Emergency
+	(EmergencyStatus)(0),                   // 40: phrd.access.v1.EmergencyStatus
+	(*Guardians)(nil),                      // 41: phrd.access.v1.Guardians
+	(*Recovery)(nil),                       // 42: phrd.access.v1.Recovery
+	(RecoveryStatus)(0),                    // 43: phrd.access.v1.RecoveryStatus
+	(*v1.Vault)(nil),                       // 44: phrd.records.v1.Vault
 }
 var file_phrd_access_v1_query_proto_depIdxs = []int32{
-	19, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
-	20, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
-	21, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
-	21, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
-	22, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	29, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
+	30, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
+	31, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
+	31, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
+	32, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	3,  // 5: phrd.access.v1.QueryUnlocksResponse.unlocks:type_name -> phrd.access.v1.QueryUnlockResponse
-	23, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	24, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
-	25, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
-	25, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
-	22, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	33, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	34, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
+	35, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
+	35, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
+	32, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	7,  // 11: phrd.access.v1.QueryConsentsResponse.consents:type_name -> phrd.access.v1.QueryConsentResponse
-	23, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	26, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
-	27, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
-	28, // 15: phrd.access.v1.QueryEmergencyTermsResponse.terms:type_name -> phrd.access.v1.EmergencyTerms
+	33, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	36, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
+	37, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
+	38, // 15: phrd.access.v1.QueryEmergencyTermsResponse.terms:type_name -> phrd.access.v1.EmergencyTerms
 	14, // 16: phrd.access.v1.QueryEmergencyTermsResponse.vaults:type_name -> phrd.access.v1.EmergencyVault
-	29, // 17: phrd.access.v1.QueryEmergencyAccessResponse.emergency:type_name -> phrd.access.v1.Emergency
-	30, // 18: phrd.access.v1.QueryEmergencyAccessResponse.status:type_name -> phrd.access.v1.EmergencyStatus
-	30, // 19: phrd.access.v1.QueryEmergencyAccessesRequest.status:type_name -> phrd.access.v1.EmergencyStatus
-	22, // 20: phrd.access.v1.QueryEmergencyAccessesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	39, // 17: phrd.access.v1.QueryEmergencyAccessResponse.emergency:type_name -> phrd.access.v1.Emergency
+	40, // 18: phrd.access.v1.QueryEmergencyAccessResponse.status:type_name -> phrd.access.v1.EmergencyStatus
+	40, // 19: phrd.access.v1.QueryEmergencyAccessesRequest.status:type_name -> phrd.access.v1.EmergencyStatus
+	32, // 20: phrd.access.v1.QueryEmergencyAccessesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	16, // 21: phrd.access.v1.QueryEmergencyAccessesResponse.emergencies:type_name -> phrd.access.v1.QueryEmergencyAccessResponse
-	23, // 22: phrd.access.v1.QueryEmergencyAccessesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	0,  // 23: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
-	2,  // 24: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
-	4,  // 25: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
-	6,  // 26: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
-	8,  // 27: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
-	10, // 28: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
-	12, // 29: phrd.access.v1.Query.EmergencyTerms:input_type -> phrd.access.v1.QueryEmergencyTermsRequest
-	15, // 30: phrd.access.v1.Query.EmergencyAccess:input_type -> phrd.access.v1.QueryEmergencyAccessRequest
-	17, // 31: phrd.access.v1.Query.EmergencyAccesses:input_type -> phrd.access.v1.QueryEmergencyAccessesRequest
-	1,  // 32: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
-	3,  // 33: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
-	5,  // 34: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
-	7,  // 35: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
-	9,  // 36: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
-	11, // 37: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
-	13, // 38: phrd.access.v1.Query.EmergencyTerms:output_type -> phrd.access.v1.QueryEmergencyTermsResponse
-	16, // 39: phrd.access.v1.Query.EmergencyAccess:output_type -> phrd.access.v1.QueryEmergencyAccessResponse
-	18, // 40: phrd.access.v1.Query.EmergencyAccesses:output_type -> phrd.access.v1.QueryEmergencyAccessesResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	33, // 22: phrd.access.v1.QueryEmergencyAccessesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	41, // 23: phrd.access.v1.QueryGuardiansResponse.guardians:type_name -> phrd.access.v1.Guardians
+	32, // 24: phrd.access.v1.QueryGuardedRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	41, // 25: phrd.access.v1.QueryGuardedResponse.guarded:type_name -> phrd.access.v1.Guardians
+	33, // 26: phrd.access.v1.QueryGuardedResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	42, // 27: phrd.access.v1.QueryRecoveryResponse.recovery:type_name -> phrd.access.v1.Recovery
+	43, // 28: phrd.access.v1.QueryRecoveryResponse.status:type_name -> phrd.access.v1.RecoveryStatus
+	44, // 29: phrd.access.v1.QueryRecoveryResponse.vault:type_name -> phrd.records.v1.Vault
+	32, // 30: phrd.access.v1.QueryRecoveriesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	26, // 31: phrd.access.v1.QueryRecoveriesResponse.recoveries:type_name -> phrd.access.v1.QueryRecoveryResponse
+	33, // 32: phrd.access.v1.QueryRecoveriesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	0,  // 33: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
+	2,  // 34: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
+	4,  // 35: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
+	6,  // 36: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
+	8,  // 37: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
+	10, // 38: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
+	12, // 39: phrd.access.v1.Query.EmergencyTerms:input_type -> phrd.access.v1.QueryEmergencyTermsRequest
+	15, // 40: phrd.access.v1.Query.EmergencyAccess:input_type -> phrd.access.v1.QueryEmergencyAccessRequest
+	17, // 41: phrd.access.v1.Query.EmergencyAccesses:input_type -> phrd.access.v1.QueryEmergencyAccessesRequest
+	19, // 42: phrd.access.v1.Query.Guardians:input_type -> phrd.access.v1.QueryGuardiansRequest
+	21, // 43: phrd.access.v1.Query.Guarded:input_type -> phrd.access.v1.QueryGuardedRequest
+	23, // 44: phrd.access.v1.Query.GuardianKey:input_type -> phrd.access.v1.QueryGuardianKeyRequest
+	25, // 45: phrd.access.v1.Query.Recovery:input_type -> phrd.access.v1.QueryRecoveryRequest
+	27, // 46: phrd.access.v1.Query.Recoveries:input_type -> phrd.access.v1.QueryRecoveriesRequest
+	1,  // 47: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
+	3,  // 48: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
+	5,  // 49: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
+	7,  // 50: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
+	9,  // 51: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
+	11, // 52: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
+	13, // 53: phrd.access.v1.Query.EmergencyTerms:output_type -> phrd.access.v1.QueryEmergencyTermsResponse
+	16, // 54: phrd.access.v1.Query.EmergencyAccess:output_type -> phrd.access.v1.QueryEmergencyAccessResponse
+	18, // 55: phrd.access.v1.Query.EmergencyAccesses:output_type -> phrd.access.v1.QueryEmergencyAccessesResponse
+	20, // 56: phrd.access.v1.Query.Guardians:output_type -> phrd.access.v1.QueryGuardiansResponse
+	22, // 57: phrd.access.v1.Query.Guarded:output_type -> phrd.access.v1.QueryGuardedResponse
+	24, // 58: phrd.access.v1.Query.GuardianKey:output_type -> phrd.access.v1.QueryGuardianKeyResponse
+	26, // 59: phrd.access.v1.Query.Recovery:output_type -> phrd.access.v1.QueryRecoveryResponse
+	28, // 60: phrd.access.v1.Query.Recoveries:output_type -> phrd.access.v1.QueryRecoveriesResponse
+	47, // [47:61] is the sub-list for method output_type
+	33, // [33:47] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_query_proto_init() }
@@ -1322,6 +1962,8 @@ func file_phrd_access_v1_query_proto_init() {
 	}
 	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_emergency_proto_init()
+	file_phrd_access_v1_guardian_proto_init()
+	file_phrd_access_v1_recovery_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1329,7 +1971,7 @@ func file_phrd_access_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_query_proto_rawDesc), len(file_phrd_access_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,11 @@ const (
 	Query_EmergencyTerms_FullMethodName    = "/phrd.access.v1.Query/EmergencyTerms"
 	Query_EmergencyAccess_FullMethodName   = "/phrd.access.v1.Query/EmergencyAccess"
 	Query_EmergencyAccesses_FullMethodName = "/phrd.access.v1.Query/EmergencyAccesses"
+	Query_Guardians_FullMethodName         = "/phrd.access.v1.Query/Guardians"
+	Query_Guarded_FullMethodName           = "/phrd.access.v1.Query/Guarded"
+	Query_GuardianKey_FullMethodName       = "/phrd.access.v1.Query/GuardianKey"
+	Query_Recovery_FullMethodName          = "/phrd.access.v1.Query/Recovery"
+	Query_Recoveries_FullMethodName        = "/phrd.access.v1.Query/Recoveries"
 )
 
 // QueryClient is the client API for Query service.
@@ -56,6 +61,20 @@ type QueryClient interface {
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
 	// of everybody officers, nodes, auditors.
 	EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
 type queryClient struct {
@@ -156,6 +175,56 @@ func (c *queryClient) EmergencyAccesses(ctx context.Context, in *QueryEmergencyA
 	return out, nil
 }
 
+func (c *queryClient) Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardiansResponse)
+	err := c.cc.Invoke(ctx, Query_Guardians_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardedResponse)
+	err := c.cc.Invoke(ctx, Query_Guarded_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryGuardianKeyResponse)
+	err := c.cc.Invoke(ctx, Query_GuardianKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRecoveryResponse)
+	err := c.cc.Invoke(ctx, Query_Recovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryRecoveriesResponse)
+	err := c.cc.Invoke(ctx, Query_Recoveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -182,6 +251,20 @@ type QueryServer interface {
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
 	// of everybody officers, nodes, auditors.
 	EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error)
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// wallet asks by the patient number.
+	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
+	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
+	// nodes.
+	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
+	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
+	// nodes, auditors.
+	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
+	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
+	// account, the guardian; for those that are open officers, nodes, auditors.
+	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -218,6 +301,21 @@ func (UnimplementedQueryServer) EmergencyAccess(context.Context, *QueryEmergency
 }
 func (UnimplementedQueryServer) EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EmergencyAccesses not implemented")
+}
+func (UnimplementedQueryServer) Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Guardians not implemented")
+}
+func (UnimplementedQueryServer) Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Guarded not implemented")
+}
+func (UnimplementedQueryServer) GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GuardianKey not implemented")
+}
+func (UnimplementedQueryServer) Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recovery not implemented")
+}
+func (UnimplementedQueryServer) Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Recoveries not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -402,6 +500,96 @@ func _Query_EmergencyAccesses_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Guardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardiansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Guardians_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guardians(ctx, req.(*QueryGuardiansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Guarded_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Guarded(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Guarded_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Guarded(ctx, req.(*QueryGuardedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_GuardianKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryGuardianKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).GuardianKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_GuardianKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).GuardianKey(ctx, req.(*QueryGuardianKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Recovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recovery(ctx, req.(*QueryRecoveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Recoveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryRecoveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Recoveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_Recoveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Recoveries(ctx, req.(*QueryRecoveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -444,6 +632,26 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "EmergencyAccesses",
 			Handler:    _Query_EmergencyAccesses_Handler,
+		},
+		{
+			MethodName: "Guardians",
+			Handler:    _Query_Guardians_Handler,
+		},
+		{
+			MethodName: "Guarded",
+			Handler:    _Query_Guarded_Handler,
+		},
+		{
+			MethodName: "GuardianKey",
+			Handler:    _Query_GuardianKey_Handler,
+		},
+		{
+			MethodName: "Recovery",
+			Handler:    _Query_Recovery_Handler,
+		},
+		{
+			MethodName: "Recoveries",
+			Handler:    _Query_Recoveries_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

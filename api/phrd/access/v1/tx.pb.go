@@ -1095,6 +1095,808 @@ func (x *MsgUseConsentResponse) GetReason() string {
 	return ""
 }
 
+// MsgSetGuardians names guardians. Every field stays within a Ledger's limits.
+type MsgSetGuardians struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// guardians by patient number, distinct, in the order of their places, 2 to 8.
+	Guardians []string `protobuf:"bytes,2,rep,name=guardians,proto3" json:"guardians,omitempty"`
+	// threshold is how many of them open together, at least 2.
+	Threshold uint32 `protobuf:"varint,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	// delay between the last approval and the release: "7 days", or where that is no whole number of days "90 seconds".
+	Delay string `protobuf:"bytes,4,opt,name=delay,proto3" json:"delay,omitempty"`
+	// slot id as text: the slot of the vault that they open.
+	Slot string `protobuf:"bytes,5,opt,name=slot,proto3" json:"slot,omitempty"`
+	// revision of the vault that has the slot, the one in force.
+	Revision uint64 `protobuf:"varint,6,opt,name=revision,proto3" json:"revision,omitempty"`
+	// generation of the network's key of kind 3, the newest.
+	Generation uint64 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	// commitments are A_0 … A_{t−1}, points of 32 bytes, as many as the threshold.
+	Commitments [][]byte `protobuf:"bytes,8,rep,name=commitments,proto3" json:"commitments,omitempty"`
+	// u is U_g, a point, 32 bytes, never used before.
+	U []byte `protobuf:"bytes,9,opt,name=u,proto3" json:"u,omitempty"`
+	// u_bar is Ū_g, a point, 32 bytes.
+	UBar []byte `protobuf:"bytes,10,opt,name=u_bar,json=uBar,proto3" json:"u_bar,omitempty"`
+	// proof of the encapsulation c‖s, 64 bytes.
+	Proof []byte `protobuf:"bytes,11,opt,name=proof,proto3" json:"proof,omitempty"`
+	// shares is the CID of the block with the shares, each sealed to its guardian's vault, as text, new.
+	Shares string `protobuf:"bytes,12,opt,name=shares,proto3" json:"shares,omitempty"`
+	// shares_size is the size of that block in bytes.
+	SharesSize uint64 `protobuf:"varint,13,opt,name=shares_size,json=sharesSize,proto3" json:"shares_size,omitempty"`
+	// hospital is the member whose server took the block in.
+	Hospital      uint64 `protobuf:"varint,14,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetGuardians) Reset() {
+	*x = MsgSetGuardians{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetGuardians) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetGuardians) ProtoMessage() {}
+
+func (x *MsgSetGuardians) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetGuardians.ProtoReflect.Descriptor instead.
+func (*MsgSetGuardians) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MsgSetGuardians) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgSetGuardians) GetGuardians() []string {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
+}
+
+func (x *MsgSetGuardians) GetThreshold() uint32 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *MsgSetGuardians) GetDelay() string {
+	if x != nil {
+		return x.Delay
+	}
+	return ""
+}
+
+func (x *MsgSetGuardians) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *MsgSetGuardians) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *MsgSetGuardians) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *MsgSetGuardians) GetCommitments() [][]byte {
+	if x != nil {
+		return x.Commitments
+	}
+	return nil
+}
+
+func (x *MsgSetGuardians) GetU() []byte {
+	if x != nil {
+		return x.U
+	}
+	return nil
+}
+
+func (x *MsgSetGuardians) GetUBar() []byte {
+	if x != nil {
+		return x.UBar
+	}
+	return nil
+}
+
+func (x *MsgSetGuardians) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+func (x *MsgSetGuardians) GetShares() string {
+	if x != nil {
+		return x.Shares
+	}
+	return ""
+}
+
+func (x *MsgSetGuardians) GetSharesSize() uint64 {
+	if x != nil {
+		return x.SharesSize
+	}
+	return 0
+}
+
+func (x *MsgSetGuardians) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+// MsgSetGuardiansResponse says whether it counted.
+type MsgSetGuardiansResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the naming.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetGuardiansResponse) Reset() {
+	*x = MsgSetGuardiansResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetGuardiansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetGuardiansResponse) ProtoMessage() {}
+
+func (x *MsgSetGuardiansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetGuardiansResponse.ProtoReflect.Descriptor instead.
+func (*MsgSetGuardiansResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MsgSetGuardiansResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgSetGuardiansResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgProposeRecovery asks to take the place of a lost wallet.
+type MsgProposeRecovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,2,opt,name=patient,proto3" json:"patient,omitempty"`
+	// expires_at in unix seconds of block time.
+	ExpiresAt int64 `protobuf:"varint,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// request_key is the CID of the one-time public key rk as text; empty where the patient has no guardians, and so are b, m and proof.
+	RequestKey string `protobuf:"bytes,4,opt,name=request_key,json=requestKey,proto3" json:"request_key,omitempty"`
+	// b is B, a point, 32 bytes, never used before.
+	B []byte `protobuf:"bytes,5,opt,name=b,proto3" json:"b,omitempty"`
+	// m is M = b·U_g, a point, 32 bytes.
+	M []byte `protobuf:"bytes,6,opt,name=m,proto3" json:"m,omitempty"`
+	// proof is the proof of the request c‖s, 64 bytes.
+	Proof         []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgProposeRecovery) Reset() {
+	*x = MsgProposeRecovery{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgProposeRecovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgProposeRecovery) ProtoMessage() {}
+
+func (x *MsgProposeRecovery) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgProposeRecovery.ProtoReflect.Descriptor instead.
+func (*MsgProposeRecovery) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MsgProposeRecovery) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *MsgProposeRecovery) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *MsgProposeRecovery) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *MsgProposeRecovery) GetRequestKey() string {
+	if x != nil {
+		return x.RequestKey
+	}
+	return ""
+}
+
+func (x *MsgProposeRecovery) GetB() []byte {
+	if x != nil {
+		return x.B
+	}
+	return nil
+}
+
+func (x *MsgProposeRecovery) GetM() []byte {
+	if x != nil {
+		return x.M
+	}
+	return nil
+}
+
+func (x *MsgProposeRecovery) GetProof() []byte {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// MsgProposeRecoveryResponse names the recovery.
+type MsgProposeRecoveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the proposal.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// recovery is its number; 0 where it was refused.
+	Recovery      uint64 `protobuf:"varint,3,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgProposeRecoveryResponse) Reset() {
+	*x = MsgProposeRecoveryResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgProposeRecoveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgProposeRecoveryResponse) ProtoMessage() {}
+
+func (x *MsgProposeRecoveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgProposeRecoveryResponse.ProtoReflect.Descriptor instead.
+func (*MsgProposeRecoveryResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MsgProposeRecoveryResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgProposeRecoveryResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MsgProposeRecoveryResponse) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+// MsgApproveRecovery supports a recovery. Its readable fields repeat the proposal, and any difference is refused.
+type MsgApproveRecovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// approver is a guardian's wallet account, or an officer.
+	Approver string `protobuf:"bytes,1,opt,name=approver,proto3" json:"approver,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// patient is the number of the patient whose wallet is lost.
+	Patient string `protobuf:"bytes,3,opt,name=patient,proto3" json:"patient,omitempty"`
+	// account that is to be the patient's wallet.
+	Account string `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`
+	// invited_by is the name of the hospital whose invitation opened the account.
+	InvitedBy string `protobuf:"bytes,5,opt,name=invited_by,json=invitedBy,proto3" json:"invited_by,omitempty"`
+	// unlock is the first 32 bytes of the proposal hash in hex; empty for an officer.
+	Unlock string `protobuf:"bytes,6,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// capsule is the CID of the guardian's share, sealed to the one-time key, as text; empty for an officer.
+	Capsule       string `protobuf:"bytes,7,opt,name=capsule,proto3" json:"capsule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveRecovery) Reset() {
+	*x = MsgApproveRecovery{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveRecovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveRecovery) ProtoMessage() {}
+
+func (x *MsgApproveRecovery) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveRecovery.ProtoReflect.Descriptor instead.
+func (*MsgApproveRecovery) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MsgApproveRecovery) GetApprover() string {
+	if x != nil {
+		return x.Approver
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+func (x *MsgApproveRecovery) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetInvitedBy() string {
+	if x != nil {
+		return x.InvitedBy
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetUnlock() string {
+	if x != nil {
+		return x.Unlock
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetCapsule() string {
+	if x != nil {
+		return x.Capsule
+	}
+	return ""
+}
+
+// MsgApproveRecoveryResponse says whether it counted.
+type MsgApproveRecoveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the approval.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgApproveRecoveryResponse) Reset() {
+	*x = MsgApproveRecoveryResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgApproveRecoveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgApproveRecoveryResponse) ProtoMessage() {}
+
+func (x *MsgApproveRecoveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgApproveRecoveryResponse.ProtoReflect.Descriptor instead.
+func (*MsgApproveRecoveryResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *MsgApproveRecoveryResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgApproveRecoveryResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgCancelRecovery cancels.
+type MsgCancelRecovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// signer is the patient's wallet, the account that proposed it, or an officer of the hospital that invited that account.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// recovery is its number.
+	Recovery      uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgCancelRecovery) Reset() {
+	*x = MsgCancelRecovery{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgCancelRecovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgCancelRecovery) ProtoMessage() {}
+
+func (x *MsgCancelRecovery) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgCancelRecovery.ProtoReflect.Descriptor instead.
+func (*MsgCancelRecovery) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *MsgCancelRecovery) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
+}
+
+func (x *MsgCancelRecovery) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+// MsgCancelRecoveryResponse says whether it counted.
+type MsgCancelRecoveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the cancellation.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgCancelRecoveryResponse) Reset() {
+	*x = MsgCancelRecoveryResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgCancelRecoveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgCancelRecoveryResponse) ProtoMessage() {}
+
+func (x *MsgCancelRecoveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgCancelRecoveryResponse.ProtoReflect.Descriptor instead.
+func (*MsgCancelRecoveryResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *MsgCancelRecoveryResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgCancelRecoveryResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// MsgFinishRecovery takes the place of a lost wallet. Every field stays within a Ledger's limits.
+type MsgFinishRecovery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// account that proposed it.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// recovery is its number.
+	Recovery uint64 `protobuf:"varint,2,opt,name=recovery,proto3" json:"recovery,omitempty"`
+	// vault_key is the X-Wing public key of the vault's next epoch: 19 parts of 64 bytes.
+	VaultKey [][]byte `protobuf:"bytes,3,rep,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
+	// revision of the vault blob, one more than the vault has.
+	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	// vault_blob is the CID of the vault blob as text, new; its slots are bound to the account.
+	VaultBlob string `protobuf:"bytes,5,opt,name=vault_blob,json=vaultBlob,proto3" json:"vault_blob,omitempty"`
+	// vault_size is the size of the vault blob in bytes.
+	VaultSize uint64 `protobuf:"varint,6,opt,name=vault_size,json=vaultSize,proto3" json:"vault_size,omitempty"`
+	// hospital is the member whose server took the blob in.
+	Hospital      uint64 `protobuf:"varint,7,opt,name=hospital,proto3" json:"hospital,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgFinishRecovery) Reset() {
+	*x = MsgFinishRecovery{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgFinishRecovery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgFinishRecovery) ProtoMessage() {}
+
+func (x *MsgFinishRecovery) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgFinishRecovery.ProtoReflect.Descriptor instead.
+func (*MsgFinishRecovery) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MsgFinishRecovery) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *MsgFinishRecovery) GetRecovery() uint64 {
+	if x != nil {
+		return x.Recovery
+	}
+	return 0
+}
+
+func (x *MsgFinishRecovery) GetVaultKey() [][]byte {
+	if x != nil {
+		return x.VaultKey
+	}
+	return nil
+}
+
+func (x *MsgFinishRecovery) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *MsgFinishRecovery) GetVaultBlob() string {
+	if x != nil {
+		return x.VaultBlob
+	}
+	return ""
+}
+
+func (x *MsgFinishRecovery) GetVaultSize() uint64 {
+	if x != nil {
+		return x.VaultSize
+	}
+	return 0
+}
+
+func (x *MsgFinishRecovery) GetHospital() uint64 {
+	if x != nil {
+		return x.Hospital
+	}
+	return 0
+}
+
+// MsgFinishRecoveryResponse says whether it counted.
+type MsgFinishRecoveryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the change.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgFinishRecoveryResponse) Reset() {
+	*x = MsgFinishRecoveryResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgFinishRecoveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgFinishRecoveryResponse) ProtoMessage() {}
+
+func (x *MsgFinishRecoveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgFinishRecoveryResponse.ProtoReflect.Descriptor instead.
+func (*MsgFinishRecoveryResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MsgFinishRecoveryResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgFinishRecoveryResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1108,7 +1910,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1922,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1935,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{16}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -1159,7 +1961,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1973,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1986,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{17}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
 // MsgEnableEmergency agrees. All its fields are readable in a wallet, and none is longer than 64 bytes.
@@ -1204,7 +2006,7 @@ type MsgEnableEmergency struct {
 
 func (x *MsgEnableEmergency) Reset() {
 	*x = MsgEnableEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +2018,7 @@ func (x *MsgEnableEmergency) String() string {
 func (*MsgEnableEmergency) ProtoMessage() {}
 
 func (x *MsgEnableEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +2031,7 @@ func (x *MsgEnableEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgEnableEmergency.ProtoReflect.Descriptor instead.
 func (*MsgEnableEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{18}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgEnableEmergency) GetOwner() string {
@@ -1273,7 +2075,7 @@ type MsgEnableEmergencyResponse struct {
 
 func (x *MsgEnableEmergencyResponse) Reset() {
 	*x = MsgEnableEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +2087,7 @@ func (x *MsgEnableEmergencyResponse) String() string {
 func (*MsgEnableEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgEnableEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +2100,7 @@ func (x *MsgEnableEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgEnableEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgEnableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{19}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MsgEnableEmergencyResponse) GetOutcome() v1.Outcome {
@@ -1326,7 +2128,7 @@ type MsgDisableEmergency struct {
 
 func (x *MsgDisableEmergency) Reset() {
 	*x = MsgDisableEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +2140,7 @@ func (x *MsgDisableEmergency) String() string {
 func (*MsgDisableEmergency) ProtoMessage() {}
 
 func (x *MsgDisableEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +2153,7 @@ func (x *MsgDisableEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgDisableEmergency.ProtoReflect.Descriptor instead.
 func (*MsgDisableEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgDisableEmergency) GetOwner() string {
@@ -1374,7 +2176,7 @@ type MsgDisableEmergencyResponse struct {
 
 func (x *MsgDisableEmergencyResponse) Reset() {
 	*x = MsgDisableEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1386,7 +2188,7 @@ func (x *MsgDisableEmergencyResponse) String() string {
 func (*MsgDisableEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgDisableEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1399,7 +2201,7 @@ func (x *MsgDisableEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgDisableEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgDisableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MsgDisableEmergencyResponse) GetOutcome() v1.Outcome {
@@ -1453,7 +2255,7 @@ type MsgRequestEmergency struct {
 
 func (x *MsgRequestEmergency) Reset() {
 	*x = MsgRequestEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +2267,7 @@ func (x *MsgRequestEmergency) String() string {
 func (*MsgRequestEmergency) ProtoMessage() {}
 
 func (x *MsgRequestEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +2280,7 @@ func (x *MsgRequestEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestEmergency.ProtoReflect.Descriptor instead.
 func (*MsgRequestEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{22}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgRequestEmergency) GetRequester() string {
@@ -1596,7 +2398,7 @@ type MsgRequestEmergencyResponse struct {
 
 func (x *MsgRequestEmergencyResponse) Reset() {
 	*x = MsgRequestEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +2410,7 @@ func (x *MsgRequestEmergencyResponse) String() string {
 func (*MsgRequestEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgRequestEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +2423,7 @@ func (x *MsgRequestEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgRequestEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{23}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MsgRequestEmergencyResponse) GetOutcome() v1.Outcome {
@@ -1665,7 +2467,7 @@ type MsgApproveEmergency struct {
 
 func (x *MsgApproveEmergency) Reset() {
 	*x = MsgApproveEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +2479,7 @@ func (x *MsgApproveEmergency) String() string {
 func (*MsgApproveEmergency) ProtoMessage() {}
 
 func (x *MsgApproveEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +2492,7 @@ func (x *MsgApproveEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgApproveEmergency.ProtoReflect.Descriptor instead.
 func (*MsgApproveEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{24}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgApproveEmergency) GetOfficer() string {
@@ -1720,7 +2522,7 @@ type MsgApproveEmergencyResponse struct {
 
 func (x *MsgApproveEmergencyResponse) Reset() {
 	*x = MsgApproveEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1732,7 +2534,7 @@ func (x *MsgApproveEmergencyResponse) String() string {
 func (*MsgApproveEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgApproveEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1745,7 +2547,7 @@ func (x *MsgApproveEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgApproveEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgApproveEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{25}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MsgApproveEmergencyResponse) GetOutcome() v1.Outcome {
@@ -1777,7 +2579,7 @@ type MsgReviewEmergency struct {
 
 func (x *MsgReviewEmergency) Reset() {
 	*x = MsgReviewEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +2591,7 @@ func (x *MsgReviewEmergency) String() string {
 func (*MsgReviewEmergency) ProtoMessage() {}
 
 func (x *MsgReviewEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +2604,7 @@ func (x *MsgReviewEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReviewEmergency.ProtoReflect.Descriptor instead.
 func (*MsgReviewEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgReviewEmergency) GetOfficer() string {
@@ -1839,7 +2641,7 @@ type MsgReviewEmergencyResponse struct {
 
 func (x *MsgReviewEmergencyResponse) Reset() {
 	*x = MsgReviewEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1851,7 +2653,7 @@ func (x *MsgReviewEmergencyResponse) String() string {
 func (*MsgReviewEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgReviewEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +2666,7 @@ func (x *MsgReviewEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReviewEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgReviewEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MsgReviewEmergencyResponse) GetOutcome() v1.Outcome {
@@ -1957,6 +2759,73 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\aconsent\x18\x03 \x01(\x04R\aconsent:%\x82\xe7\xb0*\trequester\x8a\xe7\xb0*\x12phrd/MsgUseConsent\"a\n" +
 	"\x15MsgUseConsentResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb8\x03\n" +
+	"\x0fMsgSetGuardians\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x1c\n" +
+	"\tguardians\x18\x02 \x03(\tR\tguardians\x12\x1c\n" +
+	"\tthreshold\x18\x03 \x01(\rR\tthreshold\x12\x14\n" +
+	"\x05delay\x18\x04 \x01(\tR\x05delay\x12\x12\n" +
+	"\x04slot\x18\x05 \x01(\tR\x04slot\x12\x1a\n" +
+	"\brevision\x18\x06 \x01(\x04R\brevision\x12\x1e\n" +
+	"\n" +
+	"generation\x18\a \x01(\x04R\n" +
+	"generation\x12 \n" +
+	"\vcommitments\x18\b \x03(\fR\vcommitments\x12\f\n" +
+	"\x01u\x18\t \x01(\fR\x01u\x12\x13\n" +
+	"\x05u_bar\x18\n" +
+	" \x01(\fR\x04uBar\x12\x14\n" +
+	"\x05proof\x18\v \x01(\fR\x05proof\x12\x16\n" +
+	"\x06shares\x18\f \x01(\tR\x06shares\x12\x1f\n" +
+	"\vshares_size\x18\r \x01(\x04R\n" +
+	"sharesSize\x12\x1a\n" +
+	"\bhospital\x18\x0e \x01(\x04R\bhospital:#\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x14phrd/MsgSetGuardians\"c\n" +
+	"\x17MsgSetGuardiansResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfe\x01\n" +
+	"\x12MsgProposeRecovery\x122\n" +
+	"\aaccount\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x18\n" +
+	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\x03 \x01(\x03R\texpiresAt\x12\x1f\n" +
+	"\vrequest_key\x18\x04 \x01(\tR\n" +
+	"requestKey\x12\f\n" +
+	"\x01b\x18\x05 \x01(\fR\x01b\x12\f\n" +
+	"\x01m\x18\x06 \x01(\fR\x01m\x12\x14\n" +
+	"\x05proof\x18\a \x01(\fR\x05proof:(\x82\xe7\xb0*\aaccount\x8a\xe7\xb0*\x17phrd/MsgProposeRecovery\"\x82\x01\n" +
+	"\x1aMsgProposeRecoveryResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1a\n" +
+	"\brecovery\x18\x03 \x01(\x04R\brecovery\"\xb0\x02\n" +
+	"\x12MsgApproveRecovery\x124\n" +
+	"\bapprover\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bapprover\x12\x1a\n" +
+	"\brecovery\x18\x02 \x01(\x04R\brecovery\x12\x18\n" +
+	"\apatient\x18\x03 \x01(\tR\apatient\x122\n" +
+	"\aaccount\x18\x04 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x1d\n" +
+	"\n" +
+	"invited_by\x18\x05 \x01(\tR\tinvitedBy\x12\x16\n" +
+	"\x06unlock\x18\x06 \x01(\tR\x06unlock\x12\x18\n" +
+	"\acapsule\x18\a \x01(\tR\acapsule:)\x82\xe7\xb0*\bapprover\x8a\xe7\xb0*\x17phrd/MsgApproveRecovery\"f\n" +
+	"\x1aMsgApproveRecoveryResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x89\x01\n" +
+	"\x11MsgCancelRecovery\x120\n" +
+	"\x06signer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x06signer\x12\x1a\n" +
+	"\brecovery\x18\x02 \x01(\x04R\brecovery:&\x82\xe7\xb0*\x06signer\x8a\xe7\xb0*\x16phrd/MsgCancelRecovery\"e\n" +
+	"\x19MsgCancelRecoveryResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9f\x02\n" +
+	"\x11MsgFinishRecovery\x122\n" +
+	"\aaccount\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x1a\n" +
+	"\brecovery\x18\x02 \x01(\x04R\brecovery\x12\x1b\n" +
+	"\tvault_key\x18\x03 \x03(\fR\bvaultKey\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"vault_blob\x18\x05 \x01(\tR\tvaultBlob\x12\x1d\n" +
+	"\n" +
+	"vault_size\x18\x06 \x01(\x04R\tvaultSize\x12\x1a\n" +
+	"\bhospital\x18\a \x01(\x04R\bhospital:'\x82\xe7\xb0*\aaccount\x8a\xe7\xb0*\x16phrd/MsgFinishRecovery\"e\n" +
+	"\x19MsgFinishRecoveryResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x129\n" +
@@ -2011,8 +2880,7 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\afinding\x18\x03 \x01(\tR\afinding:(\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x17phrd/MsgReviewEmergency\"f\n" +
 	"\x1aMsgReviewEmergencyResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xba\n" +
-	"\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\x9a\x0e\n" +
 	"\x03Msg\x12[\n" +
 	"\rProposeUnlock\x12 .phrd.access.v1.MsgProposeUnlock\x1a(.phrd.access.v1.MsgProposeUnlockResponse\x12[\n" +
 	"\rEndorseUnlock\x12 .phrd.access.v1.MsgEndorseUnlock\x1a(.phrd.access.v1.MsgEndorseUnlockResponse\x12[\n" +
@@ -2029,6 +2897,11 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\x10RequestEmergency\x12#.phrd.access.v1.MsgRequestEmergency\x1a+.phrd.access.v1.MsgRequestEmergencyResponse\x12d\n" +
 	"\x10ApproveEmergency\x12#.phrd.access.v1.MsgApproveEmergency\x1a+.phrd.access.v1.MsgApproveEmergencyResponse\x12a\n" +
 	"\x0fReviewEmergency\x12\".phrd.access.v1.MsgReviewEmergency\x1a*.phrd.access.v1.MsgReviewEmergencyResponse\x12X\n" +
+	"\fSetGuardians\x12\x1f.phrd.access.v1.MsgSetGuardians\x1a'.phrd.access.v1.MsgSetGuardiansResponse\x12a\n" +
+	"\x0fProposeRecovery\x12\".phrd.access.v1.MsgProposeRecovery\x1a*.phrd.access.v1.MsgProposeRecoveryResponse\x12a\n" +
+	"\x0fApproveRecovery\x12\".phrd.access.v1.MsgApproveRecovery\x1a*.phrd.access.v1.MsgApproveRecoveryResponse\x12^\n" +
+	"\x0eCancelRecovery\x12!.phrd.access.v1.MsgCancelRecovery\x1a).phrd.access.v1.MsgCancelRecoveryResponse\x12^\n" +
+	"\x0eFinishRecovery\x12!.phrd.access.v1.MsgFinishRecovery\x1a).phrd.access.v1.MsgFinishRecoveryResponse\x12X\n" +
 	"\fUpdateParams\x12\x1f.phrd.access.v1.MsgUpdateParams\x1a'.phrd.access.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
@@ -2043,7 +2916,7 @@ func file_phrd_access_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_tx_proto_rawDescData
 }
 
-var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_phrd_access_v1_tx_proto_goTypes = []any{
 	(*MsgProposeUnlock)(nil),            // 0: phrd.access.v1.MsgProposeUnlock
 	(*MsgProposeUnlockResponse)(nil),    // 1: phrd.access.v1.MsgProposeUnlockResponse
@@ -2061,69 +2934,94 @@ var file_phrd_access_v1_tx_proto_goTypes = []any{
 	(*MsgWithdrawConsentResponse)(nil),  // 13: phrd.access.v1.MsgWithdrawConsentResponse
 	(*MsgUseConsent)(nil),               // 14: phrd.access.v1.MsgUseConsent
 	(*MsgUseConsentResponse)(nil),       // 15: phrd.access.v1.MsgUseConsentResponse
-	(*MsgUpdateParams)(nil),             // 16: phrd.access.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),     // 17: phrd.access.v1.MsgUpdateParamsResponse
-	(*MsgEnableEmergency)(nil),          // 18: phrd.access.v1.MsgEnableEmergency
-	(*MsgEnableEmergencyResponse)(nil),  // 19: phrd.access.v1.MsgEnableEmergencyResponse
-	(*MsgDisableEmergency)(nil),         // 20: phrd.access.v1.MsgDisableEmergency
-	(*MsgDisableEmergencyResponse)(nil), // 21: phrd.access.v1.MsgDisableEmergencyResponse
-	(*MsgRequestEmergency)(nil),         // 22: phrd.access.v1.MsgRequestEmergency
-	(*MsgRequestEmergencyResponse)(nil), // 23: phrd.access.v1.MsgRequestEmergencyResponse
-	(*MsgApproveEmergency)(nil),         // 24: phrd.access.v1.MsgApproveEmergency
-	(*MsgApproveEmergencyResponse)(nil), // 25: phrd.access.v1.MsgApproveEmergencyResponse
-	(*MsgReviewEmergency)(nil),          // 26: phrd.access.v1.MsgReviewEmergency
-	(*MsgReviewEmergencyResponse)(nil),  // 27: phrd.access.v1.MsgReviewEmergencyResponse
-	(v1.Outcome)(0),                     // 28: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 29: phrd.access.v1.Params
+	(*MsgSetGuardians)(nil),             // 16: phrd.access.v1.MsgSetGuardians
+	(*MsgSetGuardiansResponse)(nil),     // 17: phrd.access.v1.MsgSetGuardiansResponse
+	(*MsgProposeRecovery)(nil),          // 18: phrd.access.v1.MsgProposeRecovery
+	(*MsgProposeRecoveryResponse)(nil),  // 19: phrd.access.v1.MsgProposeRecoveryResponse
+	(*MsgApproveRecovery)(nil),          // 20: phrd.access.v1.MsgApproveRecovery
+	(*MsgApproveRecoveryResponse)(nil),  // 21: phrd.access.v1.MsgApproveRecoveryResponse
+	(*MsgCancelRecovery)(nil),           // 22: phrd.access.v1.MsgCancelRecovery
+	(*MsgCancelRecoveryResponse)(nil),   // 23: phrd.access.v1.MsgCancelRecoveryResponse
+	(*MsgFinishRecovery)(nil),           // 24: phrd.access.v1.MsgFinishRecovery
+	(*MsgFinishRecoveryResponse)(nil),   // 25: phrd.access.v1.MsgFinishRecoveryResponse
+	(*MsgUpdateParams)(nil),             // 26: phrd.access.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 27: phrd.access.v1.MsgUpdateParamsResponse
+	(*MsgEnableEmergency)(nil),          // 28: phrd.access.v1.MsgEnableEmergency
+	(*MsgEnableEmergencyResponse)(nil),  // 29: phrd.access.v1.MsgEnableEmergencyResponse
+	(*MsgDisableEmergency)(nil),         // 30: phrd.access.v1.MsgDisableEmergency
+	(*MsgDisableEmergencyResponse)(nil), // 31: phrd.access.v1.MsgDisableEmergencyResponse
+	(*MsgRequestEmergency)(nil),         // 32: phrd.access.v1.MsgRequestEmergency
+	(*MsgRequestEmergencyResponse)(nil), // 33: phrd.access.v1.MsgRequestEmergencyResponse
+	(*MsgApproveEmergency)(nil),         // 34: phrd.access.v1.MsgApproveEmergency
+	(*MsgApproveEmergencyResponse)(nil), // 35: phrd.access.v1.MsgApproveEmergencyResponse
+	(*MsgReviewEmergency)(nil),          // 36: phrd.access.v1.MsgReviewEmergency
+	(*MsgReviewEmergencyResponse)(nil),  // 37: phrd.access.v1.MsgReviewEmergencyResponse
+	(v1.Outcome)(0),                     // 38: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 39: phrd.access.v1.Params
 }
 var file_phrd_access_v1_tx_proto_depIdxs = []int32{
-	28, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	29, // 8: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
-	28, // 9: phrd.access.v1.MsgEnableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 10: phrd.access.v1.MsgDisableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 11: phrd.access.v1.MsgRequestEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 12: phrd.access.v1.MsgApproveEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	28, // 13: phrd.access.v1.MsgReviewEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 14: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
-	2,  // 15: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
-	4,  // 16: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
-	6,  // 17: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
-	8,  // 18: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
-	10, // 19: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
-	12, // 20: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
-	14, // 21: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
-	18, // 22: phrd.access.v1.Msg.EnableEmergency:input_type -> phrd.access.v1.MsgEnableEmergency
-	20, // 23: phrd.access.v1.Msg.DisableEmergency:input_type -> phrd.access.v1.MsgDisableEmergency
-	22, // 24: phrd.access.v1.Msg.RequestEmergency:input_type -> phrd.access.v1.MsgRequestEmergency
-	24, // 25: phrd.access.v1.Msg.ApproveEmergency:input_type -> phrd.access.v1.MsgApproveEmergency
-	26, // 26: phrd.access.v1.Msg.ReviewEmergency:input_type -> phrd.access.v1.MsgReviewEmergency
-	16, // 27: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
-	1,  // 28: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
-	3,  // 29: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
-	5,  // 30: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
-	7,  // 31: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
-	9,  // 32: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
-	11, // 33: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
-	13, // 34: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
-	15, // 35: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
-	19, // 36: phrd.access.v1.Msg.EnableEmergency:output_type -> phrd.access.v1.MsgEnableEmergencyResponse
-	21, // 37: phrd.access.v1.Msg.DisableEmergency:output_type -> phrd.access.v1.MsgDisableEmergencyResponse
-	23, // 38: phrd.access.v1.Msg.RequestEmergency:output_type -> phrd.access.v1.MsgRequestEmergencyResponse
-	25, // 39: phrd.access.v1.Msg.ApproveEmergency:output_type -> phrd.access.v1.MsgApproveEmergencyResponse
-	27, // 40: phrd.access.v1.Msg.ReviewEmergency:output_type -> phrd.access.v1.MsgReviewEmergencyResponse
-	17, // 41: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
-	28, // [28:42] is the sub-list for method output_type
-	14, // [14:28] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	38, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 8: phrd.access.v1.MsgSetGuardiansResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 9: phrd.access.v1.MsgProposeRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 10: phrd.access.v1.MsgApproveRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 11: phrd.access.v1.MsgCancelRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 12: phrd.access.v1.MsgFinishRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	39, // 13: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
+	38, // 14: phrd.access.v1.MsgEnableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 15: phrd.access.v1.MsgDisableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 16: phrd.access.v1.MsgRequestEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 17: phrd.access.v1.MsgApproveEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	38, // 18: phrd.access.v1.MsgReviewEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 19: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
+	2,  // 20: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
+	4,  // 21: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
+	6,  // 22: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
+	8,  // 23: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
+	10, // 24: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
+	12, // 25: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
+	14, // 26: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
+	28, // 27: phrd.access.v1.Msg.EnableEmergency:input_type -> phrd.access.v1.MsgEnableEmergency
+	30, // 28: phrd.access.v1.Msg.DisableEmergency:input_type -> phrd.access.v1.MsgDisableEmergency
+	32, // 29: phrd.access.v1.Msg.RequestEmergency:input_type -> phrd.access.v1.MsgRequestEmergency
+	34, // 30: phrd.access.v1.Msg.ApproveEmergency:input_type -> phrd.access.v1.MsgApproveEmergency
+	36, // 31: phrd.access.v1.Msg.ReviewEmergency:input_type -> phrd.access.v1.MsgReviewEmergency
+	16, // 32: phrd.access.v1.Msg.SetGuardians:input_type -> phrd.access.v1.MsgSetGuardians
+	18, // 33: phrd.access.v1.Msg.ProposeRecovery:input_type -> phrd.access.v1.MsgProposeRecovery
+	20, // 34: phrd.access.v1.Msg.ApproveRecovery:input_type -> phrd.access.v1.MsgApproveRecovery
+	22, // 35: phrd.access.v1.Msg.CancelRecovery:input_type -> phrd.access.v1.MsgCancelRecovery
+	24, // 36: phrd.access.v1.Msg.FinishRecovery:input_type -> phrd.access.v1.MsgFinishRecovery
+	26, // 37: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
+	1,  // 38: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
+	3,  // 39: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
+	5,  // 40: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
+	7,  // 41: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
+	9,  // 42: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
+	11, // 43: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
+	13, // 44: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
+	15, // 45: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
+	29, // 46: phrd.access.v1.Msg.EnableEmergency:output_type -> phrd.access.v1.MsgEnableEmergencyResponse
+	31, // 47: phrd.access.v1.Msg.DisableEmergency:output_type -> phrd.access.v1.MsgDisableEmergencyResponse
+	33, // 48: phrd.access.v1.Msg.RequestEmergency:output_type -> phrd.access.v1.MsgRequestEmergencyResponse
+	35, // 49: phrd.access.v1.Msg.ApproveEmergency:output_type -> phrd.access.v1.MsgApproveEmergencyResponse
+	37, // 50: phrd.access.v1.Msg.ReviewEmergency:output_type -> phrd.access.v1.MsgReviewEmergencyResponse
+	17, // 51: phrd.access.v1.Msg.SetGuardians:output_type -> phrd.access.v1.MsgSetGuardiansResponse
+	19, // 52: phrd.access.v1.Msg.ProposeRecovery:output_type -> phrd.access.v1.MsgProposeRecoveryResponse
+	21, // 53: phrd.access.v1.Msg.ApproveRecovery:output_type -> phrd.access.v1.MsgApproveRecoveryResponse
+	23, // 54: phrd.access.v1.Msg.CancelRecovery:output_type -> phrd.access.v1.MsgCancelRecoveryResponse
+	25, // 55: phrd.access.v1.Msg.FinishRecovery:output_type -> phrd.access.v1.MsgFinishRecoveryResponse
+	27, // 56: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
+	38, // [38:57] is the sub-list for method output_type
+	19, // [19:38] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_tx_proto_init() }
@@ -2138,7 +3036,7 @@ func file_phrd_access_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_tx_proto_rawDesc), len(file_phrd_access_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

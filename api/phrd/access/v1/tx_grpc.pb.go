@@ -32,6 +32,11 @@ const (
 	Msg_RequestEmergency_FullMethodName = "/phrd.access.v1.Msg/RequestEmergency"
 	Msg_ApproveEmergency_FullMethodName = "/phrd.access.v1.Msg/ApproveEmergency"
 	Msg_ReviewEmergency_FullMethodName  = "/phrd.access.v1.Msg/ReviewEmergency"
+	Msg_SetGuardians_FullMethodName     = "/phrd.access.v1.Msg/SetGuardians"
+	Msg_ProposeRecovery_FullMethodName  = "/phrd.access.v1.Msg/ProposeRecovery"
+	Msg_ApproveRecovery_FullMethodName  = "/phrd.access.v1.Msg/ApproveRecovery"
+	Msg_CancelRecovery_FullMethodName   = "/phrd.access.v1.Msg/CancelRecovery"
+	Msg_FinishRecovery_FullMethodName   = "/phrd.access.v1.Msg/FinishRecovery"
 	Msg_UpdateParams_FullMethodName     = "/phrd.access.v1.Msg/UpdateParams"
 )
 
@@ -39,7 +44,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, grants consents that stand in for approvals, names guardians, and recovers lost wallets. Everything a person signs here is flat and readable in a wallet.
 type MsgClient interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(ctx context.Context, in *MsgProposeUnlock, opts ...grpc.CallOption) (*MsgProposeUnlockResponse, error)
@@ -68,6 +73,18 @@ type MsgClient interface {
 	ApproveEmergency(ctx context.Context, in *MsgApproveEmergency, opts ...grpc.CallOption) (*MsgApproveEmergencyResponse, error)
 	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
 	ReviewEmergency(ctx context.Context, in *MsgReviewEmergency, opts ...grpc.CallOption) (*MsgReviewEmergencyResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -210,6 +227,56 @@ func (c *msgClient) ReviewEmergency(ctx context.Context, in *MsgReviewEmergency,
 	return out, nil
 }
 
+func (c *msgClient) SetGuardians(ctx context.Context, in *MsgSetGuardians, opts ...grpc.CallOption) (*MsgSetGuardiansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSetGuardiansResponse)
+	err := c.cc.Invoke(ctx, Msg_SetGuardians_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ProposeRecovery(ctx context.Context, in *MsgProposeRecovery, opts ...grpc.CallOption) (*MsgProposeRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgProposeRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_ProposeRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ApproveRecovery(ctx context.Context, in *MsgApproveRecovery, opts ...grpc.CallOption) (*MsgApproveRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgApproveRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_ApproveRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgCancelRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_CancelRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgFinishRecoveryResponse)
+	err := c.cc.Invoke(ctx, Msg_FinishRecovery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -224,7 +291,7 @@ func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts 
 // All implementations must embed UnimplementedMsgServer
 // for forward compatibility.
 //
-// Msg proposes, endorses, approves, denies and withdraws unlocks, and grants consents that stand in for approvals. Everything a person signs here is flat and readable in a wallet.
+// Msg proposes, endorses, approves, denies and withdraws unlocks, grants consents that stand in for approvals, names guardians, and recovers lost wallets. Everything a person signs here is flat and readable in a wallet.
 type MsgServer interface {
 	// ProposeUnlock asks for versions. Signer: a clinician, or the patient for an own reading.
 	ProposeUnlock(context.Context, *MsgProposeUnlock) (*MsgProposeUnlockResponse, error)
@@ -253,6 +320,18 @@ type MsgServer interface {
 	ApproveEmergency(context.Context, *MsgApproveEmergency) (*MsgApproveEmergencyResponse, error)
 	// ReviewEmergency says whether the use of an emergency was justified. Signer: an officer of the custodian or of a hospital that approved, other than the requester's.
 	ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error)
+	// SetGuardians names who together, and with the network's half, can open the patient's vault as it is written now. Signer: the patient.
+	SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error)
+	// ProposeRecovery asks to take the place of a lost wallet. Signer: an account that a patient's invitation opened and that is nobody's yet.
+	ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error)
+	// ApproveRecovery supports a recovery; with the last one needed its delay begins. Signer: a guardian; for a patient without guardians an
+	// officer, one of each hospital.
+	ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error)
+	// CancelRecovery ends a recovery at any time before it is finished. Signer: the patient's wallet, the account that proposed it, or an officer
+	// of the hospital that invited that account.
+	CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error)
+	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
+	FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -303,6 +382,21 @@ func (UnimplementedMsgServer) ApproveEmergency(context.Context, *MsgApproveEmerg
 }
 func (UnimplementedMsgServer) ReviewEmergency(context.Context, *MsgReviewEmergency) (*MsgReviewEmergencyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReviewEmergency not implemented")
+}
+func (UnimplementedMsgServer) SetGuardians(context.Context, *MsgSetGuardians) (*MsgSetGuardiansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetGuardians not implemented")
+}
+func (UnimplementedMsgServer) ProposeRecovery(context.Context, *MsgProposeRecovery) (*MsgProposeRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ProposeRecovery not implemented")
+}
+func (UnimplementedMsgServer) ApproveRecovery(context.Context, *MsgApproveRecovery) (*MsgApproveRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveRecovery not implemented")
+}
+func (UnimplementedMsgServer) CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelRecovery not implemented")
+}
+func (UnimplementedMsgServer) FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FinishRecovery not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -562,6 +656,96 @@ func _Msg_ReviewEmergency_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetGuardians_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetGuardians)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetGuardians(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SetGuardians_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetGuardians(ctx, req.(*MsgSetGuardians))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ProposeRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgProposeRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ProposeRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ProposeRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ProposeRecovery(ctx, req.(*MsgProposeRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ApproveRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgApproveRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ApproveRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ApproveRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ApproveRecovery(ctx, req.(*MsgApproveRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CancelRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCancelRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CancelRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_CancelRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CancelRecovery(ctx, req.(*MsgCancelRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_FinishRecovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgFinishRecovery)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).FinishRecovery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_FinishRecovery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).FinishRecovery(ctx, req.(*MsgFinishRecovery))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -638,6 +822,26 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReviewEmergency",
 			Handler:    _Msg_ReviewEmergency_Handler,
+		},
+		{
+			MethodName: "SetGuardians",
+			Handler:    _Msg_SetGuardians_Handler,
+		},
+		{
+			MethodName: "ProposeRecovery",
+			Handler:    _Msg_ProposeRecovery_Handler,
+		},
+		{
+			MethodName: "ApproveRecovery",
+			Handler:    _Msg_ApproveRecovery_Handler,
+		},
+		{
+			MethodName: "CancelRecovery",
+			Handler:    _Msg_CancelRecovery_Handler,
+		},
+		{
+			MethodName: "FinishRecovery",
+			Handler:    _Msg_FinishRecovery_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

@@ -279,7 +279,9 @@ type Vault struct {
 	// revision of the vault blob, from 1.
 	Revision uint64 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	// blob is the CID of the vault blob as text.
-	Blob          string `protobuf:"bytes,5,opt,name=blob,proto3" json:"blob,omitempty"`
+	Blob string `protobuf:"bytes,5,opt,name=blob,proto3" json:"blob,omitempty"`
+	// shares is the CID of the block with the guardians' shares of what opens this revision, as text; empty where there are none.
+	Shares        string `protobuf:"bytes,6,opt,name=shares,proto3" json:"shares,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +347,13 @@ func (x *Vault) GetRevision() uint64 {
 func (x *Vault) GetBlob() string {
 	if x != nil {
 		return x.Blob
+	}
+	return ""
+}
+
+func (x *Vault) GetShares() string {
+	if x != nil {
+		return x.Shares
 	}
 	return ""
 }
@@ -1049,13 +1058,14 @@ const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x122\n" +
 	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x122\n" +
 	"\x05vault\x18\x03 \x01(\v2\x16.phrd.records.v1.VaultB\x04\xc8\xde\x1f\x00R\x05vault\x12\x14\n" +
-	"\x05since\x18\x04 \x01(\x03R\x05since\"o\n" +
+	"\x05since\x18\x04 \x01(\x03R\x05since\"\x87\x01\n" +
 	"\x05Vault\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
 	"\x03key\x18\x03 \x01(\fR\x03key\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\x04R\brevision\x12\x12\n" +
-	"\x04blob\x18\x05 \x01(\tR\x04blob\"\x83\x02\n" +
+	"\x04blob\x18\x05 \x01(\tR\x04blob\x12\x16\n" +
+	"\x06shares\x18\x06 \x01(\tR\x06shares\"\x83\x02\n" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x129\n" +
 	"\n" +
