@@ -78,6 +78,7 @@ type network struct {
 	refusesUse  string            // why the chain lets no consent stand in
 	guardians   map[string]*accessv1.Guardians
 	recoveries  []*accessv1.Recovery
+	agreed      map[string]*accessv1.QueryEmergencyTermsResponse // by patient
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
@@ -117,6 +118,7 @@ func newNetwork(t *testing.T) *network {
 		invitations: map[string]bool{}, sequences: map[string]uint64{}, txs: map[string]*abciv1.TxResponse{}, patients: map[string]*recordsv1.Patient{},
 		records: map[string]*recordsv1.Record{}, versions: map[string][]*recordsv1.Version{}, locks: map[string]lock.Proposal{}, holders: []uint64{1, 2, 3, 4},
 		staffKeys: map[string][]byte{}, guardians: map[string]*accessv1.Guardians{},
+		agreed: map[string]*accessv1.QueryEmergencyTermsResponse{},
 	}
 	_, err = rand.Read(n.id[:])
 	require.NoError(t, err)
