@@ -69,7 +69,7 @@ func (n *network) proposeRecovery(m *accessv1.MsgProposeRecovery) (proto.Message
 	if err != nil {
 		return nil, err
 	}
-	if proposal.Verify(m.Proof) != nil {
+	if proven := proposal.Verify(m.Proof) == nil; !proven {
 		return &accessv1.MsgProposeRecoveryResponse{Outcome: refused, Reason: "bad_proof"}, nil
 	}
 	id := proposal.ID()

@@ -29,8 +29,10 @@ import (
 
 // Files of a witness's folder.
 const (
-	// KeyFile holds the private key, PublicKeyFile the key by which others verify, as texts of a line.
-	KeyFile, PublicKeyFile = "key", "key.pub"
+	// KeyFile holds the private key, a text of a line.
+	KeyFile = "key"
+	// PublicKeyFile holds the key by which others verify, a text of a line.
+	PublicKeyFile = "key.pub"
 	// GenesisFile is the genesis of the network that is followed.
 	GenesisFile = "genesis.json"
 	// CheckpointFile is the newest checkpoint that was signed: what a witness publishes.

@@ -39,8 +39,10 @@ const (
 
 	// MinEmergencyApprovals is how many other hospitals approve an emergency at least.
 	MinEmergencyApprovals = 2
-	// MinEmergencyDelay and MaxEmergencyDelay bound how many seconds pass between the last approval of an emergency and the release.
-	MinEmergencyDelay, MaxEmergencyDelay = 10, 24 * 60 * 60
+	// MinEmergencyDelay is how many seconds pass at least between the last approval of an emergency and the release.
+	MinEmergencyDelay = 10
+	// MaxEmergencyDelay is how many pass at most.
+	MaxEmergencyDelay = 24 * 60 * 60
 	// MaxEmergencyLifetime is how many seconds after its request an emergency ends by itself, at most.
 	MaxEmergencyLifetime = 2 * 24 * 60 * 60
 	// EmergencyReviewTime is within how many seconds of its use an emergency is to be reviewed.

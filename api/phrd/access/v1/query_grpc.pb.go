@@ -39,7 +39,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Query reads unlocks and consents.
+// Query reads unlocks, consents, emergencies, guardians and recoveries.
 type QueryClient interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(ctx context.Context, in *QueryParamsRequest, opts ...grpc.CallOption) (*QueryParamsResponse, error)
@@ -229,7 +229,7 @@ func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
 //
-// Query reads unlocks and consents.
+// Query reads unlocks, consents, emergencies, guardians and recoveries.
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
