@@ -22,7 +22,7 @@ type Export struct {
 	logproof.Head
 	// Block is the height of one more block to put in, so that the file can be verified by its hash; 0 for none.
 	Block int64
-	// Witnesses are notes of witnesses, checkpoints that they have signed, to put in; not into a patient's log, which they do not sign.
+	// Witnesses are notes of witnesses, checkpoints that they have signed, to put in. They do not sign a patient's log, which has none.
 	Witnesses [][]byte
 }
 
@@ -31,6 +31,9 @@ type Export struct {
 // state, at most as long as hospitals leave between two blocks. Errors are logproof.ErrFormat where the
 // export is none, ErrForbidden, ErrNotFound where there is no entry about a patient, ErrUnreachable, and those of w.
 func (c *Client) ExportLog(ctx context.Context, w io.Writer, export Export) error {
+	if export.Kind == logproof.Patient && len(export.Witnesses) > 0 {
+		return fmt.Errorf("witnesses sign the whole log, and not a patient's: %w", logproof.ErrFormat)
+	}
 	out, err := logproof.NewWriter(w, export.Head)
 	if err != nil {
 		return err

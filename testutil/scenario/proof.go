@@ -27,11 +27,11 @@ func (p Person) Exports(head logproof.Head, witnesses ...[]byte) []byte {
 }
 
 // CannotExport tries to export of the log what the person may not read.
-func (p Person) CannotExport(head logproof.Head, want error) {
+func (p Person) CannotExport(head logproof.Head, want error, witnesses ...[]byte) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	mustBe(p.t, "export the log", p.client.ExportLog(ctx, &bytes.Buffer{}, phr.Export{Head: head}), want)
+	mustBe(p.t, "export the log", p.client.ExportLog(ctx, &bytes.Buffer{}, phr.Export{Head: head, Witnesses: witnesses}), want)
 }
 
 // Witness is somebody outside the hospitals who follows the log.

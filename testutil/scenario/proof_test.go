@@ -58,6 +58,7 @@ func TestLogIsProvenToAnOutsider(t *testing.T) {
 	alice.CannotExport(logproof.Head{Kind: logproof.Period}, phr.ErrForbidden)
 	bob.CannotExport(logproof.Head{Kind: logproof.Patient, Patient: alice.Number}, phr.ErrForbidden)
 	clinic.Clerk().CannotExport(logproof.Head{Kind: logproof.Period}, phr.ErrForbidden)
+	alice.CannotExport(logproof.Head{Kind: logproof.Patient, Patient: alice.Number}, logproof.ErrFormat, []byte("a note"))
 	net.Stranger().CannotExport(logproof.Head{Kind: logproof.Patient, Patient: alice.Number}, phr.ErrForbidden)
 	net.ProvesItsLog()
 
