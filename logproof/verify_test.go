@@ -166,9 +166,9 @@ func TestEveryBit(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 0))
 			file := sample(t, name)
-			step := 2
+			step := 5
 			if len(file) > 5000 {
-				step = 7
+				step = 15
 			}
 			for i := r.IntN(step); i < len(file); i += step {
 				bit := byte(1) << r.IntN(8)
