@@ -427,18 +427,8 @@ func (r *Review) committed(ctx context.Context, capsule string) error {
 
 // handIn gives the capsule to both hospitals, of which one is enough, and to the requester's.
 func (r *Review) handIn(ctx context.Context, cid lock.CID, capsule []byte) error {
-	var faults error
-	given := 0
-	for _, d := range r.doors {
-		err := r.client.attempt(ctx, d, false, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, capsule) })
-		if err != nil {
-			faults = errors.Join(faults, err)
-			continue
-		}
-		given++
-	}
-	if given == 0 {
-		return fmt.Errorf("hand in capsule: %w", faults)
+	if err := r.client.giveTo(ctx, r.doors, cid, capsule); err != nil {
+		return fmt.Errorf("hand in capsule: %w", err)
 	}
 	// Who asked reads it at their own hospital, so that it opens also when both others are gone. That one is enough as it is.
 	if hospital := r.unlock.GetHospital(); hospital != 0 {

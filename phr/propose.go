@@ -178,6 +178,23 @@ func (c *Client) putBlockTwice(ctx context.Context, cid lock.CID, block []byte) 
 	return nil
 }
 
+// giveTo hands a small block to gateways, of which one must take it.
+func (c *Client) giveTo(ctx context.Context, doors []*door, cid lock.CID, block []byte) error {
+	var faults error
+	given := 0
+	for _, d := range doors {
+		if err := c.attempt(ctx, d, false, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) }); err != nil {
+			faults = errors.Join(faults, err)
+			continue
+		}
+		given++
+	}
+	if given == 0 {
+		return faults
+	}
+	return nil
+}
+
 // offer tells whether a gateway took a small block, or whether there is no time to ask another one.
 func (c *Client) offer(ctx context.Context, d *door, cid lock.CID, block []byte) bool {
 	err := c.attempt(ctx, d, true, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, block) })

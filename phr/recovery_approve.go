@@ -177,18 +177,8 @@ func (r *RecoveryReview) committed(ctx context.Context, capsule string) error {
 
 // handIn gives the share to both hospitals, of which one is enough.
 func (r *RecoveryReview) handIn(ctx context.Context, cid lock.CID, capsule []byte) error {
-	var faults error
-	given := 0
-	for _, d := range r.doors {
-		err := r.client.attempt(ctx, d, false, func(ctx context.Context, d *door) error { return d.putBlock(ctx, cid, capsule) })
-		if err != nil {
-			faults = errors.Join(faults, err)
-			continue
-		}
-		given++
-	}
-	if given == 0 {
-		return fmt.Errorf("hand in share: %w", faults)
+	if err := r.client.giveTo(ctx, r.doors, cid, capsule); err != nil {
+		return fmt.Errorf("hand in share: %w", err)
 	}
 	return nil
 }

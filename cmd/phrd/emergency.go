@@ -97,12 +97,8 @@ func emergencyRequestCommand() *cobra.Command {
 			if request.Lifetime, err = parseLifetime(lifetime); err != nil {
 				return err
 			}
-			for _, text := range args {
-				ref, err := parseRef(text)
-				if err != nil {
-					return err
-				}
-				request.Versions = append(request.Versions, ref)
+			if request.Versions, err = parseRefs(args); err != nil {
+				return err
 			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
 				id, err := u.client.RequestEmergency(ctx, request)

@@ -178,6 +178,18 @@ func parseRef(text string) (phr.Ref, error) {
 	return ref, nil
 }
 
+// parseRefs reads several of them.
+func parseRefs(texts []string) ([]phr.Ref, error) {
+	refs := make([]phr.Ref, len(texts))
+	for i, text := range texts {
+		var err error
+		if refs[i], err = parseRef(text); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}
+
 // historyView is what `record history` says.
 type historyView struct {
 	Versions []json.RawMessage `json:"versions"`
