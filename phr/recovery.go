@@ -136,8 +136,7 @@ func (c *Client) askSlot(ctx context.Context, msg *accessv1.MsgProposeRecovery, 
 	if err != nil {
 		return "", err
 	}
-	key := session.Key().Public()
-	msg.RequestKey, msg.B, msg.M = key.CID().String(), session.B().Bytes(), session.Blind(slot.U).Bytes()
+	msg.RequestKey, msg.B, msg.M = session.Key().Public().CID().String(), session.B().Bytes(), session.Blind(slot.U).Bytes()
 	p, err := recoveryProposal(c.network, slot, named, msg.Account, msg.ExpiresAt, msg.RequestKey, msg.B, msg.M)
 	if err != nil {
 		return "", err
@@ -145,17 +144,9 @@ func (c *Client) askSlot(ctx context.Context, msg *accessv1.MsgProposeRecovery, 
 	if msg.Proof, err = session.Prove(p, rand.Reader); err != nil {
 		return "", err
 	}
-	if err := c.putBlockTwice(ctx, key.CID(), key.Bytes()); err != nil {
-		return "", fmt.Errorf("upload request key: %w", err)
-	}
 	sum := p.ID()
 	id := hex.EncodeToString(sum[:])
-	seed := session.Seed()
-	defer clear(seed)
-	if err := c.secrets.Put(sessionName(id), seed); err != nil {
-		return "", fmt.Errorf("keep session: %w", err)
-	}
-	return id, nil
+	return id, c.keepSession(ctx, session, id)
 }
 
 // guardianSlot is what the proof of a guardian slot speaks for, and the network's key that it is under. It has checked the proof.

@@ -156,9 +156,6 @@ func (w *Witness) Observe(file []byte) (logproof.Checkpoint, error) {
 	if err != nil {
 		return logproof.Checkpoint{}, w.accuse(file, err)
 	}
-	if report.Height < w.seen.Height {
-		return logproof.Checkpoint{}, fmt.Errorf("block %d, after block %d was seen: %w", report.Height, w.seen.Height, logproof.ErrBlock)
-	}
 	c := logproof.Checkpoint{Origin: logproof.Origin(report.ChainID), Size: report.Size, Root: report.Root, Height: report.Height, Hash: report.Hash}
 	signed, err := note.Sign(&note.Note{Text: c.Text()}, w.signer)
 	if err != nil {

@@ -227,7 +227,7 @@ func emergencyOpenCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			options.Unlock, options.Stdout = args[0], cmd.OutOrStdout()
+			options.Stdout = cmd.OutOrStdout()
 			if len(args) > 1 {
 				var err error
 				if options.Ref, err = parseRef(args[1]); err != nil {
@@ -235,6 +235,10 @@ func emergencyOpenCommand() *cobra.Command {
 				}
 			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
+				var err error
+				if options.Unlock, err = resolveUnlock(ctx, u.client, args[0]); err != nil {
+					return err
+				}
 				r, err := openRecord(ctx, u.client, options)
 				if err != nil || options.Output == "-" {
 					return err

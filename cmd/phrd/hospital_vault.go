@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
 )
@@ -21,27 +22,20 @@ type hospitalVault struct {
 // rotateHospitalVault makes the next key of the hospital's vault in this home and tells the network. The key is on the disk before anything can
 // be sealed to it; one that an earlier try left is used.
 func rotateHospitalVault(ctx context.Context, u *user) (hospitalVault, error) {
-	who, err := u.client.Principal(ctx)
-	if err != nil {
-		return hospitalVault{}, err
-	}
-	m, err := u.client.Member(ctx, who.Hospital)
-	if err != nil {
-		return hospitalVault{}, err
-	}
-	v := hospitalVault{Hospital: who.Hospital, Epoch: m.GetVaultEpoch() + 1}
-	if _, err := u.store.Get(hospitalVaultKey(m.GetVaultEpoch())); err != nil {
-		return v, errors.Join(errNoVault, err)
-	}
-	key, err := nextVaultKey(u, hospitalVaultKey(v.Epoch))
-	if err != nil {
-		return v, err
-	}
-	return v, u.client.RotateHospitalVault(ctx, v.Epoch, key.Public())
+	return rotateVaultOf(ctx, u, (*consortiumv1.Member).GetVaultEpoch, hospitalVaultKey, u.client.RotateHospitalVault)
 }
 
 // rotateEmergencyVault does the same for the hospital's emergency vault, which has no key before the first time.
 func rotateEmergencyVault(ctx context.Context, u *user) (hospitalVault, error) {
+	name := func(epoch uint64) string { return keys.EmergencyVaultPrefix + strconv.FormatUint(epoch, 10) }
+	return rotateVaultOf(ctx, u, (*consortiumv1.Member).GetEmergencyEpoch, name, u.client.RotateEmergencyVault)
+}
+
+// rotateVaultOf makes the key of the epoch after the hospital's, keeps it by its name, and tells the network. The server opens what is sealed
+// to it, so that it has to lie in the server's home, which has the vault's key.
+func rotateVaultOf(
+	ctx context.Context, u *user, epoch func(*consortiumv1.Member) uint64, name func(uint64) string, tell func(context.Context, uint64, lock.PublicKey) error,
+) (hospitalVault, error) {
 	who, err := u.client.Principal(ctx)
 	if err != nil {
 		return hospitalVault{}, err
@@ -50,15 +44,15 @@ func rotateEmergencyVault(ctx context.Context, u *user) (hospitalVault, error) {
 	if err != nil {
 		return hospitalVault{}, err
 	}
-	v := hospitalVault{Hospital: who.Hospital, Epoch: m.GetEmergencyEpoch() + 1}
+	v := hospitalVault{Hospital: who.Hospital, Epoch: epoch(m) + 1}
 	if _, err := u.store.Get(hospitalVaultKey(m.GetVaultEpoch())); err != nil {
-		return v, errors.Join(errNoVault, err) // the server opens boxes, so that the key has to lie in its home
+		return v, errors.Join(errNoVault, err)
 	}
-	key, err := nextVaultKey(u, keys.EmergencyVaultPrefix+strconv.FormatUint(v.Epoch, 10))
+	key, err := nextVaultKey(u, name(v.Epoch))
 	if err != nil {
 		return v, err
 	}
-	return v, u.client.RotateEmergencyVault(ctx, v.Epoch, key.Public())
+	return v, tell(ctx, v.Epoch, key.Public())
 }
 
 // nextVaultKey is the key of that name, which it makes and keeps unless an earlier try did.

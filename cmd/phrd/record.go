@@ -190,6 +190,20 @@ func parseRefs(texts []string) ([]phr.Ref, error) {
 	return refs, nil
 }
 
+// parseVersions reads references that each name a version.
+func parseVersions(texts []string) ([]phr.Ref, error) {
+	refs, err := parseRefs(texts)
+	if err != nil {
+		return nil, err
+	}
+	for i, ref := range refs {
+		if ref.Version == 0 {
+			return nil, usage("%q: name the version too, like %s/1", texts[i], ref.Record)
+		}
+	}
+	return refs, nil
+}
+
 // historyView is what `record history` says.
 type historyView struct {
 	Versions []json.RawMessage `json:"versions"`

@@ -44,15 +44,9 @@ func recordEraseCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usage("which version?")
 			}
-			refs := make([]phr.Ref, len(args))
-			for i, text := range args {
-				var err error
-				if refs[i], err = parseRef(text); err != nil {
-					return err
-				}
-				if refs[i].Version == 0 {
-					return usage("%q: name the version too, like %s/1", text, refs[i].Record)
-				}
+			refs, err := parseVersions(args)
+			if err != nil {
+				return err
 			}
 			if certificate && len(refs) > 1 {
 				return usage("a certificate is of one version")

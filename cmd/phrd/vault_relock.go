@@ -25,17 +25,7 @@ func chosen(ctx context.Context, u *user, args []string, is func(phr.Sealing) bo
 	if len(args) == 0 {
 		return u.sealings(ctx, is)
 	}
-	refs := make([]phr.Ref, len(args))
-	for i, text := range args {
-		var err error
-		if refs[i], err = parseRef(text); err != nil {
-			return nil, err
-		}
-		if refs[i].Version == 0 {
-			return nil, usage("%q: name the version too, like %s/1", text, refs[i].Record)
-		}
-	}
-	return refs, nil
+	return parseVersions(args)
 }
 
 func vaultResealCommand() *cobra.Command {

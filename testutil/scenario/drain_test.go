@@ -8,14 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/testutil/scenario"
-	"github.com/phrd/phrd/x/access"
 )
 
 // drainShort is how many unlocks are approved at once where PHRD_DRAIN says nothing else.
 const drainShort = 48
 
-// Patients approve many unlocks at once: each is released, a bounded number with each block, and blocks go on. `make drain` does it
-// with a thousand.
+// Patients approve many unlocks at once: each is released, and blocks go on. `make drain` does it with a thousand, for its figures. That a
+// block asks for a bounded number is x/access/keeper's test.
 func TestManyUnlocksAreApprovedAtOnce(t *testing.T) {
 	t.Parallel()
 	total := drainShort
@@ -37,6 +36,7 @@ func TestManyUnlocksAreApprovedAtOnce(t *testing.T) {
 	d := net.ApproveAtOnce(unlocks)
 	t.Logf("%d unlocks approved, at most %d in one block; released within %d blocks and %s: a block asked for at most %d, and brought at most %d shares and %d releases; the longest came %s after the one before it",
 		total, d.Approved, d.Blocks, d.Took, d.Asked, d.Shares, d.Released, d.Longest)
-	require.Positive(t, d.Asked)
-	require.LessOrEqual(t, d.Asked, access.MaxReleasesPerBlock)
+	if d.Asked == 0 || d.Shares == 0 || d.Blocks == 0 {
+		t.Errorf("figures of nothing: %+v", d)
+	}
 }

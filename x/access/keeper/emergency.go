@@ -230,7 +230,7 @@ func (k *Keeper) withdrawReplaced(ctx context.Context, box access.Unlock) error 
 }
 
 // notice writes the entry of something that was done about an emergency, or about a patient's
-// terms, and tells those who watch: the patient, who can stop it, first of all.
+// terms, and tells those who watch: the patient, who can stop it, first of all, and the guardians.
 func (k *Keeper) notice(ctx context.Context, entry audit.Entry, e access.Emergency) error {
 	entry.Outcome = audit.OUTCOME_OK
 	if _, err := k.audit.Append(ctx, entry); err != nil {
@@ -243,7 +243,13 @@ func (k *Keeper) notice(ctx context.Context, entry audit.Entry, e access.Emergen
 			return err
 		}
 	}
-	return events.EmitTypedEvent(&access.EventEmergencyChanged{Emergency: e.Id, Patient: e.Patient, Requester: e.Requester, Kind: entry.Kind})
+	guardians, err := k.Guardians(ctx, e.Patient)
+	if err != nil && !errors.Is(err, access.ErrUnknownGuardians) {
+		return err
+	}
+	return events.EmitTypedEvent(&access.EventEmergencyChanged{
+		Emergency: e.Id, Patient: e.Patient, Requester: e.Requester, Kind: entry.Kind, Guardians: guardians.Guardians,
+	})
 }
 
 // initEmergencies writes terms and emergencies of the first state, whose unlocks are there.

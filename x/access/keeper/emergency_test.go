@@ -3,6 +3,8 @@ package keeper_test
 import (
 	"testing"
 
+	abci "github.com/cometbft/cometbft/abci/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/lock"
@@ -203,6 +205,32 @@ func TestEmergency(t *testing.T) {
 		audit.KindEmergencyRequested, audit.KindEmergencyApproved, audit.KindEmergencyApproved, audit.KindEmergencyDue, audit.KindReleased, audit.KindExpired,
 		audit.KindEmergencyReviewed,
 	}, w.log.kinds(id))
+}
+
+// Guardians are told of each step, as the patient is.
+func TestGuardiansAreToldOfEmergencies(t *testing.T) {
+	w := newWard(t)
+	told := func(do func()) []string {
+		before := w.ctx
+		w.ctx = w.ctx.WithEventManager(sdk.NewEventManager())
+		do()
+		var guardians []string
+		for _, e := range w.ctx.EventManager().Events() {
+			if parsed, err := sdk.ParseTypedEvent(abci.Event(e)); err == nil {
+				if changed, ok := parsed.(*access.EventEmergencyChanged); ok {
+					require.Equal(t, w.alice, changed.Patient)
+					guardians = append(guardians, changed.Guardians...)
+				}
+			}
+		}
+		w.ctx = before
+		return guardians
+	}
+	var id string
+	require.Empty(t, told(func() { id, _ = w.asked(w.boxed()) }), "she has none")
+	bob, carol := w.guardian(), w.guardian()
+	require.Empty(t, w.name(w.naming(w.alice, 2, bob, carol)))
+	require.Equal(t, []string{bob, carol}, told(func() { require.Empty(t, w.support(w.officers[1], id)) }))
 }
 
 func TestWhoMayEnableEmergencies(t *testing.T) {

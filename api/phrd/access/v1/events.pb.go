@@ -168,7 +168,9 @@ type EventEmergencyChanged struct {
 	// requester of the emergency, or empty.
 	Requester string `protobuf:"bytes,3,opt,name=requester,proto3" json:"requester,omitempty"`
 	// kind of the log entry that goes with the change.
-	Kind          string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// guardians of the patient by patient number, who are told too.
+	Guardians     []string `protobuf:"bytes,5,rep,name=guardians,proto3" json:"guardians,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +231,13 @@ func (x *EventEmergencyChanged) GetKind() string {
 		return x.Kind
 	}
 	return ""
+}
+
+func (x *EventEmergencyChanged) GetGuardians() []string {
+	if x != nil {
+		return x.Guardians
+	}
+	return nil
 }
 
 // EventGuardiansChanged tells that a patient's guardians were named, or ended with the vault that they could open.
@@ -390,12 +399,13 @@ const file_phrd_access_v1_events_proto_rawDesc = "" +
 	"\x13EventConsentChanged\x12\x18\n" +
 	"\aconsent\x18\x01 \x01(\x04R\aconsent\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\tR\x04kind\"\x81\x01\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\"\x9f\x01\n" +
 	"\x15EventEmergencyChanged\x12\x1c\n" +
 	"\temergency\x18\x01 \x01(\tR\temergency\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1c\n" +
 	"\trequester\x18\x03 \x01(\tR\trequester\x12\x12\n" +
-	"\x04kind\x18\x04 \x01(\tR\x04kind\"c\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1c\n" +
+	"\tguardians\x18\x05 \x03(\tR\tguardians\"c\n" +
 	"\x15EventGuardiansChanged\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x1c\n" +
 	"\tguardians\x18\x02 \x03(\tR\tguardians\x12\x12\n" +
