@@ -109,6 +109,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.access.v1.MsgApproveRecovery":          people,
 	"/phrd.access.v1.MsgCancelRecovery":           people,
 	"/phrd.access.v1.MsgFinishRecovery":           people,
+	"/phrd.access.v1.MsgSetHandOver":              people,
 	"/phrd.access.v1.MsgUpdateParams":             nobody,
 }
 

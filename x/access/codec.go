@@ -12,6 +12,7 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 		&MsgProposeUnlock{}, &MsgEndorseUnlock{}, &MsgApproveUnlock{}, &MsgDenyUnlock{},
 		&MsgWithdrawUnlock{}, &MsgGrantConsent{}, &MsgWithdrawConsent{}, &MsgUseConsent{},
 		&MsgEnableEmergency{}, &MsgDisableEmergency{}, &MsgRequestEmergency{}, &MsgApproveEmergency{}, &MsgReviewEmergency{},
-		&MsgSetGuardians{}, &MsgProposeRecovery{}, &MsgApproveRecovery{}, &MsgCancelRecovery{}, &MsgFinishRecovery{}, &MsgUpdateParams{})
+		&MsgSetGuardians{}, &MsgProposeRecovery{}, &MsgApproveRecovery{}, &MsgCancelRecovery{}, &MsgFinishRecovery{},
+		&MsgSetHandOver{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

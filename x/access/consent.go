@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -37,11 +36,10 @@ func (m *MsgGrantConsent) Consent() (Consent, error) {
 	if err := c.parseWhat(m.What); err != nil {
 		return c, err
 	}
-	until, err := time.Parse(time.RFC3339, m.Until)
-	if err != nil || until.UTC().Format(time.RFC3339) != m.Until {
-		return c, ErrInvalidExpiry.Wrapf("until %q: want a time like 2026-01-31T08:00:00Z", m.Until)
+	var err error
+	if c.Until, err = ParseTime(m.Until); err != nil {
+		return c, err
 	}
-	c.Until = until.Unix()
 	return c, c.validate()
 }
 

@@ -27,4 +27,5 @@ var (
 	ErrUnknownGuardians = errorsmod.Register(ModuleName, 51, "no guardians")
 	ErrInvalidRecovery  = errorsmod.Register(ModuleName, 52, "invalid recovery")
 	ErrUnknownRecovery  = errorsmod.Register(ModuleName, 53, "no such recovery")
+	ErrUnknownHandOver  = errorsmod.Register(ModuleName, 54, "no hand-over")
 )

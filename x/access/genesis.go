@@ -40,6 +40,9 @@ func (g *GenesisState) Validate() error {
 	if err := g.validateRecoveries(points, requestKeys); err != nil {
 		return err
 	}
+	if err := g.validateHandOvers(); err != nil {
+		return err
+	}
 	waiting := map[string]bool{}
 	for _, id := range g.Approved {
 		u, known := unlocks[id]
@@ -154,6 +157,26 @@ func (g *GenesisState) validateRecoveries(points, requestKeys map[string]bool) e
 			return ErrInvalidGenesis.Wrapf("recovery %d: point or request key is repeated", r.Number)
 		}
 		points[string(r.B)], requestKeys[r.RequestKey] = true, true
+	}
+	return nil
+}
+
+// validateHandOvers checks the hand-overs, sorted.
+func (g *GenesisState) validateHandOvers() error {
+	last := ""
+	for i := range g.HandOvers {
+		h := &g.HandOvers[i]
+		if err := h.validate(); err != nil {
+			return ErrInvalidGenesis.Wrapf("hand-over of %q: %v", h.Patient, err)
+		}
+		number, err := lock.ParseCanonicalID(h.Patient)
+		if err != nil {
+			return ErrInvalidGenesis.Wrapf("hand-over of %q: %v", h.Patient, err)
+		}
+		if string(number[:]) <= last {
+			return ErrInvalidGenesis.Wrapf("hand-over of %q: repeated or not sorted", h.Patient)
+		}
+		last = string(number[:])
 	}
 	return nil
 }

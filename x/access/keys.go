@@ -52,4 +52,6 @@ var (
 	RecoveriesByUnlockPrefix    = collections.NewPrefix(47)
 	OpenRecoveriesPrefix        = collections.NewPrefix(48)
 	RecoveryQueuePrefix         = collections.NewPrefix(49)
+	HandOversPrefix             = collections.NewPrefix(50)
+	HandOverQueuePrefix         = collections.NewPrefix(51)
 )

@@ -26,8 +26,10 @@ const (
 	MinGuardians = 2
 	// MaxGuardians is how many guardians a patient names at most.
 	MaxGuardians = 8
-	// RecoveryHospitals is of how many hospitals an officer approves the recovery of a patient without guardians.
-	RecoveryHospitals = 2
+	// MaxHandOverTime is how far ahead a hand-over can be, in seconds: 25 years.
+	MaxHandOverTime = 25 * 366 * 24 * 60 * 60
+	// MaxHandOversPerBlock is of how many hand-overs one block notes at most that their time has come. Each may end MaxConsents consents.
+	MaxHandOversPerBlock = 4
 	// MaxRecoveryDelay is the longest delay of a recovery in seconds: 60 days.
 	MaxRecoveryDelay = 60 * 24 * 60 * 60
 	// MaxRecoveryTime is how long a recovery may wait for its approvals and its end, beside its delay, in seconds: 30 days.
@@ -64,6 +66,9 @@ const (
 	defaultMaxOpen  = 8
 	defaultEndorser = 1
 	defaultDelay    = 7 * 24 * 60 * 60
+
+	minHospitals   = 2
+	limitHospitals = 16
 )
 
 // DefaultParams are one endorsement, 14 days and 8 open unlocks for each requester and owner, and 7 days before a recovery.
@@ -85,6 +90,9 @@ func (p Params) Validate() error {
 	if p.RecoveryDelay > MaxRecoveryDelay {
 		return ErrInvalidParams.Wrapf("recovery_delay: got %d, want at most %d seconds", p.RecoveryDelay, MaxRecoveryDelay)
 	}
+	if n := p.RecoveryHospitals; n != 0 && (n < minHospitals || n > limitHospitals) {
+		return ErrInvalidParams.Wrapf("recovery_hospitals: got %d, want %d to %d", n, minHospitals, limitHospitals)
+	}
 	return nil
 }
 
@@ -95,4 +103,12 @@ func (p Params) LeastDelay() uint64 {
 		return defaultDelay
 	}
 	return p.RecoveryDelay
+}
+
+// Hospitals is of how many hospitals an officer approves a recovery that guardians don't.
+func (p Params) Hospitals() uint32 {
+	if p.RecoveryHospitals == 0 {
+		return minHospitals
+	}
+	return p.RecoveryHospitals
 }

@@ -112,7 +112,7 @@ const (
 	ReasonAccountUsed = "account_used"
 	// ReasonRecoveryOpen says that a recovery of this patient is open.
 	ReasonRecoveryOpen = "recovery_open"
-	// ReasonWrongWay says that a patient with guardians is recovered by them, and one without them by hospitals.
+	// ReasonWrongWay says that a patient with guardians is recovered by them, and by hospitals one without them, or whose wallet is somebody else's.
 	ReasonWrongWay = "wrong_way"
 	// ReasonTooLate says that the recovery would end before its delay is over.
 	ReasonTooLate = "too_late"
@@ -134,6 +134,12 @@ const (
 	ReasonPatientDiffers = "patient_differs"
 	// ReasonAccountDiffers says that the approval shows another account.
 	ReasonAccountDiffers = "account_differs"
+	// ReasonTooEarly says that the time is over.
+	ReasonTooEarly = "too_early"
+	// ReasonLaterHandOver says that a hand-over can be set earlier, and not later.
+	ReasonLaterHandOver = "later_hand_over"
+	// ReasonRepresentative says that who represents the patient can't keep the patient from taking the account back.
+	ReasonRepresentative = "representative"
 	// ReasonUnlockDiffers says that the approval shows the hash of another proposal.
 	ReasonUnlockDiffers = "unlock_differs"
 
@@ -143,6 +149,6 @@ const (
 	ReasonPurposeDiffers = "purpose_differs"
 	// ReasonRecordsDiffer says that the approval shows other versions or another order.
 	ReasonRecordsDiffer = "records_differ"
-	// ReasonUntilDiffers says that the approval shows another expiry.
+	// ReasonUntilDiffers says that the approval shows another expiry, or another end of acting for the patient.
 	ReasonUntilDiffers = "until_differs"
 )

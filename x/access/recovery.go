@@ -30,6 +30,9 @@ func (m *MsgProposeRecovery) Validate() error {
 	if m.ExpiresAt <= 0 {
 		return ErrInvalidExpiry.Wrapf("%d", m.ExpiresAt)
 	}
+	if _, err := ParseUntil(m.Until); err != nil {
+		return err
+	}
 	if m.Way() == RECOVERY_WAY_HOSPITALS {
 		return nil
 	}
@@ -140,6 +143,8 @@ func (r *Recovery) Differs(msg *MsgApproveRecovery, inviter string) string {
 		return ReasonHospitalDiffers
 	case msg.Unlock != r.Unlock:
 		return ReasonUnlockDiffers
+	case msg.Until != untilText(r.Until):
+		return ReasonUntilDiffers
 	default:
 		return ""
 	}
@@ -175,6 +180,9 @@ func (r *Recovery) validate() error {
 	}
 	if enough := len(r.Approvals) >= int(r.Needed); enough != (r.Due > 0) || len(r.Approvals) > int(r.Needed) {
 		return ErrInvalidRecovery.Wrapf("%d of %d approvals, due at %d", len(r.Approvals), r.Needed, r.Due)
+	}
+	if r.Until != 0 && r.Until <= r.ProposedAt {
+		return ErrInvalidRecovery.Wrapf("acts until %d, proposed at %d", r.Until, r.ProposedAt)
 	}
 	if r.Requested && r.Due == 0 || r.ReleasedAt != 0 && !r.Requested {
 		return ErrInvalidRecovery.Wrap("asked for before it was approved, or released before it was asked for")

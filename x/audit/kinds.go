@@ -96,6 +96,10 @@ const (
 	KindRecoveryExpired = "recovery_expired"
 	// KindWalletRecovered says that the account of a recovery took the place of the patient's wallet.
 	KindWalletRecovered = "wallet_recovered"
+	// KindHandOverSet says when a wallet that somebody else has for the patient ends; the target is that time.
+	KindHandOverSet = "hand_over_set"
+	// KindWalletClosed says that this time has come, and the wallet signs nothing any more; the target is its account.
+	KindWalletClosed = "wallet_closed"
 
 	// KindRoundStarted says that an attempt to make a key or to renew its shares began; the target is kind, generation and share epoch, the count the attempt, as for all of these.
 	KindRoundStarted = "round_started"
@@ -218,6 +222,7 @@ var kinds = map[string]bool{
 	KindEmergencyReviewed: true, KindEmergencyVaultRotated: true,
 	KindGuardiansSet: true, KindGuardiansEnded: true, KindRecoveryProposed: true, KindRecoveryApproved: true, KindRecoveryDue: true, KindRecoveryReleased: true,
 	KindRecoveryCancelled: true, KindRecoveryExpired: true, KindWalletRecovered: true,
+	KindHandOverSet: true, KindWalletClosed: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
 	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,

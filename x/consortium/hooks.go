@@ -4,9 +4,9 @@ import "context"
 
 // Principals is what the module that knows patients tells of an account.
 type Principals interface {
-	// PatientOf answers the patient number of a wallet account, and whether it has
-	// registered one.
-	PatientOf(ctx context.Context, address string) (patient string, registered bool, err error)
+	// PatientOf answers the patient number of a wallet account, nothing where it has
+	// registered none, and whether the wallet has ended.
+	PatientOf(ctx context.Context, address string) (patient string, closed bool, err error)
 }
 
 // NodeHooks is what the module that places copies does when a member's nodes change.

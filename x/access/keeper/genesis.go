@@ -22,6 +22,11 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *access.GenesisState) error 
 	if err := k.initRecoveries(ctx, g); err != nil {
 		return err
 	}
+	for _, h := range g.HandOvers {
+		if err := k.setHandOver(ctx, h); err != nil {
+			return err
+		}
+	}
 	for _, u := range g.Unlocks {
 		if err := k.add(ctx, u); err != nil {
 			return err
@@ -114,7 +119,13 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*access.GenesisState, error
 	if err := k.exportEmergencies(ctx, g); err != nil {
 		return nil, err
 	}
-	return g, k.exportRecoveries(ctx, g)
+	if err := k.exportRecoveries(ctx, g); err != nil {
+		return nil, err
+	}
+	return g, k.handOvers.Walk(ctx, nil, func(_ []byte, h access.HandOver) (bool, error) {
+		g.HandOvers = append(g.HandOvers, h)
+		return false, nil
+	})
 }
 
 // initRecoveries writes the guardians and recoveries of the first state. One that was approved and

@@ -155,15 +155,20 @@ func (s msgServer) WithdrawConsent(ctx context.Context, msg *access.MsgWithdrawC
 	if reason != "" {
 		return &access.MsgWithdrawConsentResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
 	}
-	c.WithdrawnAt = blockTime(ctx)
-	if err := s.closeConsent(ctx, c); err != nil {
-		return nil, err
-	}
-	if err := s.acceptConsent(ctx, entry, c); err != nil {
-		return nil, err
-	}
-	if err := s.withdrawn.Set(ctx, c.Number); err != nil {
+	if err := s.withdrawConsent(ctx, entry, c); err != nil {
 		return nil, err
 	}
 	return &access.MsgWithdrawConsentResponse{Outcome: audit.OUTCOME_OK}, s.endWithdrawn(ctx, access.MaxVoidAtOnce)
+}
+
+// withdrawConsent writes a consent that is withdrawn now, and its entry; the unlocks that it approved end after it.
+func (k *Keeper) withdrawConsent(ctx context.Context, entry audit.Entry, c access.Consent) error {
+	c.WithdrawnAt = blockTime(ctx)
+	if err := k.closeConsent(ctx, c); err != nil {
+		return err
+	}
+	if err := k.acceptConsent(ctx, entry, c); err != nil {
+		return err
+	}
+	return k.withdrawn.Set(ctx, c.Number)
 }

@@ -1,4 +1,4 @@
-// Package keeper keeps unlocks, consents, guardians and recoveries in state, handles the messages and queries of the
+// Package keeper keeps unlocks, consents, guardians, recoveries and hand-overs in state, handles the messages and queries of the
 // access module, and moves approved unlocks to the holders of the network's key.
 package keeper
 
@@ -102,6 +102,11 @@ type Keeper struct {
 	openRecoveries collections.Map[[]byte, uint64]
 	// recoveryQueue: (which time, time, number), of recoveries that have not ended
 	recoveryQueue collections.KeySet[recoveryKey]
+
+	// handOvers: patient id -> hand-over
+	handOvers collections.Map[[]byte, access.HandOver]
+	// handOverQueue: (when it is due, patient id), of hand-overs whose wallets have not ended
+	handOverQueue collections.KeySet[queueKey]
 }
 
 // consentKey is a name of consents and the number of one.
@@ -178,6 +183,8 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, n Neighbours) (*Ke
 		openRecoveries:       collections.NewMap(sb, access.OpenRecoveriesPrefix, "open_recoveries", collections.BytesKey, collections.Uint64Value),
 		recoveryQueue: collections.NewKeySet(sb, access.RecoveryQueuePrefix, "recovery_queue",
 			collections.TripleKeyCodec(collections.Uint64Key, collections.Int64Key, collections.Uint64Key)),
+		handOvers:     collections.NewMap(sb, access.HandOversPrefix, "hand_overs", collections.BytesKey, codec.CollValue[access.HandOver](cdc)),
+		handOverQueue: collections.NewKeySet(sb, access.HandOverQueuePrefix, "hand_over_queue", queue),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -50,6 +50,8 @@ type Records interface {
 	WhyNotRecover(ctx context.Context, patient string, msg *records.MsgRotateVault) (string, error)
 	// Recover lets it take that place, and writes the entry.
 	Recover(ctx context.Context, patient string, msg *records.MsgRotateVault, entry audit.Entry) error
+	// CloseWallet ends a patient's wallet, which signs nothing any more.
+	CloseWallet(ctx context.Context, patient string) error
 	// WhyNotKeepShares is the reason why a block with guardians' shares can't be brought in, or nothing.
 	WhyNotKeepShares(ctx context.Context, cid string, size, hospital uint64) (string, error)
 	// KeepShares has it kept until the patient's vault is written anew.

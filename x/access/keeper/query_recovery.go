@@ -57,6 +57,15 @@ func (q queryServer) GuardianKey(ctx context.Context, req *access.QueryGuardianK
 	return &access.QueryGuardianKeyResponse{Epoch: p.Vault.Epoch, Key: p.Vault.Key}, nil
 }
 
+// HandOver returns until when a patient's wallet is somebody else's.
+func (q queryServer) HandOver(ctx context.Context, req *access.QueryHandOverRequest) (*access.QueryHandOverResponse, error) {
+	h, err := q.k.HandOver(ctx, req.GetPatient())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &access.QueryHandOverResponse{HandOver: h}, nil
+}
+
 // Recovery returns one recovery with its status, and once it is ready with the vault as it is.
 func (q queryServer) Recovery(ctx context.Context, req *access.QueryRecoveryRequest) (*access.QueryRecoveryResponse, error) {
 	var r access.Recovery

@@ -119,7 +119,8 @@ func pageOf(req *query.PageRequest) (*query.PageRequest, error) {
 func asStatus(err error) error {
 	switch {
 	case errors.Is(err, access.ErrUnknownUnlock), errors.Is(err, access.ErrUnknownConsent), errors.Is(err, access.ErrUnknownEmergency),
-		errors.Is(err, access.ErrUnknownGuardians), errors.Is(err, access.ErrUnknownRecovery), errors.Is(err, collections.ErrNotFound):
+		errors.Is(err, access.ErrUnknownGuardians), errors.Is(err, access.ErrUnknownRecovery), errors.Is(err, access.ErrUnknownHandOver),
+		errors.Is(err, collections.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
 	case errors.Is(err, access.ErrInvalidUnlock), errors.Is(err, access.ErrInvalidRecovery):
 		return status.Error(codes.InvalidArgument, err.Error())

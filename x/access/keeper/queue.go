@@ -13,8 +13,9 @@ import (
 // queueKey is a number to order by and an unlock's id.
 type queueKey = collections.Pair[int64, []byte]
 
-// EndBlock ends the unlocks that name erased versions, those whose consent was withdrawn and
-// those whose time ran out, and consents and recoveries whose time ran out, then asks the holders
+// EndBlock ends the unlocks that name erased versions, the wallets that others have for a patient
+// and whose time has come, the unlocks whose consent was withdrawn and those whose time ran out,
+// and consents and recoveries whose time ran out, then asks the holders
 // for the shares of unlocks that were approved and not withdrawn since, and of recoveries whose
 // delay is over. All is bounded; the rest waits for the next block. A block with nothing due
 // writes nothing.
@@ -22,10 +23,13 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 	if err := k.withdrawVoid(ctx, access.MaxExpiriesPerBlock); err != nil {
 		return err
 	}
+	now := blockTime(ctx)
+	if err := k.handOver(ctx, now); err != nil {
+		return err
+	}
 	if err := k.endWithdrawn(ctx, access.MaxExpiriesPerBlock); err != nil {
 		return err
 	}
-	now := blockTime(ctx)
 	if err := k.endConsents(ctx, now); err != nil {
 		return err
 	}

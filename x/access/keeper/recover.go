@@ -29,6 +29,9 @@ func (s msgServer) ProposeRecovery(ctx context.Context, msg *access.MsgProposeRe
 		Patient: msg.Patient, Account: who.Address, Way: msg.Way(), ProposedAt: blockTime(ctx), ExpiresAt: msg.ExpiresAt,
 		RequestKey: msg.RequestKey, B: msg.B, M: msg.M, Proof: msg.Proof,
 	}
+	if r.Until, err = access.ParseUntil(msg.Until); err != nil {
+		return nil, err
+	}
 	reason, err := s.whyNotProposeRecovery(ctx, who, &r)
 	if err != nil {
 		return nil, err
@@ -111,15 +114,20 @@ func (k *Keeper) whyNotOneMore(ctx context.Context, r *access.Recovery) (string,
 	return access.ReasonRecoveryOpen, nil
 }
 
-// whyNotThisWay demands the guardians' way where the patient has some, else the hospitals'.
+// whyNotThisWay demands the guardians' way where the patient has some, else the hospitals'. Where
+// somebody else has the wallet, who was named with it does not decide who takes it over.
 func (k *Keeper) whyNotThisWay(ctx context.Context, r *access.Recovery) (string, error) {
 	params, err := k.Params(ctx)
 	if err != nil {
 		return "", err
 	}
+	h, err := k.handOverOf(ctx, r.Patient)
+	if err != nil {
+		return "", err
+	}
 	way := access.RECOVERY_WAY_GUARDIANS
 	g, err := k.Guardians(ctx, r.Patient)
-	if errors.Is(err, access.ErrUnknownGuardians) {
+	if errors.Is(err, access.ErrUnknownGuardians) || h.IsForHospitals(r.Until) {
 		way, err = access.RECOVERY_WAY_HOSPITALS, nil
 	}
 	if err != nil {
@@ -128,7 +136,10 @@ func (k *Keeper) whyNotThisWay(ctx context.Context, r *access.Recovery) (string,
 	if r.Way != way {
 		return access.ReasonWrongWay, nil
 	}
-	r.Needed, r.Delay = access.RecoveryHospitals, params.LeastDelay()
+	if reason := h.WhyNotUntil(r.Until, r.ExpiresAt); reason != "" {
+		return reason, nil
+	}
+	r.Needed, r.Delay = params.Hospitals(), params.LeastDelay()
 	if way == access.RECOVERY_WAY_GUARDIANS {
 		r.Needed, r.Delay, r.Guardians, r.Generation = g.Threshold, g.Delay, g.Guardians, g.Generation
 	}
@@ -298,6 +309,14 @@ func (s msgServer) CancelRecovery(ctx context.Context, msg *access.MsgCancelReco
 		reason = access.ReasonNotParty
 	case !status.IsOpen():
 		reason = status.Reason()
+	case signer.Patient == r.Patient:
+		barred, err := s.isCancellingBarred(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if barred {
+			reason = access.ReasonRepresentative
+		}
 	}
 	if reason != "" {
 		return &access.MsgCancelRecoveryResponse{Outcome: audit.OUTCOME_REFUSED, Reason: reason}, s.refuse(ctx, entry, reason)
@@ -333,7 +352,7 @@ func (s msgServer) FinishRecovery(ctx context.Context, msg *access.MsgFinishReco
 	case status != access.RECOVERY_STATUS_READY:
 		reason = status.Reason()
 	default:
-		reason, err = s.records.WhyNotRecover(ctx, r.Patient, vault)
+		reason, err = s.whyNotFinish(ctx, r, vault)
 	}
 	if err != nil {
 		return nil, err
@@ -348,5 +367,20 @@ func (s msgServer) FinishRecovery(ctx context.Context, msg *access.MsgFinishReco
 	if err := s.records.Recover(ctx, r.Patient, vault, entry); err != nil {
 		return nil, err
 	}
+	if err := s.recovered(ctx, r, entry); err != nil {
+		return nil, err
+	}
 	return &access.MsgFinishRecoveryResponse{Outcome: audit.OUTCOME_OK}, s.tellRecovery(ctx, entry.Kind, r)
+}
+
+// whyNotFinish answers the reason why the account can't take the wallet's place with that vault, or nothing.
+func (k *Keeper) whyNotFinish(ctx context.Context, r access.Recovery, vault *records.MsgRotateVault) (string, error) {
+	h, err := k.handOverOf(ctx, r.Patient)
+	if err != nil {
+		return "", err
+	}
+	if reason := h.WhyNotUntil(r.Until, blockTime(ctx)); reason != "" {
+		return reason, nil
+	}
+	return k.records.WhyNotRecover(ctx, r.Patient, vault)
 }

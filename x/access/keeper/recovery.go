@@ -171,7 +171,16 @@ func (k *Keeper) cancelOpen(ctx context.Context, patient string) error {
 	if err != nil {
 		return err
 	}
+	if barred, err := k.isCancellingBarred(ctx, r); err != nil || barred {
+		return err
+	}
 	return k.cancelByChain(ctx, r)
+}
+
+// isCancellingBarred says whether who has the patient's wallet can't cancel a recovery.
+func (k *Keeper) isCancellingBarred(ctx context.Context, r access.Recovery) (bool, error) {
+	h, err := k.handOverOf(ctx, r.Patient)
+	return h.BarsCancelling(&r), err
 }
 
 // cancelByChain cancels a recovery that can't be finished any more.

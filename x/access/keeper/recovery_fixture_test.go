@@ -50,7 +50,10 @@ func (r *fakeRecords) WhyNotRecover(ctx context.Context, patient string, m *reco
 
 func (r *fakeRecords) Recover(ctx context.Context, patient string, m *records.MsgRotateVault, entry audit.Entry) error {
 	p := r.patients[patient]
-	p.Address, p.Vault.Revision = m.Address, m.Revision
+	former := r.f.people.principals[p.Address]
+	former.Active, former.Patient = true, ""
+	r.f.people.principals[p.Address] = former
+	p.Address, p.Vault.Revision, p.Closed = m.Address, m.Revision, false
 	r.patients[patient] = p
 	who := r.f.people.principals[m.Address]
 	who.Patient = patient
@@ -60,6 +63,16 @@ func (r *fakeRecords) Recover(ctx context.Context, patient string, m *records.Ms
 		return err
 	}
 	return r.f.keeper.VaultWritten(ctx, patient)
+}
+
+func (r *fakeRecords) CloseWallet(_ context.Context, patient string) error {
+	p := r.patients[patient]
+	p.Closed = true
+	r.patients[patient] = p
+	who := r.f.people.principals[p.Address]
+	who.Active = false
+	r.f.people.principals[p.Address] = who
+	return nil
 }
 
 func (r *fakeRecords) WhyNotKeepShares(_ context.Context, cid string, _, hospital uint64) (string, error) {
@@ -212,6 +225,9 @@ func (f *fixture) support(approver string, number uint64) *access.MsgApproveReco
 	}
 	if r.Way == access.RECOVERY_WAY_GUARDIANS {
 		m.Capsule = f.rawCID()
+	}
+	if r.Until != 0 {
+		m.Until = access.TimeText(r.Until)
 	}
 	return m
 }

@@ -98,8 +98,8 @@ func (k *Keeper) asPatient(ctx context.Context, account sdk.AccAddress, p *conso
 	if k.principals == nil {
 		return nil
 	}
-	patient, _, err := k.principals.PatientOf(ctx, p.Address)
-	p.Patient = patient
+	patient, closed, err := k.principals.PatientOf(ctx, p.Address)
+	p.Patient, p.Active = patient, !closed
 	return err
 }
 

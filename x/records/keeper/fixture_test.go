@@ -196,8 +196,8 @@ func (c *fakeConsortium) Principal(ctx context.Context, address string) (consort
 	if !known {
 		return p, consortium.ErrUnknownAccount.Wrap(address)
 	}
-	patient, _, err := c.records.PatientOf(ctx, address)
-	p.Patient = patient
+	patient, closed, err := c.records.PatientOf(ctx, address)
+	p.Patient, p.Active = patient, p.Active && !closed
 	return p, err
 }
 

@@ -46,14 +46,30 @@ func (k *Keeper) PatientByAddress(ctx context.Context, address string) (records.
 	return k.patients.Get(ctx, number)
 }
 
-// PatientOf answers the patient number of a wallet account, and whether it has
-// registered one. It is what consortium asks to say who an account is.
+// PatientOf answers the patient number of a wallet account, nothing where it has
+// registered none, and whether the wallet has ended. It is what consortium asks to
+// say who an account is.
 func (k *Keeper) PatientOf(ctx context.Context, address string) (string, bool, error) {
 	p, err := k.PatientByAddress(ctx, address)
 	if errors.Is(err, records.ErrUnknownPatient) {
 		return "", false, nil
 	}
-	return p.Id, err == nil, err
+	return p.Id, p.Closed, err
+}
+
+// CloseWallet ends a patient's wallet: it signs nothing any more, and another one takes its
+// place by Recover.
+func (k *Keeper) CloseWallet(ctx context.Context, patient string) error {
+	p, err := k.Patient(ctx, patient)
+	if err != nil {
+		return err
+	}
+	number, err := lock.ParseCanonicalID(p.Id)
+	if err != nil {
+		return err
+	}
+	p.Closed = true
+	return k.patients.Set(ctx, number.Bytes(), p)
 }
 
 // addPatient writes a patient and the ways to find it. The caller has checked

@@ -14,9 +14,9 @@ import (
 
 func TestRegisterPatient(t *testing.T) {
 	f := newFixture(t)
-	_, known, err := f.keeper.PatientOf(f.ctx, f.wallet)
+	number, _, err := f.keeper.PatientOf(f.ctx, f.wallet)
 	require.NoError(t, err)
-	require.False(t, known)
+	require.Empty(t, number)
 
 	msg := f.registration(f.wallet)
 	_, err = f.msg.RegisterPatient(f.ctx, msg)
@@ -28,9 +28,9 @@ func TestRegisterPatient(t *testing.T) {
 	require.EqualValues(t, 1, p.Vault.Epoch)
 	require.EqualValues(t, 1, p.Vault.Revision)
 	require.Len(t, p.Vault.Key, records.VaultKeySize)
-	number, known, err := f.keeper.PatientOf(f.ctx, f.wallet)
+	number, closed, err := f.keeper.PatientOf(f.ctx, f.wallet)
 	require.NoError(t, err)
-	require.True(t, known)
+	require.False(t, closed)
 	require.Equal(t, msg.Patient, number)
 	require.Equal(t, []storage.Placement{{CID: msg.VaultBlob, Size: msg.VaultSize, Class: "vault", Member: hospital}}, f.placed.placements)
 	require.Equal(t, audit.Entry{

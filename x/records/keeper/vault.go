@@ -69,7 +69,7 @@ func (k *Keeper) bind(ctx context.Context, p *records.Patient, next string) erro
 	if err := k.formerWallets.Set(ctx, former); err != nil {
 		return err
 	}
-	p.Address = account.String()
+	p.Address, p.Closed = account.String(), false
 	return k.patientsByAddress.Set(ctx, account, number.Bytes())
 }
 

@@ -386,6 +386,70 @@ func (x *EventRecoveryChanged) GetKind() string {
 	return ""
 }
 
+// EventHandOverChanged tells that a hand-over was set, or that its time has come.
+type EventHandOverChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// due is when the wallet ends, unix seconds.
+	Due int64 `protobuf:"varint,2,opt,name=due,proto3" json:"due,omitempty"`
+	// kind of the log entry that goes with the change.
+	Kind          string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventHandOverChanged) Reset() {
+	*x = EventHandOverChanged{}
+	mi := &file_phrd_access_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventHandOverChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventHandOverChanged) ProtoMessage() {}
+
+func (x *EventHandOverChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventHandOverChanged.ProtoReflect.Descriptor instead.
+func (*EventHandOverChanged) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EventHandOverChanged) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *EventHandOverChanged) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
+func (x *EventHandOverChanged) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 var File_phrd_access_v1_events_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_events_proto_rawDesc = "" +
@@ -415,7 +479,11 @@ const file_phrd_access_v1_events_proto_rawDesc = "" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\tR\aaccount\x12\x1c\n" +
 	"\tguardians\x18\x04 \x03(\tR\tguardians\x12\x12\n" +
-	"\x04kind\x18\x05 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"\x04kind\x18\x05 \x01(\tR\x04kind\"V\n" +
+	"\x14EventHandOverChanged\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12\x10\n" +
+	"\x03due\x18\x02 \x01(\x03R\x03due\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kindB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_events_proto_rawDescOnce sync.Once
@@ -429,13 +497,14 @@ func file_phrd_access_v1_events_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_events_proto_rawDescData
 }
 
-var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_phrd_access_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_phrd_access_v1_events_proto_goTypes = []any{
 	(*EventUnlockChanged)(nil),    // 0: phrd.access.v1.EventUnlockChanged
 	(*EventConsentChanged)(nil),   // 1: phrd.access.v1.EventConsentChanged
 	(*EventEmergencyChanged)(nil), // 2: phrd.access.v1.EventEmergencyChanged
 	(*EventGuardiansChanged)(nil), // 3: phrd.access.v1.EventGuardiansChanged
 	(*EventRecoveryChanged)(nil),  // 4: phrd.access.v1.EventRecoveryChanged
+	(*EventHandOverChanged)(nil),  // 5: phrd.access.v1.EventHandOverChanged
 }
 var file_phrd_access_v1_events_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -456,7 +525,7 @@ func file_phrd_access_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_events_proto_rawDesc), len(file_phrd_access_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

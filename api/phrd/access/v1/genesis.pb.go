@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GenesisState is the unlocks, consents, guardians and recoveries at the first block.
+// GenesisState is the unlocks, consents, guardians, recoveries and hand-overs at the first block.
 type GenesisState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// params are the bounds.
@@ -40,7 +40,9 @@ type GenesisState struct {
 	// guardians of patients, by the bytes of the patients' numbers.
 	Guardians []*Guardians `protobuf:"bytes,30,rep,name=guardians,proto3" json:"guardians,omitempty"`
 	// recoveries by number, without a gap.
-	Recoveries    []*Recovery `protobuf:"bytes,31,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
+	Recoveries []*Recovery `protobuf:"bytes,31,rep,name=recoveries,proto3" json:"recoveries,omitempty"`
+	// hand_overs by the bytes of the patients' numbers.
+	HandOvers     []*HandOver `protobuf:"bytes,32,rep,name=hand_overs,json=handOvers,proto3" json:"hand_overs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,11 +133,18 @@ func (x *GenesisState) GetRecoveries() []*Recovery {
 	return nil
 }
 
+func (x *GenesisState) GetHandOvers() []*HandOver {
+	if x != nil {
+		return x.HandOvers
+	}
+	return nil
+}
+
 var File_phrd_access_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xe4\x03\n" +
+	"\x1cphrd/access/v1/genesis.proto\x12\x0ephrd.access.v1\x1a\x14gogoproto/gogo.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1ephrd/access/v1/hand_over.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\"\xa3\x04\n" +
 	"\fGenesisState\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\x126\n" +
 	"\aunlocks\x18\x02 \x03(\v2\x16.phrd.access.v1.UnlockB\x04\xc8\xde\x1f\x00R\aunlocks\x12\x1a\n" +
@@ -146,7 +155,9 @@ const file_phrd_access_v1_genesis_proto_rawDesc = "" +
 	"\tguardians\x18\x1e \x03(\v2\x19.phrd.access.v1.GuardiansB\x04\xc8\xde\x1f\x00R\tguardians\x12>\n" +
 	"\n" +
 	"recoveries\x18\x1f \x03(\v2\x18.phrd.access.v1.RecoveryB\x04\xc8\xde\x1f\x00R\n" +
-	"recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
+	"recoveries\x12=\n" +
+	"\n" +
+	"hand_overs\x18  \x03(\v2\x18.phrd.access.v1.HandOverB\x04\xc8\xde\x1f\x00R\thandOversB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
 	file_phrd_access_v1_genesis_proto_rawDescOnce sync.Once
@@ -170,6 +181,7 @@ var file_phrd_access_v1_genesis_proto_goTypes = []any{
 	(*Emergency)(nil),      // 5: phrd.access.v1.Emergency
 	(*Guardians)(nil),      // 6: phrd.access.v1.Guardians
 	(*Recovery)(nil),       // 7: phrd.access.v1.Recovery
+	(*HandOver)(nil),       // 8: phrd.access.v1.HandOver
 }
 var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	1, // 0: phrd.access.v1.GenesisState.params:type_name -> phrd.access.v1.Params
@@ -179,11 +191,12 @@ var file_phrd_access_v1_genesis_proto_depIdxs = []int32{
 	5, // 4: phrd.access.v1.GenesisState.emergencies:type_name -> phrd.access.v1.Emergency
 	6, // 5: phrd.access.v1.GenesisState.guardians:type_name -> phrd.access.v1.Guardians
 	7, // 6: phrd.access.v1.GenesisState.recoveries:type_name -> phrd.access.v1.Recovery
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	8, // 7: phrd.access.v1.GenesisState.hand_overs:type_name -> phrd.access.v1.HandOver
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_genesis_proto_init() }
@@ -194,6 +207,7 @@ func file_phrd_access_v1_genesis_proto_init() {
 	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_emergency_proto_init()
 	file_phrd_access_v1_guardian_proto_init()
+	file_phrd_access_v1_hand_over_proto_init()
 	file_phrd_access_v1_recovery_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}

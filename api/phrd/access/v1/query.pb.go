@@ -1428,6 +1428,98 @@ func (x *QueryGuardianKeyResponse) GetKey() []byte {
 	return nil
 }
 
+// QueryHandOverRequest names a patient.
+type QueryHandOverRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// patient number.
+	Patient       string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryHandOverRequest) Reset() {
+	*x = QueryHandOverRequest{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryHandOverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryHandOverRequest) ProtoMessage() {}
+
+func (x *QueryHandOverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryHandOverRequest.ProtoReflect.Descriptor instead.
+func (*QueryHandOverRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *QueryHandOverRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+// QueryHandOverResponse holds the hand-over.
+type QueryHandOverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hand_over asked for.
+	HandOver      *HandOver `protobuf:"bytes,1,opt,name=hand_over,json=handOver,proto3" json:"hand_over,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryHandOverResponse) Reset() {
+	*x = QueryHandOverResponse{}
+	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryHandOverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryHandOverResponse) ProtoMessage() {}
+
+func (x *QueryHandOverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryHandOverResponse.ProtoReflect.Descriptor instead.
+func (*QueryHandOverResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *QueryHandOverResponse) GetHandOver() *HandOver {
+	if x != nil {
+		return x.HandOver
+	}
+	return nil
+}
+
 // QueryRecoveryRequest names a recovery.
 type QueryRecoveryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1441,7 +1533,7 @@ type QueryRecoveryRequest struct {
 
 func (x *QueryRecoveryRequest) Reset() {
 	*x = QueryRecoveryRequest{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1545,7 @@ func (x *QueryRecoveryRequest) String() string {
 func (*QueryRecoveryRequest) ProtoMessage() {}
 
 func (x *QueryRecoveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[25]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1558,7 @@ func (x *QueryRecoveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveryRequest.ProtoReflect.Descriptor instead.
 func (*QueryRecoveryRequest) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{25}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *QueryRecoveryRequest) GetNumber() uint64 {
@@ -1498,7 +1590,7 @@ type QueryRecoveryResponse struct {
 
 func (x *QueryRecoveryResponse) Reset() {
 	*x = QueryRecoveryResponse{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1602,7 @@ func (x *QueryRecoveryResponse) String() string {
 func (*QueryRecoveryResponse) ProtoMessage() {}
 
 func (x *QueryRecoveryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1615,7 @@ func (x *QueryRecoveryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveryResponse.ProtoReflect.Descriptor instead.
 func (*QueryRecoveryResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{26}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *QueryRecoveryResponse) GetRecovery() *Recovery {
@@ -1566,7 +1658,7 @@ type QueryRecoveriesRequest struct {
 
 func (x *QueryRecoveriesRequest) Reset() {
 	*x = QueryRecoveriesRequest{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +1670,7 @@ func (x *QueryRecoveriesRequest) String() string {
 func (*QueryRecoveriesRequest) ProtoMessage() {}
 
 func (x *QueryRecoveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +1683,7 @@ func (x *QueryRecoveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveriesRequest.ProtoReflect.Descriptor instead.
 func (*QueryRecoveriesRequest) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{27}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *QueryRecoveriesRequest) GetPatient() string {
@@ -1642,7 +1734,7 @@ type QueryRecoveriesResponse struct {
 
 func (x *QueryRecoveriesResponse) Reset() {
 	*x = QueryRecoveriesResponse{}
-	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1746,7 @@ func (x *QueryRecoveriesResponse) String() string {
 func (*QueryRecoveriesResponse) ProtoMessage() {}
 
 func (x *QueryRecoveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_query_proto_msgTypes[28]
+	mi := &file_phrd_access_v1_query_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1759,7 @@ func (x *QueryRecoveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRecoveriesResponse.ProtoReflect.Descriptor instead.
 func (*QueryRecoveriesResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{28}
+	return file_phrd_access_v1_query_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *QueryRecoveriesResponse) GetRecoveries() []*QueryRecoveryResponse {
@@ -1688,7 +1780,7 @@ var File_phrd_access_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
+	"\x1aphrd/access/v1/query.proto\x12\x0ephrd.access.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cphrd/access/v1/consent.proto\x1a\x1ephrd/access/v1/emergency.proto\x1a\x1dphrd/access/v1/guardian.proto\x1a\x1ephrd/access/v1/hand_over.proto\x1a\x1dphrd/access/v1/recovery.proto\x1a\x1bphrd/access/v1/unlock.proto\x1a\x1cphrd/records/v1/record.proto\"\x14\n" +
 	"\x12QueryParamsRequest\"K\n" +
 	"\x13QueryParamsResponse\x124\n" +
 	"\x06params\x18\x01 \x01(\v2\x16.phrd.access.v1.ParamsB\x04\xc8\xde\x1f\x00R\x06params\"$\n" +
@@ -1786,7 +1878,11 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\bguardian\x18\x01 \x01(\tR\bguardian\"B\n" +
 	"\x18QueryGuardianKeyResponse\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"F\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"0\n" +
+	"\x14QueryHandOverRequest\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\"T\n" +
+	"\x15QueryHandOverResponse\x12;\n" +
+	"\thand_over\x18\x01 \x01(\v2\x18.phrd.access.v1.HandOverB\x04\xc8\xde\x1f\x00R\bhandOver\"F\n" +
 	"\x14QueryRecoveryRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06unlock\x18\x02 \x01(\tR\x06unlock\"\xb9\x01\n" +
@@ -1808,7 +1904,7 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"recoveries\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination2\xeb\x0e\n" +
+	"pagination2\xf3\x0f\n" +
 	"\x05Query\x12q\n" +
 	"\x06Params\x12\".phrd.access.v1.QueryParamsRequest\x1a#.phrd.access.v1.QueryParamsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/phrd/access/v1/params\x12w\n" +
 	"\x06Unlock\x12\".phrd.access.v1.QueryUnlockRequest\x1a#.phrd.access.v1.QueryUnlockResponse\"$\x82\xd3\xe4\x93\x02\x1e\x12\x1c/phrd/access/v1/unlocks/{id}\x12u\n" +
@@ -1821,7 +1917,8 @@ const file_phrd_access_v1_query_proto_rawDesc = "" +
 	"\x11EmergencyAccesses\x12-.phrd.access.v1.QueryEmergencyAccessesRequest\x1a..phrd.access.v1.QueryEmergencyAccessesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/phrd/access/v1/emergencies\x12\x87\x01\n" +
 	"\tGuardians\x12%.phrd.access.v1.QueryGuardiansRequest\x1a&.phrd.access.v1.QueryGuardiansResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/guardians/{patient}\x12\x80\x01\n" +
 	"\aGuarded\x12#.phrd.access.v1.QueryGuardedRequest\x1a$.phrd.access.v1.QueryGuardedResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/phrd/access/v1/guarded/{guardian}\x12\x92\x01\n" +
-	"\vGuardianKey\x12'.phrd.access.v1.QueryGuardianKeyRequest\x1a(.phrd.access.v1.QueryGuardianKeyResponse\"0\x82\xd3\xe4\x93\x02*\x12(/phrd/access/v1/guardian_keys/{guardian}\x12\x84\x01\n" +
+	"\vGuardianKey\x12'.phrd.access.v1.QueryGuardianKeyRequest\x1a(.phrd.access.v1.QueryGuardianKeyResponse\"0\x82\xd3\xe4\x93\x02*\x12(/phrd/access/v1/guardian_keys/{guardian}\x12\x85\x01\n" +
+	"\bHandOver\x12$.phrd.access.v1.QueryHandOverRequest\x1a%.phrd.access.v1.QueryHandOverResponse\",\x82\xd3\xe4\x93\x02&\x12$/phrd/access/v1/hand_overs/{patient}\x12\x84\x01\n" +
 	"\bRecovery\x12$.phrd.access.v1.QueryRecoveryRequest\x1a%.phrd.access.v1.QueryRecoveryResponse\"+\x82\xd3\xe4\x93\x02%\x12#/phrd/access/v1/recoveries/{number}\x12\x81\x01\n" +
 	"\n" +
 	"Recoveries\x12&.phrd.access.v1.QueryRecoveriesRequest\x1a'.phrd.access.v1.QueryRecoveriesResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/phrd/access/v1/recoveriesB\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
@@ -1838,7 +1935,7 @@ func file_phrd_access_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_query_proto_rawDescData
 }
 
-var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_phrd_access_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_phrd_access_v1_query_proto_goTypes = []any{
 	(*QueryParamsRequest)(nil),             // 0: phrd.access.v1.QueryParamsRequest
 	(*QueryParamsResponse)(nil),            // 1: phrd.access.v1.QueryParamsResponse
@@ -1865,94 +1962,100 @@ var file_phrd_access_v1_query_proto_goTypes = []any{
 	(*QueryGuardedResponse)(nil),           // 22: phrd.access.v1.QueryGuardedResponse
 	(*QueryGuardianKeyRequest)(nil),        // 23: phrd.access.v1.QueryGuardianKeyRequest
 	(*QueryGuardianKeyResponse)(nil),       // 24: phrd.access.v1.QueryGuardianKeyResponse
-	(*QueryRecoveryRequest)(nil),           // 25: phrd.access.v1.QueryRecoveryRequest
-	(*QueryRecoveryResponse)(nil),          // 26: phrd.access.v1.QueryRecoveryResponse
-	(*QueryRecoveriesRequest)(nil),         // 27: phrd.access.v1.QueryRecoveriesRequest
-	(*QueryRecoveriesResponse)(nil),        // 28: phrd.access.v1.QueryRecoveriesResponse
-	(*Params)(nil),                         // 29: phrd.access.v1.Params
-	(*Unlock)(nil),                         // 30: phrd.access.v1.Unlock
-	(UnlockStatus)(0),                      // 31: phrd.access.v1.UnlockStatus
-	(*v1beta1.PageRequest)(nil),            // 32: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),           // 33: cosmos.base.query.v1beta1.PageResponse
-	(*Consent)(nil),                        // 34: phrd.access.v1.Consent
-	(ConsentStatus)(0),                     // 35: phrd.access.v1.ConsentStatus
-	(v1.Class)(0),                          // 36: phrd.records.v1.Class
-	(*Grantee)(nil),                        // 37: phrd.access.v1.Grantee
-	(*EmergencyTerms)(nil),                 // 38: phrd.access.v1.EmergencyTerms
-	(*Emergency)(nil),                      // 39: phrd.access.v1.Emergency
-	(EmergencyStatus)(0),                   // 40: phrd.access.v1.EmergencyStatus
-	(*Guardians)(nil),                      // 41: phrd.access.v1.Guardians
-	(*Recovery)(nil),                       // 42: phrd.access.v1.Recovery
-	(RecoveryStatus)(0),                    // 43: phrd.access.v1.RecoveryStatus
-	(*v1.Vault)(nil),                       // 44: phrd.records.v1.Vault
+	(*QueryHandOverRequest)(nil),           // 25: phrd.access.v1.QueryHandOverRequest
+	(*QueryHandOverResponse)(nil),          // 26: phrd.access.v1.QueryHandOverResponse
+	(*QueryRecoveryRequest)(nil),           // 27: phrd.access.v1.QueryRecoveryRequest
+	(*QueryRecoveryResponse)(nil),          // 28: phrd.access.v1.QueryRecoveryResponse
+	(*QueryRecoveriesRequest)(nil),         // 29: phrd.access.v1.QueryRecoveriesRequest
+	(*QueryRecoveriesResponse)(nil),        // 30: phrd.access.v1.QueryRecoveriesResponse
+	(*Params)(nil),                         // 31: phrd.access.v1.Params
+	(*Unlock)(nil),                         // 32: phrd.access.v1.Unlock
+	(UnlockStatus)(0),                      // 33: phrd.access.v1.UnlockStatus
+	(*v1beta1.PageRequest)(nil),            // 34: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),           // 35: cosmos.base.query.v1beta1.PageResponse
+	(*Consent)(nil),                        // 36: phrd.access.v1.Consent
+	(ConsentStatus)(0),                     // 37: phrd.access.v1.ConsentStatus
+	(v1.Class)(0),                          // 38: phrd.records.v1.Class
+	(*Grantee)(nil),                        // 39: phrd.access.v1.Grantee
+	(*EmergencyTerms)(nil),                 // 40: phrd.access.v1.EmergencyTerms
+	(*Emergency)(nil),                      // 41: phrd.access.v1.Emergency
+	(EmergencyStatus)(0),                   // 42: phrd.access.v1.EmergencyStatus
+	(*Guardians)(nil),                      // 43: phrd.access.v1.Guardians
+	(*HandOver)(nil),                       // 44: phrd.access.v1.HandOver
+	(*Recovery)(nil),                       // 45: phrd.access.v1.Recovery
+	(RecoveryStatus)(0),                    // 46: phrd.access.v1.RecoveryStatus
+	(*v1.Vault)(nil),                       // 47: phrd.records.v1.Vault
 }
 var file_phrd_access_v1_query_proto_depIdxs = []int32{
-	29, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
-	30, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
-	31, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
-	31, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
-	32, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	31, // 0: phrd.access.v1.QueryParamsResponse.params:type_name -> phrd.access.v1.Params
+	32, // 1: phrd.access.v1.QueryUnlockResponse.unlock:type_name -> phrd.access.v1.Unlock
+	33, // 2: phrd.access.v1.QueryUnlockResponse.status:type_name -> phrd.access.v1.UnlockStatus
+	33, // 3: phrd.access.v1.QueryUnlocksRequest.status:type_name -> phrd.access.v1.UnlockStatus
+	34, // 4: phrd.access.v1.QueryUnlocksRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	3,  // 5: phrd.access.v1.QueryUnlocksResponse.unlocks:type_name -> phrd.access.v1.QueryUnlockResponse
-	33, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	34, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
-	35, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
-	35, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
-	32, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	35, // 6: phrd.access.v1.QueryUnlocksResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	36, // 7: phrd.access.v1.QueryConsentResponse.consent:type_name -> phrd.access.v1.Consent
+	37, // 8: phrd.access.v1.QueryConsentResponse.status:type_name -> phrd.access.v1.ConsentStatus
+	37, // 9: phrd.access.v1.QueryConsentsRequest.status:type_name -> phrd.access.v1.ConsentStatus
+	34, // 10: phrd.access.v1.QueryConsentsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	7,  // 11: phrd.access.v1.QueryConsentsResponse.consents:type_name -> phrd.access.v1.QueryConsentResponse
-	33, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	36, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
-	37, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
-	38, // 15: phrd.access.v1.QueryEmergencyTermsResponse.terms:type_name -> phrd.access.v1.EmergencyTerms
+	35, // 12: phrd.access.v1.QueryConsentsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	38, // 13: phrd.access.v1.QueryGranteesRequest.class:type_name -> phrd.records.v1.Class
+	39, // 14: phrd.access.v1.QueryGranteesResponse.grantees:type_name -> phrd.access.v1.Grantee
+	40, // 15: phrd.access.v1.QueryEmergencyTermsResponse.terms:type_name -> phrd.access.v1.EmergencyTerms
 	14, // 16: phrd.access.v1.QueryEmergencyTermsResponse.vaults:type_name -> phrd.access.v1.EmergencyVault
-	39, // 17: phrd.access.v1.QueryEmergencyAccessResponse.emergency:type_name -> phrd.access.v1.Emergency
-	40, // 18: phrd.access.v1.QueryEmergencyAccessResponse.status:type_name -> phrd.access.v1.EmergencyStatus
-	40, // 19: phrd.access.v1.QueryEmergencyAccessesRequest.status:type_name -> phrd.access.v1.EmergencyStatus
-	32, // 20: phrd.access.v1.QueryEmergencyAccessesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	41, // 17: phrd.access.v1.QueryEmergencyAccessResponse.emergency:type_name -> phrd.access.v1.Emergency
+	42, // 18: phrd.access.v1.QueryEmergencyAccessResponse.status:type_name -> phrd.access.v1.EmergencyStatus
+	42, // 19: phrd.access.v1.QueryEmergencyAccessesRequest.status:type_name -> phrd.access.v1.EmergencyStatus
+	34, // 20: phrd.access.v1.QueryEmergencyAccessesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
 	16, // 21: phrd.access.v1.QueryEmergencyAccessesResponse.emergencies:type_name -> phrd.access.v1.QueryEmergencyAccessResponse
-	33, // 22: phrd.access.v1.QueryEmergencyAccessesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	41, // 23: phrd.access.v1.QueryGuardiansResponse.guardians:type_name -> phrd.access.v1.Guardians
-	32, // 24: phrd.access.v1.QueryGuardedRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	41, // 25: phrd.access.v1.QueryGuardedResponse.guarded:type_name -> phrd.access.v1.Guardians
-	33, // 26: phrd.access.v1.QueryGuardedResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	42, // 27: phrd.access.v1.QueryRecoveryResponse.recovery:type_name -> phrd.access.v1.Recovery
-	43, // 28: phrd.access.v1.QueryRecoveryResponse.status:type_name -> phrd.access.v1.RecoveryStatus
-	44, // 29: phrd.access.v1.QueryRecoveryResponse.vault:type_name -> phrd.records.v1.Vault
-	32, // 30: phrd.access.v1.QueryRecoveriesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	26, // 31: phrd.access.v1.QueryRecoveriesResponse.recoveries:type_name -> phrd.access.v1.QueryRecoveryResponse
-	33, // 32: phrd.access.v1.QueryRecoveriesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	0,  // 33: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
-	2,  // 34: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
-	4,  // 35: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
-	6,  // 36: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
-	8,  // 37: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
-	10, // 38: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
-	12, // 39: phrd.access.v1.Query.EmergencyTerms:input_type -> phrd.access.v1.QueryEmergencyTermsRequest
-	15, // 40: phrd.access.v1.Query.EmergencyAccess:input_type -> phrd.access.v1.QueryEmergencyAccessRequest
-	17, // 41: phrd.access.v1.Query.EmergencyAccesses:input_type -> phrd.access.v1.QueryEmergencyAccessesRequest
-	19, // 42: phrd.access.v1.Query.Guardians:input_type -> phrd.access.v1.QueryGuardiansRequest
-	21, // 43: phrd.access.v1.Query.Guarded:input_type -> phrd.access.v1.QueryGuardedRequest
-	23, // 44: phrd.access.v1.Query.GuardianKey:input_type -> phrd.access.v1.QueryGuardianKeyRequest
-	25, // 45: phrd.access.v1.Query.Recovery:input_type -> phrd.access.v1.QueryRecoveryRequest
-	27, // 46: phrd.access.v1.Query.Recoveries:input_type -> phrd.access.v1.QueryRecoveriesRequest
-	1,  // 47: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
-	3,  // 48: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
-	5,  // 49: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
-	7,  // 50: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
-	9,  // 51: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
-	11, // 52: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
-	13, // 53: phrd.access.v1.Query.EmergencyTerms:output_type -> phrd.access.v1.QueryEmergencyTermsResponse
-	16, // 54: phrd.access.v1.Query.EmergencyAccess:output_type -> phrd.access.v1.QueryEmergencyAccessResponse
-	18, // 55: phrd.access.v1.Query.EmergencyAccesses:output_type -> phrd.access.v1.QueryEmergencyAccessesResponse
-	20, // 56: phrd.access.v1.Query.Guardians:output_type -> phrd.access.v1.QueryGuardiansResponse
-	22, // 57: phrd.access.v1.Query.Guarded:output_type -> phrd.access.v1.QueryGuardedResponse
-	24, // 58: phrd.access.v1.Query.GuardianKey:output_type -> phrd.access.v1.QueryGuardianKeyResponse
-	26, // 59: phrd.access.v1.Query.Recovery:output_type -> phrd.access.v1.QueryRecoveryResponse
-	28, // 60: phrd.access.v1.Query.Recoveries:output_type -> phrd.access.v1.QueryRecoveriesResponse
-	47, // [47:61] is the sub-list for method output_type
-	33, // [33:47] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	35, // 22: phrd.access.v1.QueryEmergencyAccessesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	43, // 23: phrd.access.v1.QueryGuardiansResponse.guardians:type_name -> phrd.access.v1.Guardians
+	34, // 24: phrd.access.v1.QueryGuardedRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	43, // 25: phrd.access.v1.QueryGuardedResponse.guarded:type_name -> phrd.access.v1.Guardians
+	35, // 26: phrd.access.v1.QueryGuardedResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	44, // 27: phrd.access.v1.QueryHandOverResponse.hand_over:type_name -> phrd.access.v1.HandOver
+	45, // 28: phrd.access.v1.QueryRecoveryResponse.recovery:type_name -> phrd.access.v1.Recovery
+	46, // 29: phrd.access.v1.QueryRecoveryResponse.status:type_name -> phrd.access.v1.RecoveryStatus
+	47, // 30: phrd.access.v1.QueryRecoveryResponse.vault:type_name -> phrd.records.v1.Vault
+	34, // 31: phrd.access.v1.QueryRecoveriesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	28, // 32: phrd.access.v1.QueryRecoveriesResponse.recoveries:type_name -> phrd.access.v1.QueryRecoveryResponse
+	35, // 33: phrd.access.v1.QueryRecoveriesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	0,  // 34: phrd.access.v1.Query.Params:input_type -> phrd.access.v1.QueryParamsRequest
+	2,  // 35: phrd.access.v1.Query.Unlock:input_type -> phrd.access.v1.QueryUnlockRequest
+	4,  // 36: phrd.access.v1.Query.Unlocks:input_type -> phrd.access.v1.QueryUnlocksRequest
+	6,  // 37: phrd.access.v1.Query.Consent:input_type -> phrd.access.v1.QueryConsentRequest
+	8,  // 38: phrd.access.v1.Query.Consents:input_type -> phrd.access.v1.QueryConsentsRequest
+	10, // 39: phrd.access.v1.Query.Grantees:input_type -> phrd.access.v1.QueryGranteesRequest
+	12, // 40: phrd.access.v1.Query.EmergencyTerms:input_type -> phrd.access.v1.QueryEmergencyTermsRequest
+	15, // 41: phrd.access.v1.Query.EmergencyAccess:input_type -> phrd.access.v1.QueryEmergencyAccessRequest
+	17, // 42: phrd.access.v1.Query.EmergencyAccesses:input_type -> phrd.access.v1.QueryEmergencyAccessesRequest
+	19, // 43: phrd.access.v1.Query.Guardians:input_type -> phrd.access.v1.QueryGuardiansRequest
+	21, // 44: phrd.access.v1.Query.Guarded:input_type -> phrd.access.v1.QueryGuardedRequest
+	23, // 45: phrd.access.v1.Query.GuardianKey:input_type -> phrd.access.v1.QueryGuardianKeyRequest
+	25, // 46: phrd.access.v1.Query.HandOver:input_type -> phrd.access.v1.QueryHandOverRequest
+	27, // 47: phrd.access.v1.Query.Recovery:input_type -> phrd.access.v1.QueryRecoveryRequest
+	29, // 48: phrd.access.v1.Query.Recoveries:input_type -> phrd.access.v1.QueryRecoveriesRequest
+	1,  // 49: phrd.access.v1.Query.Params:output_type -> phrd.access.v1.QueryParamsResponse
+	3,  // 50: phrd.access.v1.Query.Unlock:output_type -> phrd.access.v1.QueryUnlockResponse
+	5,  // 51: phrd.access.v1.Query.Unlocks:output_type -> phrd.access.v1.QueryUnlocksResponse
+	7,  // 52: phrd.access.v1.Query.Consent:output_type -> phrd.access.v1.QueryConsentResponse
+	9,  // 53: phrd.access.v1.Query.Consents:output_type -> phrd.access.v1.QueryConsentsResponse
+	11, // 54: phrd.access.v1.Query.Grantees:output_type -> phrd.access.v1.QueryGranteesResponse
+	13, // 55: phrd.access.v1.Query.EmergencyTerms:output_type -> phrd.access.v1.QueryEmergencyTermsResponse
+	16, // 56: phrd.access.v1.Query.EmergencyAccess:output_type -> phrd.access.v1.QueryEmergencyAccessResponse
+	18, // 57: phrd.access.v1.Query.EmergencyAccesses:output_type -> phrd.access.v1.QueryEmergencyAccessesResponse
+	20, // 58: phrd.access.v1.Query.Guardians:output_type -> phrd.access.v1.QueryGuardiansResponse
+	22, // 59: phrd.access.v1.Query.Guarded:output_type -> phrd.access.v1.QueryGuardedResponse
+	24, // 60: phrd.access.v1.Query.GuardianKey:output_type -> phrd.access.v1.QueryGuardianKeyResponse
+	26, // 61: phrd.access.v1.Query.HandOver:output_type -> phrd.access.v1.QueryHandOverResponse
+	28, // 62: phrd.access.v1.Query.Recovery:output_type -> phrd.access.v1.QueryRecoveryResponse
+	30, // 63: phrd.access.v1.Query.Recoveries:output_type -> phrd.access.v1.QueryRecoveriesResponse
+	49, // [49:64] is the sub-list for method output_type
+	34, // [34:49] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_query_proto_init() }
@@ -1963,6 +2066,7 @@ func file_phrd_access_v1_query_proto_init() {
 	file_phrd_access_v1_consent_proto_init()
 	file_phrd_access_v1_emergency_proto_init()
 	file_phrd_access_v1_guardian_proto_init()
+	file_phrd_access_v1_hand_over_proto_init()
 	file_phrd_access_v1_recovery_proto_init()
 	file_phrd_access_v1_unlock_proto_init()
 	type x struct{}
@@ -1971,7 +2075,7 @@ func file_phrd_access_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_query_proto_rawDesc), len(file_phrd_access_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

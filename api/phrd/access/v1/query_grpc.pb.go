@@ -31,6 +31,7 @@ const (
 	Query_Guardians_FullMethodName         = "/phrd.access.v1.Query/Guardians"
 	Query_Guarded_FullMethodName           = "/phrd.access.v1.Query/Guarded"
 	Query_GuardianKey_FullMethodName       = "/phrd.access.v1.Query/GuardianKey"
+	Query_HandOver_FullMethodName          = "/phrd.access.v1.Query/HandOver"
 	Query_Recovery_FullMethodName          = "/phrd.access.v1.Query/Recovery"
 	Query_Recoveries_FullMethodName        = "/phrd.access.v1.Query/Recoveries"
 )
@@ -69,6 +70,8 @@ type QueryClient interface {
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors.
+	HandOver(ctx context.Context, in *QueryHandOverRequest, opts ...grpc.CallOption) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.
 	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
@@ -205,6 +208,16 @@ func (c *queryClient) GuardianKey(ctx context.Context, in *QueryGuardianKeyReque
 	return out, nil
 }
 
+func (c *queryClient) HandOver(ctx context.Context, in *QueryHandOverRequest, opts ...grpc.CallOption) (*QueryHandOverResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QueryHandOverResponse)
+	err := c.cc.Invoke(ctx, Query_HandOver_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(QueryRecoveryResponse)
@@ -259,6 +272,8 @@ type QueryServer interface {
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors.
+	HandOver(context.Context, *QueryHandOverRequest) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.
 	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
@@ -310,6 +325,9 @@ func (UnimplementedQueryServer) Guarded(context.Context, *QueryGuardedRequest) (
 }
 func (UnimplementedQueryServer) GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GuardianKey not implemented")
+}
+func (UnimplementedQueryServer) HandOver(context.Context, *QueryHandOverRequest) (*QueryHandOverResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method HandOver not implemented")
 }
 func (UnimplementedQueryServer) Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Recovery not implemented")
@@ -554,6 +572,24 @@ func _Query_GuardianKey_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_HandOver_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryHandOverRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).HandOver(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_HandOver_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).HandOver(ctx, req.(*QueryHandOverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_Recovery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryRecoveryRequest)
 	if err := dec(in); err != nil {
@@ -644,6 +680,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GuardianKey",
 			Handler:    _Query_GuardianKey_Handler,
+		},
+		{
+			MethodName: "HandOver",
+			Handler:    _Query_HandOver_Handler,
 		},
 		{
 			MethodName: "Recovery",

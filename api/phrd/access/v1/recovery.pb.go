@@ -207,7 +207,9 @@ type Recovery struct {
 	// expired says that the time ran out.
 	Expired bool `protobuf:"varint,26,opt,name=expired,proto3" json:"expired,omitempty"`
 	// may_be_opened says that shares had been given, or came, when it ended unfinished.
-	MayBeOpened   bool `protobuf:"varint,27,opt,name=may_be_opened,json=mayBeOpened,proto3" json:"may_be_opened,omitempty"`
+	MayBeOpened bool `protobuf:"varint,27,opt,name=may_be_opened,json=mayBeOpened,proto3" json:"may_be_opened,omitempty"`
+	// until is when the hand-over of a patient for whom the account acts is due, unix seconds; 0 where the account is the patient's own.
+	Until         int64 `protobuf:"varint,28,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -431,6 +433,13 @@ func (x *Recovery) GetMayBeOpened() bool {
 	return false
 }
 
+func (x *Recovery) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 // RecoveryApproval is the signature of a guardian or an officer under a recovery.
 type RecoveryApproval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -517,7 +526,7 @@ var File_phrd_access_v1_recovery_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_recovery_proto_rawDesc = "" +
 	"\n" +
-	"\x1dphrd/access/v1/recovery.proto\x12\x0ephrd.access.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\xe7\x06\n" +
+	"\x1dphrd/access/v1/recovery.proto\x12\x0ephrd.access.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\xfd\x06\n" +
 	"\bRecovery\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x122\n" +
@@ -553,7 +562,8 @@ const file_phrd_access_v1_recovery_proto_rawDesc = "" +
 	"finishedAt\x12;\n" +
 	"\fcancelled_by\x18\x19 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\vcancelledBy\x12\x18\n" +
 	"\aexpired\x18\x1a \x01(\bR\aexpired\x12\"\n" +
-	"\rmay_be_opened\x18\x1b \x01(\bR\vmayBeOpened\"\x9e\x01\n" +
+	"\rmay_be_opened\x18\x1b \x01(\bR\vmayBeOpened\x12\x14\n" +
+	"\x05until\x18\x1c \x01(\x03R\x05until\"\x9e\x01\n" +
 	"\x10RecoveryApproval\x12(\n" +
 	"\x02by\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x02by\x12\x1a\n" +
 	"\bguardian\x18\x02 \x01(\tR\bguardian\x12\x1a\n" +

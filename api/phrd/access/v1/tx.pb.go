@@ -1329,7 +1329,9 @@ type MsgProposeRecovery struct {
 	// m is M = b·U_g, a point, 32 bytes.
 	M []byte `protobuf:"bytes,6,opt,name=m,proto3" json:"m,omitempty"`
 	// proof is the proof of the request c‖s, 64 bytes.
-	Proof         []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	Proof []byte `protobuf:"bytes,7,opt,name=proof,proto3" json:"proof,omitempty"`
+	// until is the end of acting for the patient in RFC 3339, UTC, seconds: 2031-05-01T00:00:00Z; empty where the account is the patient's own.
+	Until         string `protobuf:"bytes,8,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1413,6 +1415,13 @@ func (x *MsgProposeRecovery) GetProof() []byte {
 	return nil
 }
 
+func (x *MsgProposeRecovery) GetUntil() string {
+	if x != nil {
+		return x.Until
+	}
+	return ""
+}
+
 // MsgProposeRecoveryResponse names the recovery.
 type MsgProposeRecoveryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1493,7 +1502,9 @@ type MsgApproveRecovery struct {
 	// unlock is the first 32 bytes of the proposal hash in hex; empty for an officer.
 	Unlock string `protobuf:"bytes,6,opt,name=unlock,proto3" json:"unlock,omitempty"`
 	// capsule is the CID of the guardian's share, sealed to the one-time key, as text; empty for an officer.
-	Capsule       string `protobuf:"bytes,7,opt,name=capsule,proto3" json:"capsule,omitempty"`
+	Capsule string `protobuf:"bytes,7,opt,name=capsule,proto3" json:"capsule,omitempty"`
+	// until is the end of acting for the patient, as it was proposed; empty where the account is the patient's own.
+	Until         string `protobuf:"bytes,8,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1573,6 +1584,13 @@ func (x *MsgApproveRecovery) GetUnlock() string {
 func (x *MsgApproveRecovery) GetCapsule() string {
 	if x != nil {
 		return x.Capsule
+	}
+	return ""
+}
+
+func (x *MsgApproveRecovery) GetUntil() string {
+	if x != nil {
+		return x.Until
 	}
 	return ""
 }
@@ -1897,6 +1915,116 @@ func (x *MsgFinishRecoveryResponse) GetReason() string {
 	return ""
 }
 
+// MsgSetHandOver sets when a wallet ends.
+type MsgSetHandOver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// owner is the patient's wallet account, which somebody else has.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// on is when the wallet ends, in RFC 3339, UTC, seconds: 2031-05-01T00:00:00Z; at most 25 years ahead.
+	On            string `protobuf:"bytes,2,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetHandOver) Reset() {
+	*x = MsgSetHandOver{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetHandOver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetHandOver) ProtoMessage() {}
+
+func (x *MsgSetHandOver) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetHandOver.ProtoReflect.Descriptor instead.
+func (*MsgSetHandOver) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MsgSetHandOver) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *MsgSetHandOver) GetOn() string {
+	if x != nil {
+		return x.On
+	}
+	return ""
+}
+
+// MsgSetHandOverResponse says whether it counted.
+type MsgSetHandOverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// outcome of the setting.
+	Outcome v1.Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
+	// reason of a refusal.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgSetHandOverResponse) Reset() {
+	*x = MsgSetHandOverResponse{}
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgSetHandOverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgSetHandOverResponse) ProtoMessage() {}
+
+func (x *MsgSetHandOverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgSetHandOverResponse.ProtoReflect.Descriptor instead.
+func (*MsgSetHandOverResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MsgSetHandOverResponse) GetOutcome() v1.Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return v1.Outcome(0)
+}
+
+func (x *MsgSetHandOverResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // MsgUpdateParams changes the bounds.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1910,7 +2038,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2050,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2063,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -1961,7 +2089,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2101,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2114,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 // MsgEnableEmergency agrees. All its fields are readable in a wallet, and none is longer than 64 bytes.
@@ -2006,7 +2134,7 @@ type MsgEnableEmergency struct {
 
 func (x *MsgEnableEmergency) Reset() {
 	*x = MsgEnableEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2146,7 @@ func (x *MsgEnableEmergency) String() string {
 func (*MsgEnableEmergency) ProtoMessage() {}
 
 func (x *MsgEnableEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2159,7 @@ func (x *MsgEnableEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgEnableEmergency.ProtoReflect.Descriptor instead.
 func (*MsgEnableEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgEnableEmergency) GetOwner() string {
@@ -2075,7 +2203,7 @@ type MsgEnableEmergencyResponse struct {
 
 func (x *MsgEnableEmergencyResponse) Reset() {
 	*x = MsgEnableEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2215,7 @@ func (x *MsgEnableEmergencyResponse) String() string {
 func (*MsgEnableEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgEnableEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2228,7 @@ func (x *MsgEnableEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgEnableEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgEnableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MsgEnableEmergencyResponse) GetOutcome() v1.Outcome {
@@ -2128,7 +2256,7 @@ type MsgDisableEmergency struct {
 
 func (x *MsgDisableEmergency) Reset() {
 	*x = MsgDisableEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2140,7 +2268,7 @@ func (x *MsgDisableEmergency) String() string {
 func (*MsgDisableEmergency) ProtoMessage() {}
 
 func (x *MsgDisableEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2153,7 +2281,7 @@ func (x *MsgDisableEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgDisableEmergency.ProtoReflect.Descriptor instead.
 func (*MsgDisableEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgDisableEmergency) GetOwner() string {
@@ -2176,7 +2304,7 @@ type MsgDisableEmergencyResponse struct {
 
 func (x *MsgDisableEmergencyResponse) Reset() {
 	*x = MsgDisableEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2316,7 @@ func (x *MsgDisableEmergencyResponse) String() string {
 func (*MsgDisableEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgDisableEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2329,7 @@ func (x *MsgDisableEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgDisableEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgDisableEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MsgDisableEmergencyResponse) GetOutcome() v1.Outcome {
@@ -2255,7 +2383,7 @@ type MsgRequestEmergency struct {
 
 func (x *MsgRequestEmergency) Reset() {
 	*x = MsgRequestEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2267,7 +2395,7 @@ func (x *MsgRequestEmergency) String() string {
 func (*MsgRequestEmergency) ProtoMessage() {}
 
 func (x *MsgRequestEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2280,7 +2408,7 @@ func (x *MsgRequestEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestEmergency.ProtoReflect.Descriptor instead.
 func (*MsgRequestEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgRequestEmergency) GetRequester() string {
@@ -2398,7 +2526,7 @@ type MsgRequestEmergencyResponse struct {
 
 func (x *MsgRequestEmergencyResponse) Reset() {
 	*x = MsgRequestEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2538,7 @@ func (x *MsgRequestEmergencyResponse) String() string {
 func (*MsgRequestEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgRequestEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2551,7 @@ func (x *MsgRequestEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgRequestEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MsgRequestEmergencyResponse) GetOutcome() v1.Outcome {
@@ -2467,7 +2595,7 @@ type MsgApproveEmergency struct {
 
 func (x *MsgApproveEmergency) Reset() {
 	*x = MsgApproveEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2479,7 +2607,7 @@ func (x *MsgApproveEmergency) String() string {
 func (*MsgApproveEmergency) ProtoMessage() {}
 
 func (x *MsgApproveEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2620,7 @@ func (x *MsgApproveEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgApproveEmergency.ProtoReflect.Descriptor instead.
 func (*MsgApproveEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{34}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgApproveEmergency) GetOfficer() string {
@@ -2522,7 +2650,7 @@ type MsgApproveEmergencyResponse struct {
 
 func (x *MsgApproveEmergencyResponse) Reset() {
 	*x = MsgApproveEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2662,7 @@ func (x *MsgApproveEmergencyResponse) String() string {
 func (*MsgApproveEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgApproveEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2547,7 +2675,7 @@ func (x *MsgApproveEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgApproveEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgApproveEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{35}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MsgApproveEmergencyResponse) GetOutcome() v1.Outcome {
@@ -2579,7 +2707,7 @@ type MsgReviewEmergency struct {
 
 func (x *MsgReviewEmergency) Reset() {
 	*x = MsgReviewEmergency{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2719,7 @@ func (x *MsgReviewEmergency) String() string {
 func (*MsgReviewEmergency) ProtoMessage() {}
 
 func (x *MsgReviewEmergency) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2732,7 @@ func (x *MsgReviewEmergency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReviewEmergency.ProtoReflect.Descriptor instead.
 func (*MsgReviewEmergency) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{36}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgReviewEmergency) GetOfficer() string {
@@ -2641,7 +2769,7 @@ type MsgReviewEmergencyResponse struct {
 
 func (x *MsgReviewEmergencyResponse) Reset() {
 	*x = MsgReviewEmergencyResponse{}
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2781,7 @@ func (x *MsgReviewEmergencyResponse) String() string {
 func (*MsgReviewEmergencyResponse) ProtoMessage() {}
 
 func (x *MsgReviewEmergencyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_access_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_access_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2794,7 @@ func (x *MsgReviewEmergencyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReviewEmergencyResponse.ProtoReflect.Descriptor instead.
 func (*MsgReviewEmergencyResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{37}
+	return file_phrd_access_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MsgReviewEmergencyResponse) GetOutcome() v1.Outcome {
@@ -2781,7 +2909,7 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\bhospital\x18\x0e \x01(\x04R\bhospital:#\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x14phrd/MsgSetGuardians\"c\n" +
 	"\x17MsgSetGuardiansResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfe\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x94\x02\n" +
 	"\x12MsgProposeRecovery\x122\n" +
 	"\aaccount\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x18\n" +
 	"\apatient\x18\x02 \x01(\tR\apatient\x12\x1d\n" +
@@ -2791,11 +2919,12 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"requestKey\x12\f\n" +
 	"\x01b\x18\x05 \x01(\fR\x01b\x12\f\n" +
 	"\x01m\x18\x06 \x01(\fR\x01m\x12\x14\n" +
-	"\x05proof\x18\a \x01(\fR\x05proof:(\x82\xe7\xb0*\aaccount\x8a\xe7\xb0*\x17phrd/MsgProposeRecovery\"\x82\x01\n" +
+	"\x05proof\x18\a \x01(\fR\x05proof\x12\x14\n" +
+	"\x05until\x18\b \x01(\tR\x05until:(\x82\xe7\xb0*\aaccount\x8a\xe7\xb0*\x17phrd/MsgProposeRecovery\"\x82\x01\n" +
 	"\x1aMsgProposeRecoveryResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1a\n" +
-	"\brecovery\x18\x03 \x01(\x04R\brecovery\"\xb0\x02\n" +
+	"\brecovery\x18\x03 \x01(\x04R\brecovery\"\xc6\x02\n" +
 	"\x12MsgApproveRecovery\x124\n" +
 	"\bapprover\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\bapprover\x12\x1a\n" +
 	"\brecovery\x18\x02 \x01(\x04R\brecovery\x12\x18\n" +
@@ -2804,7 +2933,8 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\n" +
 	"invited_by\x18\x05 \x01(\tR\tinvitedBy\x12\x16\n" +
 	"\x06unlock\x18\x06 \x01(\tR\x06unlock\x12\x18\n" +
-	"\acapsule\x18\a \x01(\tR\acapsule:)\x82\xe7\xb0*\bapprover\x8a\xe7\xb0*\x17phrd/MsgApproveRecovery\"f\n" +
+	"\acapsule\x18\a \x01(\tR\acapsule\x12\x14\n" +
+	"\x05until\x18\b \x01(\tR\x05until:)\x82\xe7\xb0*\bapprover\x8a\xe7\xb0*\x17phrd/MsgApproveRecovery\"f\n" +
 	"\x1aMsgApproveRecoveryResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x89\x01\n" +
@@ -2825,6 +2955,12 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"vault_size\x18\x06 \x01(\x04R\tvaultSize\x12\x1a\n" +
 	"\bhospital\x18\a \x01(\x04R\bhospital:'\x82\xe7\xb0*\aaccount\x8a\xe7\xb0*\x16phrd/MsgFinishRecovery\"e\n" +
 	"\x19MsgFinishRecoveryResponse\x120\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"t\n" +
+	"\x0eMsgSetHandOver\x12.\n" +
+	"\x05owner\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05owner\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\tR\x02on:\"\x82\xe7\xb0*\x05owner\x8a\xe7\xb0*\x13phrd/MsgSetHandOver\"b\n" +
+	"\x16MsgSetHandOverResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb4\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
@@ -2880,7 +3016,7 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\afinding\x18\x03 \x01(\tR\afinding:(\x82\xe7\xb0*\aofficer\x8a\xe7\xb0*\x17phrd/MsgReviewEmergency\"f\n" +
 	"\x1aMsgReviewEmergencyResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\x9a\x0e\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason2\xf1\x0e\n" +
 	"\x03Msg\x12[\n" +
 	"\rProposeUnlock\x12 .phrd.access.v1.MsgProposeUnlock\x1a(.phrd.access.v1.MsgProposeUnlockResponse\x12[\n" +
 	"\rEndorseUnlock\x12 .phrd.access.v1.MsgEndorseUnlock\x1a(.phrd.access.v1.MsgEndorseUnlockResponse\x12[\n" +
@@ -2901,7 +3037,8 @@ const file_phrd_access_v1_tx_proto_rawDesc = "" +
 	"\x0fProposeRecovery\x12\".phrd.access.v1.MsgProposeRecovery\x1a*.phrd.access.v1.MsgProposeRecoveryResponse\x12a\n" +
 	"\x0fApproveRecovery\x12\".phrd.access.v1.MsgApproveRecovery\x1a*.phrd.access.v1.MsgApproveRecoveryResponse\x12^\n" +
 	"\x0eCancelRecovery\x12!.phrd.access.v1.MsgCancelRecovery\x1a).phrd.access.v1.MsgCancelRecoveryResponse\x12^\n" +
-	"\x0eFinishRecovery\x12!.phrd.access.v1.MsgFinishRecovery\x1a).phrd.access.v1.MsgFinishRecoveryResponse\x12X\n" +
+	"\x0eFinishRecovery\x12!.phrd.access.v1.MsgFinishRecovery\x1a).phrd.access.v1.MsgFinishRecoveryResponse\x12U\n" +
+	"\vSetHandOver\x12\x1e.phrd.access.v1.MsgSetHandOver\x1a&.phrd.access.v1.MsgSetHandOverResponse\x12X\n" +
 	"\fUpdateParams\x12\x1f.phrd.access.v1.MsgUpdateParams\x1a'.phrd.access.v1.MsgUpdateParamsResponse\x1a\x05\x80\xe7\xb0*\x01B\x1fZ\x1dgithub.com/phrd/phrd/x/accessb\x06proto3"
 
 var (
@@ -2916,7 +3053,7 @@ func file_phrd_access_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_access_v1_tx_proto_rawDescData
 }
 
-var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_phrd_access_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_phrd_access_v1_tx_proto_goTypes = []any{
 	(*MsgProposeUnlock)(nil),            // 0: phrd.access.v1.MsgProposeUnlock
 	(*MsgProposeUnlockResponse)(nil),    // 1: phrd.access.v1.MsgProposeUnlockResponse
@@ -2944,84 +3081,89 @@ var file_phrd_access_v1_tx_proto_goTypes = []any{
 	(*MsgCancelRecoveryResponse)(nil),   // 23: phrd.access.v1.MsgCancelRecoveryResponse
 	(*MsgFinishRecovery)(nil),           // 24: phrd.access.v1.MsgFinishRecovery
 	(*MsgFinishRecoveryResponse)(nil),   // 25: phrd.access.v1.MsgFinishRecoveryResponse
-	(*MsgUpdateParams)(nil),             // 26: phrd.access.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),     // 27: phrd.access.v1.MsgUpdateParamsResponse
-	(*MsgEnableEmergency)(nil),          // 28: phrd.access.v1.MsgEnableEmergency
-	(*MsgEnableEmergencyResponse)(nil),  // 29: phrd.access.v1.MsgEnableEmergencyResponse
-	(*MsgDisableEmergency)(nil),         // 30: phrd.access.v1.MsgDisableEmergency
-	(*MsgDisableEmergencyResponse)(nil), // 31: phrd.access.v1.MsgDisableEmergencyResponse
-	(*MsgRequestEmergency)(nil),         // 32: phrd.access.v1.MsgRequestEmergency
-	(*MsgRequestEmergencyResponse)(nil), // 33: phrd.access.v1.MsgRequestEmergencyResponse
-	(*MsgApproveEmergency)(nil),         // 34: phrd.access.v1.MsgApproveEmergency
-	(*MsgApproveEmergencyResponse)(nil), // 35: phrd.access.v1.MsgApproveEmergencyResponse
-	(*MsgReviewEmergency)(nil),          // 36: phrd.access.v1.MsgReviewEmergency
-	(*MsgReviewEmergencyResponse)(nil),  // 37: phrd.access.v1.MsgReviewEmergencyResponse
-	(v1.Outcome)(0),                     // 38: phrd.audit.v1.Outcome
-	(*Params)(nil),                      // 39: phrd.access.v1.Params
+	(*MsgSetHandOver)(nil),              // 26: phrd.access.v1.MsgSetHandOver
+	(*MsgSetHandOverResponse)(nil),      // 27: phrd.access.v1.MsgSetHandOverResponse
+	(*MsgUpdateParams)(nil),             // 28: phrd.access.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),     // 29: phrd.access.v1.MsgUpdateParamsResponse
+	(*MsgEnableEmergency)(nil),          // 30: phrd.access.v1.MsgEnableEmergency
+	(*MsgEnableEmergencyResponse)(nil),  // 31: phrd.access.v1.MsgEnableEmergencyResponse
+	(*MsgDisableEmergency)(nil),         // 32: phrd.access.v1.MsgDisableEmergency
+	(*MsgDisableEmergencyResponse)(nil), // 33: phrd.access.v1.MsgDisableEmergencyResponse
+	(*MsgRequestEmergency)(nil),         // 34: phrd.access.v1.MsgRequestEmergency
+	(*MsgRequestEmergencyResponse)(nil), // 35: phrd.access.v1.MsgRequestEmergencyResponse
+	(*MsgApproveEmergency)(nil),         // 36: phrd.access.v1.MsgApproveEmergency
+	(*MsgApproveEmergencyResponse)(nil), // 37: phrd.access.v1.MsgApproveEmergencyResponse
+	(*MsgReviewEmergency)(nil),          // 38: phrd.access.v1.MsgReviewEmergency
+	(*MsgReviewEmergencyResponse)(nil),  // 39: phrd.access.v1.MsgReviewEmergencyResponse
+	(v1.Outcome)(0),                     // 40: phrd.audit.v1.Outcome
+	(*Params)(nil),                      // 41: phrd.access.v1.Params
 }
 var file_phrd_access_v1_tx_proto_depIdxs = []int32{
-	38, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 8: phrd.access.v1.MsgSetGuardiansResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 9: phrd.access.v1.MsgProposeRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 10: phrd.access.v1.MsgApproveRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 11: phrd.access.v1.MsgCancelRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 12: phrd.access.v1.MsgFinishRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	39, // 13: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
-	38, // 14: phrd.access.v1.MsgEnableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 15: phrd.access.v1.MsgDisableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 16: phrd.access.v1.MsgRequestEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 17: phrd.access.v1.MsgApproveEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	38, // 18: phrd.access.v1.MsgReviewEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 19: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
-	2,  // 20: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
-	4,  // 21: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
-	6,  // 22: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
-	8,  // 23: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
-	10, // 24: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
-	12, // 25: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
-	14, // 26: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
-	28, // 27: phrd.access.v1.Msg.EnableEmergency:input_type -> phrd.access.v1.MsgEnableEmergency
-	30, // 28: phrd.access.v1.Msg.DisableEmergency:input_type -> phrd.access.v1.MsgDisableEmergency
-	32, // 29: phrd.access.v1.Msg.RequestEmergency:input_type -> phrd.access.v1.MsgRequestEmergency
-	34, // 30: phrd.access.v1.Msg.ApproveEmergency:input_type -> phrd.access.v1.MsgApproveEmergency
-	36, // 31: phrd.access.v1.Msg.ReviewEmergency:input_type -> phrd.access.v1.MsgReviewEmergency
-	16, // 32: phrd.access.v1.Msg.SetGuardians:input_type -> phrd.access.v1.MsgSetGuardians
-	18, // 33: phrd.access.v1.Msg.ProposeRecovery:input_type -> phrd.access.v1.MsgProposeRecovery
-	20, // 34: phrd.access.v1.Msg.ApproveRecovery:input_type -> phrd.access.v1.MsgApproveRecovery
-	22, // 35: phrd.access.v1.Msg.CancelRecovery:input_type -> phrd.access.v1.MsgCancelRecovery
-	24, // 36: phrd.access.v1.Msg.FinishRecovery:input_type -> phrd.access.v1.MsgFinishRecovery
-	26, // 37: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
-	1,  // 38: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
-	3,  // 39: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
-	5,  // 40: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
-	7,  // 41: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
-	9,  // 42: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
-	11, // 43: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
-	13, // 44: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
-	15, // 45: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
-	29, // 46: phrd.access.v1.Msg.EnableEmergency:output_type -> phrd.access.v1.MsgEnableEmergencyResponse
-	31, // 47: phrd.access.v1.Msg.DisableEmergency:output_type -> phrd.access.v1.MsgDisableEmergencyResponse
-	33, // 48: phrd.access.v1.Msg.RequestEmergency:output_type -> phrd.access.v1.MsgRequestEmergencyResponse
-	35, // 49: phrd.access.v1.Msg.ApproveEmergency:output_type -> phrd.access.v1.MsgApproveEmergencyResponse
-	37, // 50: phrd.access.v1.Msg.ReviewEmergency:output_type -> phrd.access.v1.MsgReviewEmergencyResponse
-	17, // 51: phrd.access.v1.Msg.SetGuardians:output_type -> phrd.access.v1.MsgSetGuardiansResponse
-	19, // 52: phrd.access.v1.Msg.ProposeRecovery:output_type -> phrd.access.v1.MsgProposeRecoveryResponse
-	21, // 53: phrd.access.v1.Msg.ApproveRecovery:output_type -> phrd.access.v1.MsgApproveRecoveryResponse
-	23, // 54: phrd.access.v1.Msg.CancelRecovery:output_type -> phrd.access.v1.MsgCancelRecoveryResponse
-	25, // 55: phrd.access.v1.Msg.FinishRecovery:output_type -> phrd.access.v1.MsgFinishRecoveryResponse
-	27, // 56: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
-	38, // [38:57] is the sub-list for method output_type
-	19, // [19:38] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	40, // 0: phrd.access.v1.MsgProposeUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 1: phrd.access.v1.MsgEndorseUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 2: phrd.access.v1.MsgApproveUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 3: phrd.access.v1.MsgDenyUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 4: phrd.access.v1.MsgWithdrawUnlockResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 5: phrd.access.v1.MsgGrantConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 6: phrd.access.v1.MsgWithdrawConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 7: phrd.access.v1.MsgUseConsentResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 8: phrd.access.v1.MsgSetGuardiansResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 9: phrd.access.v1.MsgProposeRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 10: phrd.access.v1.MsgApproveRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 11: phrd.access.v1.MsgCancelRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 12: phrd.access.v1.MsgFinishRecoveryResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 13: phrd.access.v1.MsgSetHandOverResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	41, // 14: phrd.access.v1.MsgUpdateParams.params:type_name -> phrd.access.v1.Params
+	40, // 15: phrd.access.v1.MsgEnableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 16: phrd.access.v1.MsgDisableEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 17: phrd.access.v1.MsgRequestEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 18: phrd.access.v1.MsgApproveEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	40, // 19: phrd.access.v1.MsgReviewEmergencyResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 20: phrd.access.v1.Msg.ProposeUnlock:input_type -> phrd.access.v1.MsgProposeUnlock
+	2,  // 21: phrd.access.v1.Msg.EndorseUnlock:input_type -> phrd.access.v1.MsgEndorseUnlock
+	4,  // 22: phrd.access.v1.Msg.ApproveUnlock:input_type -> phrd.access.v1.MsgApproveUnlock
+	6,  // 23: phrd.access.v1.Msg.DenyUnlock:input_type -> phrd.access.v1.MsgDenyUnlock
+	8,  // 24: phrd.access.v1.Msg.WithdrawUnlock:input_type -> phrd.access.v1.MsgWithdrawUnlock
+	10, // 25: phrd.access.v1.Msg.GrantConsent:input_type -> phrd.access.v1.MsgGrantConsent
+	12, // 26: phrd.access.v1.Msg.WithdrawConsent:input_type -> phrd.access.v1.MsgWithdrawConsent
+	14, // 27: phrd.access.v1.Msg.UseConsent:input_type -> phrd.access.v1.MsgUseConsent
+	30, // 28: phrd.access.v1.Msg.EnableEmergency:input_type -> phrd.access.v1.MsgEnableEmergency
+	32, // 29: phrd.access.v1.Msg.DisableEmergency:input_type -> phrd.access.v1.MsgDisableEmergency
+	34, // 30: phrd.access.v1.Msg.RequestEmergency:input_type -> phrd.access.v1.MsgRequestEmergency
+	36, // 31: phrd.access.v1.Msg.ApproveEmergency:input_type -> phrd.access.v1.MsgApproveEmergency
+	38, // 32: phrd.access.v1.Msg.ReviewEmergency:input_type -> phrd.access.v1.MsgReviewEmergency
+	16, // 33: phrd.access.v1.Msg.SetGuardians:input_type -> phrd.access.v1.MsgSetGuardians
+	18, // 34: phrd.access.v1.Msg.ProposeRecovery:input_type -> phrd.access.v1.MsgProposeRecovery
+	20, // 35: phrd.access.v1.Msg.ApproveRecovery:input_type -> phrd.access.v1.MsgApproveRecovery
+	22, // 36: phrd.access.v1.Msg.CancelRecovery:input_type -> phrd.access.v1.MsgCancelRecovery
+	24, // 37: phrd.access.v1.Msg.FinishRecovery:input_type -> phrd.access.v1.MsgFinishRecovery
+	26, // 38: phrd.access.v1.Msg.SetHandOver:input_type -> phrd.access.v1.MsgSetHandOver
+	28, // 39: phrd.access.v1.Msg.UpdateParams:input_type -> phrd.access.v1.MsgUpdateParams
+	1,  // 40: phrd.access.v1.Msg.ProposeUnlock:output_type -> phrd.access.v1.MsgProposeUnlockResponse
+	3,  // 41: phrd.access.v1.Msg.EndorseUnlock:output_type -> phrd.access.v1.MsgEndorseUnlockResponse
+	5,  // 42: phrd.access.v1.Msg.ApproveUnlock:output_type -> phrd.access.v1.MsgApproveUnlockResponse
+	7,  // 43: phrd.access.v1.Msg.DenyUnlock:output_type -> phrd.access.v1.MsgDenyUnlockResponse
+	9,  // 44: phrd.access.v1.Msg.WithdrawUnlock:output_type -> phrd.access.v1.MsgWithdrawUnlockResponse
+	11, // 45: phrd.access.v1.Msg.GrantConsent:output_type -> phrd.access.v1.MsgGrantConsentResponse
+	13, // 46: phrd.access.v1.Msg.WithdrawConsent:output_type -> phrd.access.v1.MsgWithdrawConsentResponse
+	15, // 47: phrd.access.v1.Msg.UseConsent:output_type -> phrd.access.v1.MsgUseConsentResponse
+	31, // 48: phrd.access.v1.Msg.EnableEmergency:output_type -> phrd.access.v1.MsgEnableEmergencyResponse
+	33, // 49: phrd.access.v1.Msg.DisableEmergency:output_type -> phrd.access.v1.MsgDisableEmergencyResponse
+	35, // 50: phrd.access.v1.Msg.RequestEmergency:output_type -> phrd.access.v1.MsgRequestEmergencyResponse
+	37, // 51: phrd.access.v1.Msg.ApproveEmergency:output_type -> phrd.access.v1.MsgApproveEmergencyResponse
+	39, // 52: phrd.access.v1.Msg.ReviewEmergency:output_type -> phrd.access.v1.MsgReviewEmergencyResponse
+	17, // 53: phrd.access.v1.Msg.SetGuardians:output_type -> phrd.access.v1.MsgSetGuardiansResponse
+	19, // 54: phrd.access.v1.Msg.ProposeRecovery:output_type -> phrd.access.v1.MsgProposeRecoveryResponse
+	21, // 55: phrd.access.v1.Msg.ApproveRecovery:output_type -> phrd.access.v1.MsgApproveRecoveryResponse
+	23, // 56: phrd.access.v1.Msg.CancelRecovery:output_type -> phrd.access.v1.MsgCancelRecoveryResponse
+	25, // 57: phrd.access.v1.Msg.FinishRecovery:output_type -> phrd.access.v1.MsgFinishRecoveryResponse
+	27, // 58: phrd.access.v1.Msg.SetHandOver:output_type -> phrd.access.v1.MsgSetHandOverResponse
+	29, // 59: phrd.access.v1.Msg.UpdateParams:output_type -> phrd.access.v1.MsgUpdateParamsResponse
+	40, // [40:60] is the sub-list for method output_type
+	20, // [20:40] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_phrd_access_v1_tx_proto_init() }
@@ -3036,7 +3178,7 @@ func file_phrd_access_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_access_v1_tx_proto_rawDesc), len(file_phrd_access_v1_tx_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

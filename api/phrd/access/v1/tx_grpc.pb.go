@@ -37,6 +37,7 @@ const (
 	Msg_ApproveRecovery_FullMethodName  = "/phrd.access.v1.Msg/ApproveRecovery"
 	Msg_CancelRecovery_FullMethodName   = "/phrd.access.v1.Msg/CancelRecovery"
 	Msg_FinishRecovery_FullMethodName   = "/phrd.access.v1.Msg/FinishRecovery"
+	Msg_SetHandOver_FullMethodName      = "/phrd.access.v1.Msg/SetHandOver"
 	Msg_UpdateParams_FullMethodName     = "/phrd.access.v1.Msg/UpdateParams"
 )
 
@@ -85,6 +86,8 @@ type MsgClient interface {
 	CancelRecovery(ctx context.Context, in *MsgCancelRecovery, opts ...grpc.CallOption) (*MsgCancelRecoveryResponse, error)
 	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
 	FinishRecovery(ctx context.Context, in *MsgFinishRecovery, opts ...grpc.CallOption) (*MsgFinishRecoveryResponse, error)
+	// SetHandOver says when the signer's wallet ends, because somebody else has it for the patient; it can be set earlier and not later. Signer: the patient.
+	SetHandOver(ctx context.Context, in *MsgSetHandOver, opts ...grpc.CallOption) (*MsgSetHandOverResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -277,6 +280,16 @@ func (c *msgClient) FinishRecovery(ctx context.Context, in *MsgFinishRecovery, o
 	return out, nil
 }
 
+func (c *msgClient) SetHandOver(ctx context.Context, in *MsgSetHandOver, opts ...grpc.CallOption) (*MsgSetHandOverResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgSetHandOverResponse)
+	err := c.cc.Invoke(ctx, Msg_SetHandOver_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgUpdateParamsResponse)
@@ -332,6 +345,8 @@ type MsgServer interface {
 	CancelRecovery(context.Context, *MsgCancelRecovery) (*MsgCancelRecoveryResponse, error)
 	// FinishRecovery makes the account the patient's wallet, with another key of the vault. Signer: the account that proposed it.
 	FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error)
+	// SetHandOver says when the signer's wallet ends, because somebody else has it for the patient; it can be set earlier and not later. Signer: the patient.
+	SetHandOver(context.Context, *MsgSetHandOver) (*MsgSetHandOverResponse, error)
 	// UpdateParams changes the bounds. Signer: the consortium's account, by a vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -397,6 +412,9 @@ func (UnimplementedMsgServer) CancelRecovery(context.Context, *MsgCancelRecovery
 }
 func (UnimplementedMsgServer) FinishRecovery(context.Context, *MsgFinishRecovery) (*MsgFinishRecoveryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FinishRecovery not implemented")
+}
+func (UnimplementedMsgServer) SetHandOver(context.Context, *MsgSetHandOver) (*MsgSetHandOverResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetHandOver not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -746,6 +764,24 @@ func _Msg_FinishRecovery_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SetHandOver_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSetHandOver)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SetHandOver(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_SetHandOver_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SetHandOver(ctx, req.(*MsgSetHandOver))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -842,6 +878,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FinishRecovery",
 			Handler:    _Msg_FinishRecovery_Handler,
+		},
+		{
+			MethodName: "SetHandOver",
+			Handler:    _Msg_SetHandOver_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

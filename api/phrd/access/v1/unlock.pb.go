@@ -558,8 +558,10 @@ type Params struct {
 	// recovery_delay is the least time between the last approval of a recovery and its end in seconds, up to 60 days, and the one of recoveries
 	// that hospitals approve; 0 stands for 7 days.
 	RecoveryDelay uint64 `protobuf:"varint,30,opt,name=recovery_delay,json=recoveryDelay,proto3" json:"recovery_delay,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// recovery_hospitals is of how many hospitals an officer approves a recovery that guardians don't, 2 to 16; 0 stands for 2.
+	RecoveryHospitals uint32 `protobuf:"varint,31,opt,name=recovery_hospitals,json=recoveryHospitals,proto3" json:"recovery_hospitals,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Params) Reset() {
@@ -620,6 +622,13 @@ func (x *Params) GetRecoveryDelay() uint64 {
 	return 0
 }
 
+func (x *Params) GetRecoveryHospitals() uint32 {
+	if x != nil {
+		return x.RecoveryHospitals
+	}
+	return 0
+}
+
 var File_phrd_access_v1_unlock_proto protoreflect.FileDescriptor
 
 const file_phrd_access_v1_unlock_proto_rawDesc = "" +
@@ -666,12 +675,13 @@ const file_phrd_access_v1_unlock_proto_rawDesc = "" +
 	"\acapsule\x18\x02 \x01(\tR\acapsule\x12\x0e\n" +
 	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x16\n" +
 	"\x06height\x18\x04 \x01(\x03R\x06height\x12\x18\n" +
-	"\aconsent\x18\x05 \x01(\x04R\aconsent\"\x91\x01\n" +
+	"\aconsent\x18\x05 \x01(\x04R\aconsent\"\xc0\x01\n" +
 	"\x06Params\x12\"\n" +
 	"\fendorsements\x18\x01 \x01(\rR\fendorsements\x12!\n" +
 	"\fmax_lifetime\x18\x02 \x01(\x04R\vmaxLifetime\x12\x19\n" +
 	"\bmax_open\x18\x03 \x01(\rR\amaxOpen\x12%\n" +
-	"\x0erecovery_delay\x18\x1e \x01(\x04R\rrecoveryDelay*\xa0\x02\n" +
+	"\x0erecovery_delay\x18\x1e \x01(\x04R\rrecoveryDelay\x12-\n" +
+	"\x12recovery_hospitals\x18\x1f \x01(\rR\x11recoveryHospitals*\xa0\x02\n" +
 	"\fUnlockStatus\x12\x1d\n" +
 	"\x19UNLOCK_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16UNLOCK_STATUS_PROPOSED\x10\x01\x12\x1a\n" +

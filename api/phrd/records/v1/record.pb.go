@@ -204,7 +204,9 @@ type Patient struct {
 	// vault is the patient's vault.
 	Vault *Vault `protobuf:"bytes,3,opt,name=vault,proto3" json:"vault,omitempty"`
 	// since is the block time of registration, unix seconds.
-	Since         int64 `protobuf:"varint,4,opt,name=since,proto3" json:"since,omitempty"`
+	Since int64 `protobuf:"varint,4,opt,name=since,proto3" json:"since,omitempty"`
+	// closed says that the wallet has ended: it signs nothing any more, and another one takes its place by a recovery.
+	Closed        bool `protobuf:"varint,5,opt,name=closed,proto3" json:"closed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +267,13 @@ func (x *Patient) GetSince() int64 {
 		return x.Since
 	}
 	return 0
+}
+
+func (x *Patient) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
 }
 
 // Vault is the public side of a vault.
@@ -1053,12 +1062,13 @@ var File_phrd_records_v1_record_proto protoreflect.FileDescriptor
 
 const file_phrd_records_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1cphrd/records/v1/record.proto\x12\x0fphrd.records.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\x97\x01\n" +
+	"\x1cphrd/records/v1/record.proto\x12\x0fphrd.records.v1\x1a\x19cosmos_proto/cosmos.proto\x1a\x14gogoproto/gogo.proto\"\xaf\x01\n" +
 	"\aPatient\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x122\n" +
 	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x122\n" +
 	"\x05vault\x18\x03 \x01(\v2\x16.phrd.records.v1.VaultB\x04\xc8\xde\x1f\x00R\x05vault\x12\x14\n" +
-	"\x05since\x18\x04 \x01(\x03R\x05since\"\x87\x01\n" +
+	"\x05since\x18\x04 \x01(\x03R\x05since\x12\x16\n" +
+	"\x06closed\x18\x05 \x01(\bR\x06closed\"\x87\x01\n" +
 	"\x05Vault\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
