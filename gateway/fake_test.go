@@ -57,6 +57,7 @@ type fakeNode struct {
 	terms       map[string]*accessv1.EmergencyTerms // by patient
 	emergencies map[string]*accessv1.Emergency
 	guardians   map[string]*accessv1.Guardians
+	handedOver  string // patient whose wallet is somebody else's
 	recoveries  map[uint64]*accessv1.QueryRecoveryResponse
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
@@ -304,6 +305,13 @@ func (f fakeAccess) EmergencyAccesses(context.Context, *accessv1.QueryEmergencyA
 func (f fakeAccess) Guardians(_ context.Context, q *accessv1.QueryGuardiansRequest) (*accessv1.QueryGuardiansResponse, error) {
 	g, err := find(f.n, f.n.guardians, q.GetPatient())
 	return &accessv1.QueryGuardiansResponse{Guardians: g}, err
+}
+
+func (f fakeAccess) HandOver(_ context.Context, q *accessv1.QueryHandOverRequest) (*accessv1.QueryHandOverResponse, error) {
+	if q.GetPatient() != f.n.handedOver {
+		return nil, status.Error(codes.NotFound, "no hand-over")
+	}
+	return &accessv1.QueryHandOverResponse{HandOver: &accessv1.HandOver{Patient: q.GetPatient(), Due: 1 << 40}}, nil
 }
 
 func (f fakeAccess) Guarded(context.Context, *accessv1.QueryGuardedRequest) (*accessv1.QueryGuardedResponse, error) {

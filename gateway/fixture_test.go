@@ -304,6 +304,7 @@ func (d *door) populateRecoveries() {
 		d.alice: {Patient: d.alice, Guardians: []string{d.bob}, Shares: d.recovery.shares.String()},
 		d.carol: {Patient: d.carol, Guardians: []string{newID(d.t)}},
 	}
+	d.node.handedOver = d.alice
 	d.node.recoveries = map[uint64]*accessv1.QueryRecoveryResponse{
 		1: {Status: accessv1.RecoveryStatus_RECOVERY_STATUS_DUE, Recovery: &accessv1.Recovery{
 			Number: 1, Patient: d.alice, Account: d.people["newcomer"].address(), Guardians: []string{d.bob}, Unlock: hexOf(0x44),

@@ -50,6 +50,7 @@ func scopeTable() map[string]rule {
 		accessv1.Query_Guardians_FullMethodName:         {sees: sees(seesGuardians)},
 		accessv1.Query_Guarded_FullMethodName:           {asks: asks(asksGuarded)},
 		accessv1.Query_GuardianKey_FullMethodName:       {asks: asks(asksGuardianKey)},
+		accessv1.Query_HandOver_FullMethodName:          {sees: sees(seesHandOver)},
 		accessv1.Query_Recovery_FullMethodName:          {sees: sees(seesRecovery)},
 		accessv1.Query_Recoveries_FullMethodName:        {asks: asks(asksRecoveries)},
 

@@ -25,6 +25,11 @@ func seesGuardians(_ context.Context, _ *scope, c caller, _ *accessv1.QueryGuard
 	return c.isNode() || c.isAuditor() || c.owns(g.GetPatient()) || c.guards(g.GetGuardians()) || c.isFree(), nil
 }
 
+// seesHandOver shows a hand-over to those who ask for a recovery, too, as seesGuardians does.
+func seesHandOver(_ context.Context, _ *scope, c caller, _ *accessv1.QueryHandOverRequest, a *accessv1.QueryHandOverResponse) (bool, error) {
+	return c.isNode() || c.isAuditor() || c.is(roleOfficer) || c.owns(a.GetHandOver().GetPatient()) || c.isFree(), nil
+}
+
 func asksGuarded(c caller, q *accessv1.QueryGuardedRequest) error {
 	return allow(c.isNode() || c.isAuditor() || c.owns(q.GetGuardian()))
 }

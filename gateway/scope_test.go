@@ -141,6 +141,7 @@ func scopeCases(d *door) []scopeCase {
 
 		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.alice}, and([]string{"alice", "bob", "newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
 		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.carol}, and([]string{"newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
+		{accessv1.Query_HandOver_FullMethodName, &accessv1.QueryHandOverRequest{Patient: d.alice}, and([]string{"alice", "newcomer", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryHandOverRequest{Patient: nowhere}},
 		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: d.bob}, and([]string{"bob", "auditor3"}, allNodes), &accessv1.QueryGuardedRequest{Guardian: nowhere}},
 		{accessv1.Query_GuardianKey_FullMethodName, &accessv1.QueryGuardianKeyRequest{Guardian: d.bob}, and([]string{"alice", "bob", "newcomer"}, allNodes), nil},
 		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 1}, and([]string{"alice", "bob", "newcomer", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},

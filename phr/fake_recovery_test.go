@@ -135,6 +135,11 @@ func (s *accessServer) Guardians(_ context.Context, r *accessv1.QueryGuardiansRe
 	return &accessv1.QueryGuardiansResponse{Guardians: g}, nil
 }
 
+// HandOver implements accessv1.QueryServer.
+func (s *accessServer) HandOver(context.Context, *accessv1.QueryHandOverRequest) (*accessv1.QueryHandOverResponse, error) {
+	return nil, status.Error(codes.NotFound, "hand-over")
+}
+
 // Guarded implements accessv1.QueryServer.
 func (s *accessServer) Guarded(_ context.Context, r *accessv1.QueryGuardedRequest) (*accessv1.QueryGuardedResponse, error) {
 	answer := &accessv1.QueryGuardedResponse{}

@@ -23,7 +23,7 @@ import (
 	"github.com/phrd/phrd/wallet"
 )
 
-// Recovery is a proposal to let another account take the place of a lost wallet, and where it stands.
+// Recovery is a proposal to let another account take the place of a wallet that is lost, or that is somebody else's, and where it stands.
 type Recovery struct {
 	*accessv1.Recovery
 	// Status at the newest block.
@@ -74,21 +74,36 @@ func (c *Client) Recoveries(ctx context.Context, f RecoveryFilter) iter.Seq2[Rec
 	})
 }
 
-// ProposeRecovery asks to let the client's account take the place of a patient's lost wallet, and returns the recovery's number. An
+// RecoveryRequest says whose wallet is to be taken over.
+type RecoveryRequest struct {
+	// Patient is the patient's number.
+	Patient string
+	// Wait is how long approvals may take beside the delay, above zero.
+	Wait time.Duration
+	// Until is until when the client acts for the patient, whole seconds: a child whose parents lost the wallet, or an adult who can't decide. The
+	// zero time where the client is the patient.
+	Until time.Time
+}
+
+// ProposeRecovery asks to let the client's account take the place of a patient's wallet, and returns the recovery's number. An
 // invitation as for a new patient has opened the account, and it is nobody's yet. Where the patient has guardians they approve, and the
-// session that receives their shares and the network's half is kept in Secrets; else officers of several hospitals do. It ends by itself
+// session that receives their shares and the network's half is kept in Secrets; else officers of several hospitals do, and so they do where
+// somebody else has the wallet and the patient takes it over, or a representative comes after another. It ends by itself
 // the wait after its delay. The error is *Refused where the chain does not take it.
-func (c *Client) ProposeRecovery(ctx context.Context, patient string, wait time.Duration) (uint64, error) {
-	if wait <= 0 {
-		return 0, fmt.Errorf("wait of %s: %w", wait, lock.ErrField)
+func (c *Client) ProposeRecovery(ctx context.Context, q RecoveryRequest) (uint64, error) {
+	if q.Wait <= 0 {
+		return 0, fmt.Errorf("wait of %s: %w", q.Wait, lock.ErrField)
 	}
 	now, err := c.blockTime(ctx)
 	if err != nil {
 		return 0, err
 	}
-	msg := &accessv1.MsgProposeRecovery{Account: c.key.Address(), Patient: patient}
-	named, err := c.PatientGuardians(ctx, patient)
-	if errors.Is(err, ErrNotFound) {
+	msg := &accessv1.MsgProposeRecovery{Account: c.key.Address(), Patient: q.Patient, Until: untilText(q.Until)}
+	named, err := c.recoveryGuardians(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	if named == nil {
 		params, err := accessv1.NewQueryClient(c).Params(ctx, &accessv1.QueryParamsRequest{})
 		if err != nil {
 			return 0, err
@@ -97,13 +112,10 @@ func (c *Client) ProposeRecovery(ctx context.Context, patient string, wait time.
 		if delay == 0 {
 			delay = defaultRecoveryDelay
 		}
-		msg.ExpiresAt = now.Add(delay + wait).Unix()
+		msg.ExpiresAt = now.Add(delay + q.Wait).Unix()
 		return c.proposeRecovery(ctx, msg)
 	}
-	if err != nil {
-		return 0, err
-	}
-	msg.ExpiresAt = now.Add(time.Duration(named.GetDelay())*time.Second + wait).Unix() // #nosec G115 -- bounded by the chain
+	msg.ExpiresAt = now.Add(time.Duration(named.GetDelay())*time.Second + q.Wait).Unix() // #nosec G115 -- bounded by the chain
 	id, err := c.askSlot(ctx, msg, named)
 	if err != nil {
 		return 0, err
@@ -114,6 +126,22 @@ func (c *Client) ProposeRecovery(ctx context.Context, patient string, wait time.
 		return 0, errors.Join(err, c.forget(id))
 	}
 	return number, err
+}
+
+// recoveryGuardians are the guardians who are to approve a recovery, nil where hospitals are.
+func (c *Client) recoveryGuardians(ctx context.Context, q RecoveryRequest) (*accessv1.Guardians, error) {
+	h, err := c.HandOver(ctx, q.Patient)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	if err == nil && (h.GetClosed() || h.GetRepresentative() || q.Until.IsZero()) {
+		return nil, nil
+	}
+	named, err := c.PatientGuardians(ctx, q.Patient)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return named, err
 }
 
 // defaultRecoveryDelay holds where the network's rules name no other.

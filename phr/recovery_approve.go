@@ -77,6 +77,7 @@ func (r *RecoveryReview) Approve(ctx context.Context, vault *Vault) (Receipt, er
 	c := r.client
 	msg := &accessv1.MsgApproveRecovery{
 		Approver: c.Address(), Recovery: r.GetNumber(), Patient: r.GetPatient(), Account: r.GetAccount(), InvitedBy: r.InvitedBy, Unlock: r.GetUnlock(),
+		Until: untilText(r.Until()),
 	}
 	if !r.IsByGuardians() {
 		return c.send(ctx, c.amino, gasBase, msg, &accessv1.MsgApproveRecoveryResponse{})

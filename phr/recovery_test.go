@@ -48,7 +48,7 @@ func newGuarded(t *testing.T) *guarded {
 // asked is a recovery of alice's wallet by the newcomer, which so many guardians have approved.
 func (g *guarded) asked(approvals int) uint64 {
 	g.t.Helper()
-	number, err := g.newcomer.ProposeRecovery(g.t.Context(), g.file.Patient, time.Hour)
+	number, err := g.newcomer.ProposeRecovery(g.t.Context(), phr.RecoveryRequest{Patient: g.file.Patient, Wait: time.Hour})
 	require.NoError(g.t, err)
 	for i := range approvals {
 		review, err := g.guardians[i].ReviewRecovery(g.t.Context(), number)

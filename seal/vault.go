@@ -37,11 +37,19 @@ type epoch struct {
 
 // NewVault makes a vault with a fresh key of epoch 1.
 func NewVault(id lock.ID) (*Vault, error) {
-	v := &Vault{id: id}
-	if _, err := v.Rotate(); err != nil {
+	return NewVaultAt(id, 1)
+}
+
+// NewVaultAt makes a vault with a fresh key of an epoch from 1, in the place of one that can't be opened any more.
+func NewVaultAt(id lock.ID, number uint64) (*Vault, error) {
+	if number == 0 {
+		return nil, fmt.Errorf("vault epoch 0: %w", lock.ErrField)
+	}
+	key, err := lock.GeneratePrivateKey(rand.Reader)
+	if err != nil {
 		return nil, err
 	}
-	return v, nil
+	return &Vault{id: id, epochs: []epoch{{number, key}}}, nil
 }
 
 // ID is the vault's id.
@@ -82,10 +90,7 @@ func (v *Vault) Rotate() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	number := uint64(1)
-	if len(v.epochs) > 0 {
-		number = v.Newest() + 1
-	}
+	number := v.Newest() + 1
 	v.epochs = append(v.epochs, epoch{number, key})
 	return number, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func recoveryCommand() *cobra.Command {
-	return group("recovery", "let another wallet take the place of one that is lost",
+	return group("recovery", "let another wallet take the place of one that is lost, or that somebody else has",
 		recoveryProposeCommand(), recoveryStatusCommand(), recoveryApproveCommand(), recoveryCancelCommand(), recoveryFinishCommand())
 }
 
@@ -33,6 +33,7 @@ type recoveryView struct {
 	Delay     string     `json:"delay"`
 	Due       *time.Time `json:"due,omitempty"` // when the delay is over
 	Expires   time.Time  `json:"expires_at"`
+	Until     *time.Time `json:"until,omitempty"` // until when the account acts for the patient
 	// MayBeOpened says of one that ended unfinished that hospitals had given their shares: the vault may have been opened.
 	MayBeOpened bool `json:"may_be_opened"`
 }
@@ -46,6 +47,9 @@ func viewRecovery(r phr.Recovery) recoveryView {
 	if r.IsByGuardians() {
 		v.By = "guardians"
 	}
+	if until := r.Until(); !until.IsZero() {
+		v.Until = &until
+	}
 	if r.GetDue() != 0 {
 		due := time.Unix(r.GetDue(), 0).UTC()
 		v.Due = &due
@@ -57,6 +61,9 @@ func (v recoveryView) rows() [][]string {
 	rows := [][]string{
 		{"recovery", strconv.FormatUint(v.Recovery, 10)}, {"status", v.Status}, {"patient", v.Patient}, {"account", v.Account},
 		{"invited by", "hospital " + strconv.FormatUint(v.Inviter, 10)}, {"approved", fmt.Sprintf("by %d of %d %s", v.Approvals, v.Needed, v.By)}, {"delay", v.Delay},
+	}
+	if v.Until != nil {
+		rows = append(rows, []string{"acts for the patient", "until " + timeText(v.Until.Unix())})
 	}
 	if v.Due != nil {
 		rows = append(rows, []string{"delay over", timeText(v.Due.Unix())})
@@ -150,9 +157,10 @@ func guardianApproveCommand() *cobra.Command {
 }
 
 func recoveryApproveCommand() *cobra.Command {
-	return approveRecoveryCommand("say that who lost a wallet is the patient: as an officer, or as a guardian",
-		"Approve a recovery: as an officer of a hospital that has seen who the person is, where the patient has no guardians, one officer of each\n"+
-			"hospital; or as a guardian. It is read from two hospitals and checked, then you are asked.")
+	return approveRecoveryCommand("say that who asks for a wallet is the patient, or is to act for the patient: as an officer, or as a guardian",
+		"Approve a recovery: as an officer of a hospital that has seen who the person is, where the patient has no guardians, or somebody else has\n"+
+			"the wallet, one officer of each hospital; or as a guardian. Who is to act for the patient shows the court's paper. It is read from two\n"+
+			"hospitals and checked, then you are asked.")
 }
 
 func approveRecoveryCommand(short, long string) *cobra.Command {
@@ -224,7 +232,11 @@ func askGuardian(ctx context.Context, in io.Reader, o *output, a approvedRecover
 	if err := o.print(nil, nil, a.rows()); err != nil {
 		return err
 	}
-	return askYes(ctx, in, o, "Have you spoken with this person, and is it the patient? Type yes: ", errNotConfirmed)
+	question := "Have you spoken with this person, and is it the patient? Type yes: "
+	if a.Until != nil {
+		question = "Have you seen that this person is to act for the patient until then? Type yes: "
+	}
+	return askYes(ctx, in, o, question, errNotConfirmed)
 }
 
 func recoveryCancelCommand() *cobra.Command {

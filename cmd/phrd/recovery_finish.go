@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +26,7 @@ type proposedRecovery struct {
 }
 
 // proposeRecovery opens the account of an invited person in a new home and asks to take the place of a patient's lost wallet.
-func proposeRecovery(ctx context.Context, j joinOptions, patient string, wait time.Duration) (p proposedRecovery, err error) {
+func proposeRecovery(ctx context.Context, j joinOptions, q phr.RecoveryRequest) (p proposedRecovery, err error) {
 	if _, err := os.Stat(vaultPath(j.Home)); err == nil {
 		return p, fmt.Errorf("home %q is a patient's already: a recovery begins in a new home", j.Home)
 	}
@@ -58,18 +57,21 @@ func proposeRecovery(ctx context.Context, j joinOptions, patient string, wait ti
 	if err := openAccount(ctx, client, j.Invitation); err != nil {
 		return p, err
 	}
-	number, err := client.ProposeRecovery(ctx, patient, wait)
-	return proposedRecovery{number, patient, client.Address(), j.Home}, err
+	number, err := client.ProposeRecovery(ctx, q)
+	return proposedRecovery{number, q.Patient, client.Address(), j.Home}, err
 }
 
 func recoveryProposeCommand() *cobra.Command {
-	var text, wait string
+	var text, wait, until string
 	cmd := &cobra.Command{
 		Use: "propose PATIENT", Short: "ask, in a new home, to take the place of a patient's lost wallet", Args: exactArgs("a patient number"),
 		Example: "  phrd recovery propose 3ZQK… --invitation phrd1eyJ… --home ~/alice-new",
 		Long: "Ask to take the place of a lost wallet, in a home that is new. A hospital that has seen who you are invites you as it does a new patient, and\n" +
 			"tells you your patient number. Your guardians approve it, or where you have named none, officers of two hospitals; after the delay\n" +
-			"`phrd recovery finish` makes you yourself again. Whoever still has the old wallet sees it at once and can cancel it.",
+			"`phrd recovery finish` makes you yourself again. Whoever still has the old wallet sees it at once and can cancel it.\n\n" +
+			"Whose wallet was somebody else's takes it over in the same way: a child that has come of age, or an adult who had a representative. Officers\n" +
+			"of two hospitals approve it then. Who is to act for a patient says until when, by --until: parents who lost a child's wallet, as long as\n" +
+			"the hand-over says, or a representative of an adult who can't decide.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			invitation, err := phr.ParseInvitation(text)
 			if err != nil {
@@ -78,6 +80,12 @@ func recoveryProposeCommand() *cobra.Command {
 			span, err := parseLifetime(wait)
 			if err != nil {
 				return err
+			}
+			q := phr.RecoveryRequest{Patient: args[0], Wait: span}
+			if until != "" {
+				if q.Until, err = parseMonth(until); err != nil {
+					return err
+				}
 			}
 			options, err := userOptionsOf(cmd)
 			if err != nil {
@@ -89,7 +97,7 @@ func recoveryProposeCommand() *cobra.Command {
 				return err
 			}
 			defer clear(passphrase)
-			p, err := proposeRecovery(cmd.Context(), joinOptions{Home: options.Home, Passphrase: passphrase, Invitation: invitation}, args[0], span)
+			p, err := proposeRecovery(cmd.Context(), joinOptions{Home: options.Home, Passphrase: passphrase, Invitation: invitation}, q)
 			if err != nil {
 				return err
 			}
@@ -101,6 +109,7 @@ func recoveryProposeCommand() *cobra.Command {
 	userFlags(cmd)
 	cmd.Flags().StringVar(&text, "invitation", "", "invitation that opens the account")
 	cmd.Flags().StringVar(&wait, "wait", "14d", "how long approvals may take beside the delay, at most 30d")
+	cmd.Flags().StringVar(&until, "until", "", "month before which you act for the patient, such as 2031-05; without it you are the patient")
 	return cmd
 }
 
@@ -116,7 +125,7 @@ type finishedRecovery struct {
 }
 
 // finishRecovery makes the account of a home the patient's wallet. It can be repeated after it was cut short. words gives the recovery
-// code where hospitals approved; show is given the next one before anything is sent.
+// code where hospitals approved, nil for an empty vault; show is given the next one before anything is sent.
 func finishRecovery(ctx context.Context, u *user, number uint64, words func() (string, error), show func(code string) error) (finishedRecovery, error) {
 	r, err := u.client.Recovery(ctx, number)
 	if err != nil {
@@ -132,21 +141,7 @@ func finishRecovery(ctx context.Context, u *user, number uint64, words func() (s
 	if err := r.Ready(); err != nil {
 		return finishedRecovery{}, err
 	}
-	code := ""
-	if !r.IsByGuardians() {
-		if code, err = words(); err != nil {
-			return finishedRecovery{}, err
-		}
-	}
-	former, err := u.client.ReadyVault(ctx, number, code)
-	if err != nil {
-		return finishedRecovery{}, err
-	}
-	key, err := u.store.Account(u.name)
-	if err != nil {
-		return finishedRecovery{}, fmt.Errorf("account %q: %w", u.name, err)
-	}
-	prepared, err := u.client.PrepareVault(ctx, former, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: key})
+	former, prepared, err := recoveredVault(ctx, u, r, words)
 	if err != nil {
 		return finishedRecovery{}, err
 	}
@@ -159,6 +154,32 @@ func finishRecovery(ctx context.Context, u *user, number uint64, words func() (s
 	return placeRecovered(ctx, u, number, former, prepared.File, prepared.Code)
 }
 
+// recoveredVault opens the vault of a recovery that is ready and makes the next one, or without words an empty one.
+func recoveredVault(ctx context.Context, u *user, r phr.Recovery, words func() (string, error)) (phr.VaultFile, *phr.PreparedVault, error) {
+	if words == nil {
+		return u.client.PrepareEmptyVault(ctx, r.GetNumber(), phr.DefaultSite)
+	}
+	change := phr.VaultChange{NewKey: true, Site: phr.DefaultSite}
+	code := ""
+	if !r.IsByGuardians() {
+		// Guardians that there are were somebody else's choice.
+		change.Guardians = &phr.Guardians{}
+		var err error
+		if code, err = words(); err != nil {
+			return phr.VaultFile{}, nil, err
+		}
+	}
+	former, err := u.client.ReadyVault(ctx, r.GetNumber(), code)
+	if err != nil {
+		return former, nil, err
+	}
+	if change.Wallet, err = u.store.Account(u.name); err != nil {
+		return former, nil, fmt.Errorf("account %q: %w", u.name, err)
+	}
+	prepared, err := u.client.PrepareVault(ctx, former, change)
+	return former, prepared, err
+}
+
 // placeRecovered brings the next vault to the network and puts it in its place in the home.
 func placeRecovered(ctx context.Context, u *user, number uint64, former, next phr.VaultFile, code string) (finishedRecovery, error) {
 	if _, err := u.client.FinishRecovery(ctx, number, former, next); err != nil {
@@ -169,11 +190,14 @@ func placeRecovered(ctx context.Context, u *user, number uint64, former, next ph
 }
 
 func recoveryFinishCommand() *cobra.Command {
+	var empty bool
 	cmd := &cobra.Command{
 		Use: "finish RECOVERY", Short: "take the place of the lost wallet, once it is approved and the delay is over", Args: exactArgs("a recovery"),
 		Example: "  phrd recovery finish 7 --home ~/alice-new\n  phrd vault relock --all --home ~/alice-new",
 		Long: "Take the place of the lost wallet. What the guardians gave and the network's half open the vault, or where hospitals approved the\n" +
 			"recovery code, which is asked for or read from the standard input. The vault gets another key and another recovery code, which is shown once.\n\n" +
+			"Where nobody has the recovery code any more, --empty makes a vault with another key: the account is yours, what is stored from then on\n" +
+			"opens, and what was stored before stays shut.\n\n" +
 			"Afterwards lock all records anew, so that nobody who finds the old wallet or computer opens them: `phrd vault relock --all`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			number, err := parseNumber("a recovery", args[0])
@@ -182,15 +206,21 @@ func recoveryFinishCommand() *cobra.Command {
 			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
 				words := func() (string, error) { return readWords(cmd.InOrStdin(), o) }
+				if empty {
+					words = nil
+				}
 				f, err := finishRecovery(ctx, u, number, words, func(code string) error { return showCode(o, code) })
 				if err != nil {
 					return err
 				}
-				o.note("now lock your records anew: phrd vault relock --all")
+				if !empty {
+					o.note("now lock your records anew: phrd vault relock --all")
+				}
 				return o.print(f, nil, [][]string{{"patient", f.Patient}, {"account", f.Address}, {"vault", fmt.Sprintf("%s, epoch %d", f.Vault, f.Epoch)}})
 			})
 		},
 	}
 	userFlags(cmd)
+	cmd.Flags().BoolVar(&empty, "empty", false, "give up what was stored before: nobody has the recovery code")
 	return cmd
 }

@@ -35,12 +35,14 @@ type ledger struct {
 	boxes      map[string]bool // unlocks for the emergency key
 	hospitals  int
 	recoveries map[string]bool // unlocks that are recoveries'
+	forOthers  map[uint64]bool // recoveries after which the account acts for the patient
 	types      map[string]int  // messages by full name
 }
 
 func newLedger(hospitals int) *ledger {
 	return &ledger{
-		threshold: 2*hospitals/3 + 1, hospitals: hospitals, attested: map[string]bool{}, shares: map[string]int{}, boxes: map[string]bool{}, recoveries: map[string]bool{}, types: map[string]int{},
+		threshold: 2*hospitals/3 + 1, hospitals: hospitals, attested: map[string]bool{}, shares: map[string]int{}, boxes: map[string]bool{}, recoveries: map[string]bool{},
+		forOthers: map[uint64]bool{}, types: map[string]int{},
 	}
 }
 
@@ -302,6 +304,9 @@ func (l *ledger) countRecoveries(o Operation) error {
 		l.add(o, audit.KindGuardiansSet, m.GetOwner(), reasonOf(o.Answer))
 	case *accessv1.MsgProposeRecovery:
 		l.add(o, audit.KindRecoveryProposed, m.GetAccount(), reasonOf(o.Answer))
+		if answer, ok := o.Answer.(*accessv1.MsgProposeRecoveryResponse); ok && m.GetUntil() != "" {
+			l.forOthers[answer.GetRecovery()] = true
+		}
 	case *accessv1.MsgApproveRecovery:
 		l.recoveries[m.GetUnlock()] = true
 		l.add(o, audit.KindRecoveryApproved, m.GetApprover(), reasonOf(o.Answer))
@@ -309,6 +314,11 @@ func (l *ledger) countRecoveries(o Operation) error {
 		l.add(o, audit.KindRecoveryCancelled, m.GetSigner(), reasonOf(o.Answer))
 	case *accessv1.MsgFinishRecovery:
 		l.add(o, audit.KindWalletRecovered, m.GetAccount(), reasonOf(o.Answer))
+		if l.forOthers[m.GetRecovery()] && !refused(o.Answer) {
+			l.add(o, audit.KindHandOverSet, m.GetAccount(), "")
+		}
+	case *accessv1.MsgSetHandOver:
+		l.add(o, audit.KindHandOverSet, m.GetOwner(), reasonOf(o.Answer))
 	default:
 		return l.countRounds(o)
 	}

@@ -300,6 +300,9 @@ func (s *messageStory) recoveries() {
 	carol, dave := net.Patient("carol"), net.Patient("dave")
 	alice.NamesGuardians(short, carol, dave)
 	net.Tells(byPatient(alice, audit.KindGuardiansSet))
+	ofAge := time.Now().Add(20 * 365 * 24 * time.Hour).UTC()
+	carol.HandsOver(ofAge)
+	net.Tells(target(byPatient(carol, audit.KindHandOverSet), ofAge.Format(time.RFC3339)))
 	about := func(e *auditv1.Entry, unlock string, recovery uint64) *auditv1.Entry {
 		e.Patient, e.Unlock = alice.Number, unlock
 		return target(e, number(recovery))

@@ -88,6 +88,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 	gone := clinic.Store(alice, "gone.dcm")
 	alice.Erase(gone)
 	recovery := clinic.Newcomer().AsksToRecover(alice)
+	alice.HandsOver(time.Now().Add(time.Hour))
 	records := custodyv1.KeyKind_KEY_KIND_RECORDS
 	record, number := scan.Record.String(), clinic.Number()
 	cases := []struct {
@@ -109,6 +110,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: alice.Number}, &accessv1.QueryEmergencyAccessesResponse{}, "owner officer auditor node"},
 		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: er.Clinician().Address()}, &accessv1.QueryEmergencyAccessesResponse{}, "requester officer auditor node"},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: alice.Number}, &accessv1.QueryGranteesResponse{}, "owner clerk foreigner node"},
+		{accessv1.Query_HandOver_FullMethodName, &accessv1.QueryHandOverRequest{Patient: alice.Number}, &accessv1.QueryHandOverResponse{}, "owner officer auditor node"},
 		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: alice.Number}, &accessv1.QueryGuardiansResponse{}, ""},
 		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: alice.Number}, &accessv1.QueryGuardedResponse{}, "owner auditor node"},
 		{accessv1.Query_GuardianKey_FullMethodName, &accessv1.QueryGuardianKeyRequest{Guardian: alice.Number}, &accessv1.QueryGuardianKeyResponse{}, "owner patient node"},

@@ -68,9 +68,15 @@ func (h *Hospital) Newcomer() Person {
 // AsksToRecover proposes to take the place of a patient's lost wallet, and answers the recovery's number.
 func (p Person) AsksToRecover(lost *Patient) uint64 {
 	p.t.Helper()
+	return p.AsksToActFor(lost, time.Time{})
+}
+
+// AsksToActFor proposes to act for a patient until that time, with another wallet, and answers the recovery's number.
+func (p Person) AsksToActFor(patient *Patient, until time.Time) uint64 {
+	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	number, err := p.client.ProposeRecovery(ctx, lost.Number, recoveryWait)
+	number, err := p.client.ProposeRecovery(ctx, phr.RecoveryRequest{Patient: patient.Number, Wait: recoveryWait, Until: until})
 	if err != nil {
 		p.t.Fatalf("propose a recovery: %v", err)
 	}
@@ -135,13 +141,38 @@ func (p Person) TakesPlaceOf(number uint64, lost *Patient, words string) *Patien
 	if err != nil {
 		p.t.Fatalf("open the lost vault: %v", err)
 	}
-	next, err := p.client.PrepareVault(ctx, former, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: p.key})
+	change := phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: p.key}
+	if words != "" {
+		change.Guardians = &phr.Guardians{}
+	}
+	next, err := p.client.PrepareVault(ctx, former, change)
 	if err != nil {
 		p.t.Fatalf("prepare the vault: %v", err)
 	}
+	return p.finishes(number, lost, former, next)
+}
+
+// TakesPlaceWithoutWords waits until a recovery is ready and takes the place of the wallet with an empty vault.
+func (p Person) TakesPlaceWithoutWords(number uint64, lost *Patient) *Patient {
+	p.t.Helper()
+	p.AwaitsRecovery(number)
+	ctx, cancel := p.step()
+	defer cancel()
+	former, next, err := p.client.PrepareEmptyVault(ctx, number, phr.DefaultSite)
+	if err != nil {
+		p.t.Fatalf("prepare an empty vault: %v", err)
+	}
+	return p.finishes(number, lost, former, next)
+}
+
+func (p Person) finishes(number uint64, lost *Patient, former phr.VaultFile, next *phr.PreparedVault) *Patient {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
 	if _, err := p.client.FinishRecovery(ctx, number, former, next.File); err != nil {
 		p.t.Fatalf("finish recovery %d: %v", number, err)
 	}
+	var err error
 	recovered := &Patient{Person: p, Name: lost.Name, Number: lost.Number, File: next.File, Code: next.Code}
 	if recovered.vault, err = p.client.OpenVault(next.File); err != nil {
 		p.t.Fatalf("open the vault: %v", err)

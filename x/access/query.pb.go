@@ -1968,7 +1968,8 @@ type QueryClient interface {
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
-	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors.
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors, and accounts that are nobody's
+	// yet, as for Guardians.
 	HandOver(ctx context.Context, in *QueryHandOverRequest, opts ...grpc.CallOption) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.
@@ -2151,7 +2152,8 @@ type QueryServer interface {
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
-	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors.
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors, and accounts that are nobody's
+	// yet, as for Guardians.
 	HandOver(context.Context, *QueryHandOverRequest) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
 	// nodes, auditors.

@@ -11,7 +11,9 @@ import (
 )
 
 // in is the time so many seconds from now as a wallet shows it.
-func (f *fixture) in(seconds int64) string { return access.TimeText(f.ctx.BlockTime().Unix() + seconds) }
+func (f *fixture) in(seconds int64) string {
+	return access.TimeText(f.ctx.BlockTime().Unix() + seconds)
+}
 
 func (f *fixture) setHandOver(owner, on string) string {
 	f.t.Helper()

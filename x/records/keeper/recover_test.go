@@ -143,3 +143,28 @@ func TestPointOfGuardianSlotIsTaken(t *testing.T) {
 	f.sameAfterExport()
 	require.Equal(t, records.ReasonRepeatedPoint, f.store(v))
 }
+
+// A wallet that has ended signs nothing any more, and the one that takes its place does.
+func TestWalletIsClosed(t *testing.T) {
+	f := newFixture(t)
+	alice := f.patient(f.wallet)
+	require.NoError(t, f.keeper.CloseWallet(f.ctx, alice.Id))
+	number, closed, err := f.keeper.PatientOf(f.ctx, f.wallet)
+	require.NoError(t, err)
+	require.True(t, closed)
+	require.Equal(t, alice.Id, number)
+	require.Equal(t, records.ReasonInactive, f.rotate(f.rotation(alice, nil)))
+	f.sameAfterExport()
+
+	next := f.person(consortium.ROLE_PATIENT, 0)
+	m := f.rotation(alice, f.vaultKey())
+	m.Address = next
+	reason, err := f.keeper.WhyNotRecover(f.ctx, alice.Id, m)
+	require.NoError(t, err)
+	require.Empty(t, reason)
+	require.NoError(t, f.keeper.Recover(f.ctx, alice.Id, m, audit.Entry{Kind: audit.KindWalletRecovered, Actor: next, Role: "patient", Patient: alice.Id}))
+	_, closed, err = f.keeper.PatientOf(f.ctx, next)
+	require.NoError(t, err)
+	require.False(t, closed)
+	require.ErrorIs(t, f.keeper.CloseWallet(f.ctx, f.id().String()), records.ErrUnknownPatient)
+}
