@@ -196,3 +196,12 @@ func TestShareThatDoesNotOpen(t *testing.T) {
 	}
 	require.ErrorIs(t, g.guardians[0].CheckGuardian(t.Context(), g.vaults[0], g.file.Patient), phr.ErrBlock)
 }
+
+// Where guardians open the vault nobody begins with an empty one.
+func TestNoEmptyVaultBesideGuardians(t *testing.T) {
+	g := newGuarded(t)
+	_, _, err := g.newcomer.PrepareEmptyVault(t.Context(), g.asked(1), phr.DefaultSite)
+	require.ErrorIs(t, err, phr.ErrNotReady)
+	_, _, err = g.newcomer.PrepareEmptyVault(t.Context(), g.asked(2), phr.DefaultSite)
+	require.ErrorIs(t, err, phr.ErrVault)
+}
