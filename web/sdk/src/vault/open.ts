@@ -1,0 +1,92 @@
+import { base64 } from '@scure/base'
+import { parseCodeWords } from '#custody/code.js'
+import { checkOwnerHalf } from '#custody/commit.js'
+import { type Bytes, equal } from '#custody/encoding.js'
+import type { Envelope } from '#custody/envelope.js'
+import { parseIDText } from '#custody/id.js'
+import { recipientKind } from '#custody/kinds.js'
+import { openOwn } from '#custody/own.js'
+import { Refusal } from '#custody/refusal.js'
+import { openSlot, walletSecret } from '#custody/slot.js'
+import { type Epoch, openVault as openBlob } from '#custody/vault.js'
+import type { Client } from '../client.js'
+import { PhrdError } from '../errors.js'
+import type { LockedVersion } from '../unlock/locked.js'
+import { slotHead, type VaultFile, type VaultSlot } from './file.js'
+import { signTwice } from './prepare.js'
+import { vaultSecrets } from './secrets.js'
+
+/** Vault is a patient's vault in the program's memory: it opens owner halves. */
+export class Vault {
+  readonly #patient: Bytes
+  readonly #epochs: readonly Epoch[]
+
+  constructor(patient: Bytes, epochs: readonly Epoch[]) {
+    this.#patient = patient
+    this.#epochs = epochs
+  }
+
+  /** ownerHalf opens the owner's half in an envelope, whatever epoch it is sealed to, and checks it against Pc. */
+  async ownerHalf(version: LockedVersion, envelope: Envelope): Promise<Bytes> {
+    for (const half of envelope.own) {
+      const seed = this.#epochs.find((e) => e.epoch === half.epoch)?.seed
+      if (half.kind !== BigInt(recipientKind.patient) || !equal(half.id, this.#patient) || seed === undefined) continue
+      const p = await openOwn(version.ctx, version.U, half, seed, half.sealed)
+      checkOwnerHalf(version.ctx, version.U, p, version.pc)
+      return p
+    }
+    throw new PhrdError('vault', 'the envelope is sealed to no key of this vault')
+  }
+}
+
+/** openVault opens the vault with what this device keeps. */
+export async function openVault(client: Client, file: VaultFile): Promise<Vault> {
+  return opened(file, (await vaultSecrets(client.secrets, file)).kv)
+}
+
+/** openVaultByCode opens the vault with the recovery code, as a person writes it. */
+export async function openVaultByCode(file: VaultFile, words: string): Promise<Vault> {
+  const code = given(() => parseCodeWords(words))
+  return opened(file, await kvOf(file, 'code', async () => code))
+}
+
+/** openVaultByWallet opens the vault with a signature of the wallet and the pepper that this device keeps. */
+export async function openVaultByWallet(client: Client, file: VaultFile): Promise<Vault> {
+  const { pepper } = await vaultSecrets(client.secrets, file)
+  if (pepper === undefined) throw new PhrdError('vault', 'this device does not keep the pepper of the vault')
+  return opened(file, await kvOf(file, 'wallet', async (slot) => {
+    const signature = await signTwice(file, client.signer, slot)
+    if (signature === undefined) throw new PhrdError('vault', 'the wallet signs differently each time')
+    return walletSecret(signature, pepper)
+  }))
+}
+
+async function kvOf(file: VaultFile, kind: VaultSlot['kind'], secret: (slot: VaultSlot) => Promise<Uint8Array>): Promise<Bytes> {
+  let fault: unknown
+  for (const slot of file.slots.filter((s) => s.kind === kind)) {
+    try {
+      return await openSlot(slotHead(file, slot), await secret(slot), base64.decode(slot.wrapped))
+    } catch (cause) {
+      if (!(cause instanceof Refusal)) throw cause
+      fault = cause
+    }
+  }
+  throw new PhrdError('vault', `no ${kind} slot of the vault opens`, fault)
+}
+
+async function opened(file: VaultFile, kv: Bytes): Promise<Vault> {
+  const head = { net: base64.decode(file.network), vault: parseIDText(file.vault), newest: BigInt(file.epoch), revision: BigInt(file.revision) }
+  try {
+    return new Vault(parseIDText(file.patient), await openBlob(head, kv, base64.decode(file.blob)))
+  } catch (cause) {
+    throw cause instanceof Refusal ? new PhrdError('vault', 'the vault does not open', cause) : cause
+  }
+}
+
+function given(read: () => Bytes): Bytes {
+  try {
+    return read()
+  } catch (cause) {
+    throw cause instanceof Refusal ? new PhrdError('vault', cause.message, cause) : cause
+  }
+}

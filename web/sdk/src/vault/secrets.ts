@@ -1,0 +1,37 @@
+import { base64 } from '@scure/base'
+import type { Bytes } from '#custody/encoding.js'
+import { PhrdError } from '../errors.js'
+import type { Secrets } from '../secrets.js'
+import type { VaultFile } from './file.js'
+
+/** VaultSecrets stay on the device: kv opens the vault without a signature, and the pepper is half of what a wallet's slot needs. */
+export interface VaultSecrets {
+  readonly kv: Bytes
+  readonly pepper?: Bytes
+}
+
+/** keepVaultSecrets gives Secrets what opens the vault's revision on this device. */
+export async function keepVaultSecrets(secrets: Secrets, file: VaultFile, kept: VaultSecrets): Promise<void> {
+  const json = { kv: base64.encode(kept.kv), ...(kept.pepper === undefined ? {} : { pepper: base64.encode(kept.pepper) }) }
+  await secrets.put(nameOf(file), new TextEncoder().encode(JSON.stringify(json)))
+}
+
+/** vaultSecrets are what keepVaultSecrets kept. */
+export async function vaultSecrets(secrets: Secrets, file: VaultFile): Promise<VaultSecrets> {
+  const kept = await secrets.get(nameOf(file))
+  if (kept === undefined) throw new PhrdError('vault', 'this device does not keep what opens the vault')
+  const json: unknown = JSON.parse(new TextDecoder().decode(kept))
+  const [kv, pepper] = [secretOf(json, 'kv'), secretOf(json, 'pepper')]
+  if (kv === undefined) throw new PhrdError('vault', 'what this device keeps of the vault has no key')
+  return pepper === undefined ? { kv } : { kv, pepper }
+}
+
+// The names are those of the command `phrd`.
+function nameOf(file: VaultFile): string {
+  return file.revision === 1 ? 'vault/patient' : `vault/patient-${file.revision}`
+}
+
+function secretOf(json: unknown, field: string): Bytes | undefined {
+  const value: unknown = typeof json === 'object' && json !== null ? Reflect.get(json, field) : undefined
+  return typeof value === 'string' ? Uint8Array.from(base64.decode(value)) : undefined
+}
