@@ -1,0 +1,133 @@
+import { sameCID } from '#custody/cid.js'
+import { objectCID } from '#custody/dag.js'
+import type { Bytes } from '#custody/encoding.js'
+import { type Manifest, openManifest } from '#custody/manifest.js'
+import { chunkSize, layout, leafLength } from '#custody/object.js'
+import { Refusal } from '#custody/refusal.js'
+import { PhrdError } from '../errors.js'
+import type { Chunks } from './chunks.js'
+
+/** Source gives blocks by their CIDs, checked. */
+export type Source = (cid: Uint8Array, signal?: AbortSignal) => Promise<Bytes>
+
+/** ObjectPlace says where the ciphertext of a version is. */
+export interface ObjectPlace {
+  readonly object: Uint8Array
+  readonly manifest: Uint8Array
+  /** The ciphertext bytes of the data leaves, as the chain has them. */
+  readonly padded: bigint
+}
+
+/** OpenedFile is a version that was opened. It is read leaf by leaf; every byte that comes out was checked. */
+export class OpenedFile {
+  readonly #manifest: Manifest
+  readonly #source: Source
+  readonly #chunks: Chunks
+
+  private constructor(manifest: Manifest, source: Source, chunks: Chunks) {
+    this.#manifest = manifest
+    this.#source = source
+    this.#chunks = chunks
+  }
+
+  /** open opens the manifest of an object, and refuses one whose leaves do not make that object. */
+  static async open(place: ObjectPlace, dek: Uint8Array, source: Source, chunks: Chunks): Promise<OpenedFile> {
+    const { manifest, leaves } = await openManifest(await source(place.manifest), dek, source)
+    const l = layout(manifest.size)
+    const data = manifest.entries.map((entry, at) => ({ cid: entry.cid, size: BigInt(leafLength(l, at)) }))
+    const root = objectCID([...data, ...leaves.map((leaf) => ({ cid: leaf.cid, size: BigInt(leaf.leaf.length) }))])
+    if (!sameCID(root, place.object) || l.total !== place.padded) throw new Refusal('a manifest is of another object')
+    return new OpenedFile(manifest, source, chunks)
+  }
+
+  /** The file's name, which somebody else chose: data, never a path. */
+  get name(): string {
+    return this.#manifest.name
+  }
+
+  get mediaType(): string {
+    return this.#manifest.mediaType
+  }
+
+  /** When the file was created, in unix seconds; 0 where that was not known. Likewise modified. */
+  get created(): bigint {
+    return this.#manifest.created
+  }
+
+  get modified(): bigint {
+    return this.#manifest.modified
+  }
+
+  get size(): bigint {
+    return this.#manifest.size
+  }
+
+  /** stream gives length bytes from an offset on, a few leaves ahead of the reader, whatever the size of the file. Cancelling it ends the requests. */
+  stream(offset = 0n, length = this.size - offset): ReadableStream<Bytes> {
+    if (offset < 0n || length < 0n || offset + length > this.size) throw new PhrdError('ref', `${length} bytes from ${offset} of a file of ${this.size}`)
+    const stop = new AbortController()
+    const parts = this.#parts(offset, length, stop.signal)
+    return new ReadableStream<Bytes>({
+      async pull(controller) {
+        const { done, value } = await parts.next()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      async cancel(reason) {
+        stop.abort(reason)
+        await parts.return(undefined)
+      },
+    }, { highWaterMark: 0 })
+  }
+
+  /** bytes are those of a range, at once. */
+  async bytes(offset = 0n, length = this.size - offset): Promise<Bytes> {
+    return new Uint8Array(await new Response(this.stream(offset, length)).arrayBuffer())
+  }
+
+  /** check reads and opens every leaf, also those of zeros behind the file. */
+  async check(progress: (leaves: number) => void = () => undefined): Promise<void> {
+    let done = 0
+    for await (const _ of this.#leaves(0, this.#manifest.entries.length - 1, new AbortController().signal)) progress(++done)
+  }
+
+  async *#parts(offset: bigint, length: bigint, signal: AbortSignal): AsyncGenerator<Bytes, undefined> {
+    if (length === 0n) return
+    const end = offset + length
+    const leaf = BigInt(chunkSize)
+    let start = (offset / leaf) * leaf
+    for await (const plain of this.#leaves(Number(offset / leaf), Number((end - 1n) / leaf), signal)) {
+      const from = offset > start ? Number(offset - start) : 0
+      const to = end < start + leaf ? Number(end - start) : plain.length
+      yield from === 0 && to === plain.length ? plain : plain.slice(from, to)
+      start += leaf
+    }
+  }
+
+  // The leaves from first to last, in order, with as many under way as there are lanes.
+  async *#leaves(first: number, last: number, signal: AbortSignal): AsyncGenerator<Bytes, undefined> {
+    const underWay: Promise<Bytes>[] = []
+    try {
+      for (let next = first; next <= last || underWay.length > 0; ) {
+        while (next <= last && underWay.length < this.#chunks.lanes) underWay.push(handled(this.#leaf(next++, signal)))
+        const plain = await underWay.shift()
+        if (plain !== undefined) yield plain
+      }
+    } finally {
+      await Promise.allSettled(underWay)
+    }
+  }
+
+  async #leaf(at: number, signal: AbortSignal): Promise<Bytes> {
+    signal.throwIfAborted()
+    const entry = this.#manifest.entries[at]
+    if (entry === undefined) throw new Refusal('a file has no such leaf')
+    return this.#chunks.open(this.size, at, entry, await this.#source(entry.cid, signal), Uint8Array.from(this.#manifest.idKey))
+  }
+}
+
+/** handled keeps a promise that fails while nobody awaits it yet from ending the program. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}

@@ -1,0 +1,149 @@
+import { cidText } from '#custody/cid.js'
+import { type Bytes, concat } from '#custody/encoding.js'
+import { isKind, PhrdError } from '../errors.js'
+import { sleep } from '../poll.js'
+import { type Gateway, largestBlock } from './gateway.js'
+import { Problem } from './problem.js'
+
+/** defaultSegment is how many bytes are kept until the gateway has acknowledged them. Two segments exist: one fills while the other one travels. */
+export const defaultSegment = 8 << 20
+const tusVersion = '1.0.0'
+// How long an upload goes on trying while nothing more is acknowledged, in milliseconds.
+const patience = 120_000
+const longestPause = 5_000
+// Conflict, locked, checksum, timeout and fault: the gateway says where to go on.
+const resumable = [409, 423, 460, 408, 500]
+// The header of a CAR whose root is left open, as package car of the network writes it.
+const carHeader = Uint8Array.from([
+  0x19, 0xa2, 0x65, 0x72, 0x6f, 0x6f, 0x74, 0x73, 0x81, 0xd8, 0x2a, 0x45, 0x00, 0x01, 0x55, 0x00, 0x00, 0x67, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e, 0x01,
+])
+
+/** Upload is one resumable upload (tus 1.0.0) of a CAR stream. What the gateway has not acknowledged is sent again from wherever it says. */
+export class Upload {
+  readonly #gateway: Gateway
+  readonly #path: string
+  readonly #full: number
+  readonly #progress: (acknowledged: number) => void
+  #segment: Bytes
+  #other: Bytes
+  #used = 0
+  #acknowledged = 0
+  #sending: Promise<void> = Promise.resolve()
+
+  private constructor(gateway: Gateway, path: string, full: number, progress: (acknowledged: number) => void) {
+    this.#gateway = gateway
+    this.#path = path
+    this.#full = full
+    this.#progress = progress
+    // A block may begin just before a segment is full.
+    ;[this.#segment, this.#other] = [new Uint8Array(full + largestBlock + 64), new Uint8Array(full + largestBlock + 64)]
+    this.#append(carHeader)
+  }
+
+  /** begin opens an upload at the gateway of the clerk's hospital. */
+  static async begin(gateway: Gateway, progress: (acknowledged: number) => void = () => undefined, segment = defaultSegment): Promise<Upload> {
+    const response = await gateway.request('POST', '/uploads', { headers: { 'Tus-Resumable': tusVersion, 'Upload-Defer-Length': '1' } })
+    const location = response.headers.get('location')
+    if (response.status !== 201 || location === null || !/^\/uploads\/[0-9a-f]+$/.test(location)) throw new PhrdError('upload', 'the gateway opened no upload')
+    return new Upload(gateway, location, segment, progress)
+  }
+
+  /** put adds a block. */
+  async put(cid: Bytes, block: Bytes): Promise<void> {
+    this.#append(concat(varint(cid.length + block.length), cid))
+    this.#append(block)
+    if (this.#used >= this.#full) await this.#flush(false)
+  }
+
+  /** finish sends the rest, and resolves when the gateway holds everything. */
+  async finish(): Promise<void> {
+    await this.#flush(true)
+    await this.#sending
+  }
+
+  /** abandon has the gateway forget the upload, which it does by itself after a while. */
+  async abandon(): Promise<void> {
+    await this.#sending.catch(() => undefined)
+    await this.#gateway.request('DELETE', this.#path, { headers: { 'Tus-Resumable': tusVersion } }).catch(() => undefined)
+  }
+
+  /** block reads a block back from the gateway's disk. */
+  async block(cid: Uint8Array, signal?: AbortSignal): Promise<Bytes> {
+    return this.#gateway.block(`${this.#path}/blocks/${cidText(cid)}`, cid, largestBlock, signal)
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#segment.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  async #flush(last: boolean): Promise<void> {
+    await this.#sending
+    const full = this.#segment.subarray(0, this.#used)
+    ;[this.#segment, this.#other, this.#used] = [this.#other, this.#segment, 0]
+    this.#sending = this.#send(full, last)
+    this.#sending.catch(() => undefined) // whoever puts or finishes next is told
+  }
+
+  // send has a segment acknowledged, however often the connection breaks on the way, as long as it moves on.
+  async #send(bytes: Bytes, last: boolean): Promise<void> {
+    const start = this.#acknowledged
+    const end = start + bytes.length
+    let moved = Date.now()
+    for (let pause = 50; this.#acknowledged < end; pause = Math.min(2 * pause, longestPause)) {
+      const before = this.#acknowledged
+      const fault = await this.#patch(bytes.subarray(before - start), end, last)
+      if (this.#acknowledged > before) {
+        ;[moved, pause] = [Date.now(), 25]
+        continue
+      }
+      if (Date.now() - moved > patience) throw new PhrdError('upload', 'nothing more was acknowledged for two minutes', fault)
+      await sleep(pause)
+    }
+  }
+
+  async #patch(bytes: Bytes, end: number, last: boolean): Promise<unknown> {
+    try {
+      this.#take(await this.#gateway.request('PATCH', this.#path, {
+        body: bytes,
+        headers: {
+          'Tus-Resumable': tusVersion, 'Upload-Offset': String(this.#acknowledged), 'Content-Type': 'application/offset+octet-stream',
+          ...(last ? { 'Upload-Length': String(end) } : {}),
+        },
+      }), end)
+      return undefined
+    } catch (cause) {
+      if (!isResumable(cause)) throw cause instanceof PhrdError && cause.kind === 'upload' ? cause : new PhrdError('upload', 'the gateway does not take the upload', cause)
+      await this.#ask(end)
+      return cause
+    }
+  }
+
+  async #ask(end: number): Promise<void> {
+    try {
+      this.#take(await this.#gateway.request('HEAD', this.#path, { headers: { 'Tus-Resumable': tusVersion } }), end)
+    } catch (cause) {
+      if (!isResumable(cause)) throw cause
+    }
+  }
+
+  // take believes an offset that lies in what was sent and not acknowledged before.
+  #take(response: Response, end: number): void {
+    const offset = Number(response.headers.get('upload-offset') ?? 'none')
+    if (!Number.isSafeInteger(offset) || offset < this.#acknowledged || offset > end) throw new PhrdError('upload', 'the gateway goes on where nothing was sent')
+    this.#acknowledged = offset
+    this.#progress(offset)
+  }
+}
+
+function isResumable(cause: unknown): boolean {
+  return isKind(cause, 'unreachable') || (cause instanceof Problem && resumable.includes(cause.status))
+}
+
+function varint(n: number): Bytes {
+  const bytes: number[] = []
+  for (let rest = n; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.from([...bytes, rest])
+    bytes.push((rest % 128) | 128)
+  }
+}
