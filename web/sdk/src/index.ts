@@ -1,0 +1,49 @@
+/**
+ * The TypeScript SDK of phrd: what a patient's, a clinician's or a clerk's program does with records, through the gateway
+ * of any member hospital. Its files follow the story:
+ *
+ * - parseInvitation, openAccount: a person gets an account (invitation.ts)
+ * - preparePatient, registerPatient: the patient gets a number, a vault and a recovery code (vault/prepare.ts)
+ * - store: a clerk seals a file, uploads it and registers it (records/store.ts)
+ * - propose: a clinician asks for versions (unlock/propose.ts)
+ * - review, approve: the patient checks it at two hospitals and approves it (unlock/review.ts, unlock/approve.ts)
+ * - openUnlock: the clinician joins both halves of the key and reads (unlock/open.ts)
+ * - unlockOwn: the patient reads (unlock/own.ts)
+ * - log: who did what (records/log.ts)
+ *
+ * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
+ */
+export { Client, type Config } from './client.js'
+export { type Chunks, onThisThread } from './content/chunks.js'
+export type { OpenedFile } from './content/file.js'
+export type { Content, Draft } from './content/seal.js'
+export { browserLanes, type Lane, WorkerChunks } from './content/workers.js'
+export { isKind, type Kind, PhrdError, Refused } from './errors.js'
+export { type Door, type Fetch, platformTransport, type Transport } from './gateway/door.js'
+export type { Principal } from './gateway/gateway.js'
+export { Problem } from './gateway/problem.js'
+export type { Connection } from './gateway/query.js'
+export { hasAccount, type Invitation, joinConfig, openAccount, parseInvitation } from './invitation.js'
+export { cosmJSConverters, cosmJSTypes } from './message/cosmjs.js'
+export type { SignDocument } from './message/document.js'
+export { records, versions } from './records/list.js'
+export { log, type LogFilter } from './records/log.js'
+export { parseRef, type Ref, refText } from './records/ref.js'
+export { type NewVersion, type Stage, store } from './records/store.js'
+export type { Place } from './records/terms.js'
+export { MemorySecrets, type Secrets } from './secrets.js'
+export { gasBase, gasFor, type Mode, type Receipt } from './send.js'
+export { approve, deny, withdraw } from './unlock/approve.js'
+export { unlocks, type UnlockFilter } from './unlock/inbox.js'
+export { openAll, type OpenOptions, openUnlock } from './unlock/open.js'
+export { unlockOwn } from './unlock/own.js'
+export { longestLifetime, propose, type Request } from './unlock/propose.js'
+export { type Check, type CheckName, ownReading, type Review, review } from './unlock/review.js'
+export type { VaultFile, VaultSlot } from './vault/file.js'
+export { openVault, openVaultByCode, openVaultByWallet, type Vault } from './vault/open.js'
+export { defaultSite, type PreparedVault, preparePatient, registerPatient } from './vault/prepare.js'
+export { addressOf } from './wallet/address.js'
+export { type Keplr, keplrSigner } from './wallet/keplr.js'
+export { LocalSigner, newWords } from './wallet/local.js'
+export type { Signer } from './wallet/signer.js'
+export { Refusal } from '#custody/refusal.js'

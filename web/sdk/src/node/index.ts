@@ -1,0 +1,2 @@
+export { nodeLanes } from './lanes.js'
+export { pinnedTransport } from './pinned.js'

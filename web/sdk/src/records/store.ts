@@ -1,0 +1,93 @@
+import { cidText } from '#custody/cid.js'
+import { equal } from '#custody/encoding.js'
+import { parseEnvelope } from '#custody/envelope.js'
+import { idText } from '#custody/id.js'
+import { encodePoint } from '#custody/point.js'
+import { Refusal } from '#custody/refusal.js'
+import type { Client } from '../client.js'
+import { type Chunks, onThisThread } from '../content/chunks.js'
+import { OpenedFile } from '../content/file.js'
+import { type Content, type Draft, type SealedObject, sealObject } from '../content/seal.js'
+import { PhrdError } from '../errors.js'
+import { Upload } from '../gateway/upload.js'
+import { Lock, OwnerKind } from '../generated/phrd/records/v1/record_pb.js'
+import { MsgStoreVersionsResponseSchema, MsgStoreVersionsSchema } from '../generated/phrd/records/v1/tx_pb.js'
+import { gasBase } from '../send.js'
+import { type Locked, lockVersion } from './lock.js'
+import type { Ref } from './ref.js'
+import { type Place, type StoreTerms, termsFor } from './terms.js'
+
+const gasStored = 150_000n
+const gasGrantee = 20_000n
+const gasConsents = 800_000n
+
+/** Stage names a part of a longer work, for who shows its progress. */
+export type Stage = 'upload' | 'read back'
+
+/** NewVersion is a file that becomes a version of a record. */
+export interface NewVersion {
+  readonly place: Place
+  readonly draft: Draft
+  readonly content: Content
+  readonly chunks?: Chunks
+  /** progress is told how many of the ciphertext's bytes are done. */
+  readonly progress?: (stage: Stage, done: bigint, total: bigint) => void
+}
+
+/** store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. Copies at other hospitals follow. Memory is constant whatever the size. */
+export async function store(client: Client, v: NewVersion): Promise<Ref> {
+  const terms = await termsFor(client, v.place)
+  const chunks = v.chunks ?? onThisThread
+  const tell = v.progress ?? (() => undefined)
+  let total = BigInt(v.content.size)
+  const upload = await Upload.begin(await client.gateways.of(terms.custodian), (n) => tell('upload', smaller(BigInt(n), total), total))
+  try {
+    const sealed = await sealObject(v.content, v.draft, chunks, (cid, block) => upload.put(cid, block))
+    total = sealed.padded
+    const locked = await lockVersion(terms, sealed)
+    await upload.put(locked.cid, locked.block)
+    await upload.finish()
+    await readBack(upload, sealed, locked, chunks, (leaves) => tell('read back', smaller(BigInt(leaves) << 20n, total), total))
+    await commit(client, terms, sealed, locked)
+  } catch (cause) {
+    await upload.abandon()
+    throw cause
+  }
+  return { record: terms.record, version: terms.version }
+}
+
+// What the gateway gives back must open, from the envelope to the last leaf, before the plaintext is forgotten.
+async function readBack(upload: Upload, sealed: SealedObject, locked: Locked, chunks: Chunks, progress: (leaves: number) => void): Promise<void> {
+  try {
+    const block = await upload.block(locked.cid)
+    if (!equal(block, locked.block)) throw new Refusal('another envelope came back')
+    const back = parseEnvelope(block)
+    const place = { object: sealed.object, manifest: back.manifest, padded: sealed.padded }
+    const file = await OpenedFile.open(place, await locked.unlock(back), (cid, signal) => upload.block(cid, signal), chunks)
+    await file.check(progress)
+  } catch (cause) {
+    throw cause instanceof Refusal ? new PhrdError('read back', cause.message, cause) : cause
+  }
+}
+
+async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locked: Locked): Promise<void> {
+  const { envelope } = locked
+  const others = BigInt(t.recipients.length - 1)
+  const gas = gasBase + gasStored + gasGrantee * others + (others > 0n ? gasConsents : 0n)
+  await client.send('direct', gas, MsgStoreVersionsSchema, {
+    clerk: client.signer.address,
+    versions: [{
+      record: idText(t.record), version: t.version, class: t.class,
+      header: {
+        suite: Number(envelope.suite), lock: Lock.OWNER_AND_NETWORK, ownerKind: t.patient === '' ? OwnerKind.HOSPITAL : OwnerKind.PATIENT, patient: t.patient,
+        custodian: t.custodian, generation: t.generation.key.generation, u: encodePoint(envelope.U), c: envelope.c, pc: envelope.pc, dc: envelope.dc,
+      },
+      uBar: encodePoint(envelope.UBar), proof: locked.proof, ownKeys: [...locked.ownKeys], envelope: cidText(locked.cid), envelopeSize: locked.block.length,
+      object: cidText(Uint8Array.from(sealed.object)), size: sealed.padded,
+    }],
+  }, MsgStoreVersionsResponseSchema)
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}

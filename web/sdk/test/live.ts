@@ -1,0 +1,153 @@
+// A program of several people on a live network, for TestPeopleWithTheTypeScriptSDK of cmd/phrd: a line of JSON for each
+// question, one for each answer.
+import { createHash } from 'node:crypto'
+import { openAsBlob } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { Registry } from '@cosmjs/proto-signing'
+import {
+  approve, Client, type Door, hasAccount, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
+  type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
+  versions, WorkerChunks, withdraw,
+} from '../src/index.js'
+import { Class } from '../src/generated/phrd/records/v1/record_pb.js'
+import { UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
+import { cosmJSTypes } from '../src/message/cosmjs.js'
+import { nodeLanes, pinnedTransport } from '../src/node/index.js'
+
+interface Person {
+  readonly signer: LocalSigner
+  readonly secrets: MemorySecrets
+  client?: Client
+  file?: VaultFile
+  code?: string
+}
+
+interface Question {
+  readonly as: string
+  readonly do: keyof typeof answers
+  readonly invitation?: string
+  readonly doors?: readonly { readonly gateway: string; readonly fingerprint: string }[]
+  readonly ref?: string
+  readonly refs?: readonly string[]
+  readonly unlock?: string
+  readonly path?: string
+  readonly patient?: string
+  readonly record?: string
+  readonly offset?: number
+  readonly length?: number
+}
+
+const people = new Map<string, Person>()
+const chunks = new WorkerChunks(nodeLanes(2))
+const patience = () => AbortSignal.timeout(60_000)
+
+const answers = {
+  // Somebody with a wallet of their own: 24 words.
+  key: async (q: Question) => {
+    const signer = await LocalSigner.fromWords(newWords())
+    people.set(q.as, { signer, secrets: new MemorySecrets() })
+    return { address: signer.address }
+  },
+  dial: async (q: Question) => {
+    const doors = (q.doors ?? []).map((d): Door => ({ hospital: 0n, name: '', ...d }))
+    const { signer, secrets } = who(q)
+    who(q).client = await Client.dial({ doors, signer, secrets, transport: pinnedTransport })
+    const { role, hospital } = await client(q).principal()
+    return { role, hospital: Number(hospital) }
+  },
+  join: async (q: Question) => {
+    const invitation = parseInvitation(q.invitation ?? '')
+    const person = who(q)
+    person.client = await Client.dial({ ...joinConfig(invitation), signer: person.signer, secrets: person.secrets, transport: pinnedTransport })
+    const before = await hasAccount(person.client)
+    await openAccount(person.client, invitation)
+    const prepared = await preparePatient(person.client)
+    await registerPatient(person.client, prepared.file)
+    ;[person.file, person.code] = [prepared.file, prepared.code]
+    const { patient } = await person.client.principal()
+    return { before, patient, registered: prepared.file.patient, words: prepared.code.split(' ').length, walletSlot: prepared.walletSlot, vault: prepared.file, code: prepared.code }
+  },
+  store: async (q: Question) => {
+    const content = await openAsBlob(q.path ?? '')
+    const stages = new Set<string>()
+    const ref = await store(client(q), {
+      place: { patient: q.patient ?? '', class: Class.IMAGING }, draft: { name: 'chest à jeun.dcm', mediaType: 'application/dicom', modified: 1_700_000_000n }, content, chunks,
+      progress: (stage) => stages.add(stage),
+    })
+    return { ref: refText(ref), stages: [...stages] }
+  },
+  propose: async (q: Question) => ({
+    unlock: await propose(client(q), { versions: (q.refs ?? []).map(parseRef), purpose: 'TREAT', lifetime: 3600n }),
+  }),
+  inbox: async (q: Question) => {
+    const found: string[] = []
+    for await (const { unlock, status } of unlocks(client(q), { patient: q.patient ?? '', status: UnlockStatus.ENDORSED })) found.push(`${unlock?.id} ${UnlockStatus[status]}`)
+    return { unlocks: found }
+  },
+  review: async (q: Question) => {
+    const r = await review(client(q), q.unlock ?? '')
+    return { hospital: r.hospital, purpose: r.purpose, versions: r.versions.map(refText), witnesses: r.witnesses, checks: r.checks }
+  },
+  approve: async (q: Question) => {
+    const person = who(q)
+    await approve(client(q), await review(client(q), q.unlock ?? ''), await openVault(client(q), person.file ?? fail('no vault')))
+    return {}
+  },
+  open: async (q: Question) => {
+    const file = await openUnlock(client(q), q.unlock ?? '', parseRef(q.ref ?? ''), { signal: patience(), chunks })
+    return { ...(await contents(file)), part: await sha256Of(file.stream(BigInt(q.offset ?? 0), BigInt(q.length ?? 0))) }
+  },
+  own: async (q: Question) => {
+    const person = who(q)
+    const vault = await openVaultByCode(person.file ?? fail('no vault'), person.code?.toUpperCase() ?? '')
+    await openVaultByWallet(client(q), person.file ?? fail('no vault'))
+    const ref = parseRef(q.ref ?? '')
+    const file = await openUnlock(client(q), await unlockOwn(client(q), vault, [ref]), ref, { signal: patience() })
+    return contents(file)
+  },
+  withdraw: async (q: Question) => ({ height: Number((await withdraw(client(q), q.unlock ?? '')).height) }),
+  records: async (q: Question) => {
+    const found: string[] = []
+    for await (const r of records(client(q), q.patient ?? '')) for await (const v of versions(client(q), parseRef(`${r.id}/1`).record)) found.push(`${v.record}/${v.version}`)
+    return { refs: found }
+  },
+  log: async (q: Question) => {
+    const kinds: string[] = []
+    for await (const entry of log(client(q), { patient: q.patient ?? '', record: q.record ?? '' })) kinds.unshift(`${entry.kind} ${entry.actor}`)
+    return { kinds }
+  },
+  types: async () => ({ registered: new Registry(cosmJSTypes() as never).lookupType('/phrd.access.v1.MsgApproveUnlock') !== undefined }),
+}
+
+function who(q: Question): Person {
+  return people.get(q.as) ?? fail(`nobody is called ${q.as}`)
+}
+
+function client(q: Question): Client {
+  return who(q).client ?? fail(`${q.as} has not dialled`)
+}
+
+async function contents(file: OpenedFile) {
+  return { name: file.name, mediaType: file.mediaType, modified: Number(file.modified), size: Number(file.size), sha256: await sha256Of(file.stream()) }
+}
+
+async function sha256Of(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const part of stream) hash.update(part)
+  return hash.digest('hex')
+}
+
+function fail(why: string): never {
+  throw new Error(why)
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const q: Question = JSON.parse(line)
+  try {
+    process.stdout.write(`${JSON.stringify({ out: await answers[q.do](q) })}\n`)
+  } catch (cause) {
+    const kind = cause instanceof PhrdError ? cause.kind : cause instanceof Refused ? `refused: ${cause.reason}` : 'fault'
+    process.stdout.write(`${JSON.stringify({ kind, error: cause instanceof Error ? `${cause.message} ${cause.stack} ${String(cause.cause)}` : String(cause) })}\n`)
+  }
+}
+chunks.close()
