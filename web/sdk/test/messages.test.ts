@@ -21,7 +21,7 @@ interface Golden {
 }
 
 // Written by TestSignedMessages of this folder.
-const goldens: Golden[] = JSON.parse(readFileSync(new URL('../../../../../testdata/messages/signed.json', import.meta.url), 'utf8'))
+const goldens: Golden[] = JSON.parse(readFileSync('../../testdata/messages/signed.json', 'utf8'))
 const account = { chainID: 'phrd-golden-1', number: 2n ** 63n + 7n, sequence: 42n }
 const gas = 1_500_000n
 const signer = new LocalSigner(Uint8Array.from([...new Array<number>(31).fill(0), 1]))
