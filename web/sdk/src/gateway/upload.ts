@@ -10,6 +10,7 @@ export const defaultSegment = 8 << 20
 const tusVersion = '1.0.0'
 // How long an upload goes on trying while nothing more is acknowledged, in milliseconds.
 const patience = 120_000
+const firstPause = 50
 const longestPause = 5_000
 // Conflict, locked, checksum, timeout and fault: the gateway says where to go on.
 const resumable = [409, 423, 460, 408, 500]
@@ -90,13 +91,16 @@ export class Upload {
     const start = this.#acknowledged
     const end = start + bytes.length
     let moved = Date.now()
-    for (let pause = 50; this.#acknowledged < end; pause = Math.min(2 * pause, longestPause)) {
+    // Where the last segment is empty, one request still says how long the upload is.
+    for (let pause = firstPause, asked = false; this.#acknowledged < end || (last && !asked); pause = Math.min(2 * pause, longestPause)) {
       const before = this.#acknowledged
       const fault = await this.#patch(bytes.subarray(before - start), end, last)
+      asked ||= fault === undefined
       if (this.#acknowledged > before) {
-        ;[moved, pause] = [Date.now(), 25]
+        ;[moved, pause] = [Date.now(), firstPause / 2]
         continue
       }
+      if (asked && this.#acknowledged === end) return
       if (Date.now() - moved > patience) throw new PhrdError('upload', 'nothing more was acknowledged for two minutes', fault)
       await sleep(pause)
     }
