@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file phrd/access/v1/events.proto.
  */
 export const file_phrd_access_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChtwaHJkL2FjY2Vzcy92MS9ldmVudHMucHJvdG8SDnBocmQuYWNjZXNzLnYxIlYKEkV2ZW50VW5sb2NrQ2hhbmdlZBIOCgZ1bmxvY2sYASABKAkSDwoHcGF0aWVudBgCIAEoCRIRCglyZXF1ZXN0ZXIYAyABKAkSDAoEa2luZBgEIAEoCSJFChNFdmVudENvbnNlbnRDaGFuZ2VkEg8KB2NvbnNlbnQYASABKAQSDwoHcGF0aWVudBgCIAEoCRIMCgRraW5kGAMgASgJIm8KFUV2ZW50RW1lcmdlbmN5Q2hhbmdlZBIRCgllbWVyZ2VuY3kYASABKAkSDwoHcGF0aWVudBgCIAEoCRIRCglyZXF1ZXN0ZXIYAyABKAkSDAoEa2luZBgEIAEoCRIRCglndWFyZGlhbnMYBSADKAkiSQoVRXZlbnRHdWFyZGlhbnNDaGFuZ2VkEg8KB3BhdGllbnQYASABKAkSEQoJZ3VhcmRpYW5zGAIgAygJEgwKBGtpbmQYAyABKAkiawoURXZlbnRSZWNvdmVyeUNoYW5nZWQSEAoIcmVjb3ZlcnkYASABKAQSDwoHcGF0aWVudBgCIAEoCRIPCgdhY2NvdW50GAMgASgJEhEKCWd1YXJkaWFucxgEIAMoCRIMCgRraW5kGAUgASgJQh9aHWdpdGh1Yi5jb20vcGhyZC9waHJkL3gvYWNjZXNzYgZwcm90bzM");
+  fileDesc("ChtwaHJkL2FjY2Vzcy92MS9ldmVudHMucHJvdG8SDnBocmQuYWNjZXNzLnYxIlYKEkV2ZW50VW5sb2NrQ2hhbmdlZBIOCgZ1bmxvY2sYASABKAkSDwoHcGF0aWVudBgCIAEoCRIRCglyZXF1ZXN0ZXIYAyABKAkSDAoEa2luZBgEIAEoCSJFChNFdmVudENvbnNlbnRDaGFuZ2VkEg8KB2NvbnNlbnQYASABKAQSDwoHcGF0aWVudBgCIAEoCRIMCgRraW5kGAMgASgJIm8KFUV2ZW50RW1lcmdlbmN5Q2hhbmdlZBIRCgllbWVyZ2VuY3kYASABKAkSDwoHcGF0aWVudBgCIAEoCRIRCglyZXF1ZXN0ZXIYAyABKAkSDAoEa2luZBgEIAEoCRIRCglndWFyZGlhbnMYBSADKAkiSQoVRXZlbnRHdWFyZGlhbnNDaGFuZ2VkEg8KB3BhdGllbnQYASABKAkSEQoJZ3VhcmRpYW5zGAIgAygJEgwKBGtpbmQYAyABKAkiawoURXZlbnRSZWNvdmVyeUNoYW5nZWQSEAoIcmVjb3ZlcnkYASABKAQSDwoHcGF0aWVudBgCIAEoCRIPCgdhY2NvdW50GAMgASgJEhEKCWd1YXJkaWFucxgEIAMoCRIMCgRraW5kGAUgASgJIkIKFEV2ZW50SGFuZE92ZXJDaGFuZ2VkEg8KB3BhdGllbnQYASABKAkSCwoDZHVlGAIgASgDEgwKBGtpbmQYAyABKAlCH1odZ2l0aHViLmNvbS9waHJkL3BocmQveC9hY2Nlc3NiBnByb3RvMw");
 
 /**
  * EventUnlockChanged tells that an unlock changed its status.
@@ -221,4 +221,39 @@ export type EventRecoveryChanged = Message<"phrd.access.v1.EventRecoveryChanged"
  */
 export const EventRecoveryChangedSchema: GenMessage<EventRecoveryChanged> = /*@__PURE__*/
   messageDesc(file_phrd_access_v1_events, 4);
+
+/**
+ * EventHandOverChanged tells that a hand-over was set, or that its time has come.
+ *
+ * @generated from message phrd.access.v1.EventHandOverChanged
+ */
+export type EventHandOverChanged = Message<"phrd.access.v1.EventHandOverChanged"> & {
+  /**
+   * patient number.
+   *
+   * @generated from field: string patient = 1;
+   */
+  patient: string;
+
+  /**
+   * due is when the wallet ends, unix seconds.
+   *
+   * @generated from field: int64 due = 2;
+   */
+  due: bigint;
+
+  /**
+   * kind of the log entry that goes with the change.
+   *
+   * @generated from field: string kind = 3;
+   */
+  kind: string;
+};
+
+/**
+ * Describes the message phrd.access.v1.EventHandOverChanged.
+ * Use `create(EventHandOverChangedSchema)` to create a new message.
+ */
+export const EventHandOverChangedSchema: GenMessage<EventHandOverChanged> = /*@__PURE__*/
+  messageDesc(file_phrd_access_v1_events, 5);
 

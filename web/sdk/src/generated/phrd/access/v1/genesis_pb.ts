@@ -11,6 +11,8 @@ import type { Emergency, EmergencyTerms } from "./emergency_pb.js";
 import { file_phrd_access_v1_emergency } from "./emergency_pb.js";
 import type { Guardians } from "./guardian_pb.js";
 import { file_phrd_access_v1_guardian } from "./guardian_pb.js";
+import type { HandOver } from "./hand_over_pb.js";
+import { file_phrd_access_v1_hand_over } from "./hand_over_pb.js";
 import type { Recovery } from "./recovery_pb.js";
 import { file_phrd_access_v1_recovery } from "./recovery_pb.js";
 import type { Params, Unlock } from "./unlock_pb.js";
@@ -21,10 +23,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file phrd/access/v1/genesis.proto.
  */
 export const file_phrd_access_v1_genesis: GenFile = /*@__PURE__*/
-  fileDesc("ChxwaHJkL2FjY2Vzcy92MS9nZW5lc2lzLnByb3RvEg5waHJkLmFjY2Vzcy52MSKLAwoMR2VuZXNpc1N0YXRlEiwKBnBhcmFtcxgBIAEoCzIWLnBocmQuYWNjZXNzLnYxLlBhcmFtc0IEyN4fABItCgd1bmxvY2tzGAIgAygLMhYucGhyZC5hY2Nlc3MudjEuVW5sb2NrQgTI3h8AEhAKCGFwcHJvdmVkGAMgAygJEi8KCGNvbnNlbnRzGAQgAygLMhcucGhyZC5hY2Nlc3MudjEuQ29uc2VudEIEyN4fABI9Cg9lbWVyZ2VuY3lfdGVybXMYFCADKAsyHi5waHJkLmFjY2Vzcy52MS5FbWVyZ2VuY3lUZXJtc0IEyN4fABI0CgtlbWVyZ2VuY2llcxgVIAMoCzIZLnBocmQuYWNjZXNzLnYxLkVtZXJnZW5jeUIEyN4fABIyCglndWFyZGlhbnMYHiADKAsyGS5waHJkLmFjY2Vzcy52MS5HdWFyZGlhbnNCBMjeHwASMgoKcmVjb3ZlcmllcxgfIAMoCzIYLnBocmQuYWNjZXNzLnYxLlJlY292ZXJ5QgTI3h8AQh9aHWdpdGh1Yi5jb20vcGhyZC9waHJkL3gvYWNjZXNzYgZwcm90bzM", [file_gogoproto_gogo, file_phrd_access_v1_consent, file_phrd_access_v1_emergency, file_phrd_access_v1_guardian, file_phrd_access_v1_recovery, file_phrd_access_v1_unlock]);
+  fileDesc("ChxwaHJkL2FjY2Vzcy92MS9nZW5lc2lzLnByb3RvEg5waHJkLmFjY2Vzcy52MSK/AwoMR2VuZXNpc1N0YXRlEiwKBnBhcmFtcxgBIAEoCzIWLnBocmQuYWNjZXNzLnYxLlBhcmFtc0IEyN4fABItCgd1bmxvY2tzGAIgAygLMhYucGhyZC5hY2Nlc3MudjEuVW5sb2NrQgTI3h8AEhAKCGFwcHJvdmVkGAMgAygJEi8KCGNvbnNlbnRzGAQgAygLMhcucGhyZC5hY2Nlc3MudjEuQ29uc2VudEIEyN4fABI9Cg9lbWVyZ2VuY3lfdGVybXMYFCADKAsyHi5waHJkLmFjY2Vzcy52MS5FbWVyZ2VuY3lUZXJtc0IEyN4fABI0CgtlbWVyZ2VuY2llcxgVIAMoCzIZLnBocmQuYWNjZXNzLnYxLkVtZXJnZW5jeUIEyN4fABIyCglndWFyZGlhbnMYHiADKAsyGS5waHJkLmFjY2Vzcy52MS5HdWFyZGlhbnNCBMjeHwASMgoKcmVjb3ZlcmllcxgfIAMoCzIYLnBocmQuYWNjZXNzLnYxLlJlY292ZXJ5QgTI3h8AEjIKCmhhbmRfb3ZlcnMYICADKAsyGC5waHJkLmFjY2Vzcy52MS5IYW5kT3ZlckIEyN4fAEIfWh1naXRodWIuY29tL3BocmQvcGhyZC94L2FjY2Vzc2IGcHJvdG8z", [file_gogoproto_gogo, file_phrd_access_v1_consent, file_phrd_access_v1_emergency, file_phrd_access_v1_guardian, file_phrd_access_v1_hand_over, file_phrd_access_v1_recovery, file_phrd_access_v1_unlock]);
 
 /**
- * GenesisState is the unlocks, consents, guardians and recoveries at the first block.
+ * GenesisState is the unlocks, consents, guardians, recoveries and hand-overs at the first block.
  *
  * @generated from message phrd.access.v1.GenesisState
  */
@@ -84,6 +86,13 @@ export type GenesisState = Message<"phrd.access.v1.GenesisState"> & {
    * @generated from field: repeated phrd.access.v1.Recovery recoveries = 31;
    */
   recoveries: Recovery[];
+
+  /**
+   * hand_overs by the bytes of the patients' numbers.
+   *
+   * @generated from field: repeated phrd.access.v1.HandOver hand_overs = 32;
+   */
+  handOvers: HandOver[];
 };
 
 /**
