@@ -162,6 +162,17 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 		require.Equal(t, contentSum(content), contentSum(opened))
 		p.fails(t, "session", "ts-weber", "open", map[string]any{"unlock": unlock, "ref": stored.Ref})
 	})
+	t.Run("the clients of CosmJS send what the SDK encodes", func(t *testing.T) {
+		path, _ := file(t, "hand.dcm", 5000)
+		var stored []storedFile
+		c.clerk.does(t, &stored, "record", "store", path, "--patient", joined.Patient, "--wait", "none")
+		unlock := c.propose(t, stored[0].Record+"/1")
+		var sent struct{ Code, Height int }
+		p.does(t, "eve", "denyWithCosmJS", map[string]any{"unlock": unlock}, &sent)
+		require.Zero(t, sent.Code)
+		require.Positive(t, sent.Height)
+		p.fails(t, "ended", "eve", "review", map[string]any{"unlock": unlock})
+	})
 }
 
 // isOpened has the SDK's clinician ask for a version, its patient approve, and both read it; the patient sees who did.

@@ -3,7 +3,12 @@
 import { createHash } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { create } from '@bufbuild/protobuf'
+import { encodeSecp256k1Signature, type OfflineAminoSigner } from '@cosmjs/amino'
+import { isJsonRpcErrorResponse, parseJsonRpcResponse } from '@cosmjs/json-rpc'
 import { Registry } from '@cosmjs/proto-signing'
+import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
+import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
   approve, Client, type Door, hasAccount, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
   type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
@@ -11,7 +16,9 @@ import {
 } from '../src/index.js'
 import { Class } from '../src/generated/phrd/records/v1/record_pb.js'
 import { UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
-import { cosmJSTypes } from '../src/message/cosmjs.js'
+import { MsgDenyUnlockSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
+import { cosmJSConverters, cosmJSTypes } from '../src/message/cosmjs.js'
+import type { SignDocument } from '../src/message/document.js'
 import { nodeLanes, pinnedTransport } from '../src/node/index.js'
 
 interface Person {
@@ -116,7 +123,40 @@ const answers = {
     for await (const entry of log(client(q), { patient: q.patient ?? '', record: q.record ?? '' })) kinds.unshift(`${entry.kind} ${entry.actor}`)
     return { kinds }
   },
-  types: async () => ({ registered: new Registry(cosmJSTypes() as never).lookupType('/phrd.access.v1.MsgApproveUnlock') !== undefined }),
+  // With the clients of CosmJS over the gateway's /rpc, as a page that has them does.
+  denyWithCosmJS: async (q: Question) => {
+    const { signer } = who(q)
+    const value = { signer: signer.address, unlock: q.unlock ?? '' }
+    const options = { registry: new Registry(cosmJSTypes() as never), aminoTypes: new AminoTypes(cosmJSConverters() as never) }
+    const signing = await SigningStargateClient.createWithSigner(await Comet38Client.create(rpcOf(q)), offline(signer), options)
+    const message = { typeUrl: `/${MsgDenyUnlockSchema.typeName}`, value: create(MsgDenyUnlockSchema, value) }
+    const { code, height } = await signing.signAndBroadcast(signer.address, [message], { amount: [], gas: '1500000' })
+    return { code, height }
+  },
+}
+
+function rpcOf(q: Question): RpcClient {
+  const [door] = client(q).gateways.order()
+  if (door === undefined) return fail('no gateway')
+  const ask = pinnedTransport(door.door)
+  return {
+    execute: async (request) => {
+      const headers = { 'content-type': 'application/json' }
+      const answer = parseJsonRpcResponse(await (await ask(`${door.door.gateway}/rpc`, { method: 'POST', headers, body: JSON.stringify(request) })).json())
+      return isJsonRpcErrorResponse(answer) ? fail(JSON.stringify(answer.error)) : answer
+    },
+    disconnect: () => undefined,
+  }
+}
+
+function offline(signer: LocalSigner): OfflineAminoSigner {
+  return {
+    getAccounts: async () => [{ address: signer.address, algo: 'secp256k1', pubkey: signer.publicKey }],
+    signAmino: async (_, document) => {
+      const { signature } = await signer.signAmino(document as SignDocument) // the same form
+      return { signed: document, signature: encodeSecp256k1Signature(signer.publicKey, signature) }
+    },
+  }
 }
 
 function who(q: Question): Person {
