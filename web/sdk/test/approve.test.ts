@@ -151,6 +151,21 @@ test('a gateway that asks to sign something else than a login gets no signature'
   }
 })
 
+test('what is asked at the same time shares one login', async () => {
+  const net = await FakeNetwork.make()
+  const alice = await net.client(net.alice, 'clinic')
+  let signed = 0
+  const sign = net.alice.signText.bind(net.alice)
+  net.alice.signText = (text) => {
+    signed++
+    return sign(text)
+  }
+  await Promise.all(Array.from({ length: 5 }, () => alice.principal()))
+  assert.equal(signed, 1)
+  await alice.principal(true)
+  assert.equal(signed, 2)
+})
+
 async function approved(): Promise<{ net: FakeNetwork; open: () => Promise<Uint8Array> }> {
   const net = await FakeNetwork.make()
   const alice = await net.client(net.alice, 'clinic', 'north')

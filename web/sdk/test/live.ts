@@ -71,7 +71,7 @@ const answers = {
     const prepared = await preparePatient(person.client)
     await registerPatient(person.client, prepared.file)
     ;[person.file, person.code] = [prepared.file, prepared.code]
-    const { patient } = await person.client.principal()
+    const { patient } = await person.client.principal(true)
     return { before, patient, registered: prepared.file.patient, words: prepared.code.split(' ').length, walletSlot: prepared.walletSlot, vault: prepared.file, code: prepared.code }
   },
   store: async (q: Question) => {

@@ -57,6 +57,7 @@ export class Gateway implements Connection {
   #token = ''
   #ends = 0
   #who: Principal | undefined
+  #loggingIn: Promise<Principal> | undefined
 
   constructor(door: Door, member: Member, transport: Transport) {
     this.door = door
@@ -85,11 +86,18 @@ export class Gateway implements Connection {
     return chain
   }
 
-  /** login logs in unless that was done, or anyway when fresh. It signs exactly the text that it composes itself. */
+  /** login logs in unless that was done, or anyway when fresh. It signs exactly the text that it composes itself. Who waits for it at the same time shares one signature. */
   async login(fresh = false): Promise<Principal> {
     const signer = this.#member.signer
     if (signer === undefined) throw new PhrdError('login', `gateway ${this.#base}: no account to log in with`)
     if (!fresh && this.#who !== undefined && Date.now() < this.#ends) return this.#who
+    this.#loggingIn ??= this.#logInHere(signer).finally(() => {
+      this.#loggingIn = undefined
+    })
+    return this.#loggingIn
+  }
+
+  async #logInHere(signer: Signer): Promise<Principal> {
     if (!this.#checked) await this.chain()
     try {
       return await this.#logIn(signer)

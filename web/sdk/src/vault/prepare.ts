@@ -46,14 +46,13 @@ export async function preparePatient(client: Client, site = defaultSite): Promis
   return { file: { ...empty, slots: byWallet === undefined ? [byCode] : [byWallet, byCode] }, code: codeWords(code), walletSlot: byWallet !== undefined }
 }
 
-/** registerPatient uploads the vault and binds the client's account, which was opened with an invitation, to the patient number. */
+/** registerPatient uploads the vault and binds the client's account, which was opened with an invitation, to the patient number. Its principal is the patient from the next login on. */
 export async function registerPatient(client: Client, file: VaultFile): Promise<Receipt> {
   const { cid, block } = vaultBlock(file)
   await client.gateways.try((gateway) => gateway.putBlock(cid, block))
   const { receipt } = await client.send('amino', 2n * gasBase, MsgRegisterPatientSchema, {
     address: file.address, patient: file.patient, vault: file.vault, vaultKey: inParts(base64.decode(file.key)), vaultBlob: cidText(cid), vaultSize: BigInt(block.length),
   }, MsgRegisterPatientResponseSchema)
-  await client.principal(true)
   return receipt
 }
 
