@@ -69,6 +69,7 @@ second-reading: $(TSC) ## have the TypeScript of docs/custody.md reproduce all v
 
 .PHONY: sdk
 sdk: web/sdk/dist ## part of test: the TypeScript SDK, its messages to the byte, its size and its memory (SIZE=full: a file of 1 GiB)
+	@packages=$$(scripts/packages sdk) && go test $(TESTFLAGS) $$packages
 	cd web/sdk && PHRD_SIZE=$(or $(SIZE),short) node --test --test-reporter=dot dist/sdk/test/*.test.js dist/custody/test/*.test.js && node size.mjs
 
 # Built whenever it is asked for: the compiler is faster than a look at what changed.
