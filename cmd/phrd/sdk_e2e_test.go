@@ -167,10 +167,9 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 		var stored []storedFile
 		c.clerk.does(t, &stored, "record", "store", path, "--patient", joined.Patient, "--wait", "none")
 		unlock := c.propose(t, stored[0].Record+"/1")
-		var sent struct{ Code, Height int }
+		var sent struct{ Hash string }
 		p.does(t, "eve", "denyWithCosmJS", map[string]any{"unlock": unlock}, &sent)
-		require.Zero(t, sent.Code)
-		require.Positive(t, sent.Height)
+		require.Len(t, sent.Hash, 64)
 		p.fails(t, "ended", "eve", "review", map[string]any{"unlock": unlock})
 	})
 }

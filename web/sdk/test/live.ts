@@ -7,6 +7,7 @@ import { create } from '@bufbuild/protobuf'
 import { encodeSecp256k1Signature, type OfflineAminoSigner } from '@cosmjs/amino'
 import { isJsonRpcErrorResponse, parseJsonRpcResponse } from '@cosmjs/json-rpc'
 import { Registry } from '@cosmjs/proto-signing'
+import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx'
 import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
 import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
@@ -17,6 +18,8 @@ import {
 import { Class } from '../src/generated/phrd/records/v1/record_pb.js'
 import { UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
 import { MsgDenyUnlockSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
+import { poll } from '../src/poll.js'
+import { isOpen, unlockAt } from '../src/unlock/checked.js'
 import { cosmJSConverters, cosmJSTypes } from '../src/message/cosmjs.js'
 import type { SignDocument } from '../src/message/document.js'
 import { nodeLanes, pinnedTransport } from '../src/node/index.js'
@@ -130,8 +133,11 @@ const answers = {
     const options = { registry: new Registry(cosmJSTypes() as never), aminoTypes: new AminoTypes(cosmJSConverters() as never) }
     const signing = await SigningStargateClient.createWithSigner(await Comet38Client.create(rpcOf(q)), offline(signer), options)
     const message = { typeUrl: `/${MsgDenyUnlockSchema.typeName}`, value: create(MsgDenyUnlockSchema, value) }
-    const { code, height } = await signing.signAndBroadcast(signer.address, [message], { amount: [], gas: '1500000' })
-    return { code, height }
+    const signed = await signing.sign(signer.address, [message], { amount: [], gas: '1500000' }, '')
+    // signAndBroadcast waits by tx_search, which a gateway does not serve.
+    const hash = await signing.broadcastTxSync(TxRaw.encode(signed).finish())
+    const ended = async () => (isOpen((await unlockAt(client(q).gateways, value.unlock)).status) ? undefined : true)
+    return { hash, ended: await poll(patience(), ended) }
   },
 }
 
