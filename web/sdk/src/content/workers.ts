@@ -25,8 +25,10 @@ export class WorkerChunks implements Chunks {
   readonly #idle: Lane[]
   readonly #all: readonly Lane[]
   readonly #waiting = new Map<number, Waiting>()
-  readonly #queue: ((lane: Lane) => void)[] = []
+  readonly #queue: { readonly take: (lane: Lane) => void; readonly reject: (cause: unknown) => void }[] = []
   #last = 0
+  // Why the workers do no more; undefined as long as they do.
+  #ended: Error | undefined
 
   constructor(lanes: readonly Lane[]) {
     this.lanes = lanes.length
@@ -53,7 +55,8 @@ export class WorkerChunks implements Chunks {
   }
 
   async #ask(task: Unnumbered, moved: ArrayBuffer): Promise<Result> {
-    const lane = this.#idle.pop() ?? (await new Promise<Lane>((resolve) => this.#queue.push(resolve)))
+    if (this.#ended !== undefined) throw this.#ended
+    const lane = this.#idle.pop() ?? (await new Promise<Lane>((take, reject) => this.#queue.push({ take, reject })))
     const id = ++this.#last
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
@@ -64,14 +67,17 @@ export class WorkerChunks implements Chunks {
   #take(lane: Lane, result: Result): void {
     const next = this.#queue.shift()
     if (next === undefined) this.#idle.push(lane)
-    else next(lane)
+    else next.take(lane)
     this.#waiting.get(result.id)?.resolve(result)
     this.#waiting.delete(result.id)
   }
 
+  // fail ends all work, also what waits for a lane: nothing would ever take it.
   #fail(cause: unknown): void {
-    for (const { reject } of this.#waiting.values()) reject(cause)
+    this.#ended ??= new Error('the workers have ended', { cause })
+    for (const { reject } of [...this.#waiting.values(), ...this.#queue]) reject(cause)
     this.#waiting.clear()
+    this.#queue.length = 0
   }
 }
 

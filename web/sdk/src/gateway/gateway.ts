@@ -11,6 +11,8 @@ import { answerOf, type Connection, queryPath } from './query.js'
 
 /** attemptTime bounds one question to one gateway, in milliseconds. */
 export const attemptTime = 15_000
+/** blockTime bounds the reading of one block. */
+export const blockTime = 60_000
 /** largestSmallBlock is the largest block that travels alone; largestBlock is one full leaf. */
 export const largestSmallBlock = 64 << 10
 export const largestBlock = 1 << 20
@@ -186,7 +188,8 @@ export class Gateway implements Connection {
 
   /** block reads a block, and refuses another one than the CID names. */
   async block(path: string, cid: Uint8Array, limit: number, signal?: AbortSignal): Promise<Bytes> {
-    const response = await this.request('GET', path, { signal: signal ?? null })
+    const late = AbortSignal.timeout(blockTime)
+    const response = await this.request('GET', path, { signal: signal === undefined ? late : AbortSignal.any([signal, late]) })
     const length = Number(response.headers.get('content-length') ?? 0)
     if (length > limit) throw new PhrdError('block', `gateway ${this.#base}: block ${cidText(cid)} has ${length} bytes, at most ${limit}`)
     const block = new Uint8Array(await this.#read(response))
@@ -213,7 +216,9 @@ export class Gateway implements Connection {
   async #send(method: string, path: string, init: RequestInit): Promise<Response> {
     let response: Response
     try {
-      const safe: RequestInit = { credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer' }
+      // A hospital that takes a question and never answers is one that is away.
+      const signal = AbortSignal.timeout(attemptTime)
+      const safe: RequestInit = { credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer', signal }
       response = await this.#fetch(this.#base + path, { ...safe, ...init, method })
     } catch (cause) {
       throw cause instanceof PhrdError ? cause : new PhrdError('unreachable', `gateway ${this.#base}: it does not answer`, cause)

@@ -12,6 +12,8 @@ const tusVersion = '1.0.0'
 const patience = 120_000
 const firstPause = 50
 const longestPause = 5_000
+// How long one segment may travel: 8 MiB at a quarter of a megabit in a second, in milliseconds.
+const segmentTime = 300_000
 // Conflict, locked, checksum, timeout and fault: the gateway says where to go on.
 const resumable = [409, 423, 460, 408, 500]
 // The header of a CAR whose root is left open, as package car of the network writes it.
@@ -109,7 +111,7 @@ export class Upload {
   async #patch(bytes: Bytes, end: number, last: boolean): Promise<unknown> {
     try {
       this.#take(await this.#gateway.request('PATCH', this.#path, {
-        body: bytes,
+        body: bytes, signal: AbortSignal.timeout(segmentTime),
         headers: {
           'Tus-Resumable': tusVersion, 'Upload-Offset': String(this.#acknowledged), 'Content-Type': 'application/offset+octet-stream',
           ...(last ? { 'Upload-Length': String(end) } : {}),
