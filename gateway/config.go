@@ -117,6 +117,11 @@ type Limits struct {
 	// Transfers of one account at the same time, 16, and of all, 256: uploads and downloads.
 	Transfers, AllTransfers int
 
+	// Followers of notices of one account at the same time, 8, and of all, 1024.
+	Followers, AllFollowers int
+	// Heartbeat is how long a stream of notices stays silent at most; 15 s.
+	Heartbeat time.Duration
+
 	// Challenge is how long a login may take from the challenge to its signature; 2 min.
 	Challenge time.Duration
 	// SessionIdle ends a session that was not used; 15 min.
@@ -172,6 +177,9 @@ func defaults() Limits {
 		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
 		Transfers:             16,
 		AllTransfers:          256,
+		Followers:             8,
+		AllFollowers:          1024,
+		Heartbeat:             15 * time.Second,
 
 		Challenge:   2 * time.Minute,
 		SessionIdle: 15 * time.Minute,
@@ -240,14 +248,14 @@ func (l Limits) validate() error {
 		}
 	}
 	for _, n := range []int{
-		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges, l.Candidates,
+		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges, l.Candidates, l.Followers, l.AllFollowers,
 	} {
 		if n < 0 {
 			return fmt.Errorf("a limit is %d", n)
 		}
 	}
 	for _, d := range []time.Duration{
-		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge,
+		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat,
 	} {
 		if d < 0 {
 			return fmt.Errorf("a time limit is %s", d)
@@ -304,6 +312,9 @@ func (c Config) complete() Config {
 	orRate(&l.AccountBlocks, d.AccountBlocks)
 	orInt(&l.Transfers, d.Transfers)
 	orInt(&l.AllTransfers, d.AllTransfers)
+	orInt(&l.Followers, d.Followers)
+	orInt(&l.AllFollowers, d.AllFollowers)
+	orTime(&l.Heartbeat, d.Heartbeat)
 	orTime(&l.Challenge, d.Challenge)
 	orTime(&l.SessionIdle, d.SessionIdle)
 	orTime(&l.SessionAge, d.SessionAge)

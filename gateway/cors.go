@@ -7,7 +7,7 @@ import (
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-	corsHeaders = "Authorization, Content-Type, Range, If-Range, If-None-Match, X-Cosmos-Block-Height, X-HTTP-Method-Override, X-Request-Id, " +
+	corsHeaders = "Authorization, Content-Type, Range, If-Range, If-None-Match, X-Cosmos-Block-Height, X-HTTP-Method-Override, X-Request-Id, Last-Event-ID, " +
 		"Tus-Resumable, Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
 	corsExposed = "Content-Length, Content-Range, Accept-Ranges, ETag, Location, Retry-After, X-Cosmos-Block-Height, X-Request-Id, " +
 		"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, Upload-Offset, Upload-Defer-Length"

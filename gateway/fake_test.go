@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type fakeNode struct {
 	*grpc.ClientConn
 	account string
 
+	bell        node.Bell
 	mu          sync.Mutex
 	now         func() time.Time
 	down        bool
@@ -163,7 +165,7 @@ func (n *fakeNode) Ready(context.Context) (node.Head, error) {
 }
 
 // Committed implements node.Chain.
-func (n *fakeNode) Committed() <-chan struct{} { return nil }
+func (n *fakeNode) Committed() <-chan struct{} { return n.bell.Rung() }
 
 // Submit implements node.Chain.
 func (n *fakeNode) Submit(ctx context.Context, message proto.Message) (node.Result, error) {
@@ -314,8 +316,16 @@ func (f fakeAccess) HandOver(_ context.Context, q *accessv1.QueryHandOverRequest
 	return &accessv1.QueryHandOverResponse{HandOver: &accessv1.HandOver{Patient: q.GetPatient(), Due: 1 << 40}}, nil
 }
 
-func (f fakeAccess) Guarded(context.Context, *accessv1.QueryGuardedRequest) (*accessv1.QueryGuardedResponse, error) {
-	return &accessv1.QueryGuardedResponse{}, nil
+func (f fakeAccess) Guarded(_ context.Context, q *accessv1.QueryGuardedRequest) (*accessv1.QueryGuardedResponse, error) {
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	answer := &accessv1.QueryGuardedResponse{}
+	for _, g := range f.n.guardians {
+		if slices.Contains(g.GetGuardians(), q.GetGuardian()) {
+			answer.Guarded = append(answer.Guarded, g)
+		}
+	}
+	return answer, nil
 }
 
 func (f fakeAccess) GuardianKey(context.Context, *accessv1.QueryGuardianKeyRequest) (*accessv1.QueryGuardianKeyResponse, error) {
@@ -351,8 +361,24 @@ func (f fakeAudit) Entries(context.Context, *auditv1.QueryEntriesRequest) (*audi
 	return &auditv1.QueryEntriesResponse{}, nil
 }
 
+// append writes entries at the end of the log, as a block does, and returns the last sequence.
+func (n *fakeNode) append(entries ...*auditv1.Entry) uint64 {
+	n.mu.Lock()
+	n.newest++
+	for _, e := range entries {
+		e.Sequence, e.Height, e.Time = uint64(len(n.entries))+1, n.newest, n.now().Unix()
+		n.entries[e.Sequence] = e
+	}
+	last := uint64(len(n.entries))
+	n.mu.Unlock()
+	n.bell.Ring()
+	return last
+}
+
 func (f fakeAudit) Head(context.Context, *auditv1.QueryHeadRequest) (*auditv1.QueryHeadResponse, error) {
-	return &auditv1.QueryHeadResponse{Size: 3}, nil
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	return &auditv1.QueryHeadResponse{Size: uint64(len(f.n.entries))}, nil
 }
 
 func (f fakeAudit) SubjectHead(context.Context, *auditv1.QuerySubjectHeadRequest) (*auditv1.QuerySubjectHeadResponse, error) {

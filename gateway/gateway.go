@@ -67,10 +67,11 @@ type Gateway struct {
 	uploads     *uploads
 	reports     *reports
 	candidates  candidates
+	feed        feed
 
 	requests, logins, openings, reaches, handIns    *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
-	transfers                                       *slots
+	transfers, followers                            *slots
 	measures                                        measures
 
 	listener net.Listener
@@ -78,8 +79,13 @@ type Gateway struct {
 	work     context.Context // ends when the gateway stops; set before it serves
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
-	done     chan struct{}
-	err      error // set before done is closed
+	// following ends when the gateway begins to stop, so that streams of notices do not hold it up; streams are those under way.
+	following context.Context
+	unfollow  context.CancelFunc
+	streams   sync.WaitGroup
+
+	done chan struct{}
+	err  error // set before done is closed
 }
 
 // New returns a gateway that does not listen yet. It fails with ErrNoRule when a query method
@@ -98,8 +104,10 @@ func New(config Config) (*Gateway, error) {
 		candidates:      candidates{folder: filepath.Join(config.Folder, "candidates"), most: l.Candidates},
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
+		followers: newSlots(l.Followers, l.AllFollowers), feed: feed{chain: config.Chain, log: config.Log},
 		spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
 	}
+	g.following, g.unfollow = context.WithCancel(context.Background())
 	var err error
 	if g.scope, err = newScope(config.Chain, scopeTable(), l.QueryTime, config.Log); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -210,6 +218,8 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	if g.config.Reacher != nil {
 		mux.Handle("POST /reach", g.loggedIn(g.serveReach))
 	}
+	mux.Handle("GET /notices", g.loggedIn(g.serveNotices))
+	mux.Handle("GET /notices/websocket", g.open(g.serveNoticeSocket))
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.config.OpenMember != nil {
@@ -247,6 +257,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.work, g.cancel = work, cancel
 	g.workers.Go(func() { g.reports.run(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
+	g.workers.Go(func() { g.feed.run(work) })
 	if g.plain != nil {
 		g.workers.Go(func() {
 			if err := g.plain.Serve(g.proxied); !errors.Is(err, http.ErrServerClosed) {
@@ -301,6 +312,7 @@ func (g *Gateway) Err() error {
 // start. A gateway that was not started is stopped too.
 func (g *Gateway) Stop(ctx context.Context) error {
 	var err error
+	g.unfollow()
 	if g.listener != nil {
 		if err = g.server.Shutdown(ctx); err != nil {
 			err = errors.Join(err, g.server.Close())
@@ -310,6 +322,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 				err = errors.Join(err, stopped, g.plain.Close())
 			}
 		}
+		g.streams.Wait()
 		g.cancel()
 		g.workers.Wait()
 		<-g.done

@@ -221,9 +221,13 @@ func asksUnlocks(c caller, q *accessv1.QueryUnlocksRequest) error {
 }
 
 func seesEntry(_ context.Context, _ *scope, c caller, _ *auditv1.QueryEntryRequest, a *auditv1.QueryEntryResponse) (bool, error) {
-	e := a.GetEntry()
-	return c.isAuditor() || c.owns(e.GetPatient()) || e.GetActor() == c.address || e.GetTarget() == c.address ||
-		!c.isPatient() && c.of(e.GetHospital()), nil
+	return readsEntry(c, a.GetEntry()), nil
+}
+
+// readsEntry tells who may read an entry: auditors, the patient whom it is about, who made it or is its target, and whose hospital did.
+func readsEntry(c caller, e *auditv1.Entry) bool {
+	return c.isAuditor() || c.owns(e.GetPatient()) || !c.isNobody() && (e.GetActor() == c.address || e.GetTarget() == c.address) ||
+		!c.isPatient() && c.of(e.GetHospital())
 }
 
 func asksEntries(c caller, q *auditv1.QueryEntriesRequest) error {

@@ -46,6 +46,8 @@ type scope struct {
 	rules map[string]rule
 	time  time.Duration
 	log   *slog.Logger
+
+	parties parties
 }
 
 // newScope fails when a query method of the network's modules has no rule.

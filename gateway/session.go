@@ -89,6 +89,7 @@ type session struct {
 	address       string
 	began, used   time.Time
 	idle, maximum time.Duration
+	ended         chan struct{} // closed with the session
 }
 
 func (s *session) end() time.Time {
@@ -123,7 +124,7 @@ func (s *sessions) begin(address string) (token string, end time.Time, err error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.makeRoom(address, now)
-	added := &session{address: address, began: now, used: now, idle: s.limits.SessionIdle, maximum: s.limits.SessionAge}
+	added := &session{address: address, began: now, used: now, idle: s.limits.SessionIdle, maximum: s.limits.SessionAge, ended: make(chan struct{})}
 	s.by[sha256.Sum256([]byte(token))] = added
 	return token, added.end(), nil
 }
@@ -135,7 +136,7 @@ func (s *sessions) makeRoom(address string, now time.Time) {
 	var oldest, oldestOwn [sha256.Size]byte
 	for key, x := range s.by {
 		if !now.Before(x.end()) {
-			delete(s.by, key)
+			s.drop(key)
 			continue
 		}
 		if o := s.by[oldest]; o == nil || x.used.Before(o.used) {
@@ -150,10 +151,10 @@ func (s *sessions) makeRoom(address string, now time.Time) {
 		}
 	}
 	if own >= s.limits.Sessions {
-		delete(s.by, oldestOwn)
+		s.drop(oldestOwn)
 	}
 	if len(s.by) >= maxSessions {
-		delete(s.by, oldest)
+		s.drop(oldest)
 	}
 }
 
@@ -180,7 +181,7 @@ func (s *sessions) use(token string) (address string, ok bool) {
 		return "", false
 	}
 	if !now.Before(found.end()) {
-		delete(s.by, key)
+		s.drop(key)
 		return "", false
 	}
 	found.used = now
@@ -191,7 +192,7 @@ func (s *sessions) use(token string) (address string, ok bool) {
 func (s *sessions) end(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.by, sha256.Sum256([]byte(token)))
+	s.drop(sha256.Sum256([]byte(token)))
 }
 
 // endAll ends all sessions of an account.
@@ -200,9 +201,40 @@ func (s *sessions) endAll(address string) {
 	defer s.mu.Unlock()
 	for key, x := range s.by {
 		if x.address == address {
-			delete(s.by, key)
+			s.drop(key)
 		}
 	}
+}
+
+// drop forgets a session and tells who follows notices in it. s.mu is held.
+func (s *sessions) drop(key [sha256.Size]byte) {
+	if x := s.by[key]; x != nil {
+		close(x.ended)
+		delete(s.by, key)
+	}
+}
+
+// holder returns the account behind a token without counting the session as used.
+func (s *sessions) holder(token string) (address string, ok bool) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.by[sha256.Sum256([]byte(token))]
+	if found == nil || !now.Before(found.end()) {
+		return "", false
+	}
+	return found.address, true
+}
+
+// ended returns a channel that is closed when the session of a token is dropped.
+func (s *sessions) ended(token string) (ended <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.by[sha256.Sum256([]byte(token))]
+	if found == nil {
+		return nil, false
+	}
+	return found.ended, true
 }
 
 // errNobody says that an account is no principal, or may not act now.
