@@ -107,6 +107,8 @@ type gate struct {
 	cut   func(received int) bool                // breaks an upload after so many bytes of a request
 	text  func(string) string                    // changes the text of a challenge
 	log   func(method string)                    // sees requests
+
+	notices http.HandlerFunc // serves streams of notices; nil has none
 }
 
 func newNetwork(t *testing.T) *network {
@@ -293,6 +295,8 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(g.tokens, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		g.mu.Unlock()
 		w.WriteHeader(http.StatusNoContent)
+	case r.URL.Path == "/notices" && g.notices != nil:
+		g.notices(w, r)
 	case strings.HasPrefix(r.URL.Path, "/blocks/") && r.Method == http.MethodPut:
 		block, err := io.ReadAll(r.Body)
 		if err != nil || lock.RawCID(sha256.Sum256(block)).String() != strings.TrimPrefix(r.URL.Path, "/blocks/") {
