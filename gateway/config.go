@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,10 @@ type Config struct {
 	// Origins are the web origins that may call from a browser, such as
 	// https://phrd.example.org. Others get no CORS header.
 	Origins []string
+	// WebhookHosts are the host:port that applications of the hospital may be told at; none allows no webhook.
+	WebhookHosts []string
+	// WebhookRoots are the authorities whose certificates these hosts have; the system's if nil.
+	WebhookRoots *x509.CertPool
 	// Version of the program, for /chain.
 	Version string
 	// Chain is the chain as the hospital's node account sees it.
@@ -121,6 +126,8 @@ type Limits struct {
 	Followers, AllFollowers int
 	// Heartbeat is how long a stream of notices stays silent at most; 15 s.
 	Heartbeat time.Duration
+	// WebhookRetry is the first pause after a webhook did not take a notice; each further one is twice as long, up to 5 min; 5 s.
+	WebhookRetry time.Duration
 
 	// Challenge is how long a login may take from the challenge to its signature; 2 min.
 	Challenge time.Duration
@@ -180,6 +187,7 @@ func defaults() Limits {
 		Followers:             8,
 		AllFollowers:          1024,
 		Heartbeat:             15 * time.Second,
+		WebhookRetry:          5 * time.Second,
 
 		Challenge:   2 * time.Minute,
 		SessionIdle: 15 * time.Minute,
@@ -232,6 +240,11 @@ func (c Config) Validate() error {
 		u, err := url.Parse(origin)
 		need(err == nil && u.Host != "" && origin == u.Scheme+"://"+u.Host, fmt.Sprintf("origin %q is not scheme://host[:port]", origin))
 	}
+	for _, host := range c.WebhookHosts {
+		if err := checkWebhookHost(host); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if err := c.Limits.validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -255,7 +268,7 @@ func (l Limits) validate() error {
 		}
 	}
 	for _, d := range []time.Duration{
-		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat,
+		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat, l.WebhookRetry,
 	} {
 		if d < 0 {
 			return fmt.Errorf("a time limit is %s", d)
@@ -315,6 +328,7 @@ func (c Config) complete() Config {
 	orInt(&l.Followers, d.Followers)
 	orInt(&l.AllFollowers, d.AllFollowers)
 	orTime(&l.Heartbeat, d.Heartbeat)
+	orTime(&l.WebhookRetry, d.WebhookRetry)
 	orTime(&l.Challenge, d.Challenge)
 	orTime(&l.SessionIdle, d.SessionIdle)
 	orTime(&l.SessionAge, d.SessionAge)

@@ -68,6 +68,7 @@ type Gateway struct {
 	reports     *reports
 	candidates  candidates
 	feed        feed
+	webhooks    *webhooks
 
 	requests, logins, openings, reaches, handIns    *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
@@ -144,6 +145,9 @@ func (g *Gateway) openFolder() error {
 		return err
 	}
 	g.reports = newReports(j, g)
+	if g.webhooks, err = openWebhooks(g); err != nil {
+		return errors.Join(err, j.close())
+	}
 	if g.uploads, err = openUploads(g); err != nil {
 		return errors.Join(err, j.close())
 	}
@@ -220,6 +224,9 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	}
 	mux.Handle("GET /notices", g.loggedIn(g.serveNotices))
 	mux.Handle("GET /notices/websocket", g.open(g.serveNoticeSocket))
+	mux.Handle("GET /webhooks", g.loggedIn(g.serveWebhooks))
+	mux.Handle("PUT /webhooks/{name}", g.loggedIn(g.serveWebhookAdd))
+	mux.Handle("DELETE /webhooks/{name}", g.loggedIn(g.serveWebhookRemove))
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.config.OpenMember != nil {
@@ -258,6 +265,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.workers.Go(func() { g.reports.run(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
 	g.workers.Go(func() { g.feed.run(work) })
+	g.workers.Go(func() { g.webhooks.run(work) })
 	if g.plain != nil {
 		g.workers.Go(func() {
 			if err := g.plain.Serve(g.proxied); !errors.Is(err, http.ErrServerClosed) {

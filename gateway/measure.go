@@ -16,6 +16,8 @@ const (
 	routeRPC, routeNone = "grpc", "none"
 	// hungUp is the code of a request whose caller went away before the answer was whole.
 	hungUp = 499
+	// behindAfter is after which time without success a webhook counts as behind.
+	behindAfter = time.Minute
 )
 
 // measures are what is counted of requests. Routes are templates, so that no label names what
@@ -56,6 +58,8 @@ var (
 	uploadsDesc = prometheus.NewDesc("phrd_gateway_uploads", "Uploads that are not complete, and those that were not used up yet.", nil, nil)
 	journalDesc = prometheus.NewDesc("phrd_gateway_journal_reports", "Reads that are written down here and do not stand in the log of the network yet.", nil, nil)
 	journalOK   = prometheus.NewDesc("phrd_gateway_journal_writable", "Whether reads can be written down: 1; 0 from the first failure on, when nothing is served.", nil, nil)
+	behindDesc  = prometheus.NewDesc("phrd_gateway_webhooks_behind", "Webhooks of the hospital's applications that have not taken a notice for over a minute.", nil, nil)
+	followDesc  = prometheus.NewDesc("phrd_gateway_followers", "Streams of notices that are open.", nil, nil)
 	sessionDesc = prometheus.NewDesc("phrd_gateway_sessions", "Logins that have not ended.", nil, nil)
 	expiryDesc  = prometheus.NewDesc("phrd_gateway_certificate_expiry_timestamp_seconds", "When the certificate ends.", nil, nil)
 )
@@ -65,7 +69,7 @@ func (g *Gateway) Describe(to chan<- *prometheus.Desc) {
 	for _, c := range g.measures.all() {
 		c.Describe(to)
 	}
-	for _, d := range []*prometheus.Desc{uploadsDesc, journalDesc, journalOK, sessionDesc, expiryDesc} {
+	for _, d := range []*prometheus.Desc{uploadsDesc, journalDesc, journalOK, behindDesc, followDesc, sessionDesc, expiryDesc} {
 		to <- d
 	}
 }
@@ -85,6 +89,14 @@ func (g *Gateway) Collect(to chan<- prometheus.Metric) {
 		writable = 0
 	}
 	gauge(journalOK, writable)
+	behind := 0
+	for _, c := range g.webhooks.all() {
+		if c.behind(behindAfter) {
+			behind++
+		}
+	}
+	gauge(behindDesc, float64(behind))
+	gauge(followDesc, float64(g.followers.count()))
 	gauge(sessionDesc, float64(g.sessions.count()))
 	if pair, err := g.certificate.get(nil); err == nil {
 		gauge(expiryDesc, float64(pair.Leaf.NotAfter.Unix()))

@@ -128,3 +128,10 @@ func (s *slots) give(caller string) {
 		delete(s.by, caller)
 	}
 }
+
+// count is how many are taken.
+func (s *slots) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
