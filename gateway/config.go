@@ -241,7 +241,7 @@ func (c Config) Validate() error {
 		need(err == nil && u.Host != "" && origin == u.Scheme+"://"+u.Host, fmt.Sprintf("origin %q is not scheme://host[:port]", origin))
 	}
 	for _, host := range c.WebhookHosts {
-		if err := checkWebhookHost(host); err != nil {
+		if err := CheckWebhookHost(host); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -185,8 +185,8 @@ func (g *Gateway) checkWebhookURL(text string) error {
 	return nil
 }
 
-// checkWebhookHost is for the configuration: host:port, the port written out.
-func checkWebhookHost(text string) error {
+// CheckWebhookHost returns an error unless the text is a host:port of a configuration, with the port written out.
+func CheckWebhookHost(text string) error {
 	if host, port, err := net.SplitHostPort(text); err != nil || host == "" || port == "" || hostOf("https://"+text) != text {
 		return fmt.Errorf("webhook host %q is not host:port", text)
 	}

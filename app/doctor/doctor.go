@@ -75,6 +75,7 @@ var checks = []struct {
 	{"admins", true, (*facts).admins},
 	{"backup", true, (*facts).backup},
 	{"disk", false, (*facts).disk},
+	{"webhooks", true, (*facts).webhooks},
 	{"open files", false, (*facts).openFiles},
 	{"core dumps", false, (*facts).coreDumps},
 }

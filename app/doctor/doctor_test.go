@@ -233,6 +233,10 @@ func TestChecks(t *testing.T) {
 			"few":     {func(f patient) { f.Server.Metrics["process_max_fds"] = 4096 }, doctor.Warn},
 			"too few": {func(f patient) { f.Server.Metrics["process_max_fds"] = 512 }, doctor.Fail},
 		},
+		"webhooks": {
+			"one is behind": {func(f patient) { f.Server.Metrics["phrd_gateway_webhooks_behind"] = 1 }, doctor.Warn},
+			"stopped":       {stop, doctor.Unknown},
+		},
 		"core dumps": {},
 	}
 	for _, name := range doctor.Checks() {

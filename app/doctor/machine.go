@@ -158,6 +158,17 @@ func (f *facts) openFiles() Result {
 	return ok("%s may open %d files", whose, limit)
 }
 
+// webhooks: applications of the hospital take what they are told.
+func (f *facts) webhooks() Result {
+	if f.Server == nil {
+		return f.stopped()
+	}
+	if behind := f.Server.Metrics["phrd_gateway_webhooks_behind"]; behind > 0 {
+		return warn("`phrd hospital webhook list` says which and why; what waits is not lost", "%.0f applications have taken no notice for over a minute", behind)
+	}
+	return ok("no application is behind with its notices")
+}
+
 // coreDumps: what a crash leaves on the disk holds no keys. The server turns its own core files off; only a kernel that hands the memory to
 // another program does not care.
 func (f *facts) coreDumps() Result {

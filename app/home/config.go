@@ -71,6 +71,8 @@ type Services struct {
 	Libp2pListen string `mapstructure:"libp2p_listen"`
 	// CORSOrigins are the origins of pages on other hosts that may call the gateway.
 	CORSOrigins []string `mapstructure:"cors_origins"`
+	// WebhookHosts are the host:port at which applications of the hospital may be told.
+	WebhookHosts []string `mapstructure:"webhook_hosts"`
 	// Capacity is how many bytes of blobs the server stores at most.
 	Capacity uint64 `mapstructure:"capacity"`
 	// RepairRate is how many bytes a second the server fetches, on average, of objects that other servers lost; 0 is no limit.
@@ -108,6 +110,11 @@ func (s Services) Validate() error {
 		}
 		if len(s.TrustedProxies) == 0 {
 			return errors.New("[phrd] gateway_plain_listen is for a proxy, and trusted_proxies names none")
+		}
+	}
+	for _, host := range s.WebhookHosts {
+		if err := gateway.CheckWebhookHost(host); err != nil {
+			return fmt.Errorf("[phrd] webhook_hosts: %w", err)
 		}
 	}
 	if s.Libp2pListen == "" {
@@ -196,6 +203,10 @@ gateway_listen = "{{ .Phrd.GatewayListen }}"
 
 # Origins of pages on other hosts that may call the gateway, such as ["https://portal.hospital.example"].
 cors_origins = [{{ range .Phrd.CORSOrigins }}{{ printf "%q, " . }}{{ end }}]
+
+# Hosts at which this server may tell applications of the hospital by webhooks, with the port, such as ["portal.hospital.example:443"].
+# It tells nobody at another host, whatever an administrator registers.
+webhook_hosts = [{{ range .Phrd.WebhookHosts }}{{ printf "%q, " . }}{{ end }}]
 
 # Proxies whose X-Forwarded-For says who asks, such as ["127.0.0.1"]; it counts for limits only. gateway_plain_listen is an address on
 # loopback on which a proxy on this machine is served without TLS, such as "127.0.0.1:8080".

@@ -264,7 +264,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Listen: files.Services.GatewayListen, PlainListen: files.Services.PlainListen, Proxies: proxies, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
-		Origins: files.Services.CORSOrigins, Version: c.Version,
+		Origins: files.Services.CORSOrigins, WebhookHosts: files.Services.WebhookHosts, Version: c.Version,
 		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
 		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Capsules: capsules, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
