@@ -3,6 +3,7 @@ package node
 import (
 	"google.golang.org/protobuf/proto"
 
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
@@ -53,6 +54,8 @@ func gasFor(message proto.Message) uint64 {
 	case *storagev1.MsgAttestErasures:
 		gas += itemGas * uint64(len(m.GetNumbers()))
 	case *recordsv1.MsgReportAccess:
+		gas += itemGas * uint64(len(m.GetReports()))
+	case *consortiumv1.MsgReportSessions:
 		gas += itemGas * uint64(len(m.GetReports()))
 	case *custodyv1.MsgSubmitShares:
 		for _, s := range m.GetShares() {

@@ -64,6 +64,7 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgCreateInvitation":     {admin, clerk},
 	"/phrd.consortium.v1.MsgRevokeInvitation":     {admin, clerk},
 	"/phrd.consortium.v1.MsgOpenAccount":          {node},
+	"/phrd.consortium.v1.MsgReportSessions":       {node},
 	"/phrd.custody.v1.MsgSubmitShares":            {node},
 	"/phrd.custody.v1.MsgPublishRoundKey":         {node},
 	"/phrd.custody.v1.MsgSubmitDeal":              {node},

@@ -185,6 +185,15 @@ const (
 	// KindDoubleSignSeen says that evidence of a validator's double signing was met.
 	KindDoubleSignSeen = "double_sign_seen"
 
+	// KindLoggedIn says that an account logged in at a gateway; the target is the gateway's hospital, as for all of these, and the count how often it did within a short time.
+	KindLoggedIn = "logged_in"
+	// KindLoginFailed says that somebody did not get in as an account, for a reason; as an account that nobody knows, where the actor is the gateway's own node.
+	KindLoginFailed = "login_failed"
+	// KindLoggedOut says that an account ended a session.
+	KindLoggedOut = "logged_out"
+	// KindLogRead says that somebody of the staff read the log, or somebody was not let; what was read stands behind the hospital's number, and the count is how many entries were shown.
+	KindLogRead = "log_read"
+
 	// KindProposalSubmitted says that the members were asked to decide.
 	KindProposalSubmitted = "proposal_submitted"
 	// KindProposalVoted says that a hospital cast its vote.
@@ -229,6 +238,7 @@ var kinds = map[string]bool{
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
+	KindLoggedIn: true, KindLoginFailed: true, KindLoggedOut: true, KindLogRead: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
 	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,
 }

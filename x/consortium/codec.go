@@ -14,6 +14,6 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 		&MsgUpdateMember{}, &MsgRotateMemberKeys{}, &MsgRotateMemberVault{}, &MsgRotateEmergencyVault{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgUpdateSite{}, &MsgRemoveSite{},
 		&MsgRegisterStorageNode{}, &MsgUpdateStorageNode{}, &MsgRetireStorageNode{},
 		&MsgUpdateStaff{}, &MsgPublishStaffVault{},
-		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{})
+		&MsgRegisterStaff{}, &MsgRevokeStaff{}, &MsgCreateInvitation{}, &MsgRevokeInvitation{}, &MsgOpenAccount{}, &MsgReportSessions{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

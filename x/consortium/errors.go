@@ -39,4 +39,5 @@ var (
 	ErrSiteInUse          = errorsmod.Register(ModuleName, 32, "a storage node that is not retired stands at the site")
 	ErrInvalidWards       = errorsmod.Register(ModuleName, 33, "invalid wards")
 	ErrInvalidEpoch       = errorsmod.Register(ModuleName, 34, "invalid epoch of a vault")
+	ErrInvalidReport      = errorsmod.Register(ModuleName, 35, "invalid report of sessions")
 )

@@ -71,6 +71,13 @@ func (g *GenesisState) Validate() error {
 			return ErrInvalidGenesis.Wrapf("vote of member %d on proposal %d: %v", vote.Hospital, vote.Proposal, err)
 		}
 	}
+	var last uint64
+	for _, r := range g.SessionsReported {
+		if r.Member <= last || r.Number == 0 || v.members[r.Member] == nil {
+			return ErrInvalidGenesis.Wrapf("session reports of member %d: zero, repeated or of nobody", r.Member)
+		}
+		last = r.Member
+	}
 	return nil
 }
 

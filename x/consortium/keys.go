@@ -41,6 +41,7 @@ var (
 	LeavingPrefix              = collections.NewPrefix(23)
 	FormerKeysPrefix           = collections.NewPrefix(24)
 	ReplacedPrefix             = collections.NewPrefix(25)
+	SessionsReportedPrefix     = collections.NewPrefix(26)
 )
 
 // Account is the consortium's account, whose signature is a vote. It is a hash of

@@ -78,6 +78,15 @@ func (k *Keeper) link(ctx context.Context, e audit.Entry, leaf [32]byte) error {
 	return k.subjects.Set(ctx, patient.Bytes(), head)
 }
 
+// HasSubject says whether an entry names the patient.
+func (k *Keeper) HasSubject(ctx context.Context, patient string) (bool, error) {
+	_, err := k.SubjectHead(ctx, patient)
+	if errors.Is(err, audit.ErrUnknownSubject) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // SubjectHead answers the end of a patient's chain; audit.ErrInvalidFilter for what
 // is no patient number and audit.ErrUnknownSubject where no entry names the patient.
 func (k *Keeper) SubjectHead(ctx context.Context, patient string) (audit.SubjectHead, error) {

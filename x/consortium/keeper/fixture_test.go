@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -214,6 +215,10 @@ func (a *fakeAudit) Append(_ context.Context, e audit.Entry) (uint64, error) {
 	}
 	a.entries = append(a.entries, e)
 	return uint64(len(a.entries)), nil
+}
+
+func (a *fakeAudit) HasSubject(_ context.Context, patient string) (bool, error) {
+	return slices.ContainsFunc(a.entries, func(e audit.Entry) bool { return e.Patient == patient }), nil
 }
 
 // last is the newest entry.

@@ -82,6 +82,11 @@ func (k *Keeper) initMembers(ctx context.Context, g *consortium.GenesisState) er
 }
 
 func (k *Keeper) initProposals(ctx context.Context, g *consortium.GenesisState) error {
+	for _, r := range g.SessionsReported {
+		if err := k.sessionsReported.Set(ctx, r.Member, r.Number); err != nil {
+			return fmt.Errorf("session reports of member %d: %w", r.Member, err)
+		}
+	}
 	for _, p := range g.Proposals {
 		if err := k.setProposal(ctx, p); err != nil {
 			return fmt.Errorf("proposal %d: %w", p.Number, err)
@@ -126,6 +131,12 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*consortium.GenesisState, e
 		return nil, err
 	}
 	if g.FormerKeys, err = all(ctx, k.formerKeys); err != nil {
+		return nil, err
+	}
+	if err := k.sessionsReported.Walk(ctx, nil, func(member, number uint64) (bool, error) {
+		g.SessionsReported = append(g.SessionsReported, consortium.SessionsReported{Member: member, Number: number})
+		return false, nil
+	}); err != nil {
 		return nil, err
 	}
 	g.Votes, err = all(ctx, k.votes)

@@ -39,6 +39,10 @@ func lived(t *testing.T) *fixture {
 	require.Empty(t, f.endBlock())
 	f.votes(accepted, true, 1, 2, 3)
 	f.votes(open, true, 1)
+	_, err = f.msg.ReportSessions(f.ctx, &consortium.MsgReportSessions{Node: f.nodes[1], Reports: []consortium.SessionReport{{
+		Number: 7, Kind: consortium.SESSION_KIND_LOGGED_IN, Account: doctor, Count: 1,
+	}}})
+	require.NoError(t, err)
 	return f
 }
 

@@ -94,6 +94,8 @@ type Keeper struct {
 	formerKeys collections.Map[numberPair, consortium.FormerKeys]
 	// replaced: number of a member -> consensus key that CometBFT was told and that is not the member's any more
 	replaced collections.Map[uint64, []byte]
+	// sessionsReported: member's number -> number of its last session report
+	sessionsReported collections.Map[uint64, uint64]
 }
 
 // Neighbours are what the module calls.
@@ -145,6 +147,8 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 		leaving:    collections.NewKeySet(sb, consortium.LeavingPrefix, "leaving", collections.Uint64Key),
 		formerKeys: collections.NewMap(sb, consortium.FormerKeysPrefix, "former_keys", numbers, codec.CollValue[consortium.FormerKeys](cdc)),
 		replaced:   collections.NewMap(sb, consortium.ReplacedPrefix, "replaced", collections.Uint64Key, collections.BytesValue),
+		sessionsReported: collections.NewMap(sb, consortium.SessionsReportedPrefix, "sessions_reported",
+			collections.Uint64Key, collections.Uint64Value),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 type Audit interface {
 	// Append writes the entry and answers its sequence.
 	Append(ctx context.Context, e audit.Entry) (uint64, error)
+	// HasSubject says whether an entry names the patient.
+	HasSubject(ctx context.Context, patient string) (bool, error)
 }
 
 // Accounts are the accounts of the SDK, which hold public keys and sequences.

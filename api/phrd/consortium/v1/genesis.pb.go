@@ -44,9 +44,11 @@ type GenesisState struct {
 	// votes that were cast.
 	Votes []*Vote `protobuf:"bytes,9,rep,name=votes,proto3" json:"votes,omitempty"`
 	// former_keys of members' own servers, which nobody may have again.
-	FormerKeys    []*FormerKeys `protobuf:"bytes,10,rep,name=former_keys,json=formerKeys,proto3" json:"former_keys,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FormerKeys []*FormerKeys `protobuf:"bytes,10,rep,name=former_keys,json=formerKeys,proto3" json:"former_keys,omitempty"`
+	// sessions_reported says up to where members reported sessions.
+	SessionsReported []*SessionsReported `protobuf:"bytes,11,rep,name=sessions_reported,json=sessionsReported,proto3" json:"sessions_reported,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GenesisState) Reset() {
@@ -149,11 +151,73 @@ func (x *GenesisState) GetFormerKeys() []*FormerKeys {
 	return nil
 }
 
+func (x *GenesisState) GetSessionsReported() []*SessionsReported {
+	if x != nil {
+		return x.SessionsReported
+	}
+	return nil
+}
+
+// SessionsReported is where a member's reports of sessions have got to.
+type SessionsReported struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// member's number.
+	Member uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	// number of the last report written.
+	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionsReported) Reset() {
+	*x = SessionsReported{}
+	mi := &file_phrd_consortium_v1_genesis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionsReported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionsReported) ProtoMessage() {}
+
+func (x *SessionsReported) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_genesis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionsReported.ProtoReflect.Descriptor instead.
+func (*SessionsReported) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_genesis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SessionsReported) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+func (x *SessionsReported) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_phrd_consortium_v1_genesis_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_genesis_proto_rawDesc = "" +
 	"\n" +
-	" phrd/consortium/v1/genesis.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\x1a\x1fphrd/consortium/v1/member.proto\x1a\x1fphrd/consortium/v1/params.proto\x1a!phrd/consortium/v1/proposal.proto\"\xe3\x04\n" +
+	" phrd/consortium/v1/genesis.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\x1a\x1fphrd/consortium/v1/member.proto\x1a\x1fphrd/consortium/v1/params.proto\x1a!phrd/consortium/v1/proposal.proto\"\xbc\x05\n" +
 	"\fGenesisState\x12\x1d\n" +
 	"\n" +
 	"network_id\x18\x01 \x01(\fR\tnetworkId\x128\n" +
@@ -167,7 +231,11 @@ const file_phrd_consortium_v1_genesis_proto_rawDesc = "" +
 	"\x05votes\x18\t \x03(\v2\x18.phrd.consortium.v1.VoteB\x04\xc8\xde\x1f\x00R\x05votes\x12E\n" +
 	"\vformer_keys\x18\n" +
 	" \x03(\v2\x1e.phrd.consortium.v1.FormerKeysB\x04\xc8\xde\x1f\x00R\n" +
-	"formerKeysB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"formerKeys\x12W\n" +
+	"\x11sessions_reported\x18\v \x03(\v2$.phrd.consortium.v1.SessionsReportedB\x04\xc8\xde\x1f\x00R\x10sessionsReported\"B\n" +
+	"\x10SessionsReported\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06numberB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_genesis_proto_rawDescOnce sync.Once
@@ -181,34 +249,36 @@ func file_phrd_consortium_v1_genesis_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_genesis_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_phrd_consortium_v1_genesis_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_phrd_consortium_v1_genesis_proto_goTypes = []any{
-	(*GenesisState)(nil), // 0: phrd.consortium.v1.GenesisState
-	(*Params)(nil),       // 1: phrd.consortium.v1.Params
-	(*Member)(nil),       // 2: phrd.consortium.v1.Member
-	(*Site)(nil),         // 3: phrd.consortium.v1.Site
-	(*StorageNode)(nil),  // 4: phrd.consortium.v1.StorageNode
-	(*Staff)(nil),        // 5: phrd.consortium.v1.Staff
-	(*Invitation)(nil),   // 6: phrd.consortium.v1.Invitation
-	(*Proposal)(nil),     // 7: phrd.consortium.v1.Proposal
-	(*Vote)(nil),         // 8: phrd.consortium.v1.Vote
-	(*FormerKeys)(nil),   // 9: phrd.consortium.v1.FormerKeys
+	(*GenesisState)(nil),     // 0: phrd.consortium.v1.GenesisState
+	(*SessionsReported)(nil), // 1: phrd.consortium.v1.SessionsReported
+	(*Params)(nil),           // 2: phrd.consortium.v1.Params
+	(*Member)(nil),           // 3: phrd.consortium.v1.Member
+	(*Site)(nil),             // 4: phrd.consortium.v1.Site
+	(*StorageNode)(nil),      // 5: phrd.consortium.v1.StorageNode
+	(*Staff)(nil),            // 6: phrd.consortium.v1.Staff
+	(*Invitation)(nil),       // 7: phrd.consortium.v1.Invitation
+	(*Proposal)(nil),         // 8: phrd.consortium.v1.Proposal
+	(*Vote)(nil),             // 9: phrd.consortium.v1.Vote
+	(*FormerKeys)(nil),       // 10: phrd.consortium.v1.FormerKeys
 }
 var file_phrd_consortium_v1_genesis_proto_depIdxs = []int32{
-	1, // 0: phrd.consortium.v1.GenesisState.params:type_name -> phrd.consortium.v1.Params
-	2, // 1: phrd.consortium.v1.GenesisState.members:type_name -> phrd.consortium.v1.Member
-	3, // 2: phrd.consortium.v1.GenesisState.sites:type_name -> phrd.consortium.v1.Site
-	4, // 3: phrd.consortium.v1.GenesisState.storage_nodes:type_name -> phrd.consortium.v1.StorageNode
-	5, // 4: phrd.consortium.v1.GenesisState.staff:type_name -> phrd.consortium.v1.Staff
-	6, // 5: phrd.consortium.v1.GenesisState.invitations:type_name -> phrd.consortium.v1.Invitation
-	7, // 6: phrd.consortium.v1.GenesisState.proposals:type_name -> phrd.consortium.v1.Proposal
-	8, // 7: phrd.consortium.v1.GenesisState.votes:type_name -> phrd.consortium.v1.Vote
-	9, // 8: phrd.consortium.v1.GenesisState.former_keys:type_name -> phrd.consortium.v1.FormerKeys
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	2,  // 0: phrd.consortium.v1.GenesisState.params:type_name -> phrd.consortium.v1.Params
+	3,  // 1: phrd.consortium.v1.GenesisState.members:type_name -> phrd.consortium.v1.Member
+	4,  // 2: phrd.consortium.v1.GenesisState.sites:type_name -> phrd.consortium.v1.Site
+	5,  // 3: phrd.consortium.v1.GenesisState.storage_nodes:type_name -> phrd.consortium.v1.StorageNode
+	6,  // 4: phrd.consortium.v1.GenesisState.staff:type_name -> phrd.consortium.v1.Staff
+	7,  // 5: phrd.consortium.v1.GenesisState.invitations:type_name -> phrd.consortium.v1.Invitation
+	8,  // 6: phrd.consortium.v1.GenesisState.proposals:type_name -> phrd.consortium.v1.Proposal
+	9,  // 7: phrd.consortium.v1.GenesisState.votes:type_name -> phrd.consortium.v1.Vote
+	10, // 8: phrd.consortium.v1.GenesisState.former_keys:type_name -> phrd.consortium.v1.FormerKeys
+	1,  // 9: phrd.consortium.v1.GenesisState.sessions_reported:type_name -> phrd.consortium.v1.SessionsReported
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_phrd_consortium_v1_genesis_proto_init() }
@@ -225,7 +295,7 @@ func file_phrd_consortium_v1_genesis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_genesis_proto_rawDesc), len(file_phrd_consortium_v1_genesis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

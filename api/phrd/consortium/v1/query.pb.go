@@ -1026,6 +1026,98 @@ func (x *QueryProposalsResponse) GetPagination() *v1beta1.PageResponse {
 	return nil
 }
 
+// QuerySessionsReportedRequest names a member.
+type QuerySessionsReportedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// member's number.
+	Member        uint64 `protobuf:"varint,1,opt,name=member,proto3" json:"member,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuerySessionsReportedRequest) Reset() {
+	*x = QuerySessionsReportedRequest{}
+	mi := &file_phrd_consortium_v1_query_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuerySessionsReportedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuerySessionsReportedRequest) ProtoMessage() {}
+
+func (x *QuerySessionsReportedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_query_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuerySessionsReportedRequest.ProtoReflect.Descriptor instead.
+func (*QuerySessionsReportedRequest) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_query_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *QuerySessionsReportedRequest) GetMember() uint64 {
+	if x != nil {
+		return x.Member
+	}
+	return 0
+}
+
+// QuerySessionsReportedResponse holds a journal position.
+type QuerySessionsReportedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number of the last report written; 0 for none.
+	Number        uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuerySessionsReportedResponse) Reset() {
+	*x = QuerySessionsReportedResponse{}
+	mi := &file_phrd_consortium_v1_query_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuerySessionsReportedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuerySessionsReportedResponse) ProtoMessage() {}
+
+func (x *QuerySessionsReportedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_query_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuerySessionsReportedResponse.ProtoReflect.Descriptor instead.
+func (*QuerySessionsReportedResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_query_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *QuerySessionsReportedResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 var File_phrd_consortium_v1_query_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_query_proto_rawDesc = "" +
@@ -1102,8 +1194,11 @@ const file_phrd_consortium_v1_query_proto_rawDesc = "" +
 	"\tproposals\x18\x01 \x03(\v2\x1c.phrd.consortium.v1.ProposalB\x04\xc8\xde\x1f\x00R\tproposals\x12G\n" +
 	"\n" +
 	"pagination\x18\x02 \x01(\v2'.cosmos.base.query.v1beta1.PageResponseR\n" +
-	"pagination2\xef\n" +
-	"\n" +
+	"pagination\"6\n" +
+	"\x1cQuerySessionsReportedRequest\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\x04R\x06member\"7\n" +
+	"\x1dQuerySessionsReportedResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number2\xa9\f\n" +
 	"\x05Query\x12}\n" +
 	"\x06Params\x12&.phrd.consortium.v1.QueryParamsRequest\x1a'.phrd.consortium.v1.QueryParamsResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/phrd/consortium/v1/params\x12\x87\x01\n" +
 	"\x06Member\x12&.phrd.consortium.v1.QueryMemberRequest\x1a'.phrd.consortium.v1.QueryMemberResponse\",\x82\xd3\xe4\x93\x02&\x12$/phrd/consortium/v1/members/{number}\x12\x81\x01\n" +
@@ -1115,7 +1210,8 @@ const file_phrd_consortium_v1_query_proto_rawDesc = "" +
 	"\n" +
 	"Invitation\x12*.phrd.consortium.v1.QueryInvitationRequest\x1a+.phrd.consortium.v1.QueryInvitationResponse\"-\x82\xd3\xe4\x93\x02'\x12%/phrd/consortium/v1/invitations/{key}\x12\x8f\x01\n" +
 	"\bProposal\x12(.phrd.consortium.v1.QueryProposalRequest\x1a).phrd.consortium.v1.QueryProposalResponse\".\x82\xd3\xe4\x93\x02(\x12&/phrd/consortium/v1/proposals/{number}\x12\x89\x01\n" +
-	"\tProposals\x12).phrd.consortium.v1.QueryProposalsRequest\x1a*.phrd.consortium.v1.QueryProposalsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/phrd/consortium/v1/proposalsB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"\tProposals\x12).phrd.consortium.v1.QueryProposalsRequest\x1a*.phrd.consortium.v1.QueryProposalsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/phrd/consortium/v1/proposals\x12\xb7\x01\n" +
+	"\x10SessionsReported\x120.phrd.consortium.v1.QuerySessionsReportedRequest\x1a1.phrd.consortium.v1.QuerySessionsReportedResponse\">\x82\xd3\xe4\x93\x028\x126/phrd/consortium/v1/members/{member}/sessions_reportedB#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_query_proto_rawDescOnce sync.Once
@@ -1129,62 +1225,64 @@ func file_phrd_consortium_v1_query_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_query_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_phrd_consortium_v1_query_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_phrd_consortium_v1_query_proto_goTypes = []any{
-	(*QueryParamsRequest)(nil),        // 0: phrd.consortium.v1.QueryParamsRequest
-	(*QueryParamsResponse)(nil),       // 1: phrd.consortium.v1.QueryParamsResponse
-	(*QueryMemberRequest)(nil),        // 2: phrd.consortium.v1.QueryMemberRequest
-	(*QueryMemberResponse)(nil),       // 3: phrd.consortium.v1.QueryMemberResponse
-	(*QueryMembersRequest)(nil),       // 4: phrd.consortium.v1.QueryMembersRequest
-	(*QueryMembersResponse)(nil),      // 5: phrd.consortium.v1.QueryMembersResponse
-	(*QuerySitesRequest)(nil),         // 6: phrd.consortium.v1.QuerySitesRequest
-	(*QuerySitesResponse)(nil),        // 7: phrd.consortium.v1.QuerySitesResponse
-	(*QueryStorageNodesRequest)(nil),  // 8: phrd.consortium.v1.QueryStorageNodesRequest
-	(*QueryStorageNodesResponse)(nil), // 9: phrd.consortium.v1.QueryStorageNodesResponse
-	(*QueryStaffRequest)(nil),         // 10: phrd.consortium.v1.QueryStaffRequest
-	(*QueryStaffResponse)(nil),        // 11: phrd.consortium.v1.QueryStaffResponse
-	(*QueryPrincipalRequest)(nil),     // 12: phrd.consortium.v1.QueryPrincipalRequest
-	(*QueryPrincipalResponse)(nil),    // 13: phrd.consortium.v1.QueryPrincipalResponse
-	(*QueryInvitationRequest)(nil),    // 14: phrd.consortium.v1.QueryInvitationRequest
-	(*QueryInvitationResponse)(nil),   // 15: phrd.consortium.v1.QueryInvitationResponse
-	(*QueryProposalRequest)(nil),      // 16: phrd.consortium.v1.QueryProposalRequest
-	(*QueryProposalResponse)(nil),     // 17: phrd.consortium.v1.QueryProposalResponse
-	(*QueryProposalsRequest)(nil),     // 18: phrd.consortium.v1.QueryProposalsRequest
-	(*QueryProposalsResponse)(nil),    // 19: phrd.consortium.v1.QueryProposalsResponse
-	(*Params)(nil),                    // 20: phrd.consortium.v1.Params
-	(*Member)(nil),                    // 21: phrd.consortium.v1.Member
-	(*v1beta1.PageRequest)(nil),       // 22: cosmos.base.query.v1beta1.PageRequest
-	(*v1beta1.PageResponse)(nil),      // 23: cosmos.base.query.v1beta1.PageResponse
-	(*Site)(nil),                      // 24: phrd.consortium.v1.Site
-	(*StorageNode)(nil),               // 25: phrd.consortium.v1.StorageNode
-	(*Staff)(nil),                     // 26: phrd.consortium.v1.Staff
-	(*Principal)(nil),                 // 27: phrd.consortium.v1.Principal
-	(*Invitation)(nil),                // 28: phrd.consortium.v1.Invitation
-	(*Proposal)(nil),                  // 29: phrd.consortium.v1.Proposal
-	(*Vote)(nil),                      // 30: phrd.consortium.v1.Vote
+	(*QueryParamsRequest)(nil),            // 0: phrd.consortium.v1.QueryParamsRequest
+	(*QueryParamsResponse)(nil),           // 1: phrd.consortium.v1.QueryParamsResponse
+	(*QueryMemberRequest)(nil),            // 2: phrd.consortium.v1.QueryMemberRequest
+	(*QueryMemberResponse)(nil),           // 3: phrd.consortium.v1.QueryMemberResponse
+	(*QueryMembersRequest)(nil),           // 4: phrd.consortium.v1.QueryMembersRequest
+	(*QueryMembersResponse)(nil),          // 5: phrd.consortium.v1.QueryMembersResponse
+	(*QuerySitesRequest)(nil),             // 6: phrd.consortium.v1.QuerySitesRequest
+	(*QuerySitesResponse)(nil),            // 7: phrd.consortium.v1.QuerySitesResponse
+	(*QueryStorageNodesRequest)(nil),      // 8: phrd.consortium.v1.QueryStorageNodesRequest
+	(*QueryStorageNodesResponse)(nil),     // 9: phrd.consortium.v1.QueryStorageNodesResponse
+	(*QueryStaffRequest)(nil),             // 10: phrd.consortium.v1.QueryStaffRequest
+	(*QueryStaffResponse)(nil),            // 11: phrd.consortium.v1.QueryStaffResponse
+	(*QueryPrincipalRequest)(nil),         // 12: phrd.consortium.v1.QueryPrincipalRequest
+	(*QueryPrincipalResponse)(nil),        // 13: phrd.consortium.v1.QueryPrincipalResponse
+	(*QueryInvitationRequest)(nil),        // 14: phrd.consortium.v1.QueryInvitationRequest
+	(*QueryInvitationResponse)(nil),       // 15: phrd.consortium.v1.QueryInvitationResponse
+	(*QueryProposalRequest)(nil),          // 16: phrd.consortium.v1.QueryProposalRequest
+	(*QueryProposalResponse)(nil),         // 17: phrd.consortium.v1.QueryProposalResponse
+	(*QueryProposalsRequest)(nil),         // 18: phrd.consortium.v1.QueryProposalsRequest
+	(*QueryProposalsResponse)(nil),        // 19: phrd.consortium.v1.QueryProposalsResponse
+	(*QuerySessionsReportedRequest)(nil),  // 20: phrd.consortium.v1.QuerySessionsReportedRequest
+	(*QuerySessionsReportedResponse)(nil), // 21: phrd.consortium.v1.QuerySessionsReportedResponse
+	(*Params)(nil),                        // 22: phrd.consortium.v1.Params
+	(*Member)(nil),                        // 23: phrd.consortium.v1.Member
+	(*v1beta1.PageRequest)(nil),           // 24: cosmos.base.query.v1beta1.PageRequest
+	(*v1beta1.PageResponse)(nil),          // 25: cosmos.base.query.v1beta1.PageResponse
+	(*Site)(nil),                          // 26: phrd.consortium.v1.Site
+	(*StorageNode)(nil),                   // 27: phrd.consortium.v1.StorageNode
+	(*Staff)(nil),                         // 28: phrd.consortium.v1.Staff
+	(*Principal)(nil),                     // 29: phrd.consortium.v1.Principal
+	(*Invitation)(nil),                    // 30: phrd.consortium.v1.Invitation
+	(*Proposal)(nil),                      // 31: phrd.consortium.v1.Proposal
+	(*Vote)(nil),                          // 32: phrd.consortium.v1.Vote
 }
 var file_phrd_consortium_v1_query_proto_depIdxs = []int32{
-	20, // 0: phrd.consortium.v1.QueryParamsResponse.params:type_name -> phrd.consortium.v1.Params
-	21, // 1: phrd.consortium.v1.QueryMemberResponse.member:type_name -> phrd.consortium.v1.Member
-	22, // 2: phrd.consortium.v1.QueryMembersRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	21, // 3: phrd.consortium.v1.QueryMembersResponse.members:type_name -> phrd.consortium.v1.Member
-	23, // 4: phrd.consortium.v1.QueryMembersResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	22, // 5: phrd.consortium.v1.QuerySitesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	24, // 6: phrd.consortium.v1.QuerySitesResponse.sites:type_name -> phrd.consortium.v1.Site
-	23, // 7: phrd.consortium.v1.QuerySitesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	22, // 8: phrd.consortium.v1.QueryStorageNodesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	25, // 9: phrd.consortium.v1.QueryStorageNodesResponse.storage_nodes:type_name -> phrd.consortium.v1.StorageNode
-	23, // 10: phrd.consortium.v1.QueryStorageNodesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	22, // 11: phrd.consortium.v1.QueryStaffRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	26, // 12: phrd.consortium.v1.QueryStaffResponse.staff:type_name -> phrd.consortium.v1.Staff
-	23, // 13: phrd.consortium.v1.QueryStaffResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
-	27, // 14: phrd.consortium.v1.QueryPrincipalResponse.principal:type_name -> phrd.consortium.v1.Principal
-	28, // 15: phrd.consortium.v1.QueryInvitationResponse.invitation:type_name -> phrd.consortium.v1.Invitation
-	29, // 16: phrd.consortium.v1.QueryProposalResponse.proposal:type_name -> phrd.consortium.v1.Proposal
-	30, // 17: phrd.consortium.v1.QueryProposalResponse.votes:type_name -> phrd.consortium.v1.Vote
-	22, // 18: phrd.consortium.v1.QueryProposalsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
-	29, // 19: phrd.consortium.v1.QueryProposalsResponse.proposals:type_name -> phrd.consortium.v1.Proposal
-	23, // 20: phrd.consortium.v1.QueryProposalsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	22, // 0: phrd.consortium.v1.QueryParamsResponse.params:type_name -> phrd.consortium.v1.Params
+	23, // 1: phrd.consortium.v1.QueryMemberResponse.member:type_name -> phrd.consortium.v1.Member
+	24, // 2: phrd.consortium.v1.QueryMembersRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	23, // 3: phrd.consortium.v1.QueryMembersResponse.members:type_name -> phrd.consortium.v1.Member
+	25, // 4: phrd.consortium.v1.QueryMembersResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	24, // 5: phrd.consortium.v1.QuerySitesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	26, // 6: phrd.consortium.v1.QuerySitesResponse.sites:type_name -> phrd.consortium.v1.Site
+	25, // 7: phrd.consortium.v1.QuerySitesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	24, // 8: phrd.consortium.v1.QueryStorageNodesRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	27, // 9: phrd.consortium.v1.QueryStorageNodesResponse.storage_nodes:type_name -> phrd.consortium.v1.StorageNode
+	25, // 10: phrd.consortium.v1.QueryStorageNodesResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	24, // 11: phrd.consortium.v1.QueryStaffRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	28, // 12: phrd.consortium.v1.QueryStaffResponse.staff:type_name -> phrd.consortium.v1.Staff
+	25, // 13: phrd.consortium.v1.QueryStaffResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
+	29, // 14: phrd.consortium.v1.QueryPrincipalResponse.principal:type_name -> phrd.consortium.v1.Principal
+	30, // 15: phrd.consortium.v1.QueryInvitationResponse.invitation:type_name -> phrd.consortium.v1.Invitation
+	31, // 16: phrd.consortium.v1.QueryProposalResponse.proposal:type_name -> phrd.consortium.v1.Proposal
+	32, // 17: phrd.consortium.v1.QueryProposalResponse.votes:type_name -> phrd.consortium.v1.Vote
+	24, // 18: phrd.consortium.v1.QueryProposalsRequest.pagination:type_name -> cosmos.base.query.v1beta1.PageRequest
+	31, // 19: phrd.consortium.v1.QueryProposalsResponse.proposals:type_name -> phrd.consortium.v1.Proposal
+	25, // 20: phrd.consortium.v1.QueryProposalsResponse.pagination:type_name -> cosmos.base.query.v1beta1.PageResponse
 	0,  // 21: phrd.consortium.v1.Query.Params:input_type -> phrd.consortium.v1.QueryParamsRequest
 	2,  // 22: phrd.consortium.v1.Query.Member:input_type -> phrd.consortium.v1.QueryMemberRequest
 	4,  // 23: phrd.consortium.v1.Query.Members:input_type -> phrd.consortium.v1.QueryMembersRequest
@@ -1195,18 +1293,20 @@ var file_phrd_consortium_v1_query_proto_depIdxs = []int32{
 	14, // 28: phrd.consortium.v1.Query.Invitation:input_type -> phrd.consortium.v1.QueryInvitationRequest
 	16, // 29: phrd.consortium.v1.Query.Proposal:input_type -> phrd.consortium.v1.QueryProposalRequest
 	18, // 30: phrd.consortium.v1.Query.Proposals:input_type -> phrd.consortium.v1.QueryProposalsRequest
-	1,  // 31: phrd.consortium.v1.Query.Params:output_type -> phrd.consortium.v1.QueryParamsResponse
-	3,  // 32: phrd.consortium.v1.Query.Member:output_type -> phrd.consortium.v1.QueryMemberResponse
-	5,  // 33: phrd.consortium.v1.Query.Members:output_type -> phrd.consortium.v1.QueryMembersResponse
-	7,  // 34: phrd.consortium.v1.Query.Sites:output_type -> phrd.consortium.v1.QuerySitesResponse
-	9,  // 35: phrd.consortium.v1.Query.StorageNodes:output_type -> phrd.consortium.v1.QueryStorageNodesResponse
-	11, // 36: phrd.consortium.v1.Query.Staff:output_type -> phrd.consortium.v1.QueryStaffResponse
-	13, // 37: phrd.consortium.v1.Query.Principal:output_type -> phrd.consortium.v1.QueryPrincipalResponse
-	15, // 38: phrd.consortium.v1.Query.Invitation:output_type -> phrd.consortium.v1.QueryInvitationResponse
-	17, // 39: phrd.consortium.v1.Query.Proposal:output_type -> phrd.consortium.v1.QueryProposalResponse
-	19, // 40: phrd.consortium.v1.Query.Proposals:output_type -> phrd.consortium.v1.QueryProposalsResponse
-	31, // [31:41] is the sub-list for method output_type
-	21, // [21:31] is the sub-list for method input_type
+	20, // 31: phrd.consortium.v1.Query.SessionsReported:input_type -> phrd.consortium.v1.QuerySessionsReportedRequest
+	1,  // 32: phrd.consortium.v1.Query.Params:output_type -> phrd.consortium.v1.QueryParamsResponse
+	3,  // 33: phrd.consortium.v1.Query.Member:output_type -> phrd.consortium.v1.QueryMemberResponse
+	5,  // 34: phrd.consortium.v1.Query.Members:output_type -> phrd.consortium.v1.QueryMembersResponse
+	7,  // 35: phrd.consortium.v1.Query.Sites:output_type -> phrd.consortium.v1.QuerySitesResponse
+	9,  // 36: phrd.consortium.v1.Query.StorageNodes:output_type -> phrd.consortium.v1.QueryStorageNodesResponse
+	11, // 37: phrd.consortium.v1.Query.Staff:output_type -> phrd.consortium.v1.QueryStaffResponse
+	13, // 38: phrd.consortium.v1.Query.Principal:output_type -> phrd.consortium.v1.QueryPrincipalResponse
+	15, // 39: phrd.consortium.v1.Query.Invitation:output_type -> phrd.consortium.v1.QueryInvitationResponse
+	17, // 40: phrd.consortium.v1.Query.Proposal:output_type -> phrd.consortium.v1.QueryProposalResponse
+	19, // 41: phrd.consortium.v1.Query.Proposals:output_type -> phrd.consortium.v1.QueryProposalsResponse
+	21, // 42: phrd.consortium.v1.Query.SessionsReported:output_type -> phrd.consortium.v1.QuerySessionsReportedResponse
+	32, // [32:43] is the sub-list for method output_type
+	21, // [21:32] is the sub-list for method input_type
 	21, // [21:21] is the sub-list for extension type_name
 	21, // [21:21] is the sub-list for extension extendee
 	0,  // [0:21] is the sub-list for field type_name
@@ -1226,7 +1326,7 @@ func file_phrd_consortium_v1_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_query_proto_rawDesc), len(file_phrd_consortium_v1_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -387,6 +387,45 @@ func local_request_Query_Proposals_0(ctx context.Context, marshaler runtime.Mars
 	return msg, metadata, err
 }
 
+func request_Query_SessionsReported_0(ctx context.Context, marshaler runtime.Marshaler, client QueryClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq QuerySessionsReportedRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["member"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "member")
+	}
+	protoReq.Member, err = runtime.Uint64(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "member", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SessionsReported(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_Query_SessionsReported_0(ctx context.Context, marshaler runtime.Marshaler, server QueryServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq QuerySessionsReportedRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["member"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "member")
+	}
+	protoReq.Member, err = runtime.Uint64(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "member", err)
+	}
+	msg, err := server.SessionsReported(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterQueryHandlerServer registers the http handlers for service Query to "mux".
 // UnaryRPC     :call QueryServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -592,6 +631,26 @@ func RegisterQueryHandlerServer(ctx context.Context, mux *runtime.ServeMux, serv
 			return
 		}
 		forward_Query_Proposals_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_Query_SessionsReported_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/phrd.consortium.v1.Query/SessionsReported", runtime.WithHTTPPathPattern("/phrd/consortium/v1/members/{member}/sessions_reported"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_Query_SessionsReported_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_Query_SessionsReported_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -803,31 +862,50 @@ func RegisterQueryHandlerClient(ctx context.Context, mux *runtime.ServeMux, clie
 		}
 		forward_Query_Proposals_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_Query_SessionsReported_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/phrd.consortium.v1.Query/SessionsReported", runtime.WithHTTPPathPattern("/phrd/consortium/v1/members/{member}/sessions_reported"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_Query_SessionsReported_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_Query_SessionsReported_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
 var (
-	pattern_Query_Params_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "params"}, ""))
-	pattern_Query_Member_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "members", "number"}, ""))
-	pattern_Query_Members_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "members"}, ""))
-	pattern_Query_Sites_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "sites"}, ""))
-	pattern_Query_StorageNodes_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "storage_nodes"}, ""))
-	pattern_Query_Staff_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "staff"}, ""))
-	pattern_Query_Principal_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "principals", "address"}, ""))
-	pattern_Query_Invitation_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "invitations", "key"}, ""))
-	pattern_Query_Proposal_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "proposals", "number"}, ""))
-	pattern_Query_Proposals_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "proposals"}, ""))
+	pattern_Query_Params_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "params"}, ""))
+	pattern_Query_Member_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "members", "number"}, ""))
+	pattern_Query_Members_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "members"}, ""))
+	pattern_Query_Sites_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "sites"}, ""))
+	pattern_Query_StorageNodes_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "storage_nodes"}, ""))
+	pattern_Query_Staff_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "staff"}, ""))
+	pattern_Query_Principal_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "principals", "address"}, ""))
+	pattern_Query_Invitation_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "invitations", "key"}, ""))
+	pattern_Query_Proposal_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"phrd", "consortium", "v1", "proposals", "number"}, ""))
+	pattern_Query_Proposals_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"phrd", "consortium", "v1", "proposals"}, ""))
+	pattern_Query_SessionsReported_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"phrd", "consortium", "v1", "members", "member", "sessions_reported"}, ""))
 )
 
 var (
-	forward_Query_Params_0       = runtime.ForwardResponseMessage
-	forward_Query_Member_0       = runtime.ForwardResponseMessage
-	forward_Query_Members_0      = runtime.ForwardResponseMessage
-	forward_Query_Sites_0        = runtime.ForwardResponseMessage
-	forward_Query_StorageNodes_0 = runtime.ForwardResponseMessage
-	forward_Query_Staff_0        = runtime.ForwardResponseMessage
-	forward_Query_Principal_0    = runtime.ForwardResponseMessage
-	forward_Query_Invitation_0   = runtime.ForwardResponseMessage
-	forward_Query_Proposal_0     = runtime.ForwardResponseMessage
-	forward_Query_Proposals_0    = runtime.ForwardResponseMessage
+	forward_Query_Params_0           = runtime.ForwardResponseMessage
+	forward_Query_Member_0           = runtime.ForwardResponseMessage
+	forward_Query_Members_0          = runtime.ForwardResponseMessage
+	forward_Query_Sites_0            = runtime.ForwardResponseMessage
+	forward_Query_StorageNodes_0     = runtime.ForwardResponseMessage
+	forward_Query_Staff_0            = runtime.ForwardResponseMessage
+	forward_Query_Principal_0        = runtime.ForwardResponseMessage
+	forward_Query_Invitation_0       = runtime.ForwardResponseMessage
+	forward_Query_Proposal_0         = runtime.ForwardResponseMessage
+	forward_Query_Proposals_0        = runtime.ForwardResponseMessage
+	forward_Query_SessionsReported_0 = runtime.ForwardResponseMessage
 )

@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Query_Params_FullMethodName       = "/phrd.consortium.v1.Query/Params"
-	Query_Member_FullMethodName       = "/phrd.consortium.v1.Query/Member"
-	Query_Members_FullMethodName      = "/phrd.consortium.v1.Query/Members"
-	Query_Sites_FullMethodName        = "/phrd.consortium.v1.Query/Sites"
-	Query_StorageNodes_FullMethodName = "/phrd.consortium.v1.Query/StorageNodes"
-	Query_Staff_FullMethodName        = "/phrd.consortium.v1.Query/Staff"
-	Query_Principal_FullMethodName    = "/phrd.consortium.v1.Query/Principal"
-	Query_Invitation_FullMethodName   = "/phrd.consortium.v1.Query/Invitation"
-	Query_Proposal_FullMethodName     = "/phrd.consortium.v1.Query/Proposal"
-	Query_Proposals_FullMethodName    = "/phrd.consortium.v1.Query/Proposals"
+	Query_Params_FullMethodName           = "/phrd.consortium.v1.Query/Params"
+	Query_Member_FullMethodName           = "/phrd.consortium.v1.Query/Member"
+	Query_Members_FullMethodName          = "/phrd.consortium.v1.Query/Members"
+	Query_Sites_FullMethodName            = "/phrd.consortium.v1.Query/Sites"
+	Query_StorageNodes_FullMethodName     = "/phrd.consortium.v1.Query/StorageNodes"
+	Query_Staff_FullMethodName            = "/phrd.consortium.v1.Query/Staff"
+	Query_Principal_FullMethodName        = "/phrd.consortium.v1.Query/Principal"
+	Query_Invitation_FullMethodName       = "/phrd.consortium.v1.Query/Invitation"
+	Query_Proposal_FullMethodName         = "/phrd.consortium.v1.Query/Proposal"
+	Query_Proposals_FullMethodName        = "/phrd.consortium.v1.Query/Proposals"
+	Query_SessionsReported_FullMethodName = "/phrd.consortium.v1.Query/SessionsReported"
 )
 
 // QueryClient is the client API for Query service.
@@ -57,6 +58,8 @@ type QueryClient interface {
 	Proposal(ctx context.Context, in *QueryProposalRequest, opts ...grpc.CallOption) (*QueryProposalResponse, error)
 	// Proposals lists the proposals, newest first. Callers: staff.
 	Proposals(ctx context.Context, in *QueryProposalsRequest, opts ...grpc.CallOption) (*QueryProposalsResponse, error)
+	// SessionsReported returns the number of the last session report of a member. Callers: that member's node.
+	SessionsReported(ctx context.Context, in *QuerySessionsReportedRequest, opts ...grpc.CallOption) (*QuerySessionsReportedResponse, error)
 }
 
 type queryClient struct {
@@ -167,6 +170,16 @@ func (c *queryClient) Proposals(ctx context.Context, in *QueryProposalsRequest, 
 	return out, nil
 }
 
+func (c *queryClient) SessionsReported(ctx context.Context, in *QuerySessionsReportedRequest, opts ...grpc.CallOption) (*QuerySessionsReportedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(QuerySessionsReportedResponse)
+	err := c.cc.Invoke(ctx, Query_SessionsReported_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // QueryServer is the server API for Query service.
 // All implementations must embed UnimplementedQueryServer
 // for forward compatibility.
@@ -193,6 +206,8 @@ type QueryServer interface {
 	Proposal(context.Context, *QueryProposalRequest) (*QueryProposalResponse, error)
 	// Proposals lists the proposals, newest first. Callers: staff.
 	Proposals(context.Context, *QueryProposalsRequest) (*QueryProposalsResponse, error)
+	// SessionsReported returns the number of the last session report of a member. Callers: that member's node.
+	SessionsReported(context.Context, *QuerySessionsReportedRequest) (*QuerySessionsReportedResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }
 
@@ -232,6 +247,9 @@ func (UnimplementedQueryServer) Proposal(context.Context, *QueryProposalRequest)
 }
 func (UnimplementedQueryServer) Proposals(context.Context, *QueryProposalsRequest) (*QueryProposalsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Proposals not implemented")
+}
+func (UnimplementedQueryServer) SessionsReported(context.Context, *QuerySessionsReportedRequest) (*QuerySessionsReportedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SessionsReported not implemented")
 }
 func (UnimplementedQueryServer) mustEmbedUnimplementedQueryServer() {}
 func (UnimplementedQueryServer) testEmbeddedByValue()               {}
@@ -434,6 +452,24 @@ func _Query_Proposals_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_SessionsReported_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QuerySessionsReportedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).SessionsReported(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Query_SessionsReported_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).SessionsReported(ctx, req.(*QuerySessionsReportedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Query_ServiceDesc is the grpc.ServiceDesc for Query service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -480,6 +516,10 @@ var Query_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Proposals",
 			Handler:    _Query_Proposals_Handler,
+		},
+		{
+			MethodName: "SessionsReported",
+			Handler:    _Query_SessionsReported_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -27,6 +27,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SessionKind says what a session report is about.
+type SessionKind int32
+
+const (
+	// SESSION_KIND_UNSPECIFIED is never reported.
+	SessionKind_SESSION_KIND_UNSPECIFIED SessionKind = 0
+	// SESSION_KIND_LOGGED_IN says that an account logged in.
+	SessionKind_SESSION_KIND_LOGGED_IN SessionKind = 1
+	// SESSION_KIND_LOGIN_FAILED says that somebody did not get in as an account.
+	SessionKind_SESSION_KIND_LOGIN_FAILED SessionKind = 2
+	// SESSION_KIND_LOGGED_OUT says that an account ended a session.
+	SessionKind_SESSION_KIND_LOGGED_OUT SessionKind = 3
+	// SESSION_KIND_LOG_READ says that an account read the log, or was not let.
+	SessionKind_SESSION_KIND_LOG_READ SessionKind = 4
+)
+
+// Enum value maps for SessionKind.
+var (
+	SessionKind_name = map[int32]string{
+		0: "SESSION_KIND_UNSPECIFIED",
+		1: "SESSION_KIND_LOGGED_IN",
+		2: "SESSION_KIND_LOGIN_FAILED",
+		3: "SESSION_KIND_LOGGED_OUT",
+		4: "SESSION_KIND_LOG_READ",
+	}
+	SessionKind_value = map[string]int32{
+		"SESSION_KIND_UNSPECIFIED":  0,
+		"SESSION_KIND_LOGGED_IN":    1,
+		"SESSION_KIND_LOGIN_FAILED": 2,
+		"SESSION_KIND_LOGGED_OUT":   3,
+		"SESSION_KIND_LOG_READ":     4,
+	}
+)
+
+func (x SessionKind) Enum() *SessionKind {
+	p := new(SessionKind)
+	*p = x
+	return p
+}
+
+func (x SessionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SessionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_phrd_consortium_v1_tx_proto_enumTypes[0].Descriptor()
+}
+
+func (SessionKind) Type() protoreflect.EnumType {
+	return &file_phrd_consortium_v1_tx_proto_enumTypes[0]
+}
+
+func (x SessionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SessionKind.Descriptor instead.
+func (SessionKind) EnumDescriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{0}
+}
+
 // MsgSubmitProposal asks the members to decide.
 type MsgSubmitProposal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2919,6 +2980,243 @@ func (x *MsgOpenAccountResponse) GetReason() string {
 	return ""
 }
 
+// SessionReport is what happened at a gateway, as often as it did within a short time.
+type SessionReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number counts a gateway's session reports from 1.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// kind of what happened.
+	Kind SessionKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.consortium.v1.SessionKind" json:"kind,omitempty"`
+	// account that acted; empty where a login failed as an account that the network does not know.
+	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
+	// reason of a failed login: challenge, signature or no_role; empty for all else.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// read is what of the log was read: entries, entry, subject or notices; empty for all else.
+	Read string `protobuf:"bytes,5,opt,name=read,proto3" json:"read,omitempty"`
+	// patient number whose entries were asked for or shown; empty where it was nobody's in particular.
+	Patient string `protobuf:"bytes,6,opt,name=patient,proto3" json:"patient,omitempty"`
+	// record id that was asked for; may be empty.
+	Record string `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"`
+	// unlock is the hex id of the unlock that was asked for; may be empty.
+	Unlock string `protobuf:"bytes,8,opt,name=unlock,proto3" json:"unlock,omitempty"`
+	// refused says that the gateway refused to show the log.
+	Refused bool `protobuf:"varint,9,opt,name=refused,proto3" json:"refused,omitempty"`
+	// count is how many logins, failures or logouts this stands for, or how many entries were shown.
+	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
+	// at is the gateway's clock when it first happened, unix seconds.
+	At            int64 `protobuf:"varint,11,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionReport) Reset() {
+	*x = SessionReport{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionReport) ProtoMessage() {}
+
+func (x *SessionReport) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionReport.ProtoReflect.Descriptor instead.
+func (*SessionReport) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *SessionReport) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SessionReport) GetKind() SessionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return SessionKind_SESSION_KIND_UNSPECIFIED
+}
+
+func (x *SessionReport) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *SessionReport) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SessionReport) GetRead() string {
+	if x != nil {
+		return x.Read
+	}
+	return ""
+}
+
+func (x *SessionReport) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *SessionReport) GetRecord() string {
+	if x != nil {
+		return x.Record
+	}
+	return ""
+}
+
+func (x *SessionReport) GetUnlock() string {
+	if x != nil {
+		return x.Unlock
+	}
+	return ""
+}
+
+func (x *SessionReport) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
+}
+
+func (x *SessionReport) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *SessionReport) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+// MsgReportSessions writes what happened at a gateway.
+type MsgReportSessions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// node is a member's node account.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// reports in the order of their numbers.
+	Reports       []*SessionReport `protobuf:"bytes,2,rep,name=reports,proto3" json:"reports,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReportSessions) Reset() {
+	*x = MsgReportSessions{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReportSessions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReportSessions) ProtoMessage() {}
+
+func (x *MsgReportSessions) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReportSessions.ProtoReflect.Descriptor instead.
+func (*MsgReportSessions) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *MsgReportSessions) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *MsgReportSessions) GetReports() []*SessionReport {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+// MsgReportSessionsResponse says how many reports were new.
+type MsgReportSessionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// written is the number of entries.
+	Written       uint32 `protobuf:"varint,1,opt,name=written,proto3" json:"written,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgReportSessionsResponse) Reset() {
+	*x = MsgReportSessionsResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgReportSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgReportSessionsResponse) ProtoMessage() {}
+
+func (x *MsgReportSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgReportSessionsResponse.ProtoReflect.Descriptor instead.
+func (*MsgReportSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *MsgReportSessionsResponse) GetWritten() uint32 {
+	if x != nil {
+		return x.Written
+	}
+	return 0
+}
+
 var File_phrd_consortium_v1_tx_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
@@ -3084,7 +3382,31 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason2\xd1\x15\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x02\n" +
+	"\rSessionReport\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x123\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1f.phrd.consortium.v1.SessionKindR\x04kind\x122\n" +
+	"\aaccount\x18\x03 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaccount\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04read\x18\x05 \x01(\tR\x04read\x12\x18\n" +
+	"\apatient\x18\x06 \x01(\tR\apatient\x12\x16\n" +
+	"\x06record\x18\a \x01(\tR\x06record\x12\x16\n" +
+	"\x06unlock\x18\b \x01(\tR\x06unlock\x12\x18\n" +
+	"\arefused\x18\t \x01(\bR\arefused\x12\x14\n" +
+	"\x05count\x18\n" +
+	" \x01(\x04R\x05count\x12\x0e\n" +
+	"\x02at\x18\v \x01(\x03R\x02at\"\xaf\x01\n" +
+	"\x11MsgReportSessions\x12,\n" +
+	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12F\n" +
+	"\areports\x18\x02 \x03(\v2!.phrd.consortium.v1.SessionReportB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\areports:$\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x16phrd/MsgReportSessions\"5\n" +
+	"\x19MsgReportSessionsResponse\x12\x18\n" +
+	"\awritten\x18\x01 \x01(\rR\awritten*\xa4\x01\n" +
+	"\vSessionKind\x12\x1c\n" +
+	"\x18SESSION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16SESSION_KIND_LOGGED_IN\x10\x01\x12\x1d\n" +
+	"\x19SESSION_KIND_LOGIN_FAILED\x10\x02\x12\x1b\n" +
+	"\x17SESSION_KIND_LOGGED_OUT\x10\x03\x12\x19\n" +
+	"\x15SESSION_KIND_LOG_READ\x10\x04\x1a\x04\x88\xa3\x1e\x002\xb9\x16\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -3114,7 +3436,8 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x11PublishStaffVault\x12(.phrd.consortium.v1.MsgPublishStaffVault\x1a0.phrd.consortium.v1.MsgPublishStaffVaultResponse\x12l\n" +
 	"\x10CreateInvitation\x12'.phrd.consortium.v1.MsgCreateInvitation\x1a/.phrd.consortium.v1.MsgCreateInvitationResponse\x12l\n" +
 	"\x10RevokeInvitation\x12'.phrd.consortium.v1.MsgRevokeInvitation\x1a/.phrd.consortium.v1.MsgRevokeInvitationResponse\x12]\n" +
-	"\vOpenAccount\x12\".phrd.consortium.v1.MsgOpenAccount\x1a*.phrd.consortium.v1.MsgOpenAccountResponse\x1a\x05\x80\xe7\xb0*\x01B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
+	"\vOpenAccount\x12\".phrd.consortium.v1.MsgOpenAccount\x1a*.phrd.consortium.v1.MsgOpenAccountResponse\x12f\n" +
+	"\x0eReportSessions\x12%.phrd.consortium.v1.MsgReportSessions\x1a-.phrd.consortium.v1.MsgReportSessionsResponse\x1a\x05\x80\xe7\xb0*\x01B#Z!github.com/phrd/phrd/x/consortiumb\x06proto3"
 
 var (
 	file_phrd_consortium_v1_tx_proto_rawDescOnce sync.Once
@@ -3128,135 +3451,144 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 	return file_phrd_consortium_v1_tx_proto_rawDescData
 }
 
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_phrd_consortium_v1_tx_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
-	(*MsgSubmitProposal)(nil),               // 0: phrd.consortium.v1.MsgSubmitProposal
-	(*MsgSubmitProposalResponse)(nil),       // 1: phrd.consortium.v1.MsgSubmitProposalResponse
-	(*MsgVote)(nil),                         // 2: phrd.consortium.v1.MsgVote
-	(*MsgVoteResponse)(nil),                 // 3: phrd.consortium.v1.MsgVoteResponse
-	(*MsgWithdrawProposal)(nil),             // 4: phrd.consortium.v1.MsgWithdrawProposal
-	(*MsgWithdrawProposalResponse)(nil),     // 5: phrd.consortium.v1.MsgWithdrawProposalResponse
-	(*MsgAdmitMember)(nil),                  // 6: phrd.consortium.v1.MsgAdmitMember
-	(*MsgAdmitMemberResponse)(nil),          // 7: phrd.consortium.v1.MsgAdmitMemberResponse
-	(*MsgSuspendMember)(nil),                // 8: phrd.consortium.v1.MsgSuspendMember
-	(*MsgSuspendMemberResponse)(nil),        // 9: phrd.consortium.v1.MsgSuspendMemberResponse
-	(*MsgReinstateMember)(nil),              // 10: phrd.consortium.v1.MsgReinstateMember
-	(*MsgReinstateMemberResponse)(nil),      // 11: phrd.consortium.v1.MsgReinstateMemberResponse
-	(*MsgRemoveMember)(nil),                 // 12: phrd.consortium.v1.MsgRemoveMember
-	(*MsgRemoveMemberResponse)(nil),         // 13: phrd.consortium.v1.MsgRemoveMemberResponse
-	(*MsgReplaceAdmin)(nil),                 // 14: phrd.consortium.v1.MsgReplaceAdmin
-	(*MsgReplaceAdminResponse)(nil),         // 15: phrd.consortium.v1.MsgReplaceAdminResponse
-	(*MsgUpdateParams)(nil),                 // 16: phrd.consortium.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),         // 17: phrd.consortium.v1.MsgUpdateParamsResponse
-	(*MsgUpdateMember)(nil),                 // 18: phrd.consortium.v1.MsgUpdateMember
-	(*MsgUpdateMemberResponse)(nil),         // 19: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgRotateMemberKeys)(nil),             // 20: phrd.consortium.v1.MsgRotateMemberKeys
-	(*MsgRotateMemberKeysResponse)(nil),     // 21: phrd.consortium.v1.MsgRotateMemberKeysResponse
-	(*MsgRequestLeave)(nil),                 // 22: phrd.consortium.v1.MsgRequestLeave
-	(*MsgRequestLeaveResponse)(nil),         // 23: phrd.consortium.v1.MsgRequestLeaveResponse
-	(*MsgAddSite)(nil),                      // 24: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),              // 25: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgUpdateSite)(nil),                   // 26: phrd.consortium.v1.MsgUpdateSite
-	(*MsgUpdateSiteResponse)(nil),           // 27: phrd.consortium.v1.MsgUpdateSiteResponse
-	(*MsgRotateMemberVault)(nil),            // 28: phrd.consortium.v1.MsgRotateMemberVault
-	(*MsgRotateMemberVaultResponse)(nil),    // 29: phrd.consortium.v1.MsgRotateMemberVaultResponse
-	(*MsgRotateEmergencyVault)(nil),         // 30: phrd.consortium.v1.MsgRotateEmergencyVault
-	(*MsgRotateEmergencyVaultResponse)(nil), // 31: phrd.consortium.v1.MsgRotateEmergencyVaultResponse
-	(*MsgRemoveSite)(nil),                   // 32: phrd.consortium.v1.MsgRemoveSite
-	(*MsgRemoveSiteResponse)(nil),           // 33: phrd.consortium.v1.MsgRemoveSiteResponse
-	(*MsgRegisterStorageNode)(nil),          // 34: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil),  // 35: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgUpdateStorageNode)(nil),            // 36: phrd.consortium.v1.MsgUpdateStorageNode
-	(*MsgUpdateStorageNodeResponse)(nil),    // 37: phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),            // 38: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),    // 39: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),                // 40: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),        // 41: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                  // 42: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),          // 43: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgUpdateStaff)(nil),                  // 44: phrd.consortium.v1.MsgUpdateStaff
-	(*MsgUpdateStaffResponse)(nil),          // 45: phrd.consortium.v1.MsgUpdateStaffResponse
-	(*MsgPublishStaffVault)(nil),            // 46: phrd.consortium.v1.MsgPublishStaffVault
-	(*MsgPublishStaffVaultResponse)(nil),    // 47: phrd.consortium.v1.MsgPublishStaffVaultResponse
-	(*MsgCreateInvitation)(nil),             // 48: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),     // 49: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),             // 50: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),     // 51: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                  // 52: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),          // 53: phrd.consortium.v1.MsgOpenAccountResponse
-	(*anypb.Any)(nil),                       // 54: google.protobuf.Any
-	(v1.Outcome)(0),                         // 55: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),               // 56: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                          // 57: phrd.consortium.v1.Params
-	(Role)(0),                               // 58: phrd.consortium.v1.Role
+	(SessionKind)(0),                        // 0: phrd.consortium.v1.SessionKind
+	(*MsgSubmitProposal)(nil),               // 1: phrd.consortium.v1.MsgSubmitProposal
+	(*MsgSubmitProposalResponse)(nil),       // 2: phrd.consortium.v1.MsgSubmitProposalResponse
+	(*MsgVote)(nil),                         // 3: phrd.consortium.v1.MsgVote
+	(*MsgVoteResponse)(nil),                 // 4: phrd.consortium.v1.MsgVoteResponse
+	(*MsgWithdrawProposal)(nil),             // 5: phrd.consortium.v1.MsgWithdrawProposal
+	(*MsgWithdrawProposalResponse)(nil),     // 6: phrd.consortium.v1.MsgWithdrawProposalResponse
+	(*MsgAdmitMember)(nil),                  // 7: phrd.consortium.v1.MsgAdmitMember
+	(*MsgAdmitMemberResponse)(nil),          // 8: phrd.consortium.v1.MsgAdmitMemberResponse
+	(*MsgSuspendMember)(nil),                // 9: phrd.consortium.v1.MsgSuspendMember
+	(*MsgSuspendMemberResponse)(nil),        // 10: phrd.consortium.v1.MsgSuspendMemberResponse
+	(*MsgReinstateMember)(nil),              // 11: phrd.consortium.v1.MsgReinstateMember
+	(*MsgReinstateMemberResponse)(nil),      // 12: phrd.consortium.v1.MsgReinstateMemberResponse
+	(*MsgRemoveMember)(nil),                 // 13: phrd.consortium.v1.MsgRemoveMember
+	(*MsgRemoveMemberResponse)(nil),         // 14: phrd.consortium.v1.MsgRemoveMemberResponse
+	(*MsgReplaceAdmin)(nil),                 // 15: phrd.consortium.v1.MsgReplaceAdmin
+	(*MsgReplaceAdminResponse)(nil),         // 16: phrd.consortium.v1.MsgReplaceAdminResponse
+	(*MsgUpdateParams)(nil),                 // 17: phrd.consortium.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),         // 18: phrd.consortium.v1.MsgUpdateParamsResponse
+	(*MsgUpdateMember)(nil),                 // 19: phrd.consortium.v1.MsgUpdateMember
+	(*MsgUpdateMemberResponse)(nil),         // 20: phrd.consortium.v1.MsgUpdateMemberResponse
+	(*MsgRotateMemberKeys)(nil),             // 21: phrd.consortium.v1.MsgRotateMemberKeys
+	(*MsgRotateMemberKeysResponse)(nil),     // 22: phrd.consortium.v1.MsgRotateMemberKeysResponse
+	(*MsgRequestLeave)(nil),                 // 23: phrd.consortium.v1.MsgRequestLeave
+	(*MsgRequestLeaveResponse)(nil),         // 24: phrd.consortium.v1.MsgRequestLeaveResponse
+	(*MsgAddSite)(nil),                      // 25: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),              // 26: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgUpdateSite)(nil),                   // 27: phrd.consortium.v1.MsgUpdateSite
+	(*MsgUpdateSiteResponse)(nil),           // 28: phrd.consortium.v1.MsgUpdateSiteResponse
+	(*MsgRotateMemberVault)(nil),            // 29: phrd.consortium.v1.MsgRotateMemberVault
+	(*MsgRotateMemberVaultResponse)(nil),    // 30: phrd.consortium.v1.MsgRotateMemberVaultResponse
+	(*MsgRotateEmergencyVault)(nil),         // 31: phrd.consortium.v1.MsgRotateEmergencyVault
+	(*MsgRotateEmergencyVaultResponse)(nil), // 32: phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	(*MsgRemoveSite)(nil),                   // 33: phrd.consortium.v1.MsgRemoveSite
+	(*MsgRemoveSiteResponse)(nil),           // 34: phrd.consortium.v1.MsgRemoveSiteResponse
+	(*MsgRegisterStorageNode)(nil),          // 35: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil),  // 36: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),            // 37: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),    // 38: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),            // 39: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),    // 40: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),                // 41: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),        // 42: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                  // 43: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),          // 44: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgUpdateStaff)(nil),                  // 45: phrd.consortium.v1.MsgUpdateStaff
+	(*MsgUpdateStaffResponse)(nil),          // 46: phrd.consortium.v1.MsgUpdateStaffResponse
+	(*MsgPublishStaffVault)(nil),            // 47: phrd.consortium.v1.MsgPublishStaffVault
+	(*MsgPublishStaffVaultResponse)(nil),    // 48: phrd.consortium.v1.MsgPublishStaffVaultResponse
+	(*MsgCreateInvitation)(nil),             // 49: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),     // 50: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),             // 51: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),     // 52: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                  // 53: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),          // 54: phrd.consortium.v1.MsgOpenAccountResponse
+	(*SessionReport)(nil),                   // 55: phrd.consortium.v1.SessionReport
+	(*MsgReportSessions)(nil),               // 56: phrd.consortium.v1.MsgReportSessions
+	(*MsgReportSessionsResponse)(nil),       // 57: phrd.consortium.v1.MsgReportSessionsResponse
+	(*anypb.Any)(nil),                       // 58: google.protobuf.Any
+	(v1.Outcome)(0),                         // 59: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),               // 60: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                          // 61: phrd.consortium.v1.Params
+	(Role)(0),                               // 62: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	54, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	55, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	56, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	57, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	58, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	58, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	55, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	0,  // 7: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
-	2,  // 8: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
-	4,  // 9: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
-	6,  // 10: phrd.consortium.v1.Msg.AdmitMember:input_type -> phrd.consortium.v1.MsgAdmitMember
-	8,  // 11: phrd.consortium.v1.Msg.SuspendMember:input_type -> phrd.consortium.v1.MsgSuspendMember
-	10, // 12: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
-	12, // 13: phrd.consortium.v1.Msg.RemoveMember:input_type -> phrd.consortium.v1.MsgRemoveMember
-	14, // 14: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
-	16, // 15: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
-	18, // 16: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
-	20, // 17: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
-	22, // 18: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
-	28, // 19: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
-	30, // 20: phrd.consortium.v1.Msg.RotateEmergencyVault:input_type -> phrd.consortium.v1.MsgRotateEmergencyVault
-	24, // 21: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	26, // 22: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
-	32, // 23: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
-	34, // 24: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	36, // 25: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
-	38, // 26: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	40, // 27: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	42, // 28: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	44, // 29: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
-	46, // 30: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
-	48, // 31: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	50, // 32: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	52, // 33: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	1,  // 34: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	3,  // 35: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	5,  // 36: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	7,  // 37: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	9,  // 38: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	11, // 39: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	13, // 40: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	15, // 41: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	17, // 42: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	19, // 43: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	21, // 44: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
-	23, // 45: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	29, // 46: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
-	31, // 47: phrd.consortium.v1.Msg.RotateEmergencyVault:output_type -> phrd.consortium.v1.MsgRotateEmergencyVaultResponse
-	25, // 48: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	27, // 49: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	33, // 50: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	35, // 51: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	37, // 52: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	39, // 53: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	41, // 54: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	43, // 55: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	45, // 56: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
-	47, // 57: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
-	49, // 58: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	51, // 59: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	53, // 60: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	34, // [34:61] is the sub-list for method output_type
-	7,  // [7:34] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	58, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	59, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	60, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	61, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	62, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	62, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	59, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	0,  // 7: phrd.consortium.v1.SessionReport.kind:type_name -> phrd.consortium.v1.SessionKind
+	55, // 8: phrd.consortium.v1.MsgReportSessions.reports:type_name -> phrd.consortium.v1.SessionReport
+	1,  // 9: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
+	3,  // 10: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
+	5,  // 11: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
+	7,  // 12: phrd.consortium.v1.Msg.AdmitMember:input_type -> phrd.consortium.v1.MsgAdmitMember
+	9,  // 13: phrd.consortium.v1.Msg.SuspendMember:input_type -> phrd.consortium.v1.MsgSuspendMember
+	11, // 14: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
+	13, // 15: phrd.consortium.v1.Msg.RemoveMember:input_type -> phrd.consortium.v1.MsgRemoveMember
+	15, // 16: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
+	17, // 17: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
+	19, // 18: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
+	21, // 19: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
+	23, // 20: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
+	29, // 21: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
+	31, // 22: phrd.consortium.v1.Msg.RotateEmergencyVault:input_type -> phrd.consortium.v1.MsgRotateEmergencyVault
+	25, // 23: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	27, // 24: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
+	33, // 25: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
+	35, // 26: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	37, // 27: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	39, // 28: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	41, // 29: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	43, // 30: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	45, // 31: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
+	47, // 32: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
+	49, // 33: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	51, // 34: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	53, // 35: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	56, // 36: phrd.consortium.v1.Msg.ReportSessions:input_type -> phrd.consortium.v1.MsgReportSessions
+	2,  // 37: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	4,  // 38: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	6,  // 39: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	8,  // 40: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	10, // 41: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	12, // 42: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	14, // 43: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	16, // 44: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	18, // 45: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	20, // 46: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	22, // 47: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	24, // 48: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	30, // 49: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
+	32, // 50: phrd.consortium.v1.Msg.RotateEmergencyVault:output_type -> phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	26, // 51: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	28, // 52: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	34, // 53: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	36, // 54: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	38, // 55: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	40, // 56: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	42, // 57: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	44, // 58: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	46, // 59: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
+	48, // 60: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
+	50, // 61: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	52, // 62: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	54, // 63: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	57, // 64: phrd.consortium.v1.Msg.ReportSessions:output_type -> phrd.consortium.v1.MsgReportSessionsResponse
+	37, // [37:65] is the sub-list for method output_type
+	9,  // [9:37] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_phrd_consortium_v1_tx_proto_init() }
@@ -3271,13 +3603,14 @@ func file_phrd_consortium_v1_tx_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   54,
+			NumEnums:      1,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_phrd_consortium_v1_tx_proto_goTypes,
 		DependencyIndexes: file_phrd_consortium_v1_tx_proto_depIdxs,
+		EnumInfos:         file_phrd_consortium_v1_tx_proto_enumTypes,
 		MessageInfos:      file_phrd_consortium_v1_tx_proto_msgTypes,
 	}.Build()
 	File_phrd_consortium_v1_tx_proto = out.File

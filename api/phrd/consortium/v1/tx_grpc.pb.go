@@ -46,6 +46,7 @@ const (
 	Msg_CreateInvitation_FullMethodName     = "/phrd.consortium.v1.Msg/CreateInvitation"
 	Msg_RevokeInvitation_FullMethodName     = "/phrd.consortium.v1.Msg/RevokeInvitation"
 	Msg_OpenAccount_FullMethodName          = "/phrd.consortium.v1.Msg/OpenAccount"
+	Msg_ReportSessions_FullMethodName       = "/phrd.consortium.v1.Msg/ReportSessions"
 )
 
 // MsgClient is the client API for Msg service.
@@ -111,6 +112,9 @@ type MsgClient interface {
 	RevokeInvitation(ctx context.Context, in *MsgRevokeInvitation, opts ...grpc.CallOption) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(ctx context.Context, in *MsgOpenAccount, opts ...grpc.CallOption) (*MsgOpenAccountResponse, error)
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// once; a report that was made before is skipped. Signer: a member's node account.
+	ReportSessions(ctx context.Context, in *MsgReportSessions, opts ...grpc.CallOption) (*MsgReportSessionsResponse, error)
 }
 
 type msgClient struct {
@@ -391,6 +395,16 @@ func (c *msgClient) OpenAccount(ctx context.Context, in *MsgOpenAccount, opts ..
 	return out, nil
 }
 
+func (c *msgClient) ReportSessions(ctx context.Context, in *MsgReportSessions, opts ...grpc.CallOption) (*MsgReportSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgReportSessionsResponse)
+	err := c.cc.Invoke(ctx, Msg_ReportSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // MsgServer is the server API for Msg service.
 // All implementations must embed UnimplementedMsgServer
 // for forward compatibility.
@@ -454,6 +468,9 @@ type MsgServer interface {
 	RevokeInvitation(context.Context, *MsgRevokeInvitation) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(context.Context, *MsgOpenAccount) (*MsgOpenAccountResponse, error)
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// once; a report that was made before is skipped. Signer: a member's node account.
+	ReportSessions(context.Context, *MsgReportSessions) (*MsgReportSessionsResponse, error)
 	mustEmbedUnimplementedMsgServer()
 }
 
@@ -544,6 +561,9 @@ func (UnimplementedMsgServer) RevokeInvitation(context.Context, *MsgRevokeInvita
 }
 func (UnimplementedMsgServer) OpenAccount(context.Context, *MsgOpenAccount) (*MsgOpenAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OpenAccount not implemented")
+}
+func (UnimplementedMsgServer) ReportSessions(context.Context, *MsgReportSessions) (*MsgReportSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportSessions not implemented")
 }
 func (UnimplementedMsgServer) mustEmbedUnimplementedMsgServer() {}
 func (UnimplementedMsgServer) testEmbeddedByValue()             {}
@@ -1052,6 +1072,24 @@ func _Msg_OpenAccount_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_ReportSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReportSessions)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReportSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_ReportSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReportSessions(ctx, req.(*MsgReportSessions))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Msg_ServiceDesc is the grpc.ServiceDesc for Msg service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1166,6 +1204,10 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "OpenAccount",
 			Handler:    _Msg_OpenAccount_Handler,
+		},
+		{
+			MethodName: "ReportSessions",
+			Handler:    _Msg_ReportSessions_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
