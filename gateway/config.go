@@ -152,6 +152,8 @@ type Limits struct {
 	Ranges int
 	// ReportQuiet is how long nothing must be read before a read counts as ended; 1 s.
 	ReportQuiet time.Duration
+	// SessionReports is how long one report takes up what happens again in sessions; 30 s.
+	SessionReports time.Duration
 	// ReportAge is how long one report takes up further reading; 30 s.
 	ReportAge time.Duration
 }
@@ -202,6 +204,8 @@ func defaults() Limits {
 		Ranges:      16,
 		ReportQuiet: time.Second,
 		ReportAge:   30 * time.Second,
+
+		SessionReports: 30 * time.Second,
 	}
 }
 
@@ -268,7 +272,7 @@ func (l Limits) validate() error {
 		}
 	}
 	for _, d := range []time.Duration{
-		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat, l.WebhookRetry,
+		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat, l.WebhookRetry, l.SessionReports,
 	} {
 		if d < 0 {
 			return fmt.Errorf("a time limit is %s", d)
@@ -344,6 +348,7 @@ func (c Config) complete() Config {
 	orInt(&l.Ranges, d.Ranges)
 	orTime(&l.ReportQuiet, d.ReportQuiet)
 	orTime(&l.ReportAge, d.ReportAge)
+	orTime(&l.SessionReports, d.SessionReports)
 	return c
 }
 

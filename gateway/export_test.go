@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,12 +40,19 @@ func IsWriting(g *Gateway, id string) bool {
 }
 
 // Journal is the journal of reads.
-type Journal struct{ j *journal }
+type Journal struct {
+	j    *journal[*recordsv1.AccessReport]
+	lock *os.File
+}
 
 // OpenJournal opens the journal in a folder.
 func OpenJournal(folder string, log *slog.Logger) (*Journal, error) {
-	j, err := openJournal(folder, log)
-	return &Journal{j}, err
+	lock, err := lockFolder(folder)
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(folder, readsJournal, func() *recordsv1.AccessReport { return &recordsv1.AccessReport{} }, log)
+	return &Journal{j, lock}, err
 }
 
 // Append writes a report.
@@ -72,11 +80,18 @@ func (j *Journal) Reports() []*recordsv1.AccessReport { return j.j.reports() }
 func (j *Journal) Last() uint64 { return j.j.last() }
 
 // Close closes the journal.
-func (j *Journal) Close() error { return j.j.close() }
+func (j *Journal) Close() error { return errors.Join(j.j.close(), j.lock.Close()) }
 
 // BreakJournal makes a gateway's journal fail as after a failed fsync.
 func BreakJournal(g *Gateway) {
 	g.reports.journal.mu.Lock()
 	defer g.reports.journal.mu.Unlock()
 	g.reports.journal.err = errors.New("fsync: input/output error")
+}
+
+// BreakSessions makes the journal of sessions fail as after a failed fsync.
+func BreakSessions(g *Gateway) {
+	g.happenings.journal.mu.Lock()
+	defer g.happenings.journal.mu.Unlock()
+	g.happenings.journal.err = errors.New("fsync: input/output error")
 }

@@ -65,6 +65,9 @@ type fakeNode struct {
 	objects     map[string]*storagev1.Object
 	accounts    map[string]*authv1.BaseAccount
 
+	sessionsReported uint64
+	sessions         []*consortiumv1.SessionReport // as the chain took them
+
 	reported  uint64
 	reports   []*recordsv1.AccessReport // as the chain took them
 	loseReply int                       // so many messages are carried out and answered with an error
@@ -186,6 +189,12 @@ func (n *fakeNode) Submit(ctx context.Context, message proto.Message) (node.Resu
 			return node.Result{}, err
 		}
 		response = &recordsv1.MsgReportAccessResponse{Written: written}
+	case *consortiumv1.MsgReportSessions:
+		written, err := n.takeSessions(m)
+		if err != nil {
+			return node.Result{}, err
+		}
+		response = &consortiumv1.MsgReportSessionsResponse{Written: written}
 	case *consortiumv1.MsgOpenAccount:
 		n.opened = append(n.opened, m)
 		response = &consortiumv1.MsgOpenAccountResponse{Outcome: auditv1.Outcome_OUTCOME_OK}
@@ -223,6 +232,33 @@ func (n *fakeNode) take(m *recordsv1.MsgReportAccess) (written uint32, err error
 		}
 	}
 	return written, nil
+}
+
+func (n *fakeNode) takeSessions(m *consortiumv1.MsgReportSessions) (written uint32, err error) {
+	if m.GetNode() != n.account || len(m.GetReports()) == 0 || len(m.GetReports()) > 100 {
+		return 0, node.ErrRefused
+	}
+	before := uint64(0)
+	for _, r := range m.GetReports() {
+		if r.GetNumber() <= before {
+			return 0, fmt.Errorf("report %d: %w", r.GetNumber(), node.ErrRefused)
+		}
+		before = r.GetNumber()
+	}
+	for _, r := range m.GetReports() {
+		if r.GetNumber() > n.sessionsReported {
+			n.sessionsReported = r.GetNumber()
+			n.sessions = append(n.sessions, r)
+			written++
+		}
+	}
+	return written, nil
+}
+
+func (f fakeConsortium) SessionsReported(context.Context, *consortiumv1.QuerySessionsReportedRequest) (*consortiumv1.QuerySessionsReportedResponse, error) {
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	return &consortiumv1.QuerySessionsReportedResponse{Number: f.n.sessionsReported}, nil
 }
 
 func (n *fakeNode) taken() []*recordsv1.AccessReport {

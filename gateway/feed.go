@@ -66,7 +66,7 @@ func (f *feed) round(ctx context.Context) error {
 	size := f.size
 	f.mu.Unlock()
 	for size < head.GetSize() {
-		entries, err := readEntries(ctx, f.chain, size, min(maxPage, head.GetSize()-size))
+		entries, err := entriesAfter(ctx, f.chain, size, min(maxPage, head.GetSize()-size))
 		if err != nil {
 			return err
 		}
@@ -87,8 +87,8 @@ func (f *feed) append(entries []*auditv1.Entry) {
 	f.grown.Ring()
 }
 
-// readEntries reads so many entries that follow a sequence, from committed state.
-func readEntries(ctx context.Context, chain node.Chain, after, count uint64) ([]*auditv1.Entry, error) {
+// entriesAfter reads so many entries that follow a sequence, from committed state.
+func entriesAfter(ctx context.Context, chain node.Chain, after, count uint64) ([]*auditv1.Entry, error) {
 	q := auditv1.NewQueryClient(chain)
 	entries := make([]*auditv1.Entry, 0, count)
 	for sequence := after + 1; sequence <= after+count; sequence++ {
@@ -123,6 +123,6 @@ func (f *feed) after(ctx context.Context, sequence uint64) (entries []*auditv1.E
 		return page, false, nil
 	}
 	f.mu.Unlock()
-	entries, err = readEntries(ctx, f.chain, sequence, min(maxPage, first-sequence))
+	entries, err = entriesAfter(ctx, f.chain, sequence, min(maxPage, first-sequence))
 	return entries, true, err
 }

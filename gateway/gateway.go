@@ -35,6 +35,9 @@ import (
 
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
 
 const (
@@ -66,6 +69,8 @@ type Gateway struct {
 	spare       *semaphore.Weighted // leaves that downloads have beyond their first group
 	uploads     *uploads
 	reports     *reports
+	happenings  *happenings
+	lock        *os.File // of the folder
 	candidates  candidates
 	feed        feed
 	webhooks    *webhooks
@@ -140,18 +145,39 @@ func (g *Gateway) openFolder() error {
 	if err := os.MkdirAll(g.config.Folder, 0o700); err != nil {
 		return err
 	}
-	j, err := openJournal(g.config.Folder, g.config.Log)
+	var err error
+	if g.lock, err = lockFolder(g.config.Folder); err != nil {
+		return err
+	}
+	if err := g.openJournals(); err != nil {
+		return errors.Join(err, g.lock.Close())
+	}
+	if g.webhooks, err = openWebhooks(g); err != nil {
+		return errors.Join(err, g.closeJournals())
+	}
+	if g.uploads, err = openUploads(g); err != nil {
+		return errors.Join(err, g.closeJournals())
+	}
+	return nil
+}
+
+func (g *Gateway) openJournals() error {
+	reads, err := openJournal(g.config.Folder, readsJournal, func() *recordsv1.AccessReport { return &recordsv1.AccessReport{} }, g.config.Log)
 	if err != nil {
 		return err
 	}
-	g.reports = newReports(j, g)
-	if g.webhooks, err = openWebhooks(g); err != nil {
-		return errors.Join(err, j.close())
+	sessions, err := openJournal(g.config.Folder, sessionsJournal, func() *consortiumv1.SessionReport { return &consortiumv1.SessionReport{} }, g.config.Log)
+	if err != nil {
+		return errors.Join(err, reads.close())
 	}
-	if g.uploads, err = openUploads(g); err != nil {
-		return errors.Join(err, j.close())
-	}
+	g.reports, g.happenings = newReports(reads, g), newHappenings(sessions, g)
+	g.scope.happenings = g.happenings
 	return nil
+}
+
+// closeJournals closes the journals and lets another process have the folder.
+func (g *Gateway) closeJournals() error {
+	return errors.Join(g.reports.journal.close(), g.happenings.journal.close(), g.lock.Close())
 }
 
 func (g *Gateway) newServer() *http.Server {
@@ -263,6 +289,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	g.work, g.cancel = work, cancel
 	g.workers.Go(func() { g.reports.run(work) })
+	g.workers.Go(func() { g.happenings.run(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
 	g.workers.Go(func() { g.feed.run(work) })
 	g.workers.Go(func() { g.webhooks.run(work) })
@@ -336,7 +363,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		<-g.done
 		g.reportLast(ctx)
 	}
-	return errors.Join(err, g.uploads.close(), g.reports.journal.close())
+	return errors.Join(err, g.uploads.close(), g.closeJournals())
 }
 
 // reportLast tries to hand in the last reads, which the journal keeps in any case.
@@ -346,5 +373,8 @@ func (g *Gateway) reportLast(ctx context.Context) {
 	g.reports.closeAll()
 	if _, err := g.reports.round(ctx); err != nil {
 		g.config.Log.Info("the last reads are reported after the next start", "reason", err)
+	}
+	if _, err := g.happenings.round(ctx, true); err != nil {
+		g.config.Log.Info("the last sessions are reported after the next start", "reason", err)
 	}
 }

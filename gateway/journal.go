@@ -14,16 +14,15 @@ import (
 	"syscall"
 
 	"google.golang.org/protobuf/proto"
-
-	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
 
-// ErrJournalLocked says that another process writes the journal of reads.
-var ErrJournalLocked = errors.New("journal of reads is in use by another process")
+// ErrJournalLocked says that another process writes the journals of the gateway.
+var ErrJournalLocked = errors.New("journal is in use by another process")
 
 const (
-	journalName = "reads.journal"
-	lockName    = "LOCK"
+	readsJournal    = "reads.journal"
+	sessionsJournal = "sessions.journal"
+	lockName        = "LOCK"
 	// compactSize is the size in bytes from which the journal is written anew without what
 	// the chain has taken.
 	compactSize = 1 << 20
@@ -44,17 +43,23 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// journal is the file in which reads are written down before they are served. A report's
+// A report says what happened at the gateway. Its number counts those of its kind.
+type report interface {
+	proto.Message
+	GetNumber() uint64
+}
+
+// journal is the file in which what happens at the gateway is written down before it is answered: reads, and sessions. A report's
 // last frame counts. All methods may be called at the same time.
-type journal struct {
-	path string
-	lock *os.File
-	log  *slog.Logger
+type journal[R report] struct {
+	path  string
+	log   *slog.Logger
+	fresh func() R // makes an empty report
 
 	mu      sync.Mutex
 	file    *os.File
 	size    int64
-	pending map[uint64]*recordsv1.AccessReport
+	pending map[uint64]R
 	highest uint64 // number ever written
 	written uint64 // frames, counted to know which are durable
 	err     error  // what ended all writing
@@ -66,14 +71,10 @@ type journal struct {
 // openJournal opens the journal in a folder and reads what the chain may not have taken. A
 // torn end is what a crash leaves and is cut off; damage before whole frames is skipped, told
 // and kept in a file beside it.
-func openJournal(folder string, log *slog.Logger) (*journal, error) {
-	j := &journal{path: filepath.Join(folder, journalName), log: log, pending: map[uint64]*recordsv1.AccessReport{}}
-	var err error
-	if j.lock, err = lockFolder(folder); err != nil {
-		return nil, err
-	}
+func openJournal[R report](folder, name string, fresh func() R, log *slog.Logger) (*journal[R], error) {
+	j := &journal[R]{path: filepath.Join(folder, name), log: log, fresh: fresh, pending: map[uint64]R{}}
 	if err := j.recover(); err != nil {
-		return nil, errors.Join(fmt.Errorf("journal of reads: %w", err), j.lock.Close())
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return j, nil
 }
@@ -82,7 +83,7 @@ func openJournal(folder string, log *slog.Logger) (*journal, error) {
 func lockFolder(folder string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(folder, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("journal of reads: %w", err)
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -95,7 +96,7 @@ func lockFolder(folder string) (*os.File, error) {
 
 // recover reads the file and writes it anew, so that it ends in a whole frame and holds
 // nothing that is done.
-func (j *journal) recover() error {
+func (j *journal[R]) recover() error {
 	all, err := os.ReadFile(j.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -123,7 +124,7 @@ func (j *journal) recover() error {
 		}
 	}
 	if damaged > 0 {
-		j.log.Error("the journal of reads is damaged; what could be read will be reported", "file", j.path, "bytes", damaged)
+		j.log.Error("a journal is damaged; what could be read will be reported", "file", j.path, "bytes", damaged)
 		if err := os.WriteFile(j.path+".damaged", all, 0o600); err != nil {
 			return err
 		}
@@ -157,14 +158,14 @@ func appendFrame(b []byte, kind byte, body []byte) []byte {
 }
 
 // replay takes a frame that was read back.
-func (j *journal) replay(body []byte) error {
+func (j *journal[R]) replay(body []byte) error {
 	switch body[0] {
 	case frameReport:
-		var r recordsv1.AccessReport
-		if err := proto.Unmarshal(body[1:], &r); err != nil {
+		r := j.fresh()
+		if err := proto.Unmarshal(body[1:], r); err != nil {
 			return err
 		}
-		j.pending[r.GetNumber()] = &r
+		j.pending[r.GetNumber()] = r
 		j.highest = max(j.highest, r.GetNumber())
 	case frameTaken:
 		if len(body) != 9 {
@@ -179,7 +180,7 @@ func (j *journal) replay(body []byte) error {
 	return nil
 }
 
-func (j *journal) drop(number uint64) {
+func (j *journal[R]) drop(number uint64) {
 	for n := range j.pending {
 		if n <= number {
 			delete(j.pending, n)
@@ -188,14 +189,14 @@ func (j *journal) drop(number uint64) {
 }
 
 // reports returns what the chain may not have taken, by number. The caller owns them.
-func (j *journal) reports() []*recordsv1.AccessReport {
+func (j *journal[R]) reports() []R {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	list := make([]*recordsv1.AccessReport, 0, len(j.pending))
+	list := make([]R, 0, len(j.pending))
 	for _, r := range j.pending {
 		list = append(list, proto.CloneOf(r))
 	}
-	slices.SortFunc(list, func(a, b *recordsv1.AccessReport) int {
+	slices.SortFunc(list, func(a, b R) int {
 		if a.GetNumber() < b.GetNumber() {
 			return -1
 		}
@@ -205,28 +206,28 @@ func (j *journal) reports() []*recordsv1.AccessReport {
 }
 
 // waiting is how many reports the chain may not have taken.
-func (j *journal) waiting() int {
+func (j *journal[R]) waiting() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.pending)
 }
 
 // last is the highest number ever written.
-func (j *journal) last() uint64 {
+func (j *journal[R]) last() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.highest
 }
 
 // failed is what ended all writing, nil while the journal works.
-func (j *journal) failed() error {
+func (j *journal[R]) failed() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.err
 }
 
 // put writes a report, which is durable only after sync of the place that put returns.
-func (j *journal) put(r *recordsv1.AccessReport) (place uint64, err error) {
+func (j *journal[R]) put(r R) (place uint64, err error) {
 	body, err := proto.Marshal(r)
 	if err != nil {
 		return 0, err
@@ -242,7 +243,7 @@ func (j *journal) put(r *recordsv1.AccessReport) (place uint64, err error) {
 }
 
 // taken notes that the chain has every report up to a number.
-func (j *journal) taken(number uint64) error {
+func (j *journal[R]) taken(number uint64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.write(appendFrame(nil, frameTaken, binary.BigEndian.AppendUint64(nil, number))); err != nil {
@@ -257,7 +258,7 @@ func (j *journal) taken(number uint64) error {
 }
 
 // write appends. After an error nobody knows what stands in the file, so it is the last.
-func (j *journal) write(frame []byte) error {
+func (j *journal[R]) write(frame []byte) error {
 	if j.err != nil {
 		return j.err
 	}
@@ -269,15 +270,15 @@ func (j *journal) write(frame []byte) error {
 	return nil
 }
 
-func (j *journal) fail(err error) error {
+func (j *journal[R]) fail(err error) error {
 	if err != nil && j.err == nil {
-		j.err = fmt.Errorf("journal of reads: %w", err)
+		j.err = fmt.Errorf("%s: %w", filepath.Base(j.path), err)
 	}
 	return j.err
 }
 
 // sync returns when everything up to a place is durable. One fsync serves all who wait.
-func (j *journal) sync(place uint64) error {
+func (j *journal[R]) sync(place uint64) error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	if j.synced >= place {
@@ -303,7 +304,7 @@ func (j *journal) sync(place uint64) error {
 }
 
 // rewrite replaces the file by one with what is pending. It is durable when it returns nil.
-func (j *journal) rewrite() error {
+func (j *journal[R]) rewrite() error {
 	content := appendFrame(nil, frameTaken, binary.BigEndian.AppendUint64(nil, j.floor()))
 	numbers := make([]uint64, 0, len(j.pending))
 	for n := range j.pending {
@@ -343,7 +344,7 @@ func (j *journal) rewrite() error {
 }
 
 // floor is the number below which nothing is pending.
-func (j *journal) floor() uint64 {
+func (j *journal[R]) floor() uint64 {
 	lowest := j.highest + 1
 	for n := range j.pending {
 		lowest = min(lowest, n)
@@ -351,15 +352,15 @@ func (j *journal) floor() uint64 {
 	return lowest - 1
 }
 
-func (j *journal) close() error {
+func (j *journal[R]) close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var err error
 	if j.err == nil {
 		err = j.file.Sync()
-		j.err = errors.New("journal of reads is closed")
+		j.err = errors.New("the journal is closed")
 	}
-	return errors.Join(err, j.file.Close(), j.lock.Close())
+	return errors.Join(err, j.file.Close())
 }
 
 // syncFolder makes the names in a folder durable.

@@ -363,7 +363,13 @@ func TestLostReply(t *testing.T) {
 
 // A gateway whose journal was lost goes on behind what the chain has.
 func TestNumbersGoOnFromTheChain(t *testing.T) {
-	d := prepareDoor(t)
+	d := newDoor(t)
+	d.token("alice") // of whose login the journal of sessions is left
+	d.stop()
+	if err := os.Remove(filepath.Join(d.config.Folder, "reads.journal")); err != nil {
+		t.Fatal(err)
+	}
+	d.people["alice"].token = ""
 	d.node.change(func() { d.node.reported = 41; d.node.notReady = errors.New("catching up") })
 	d.start()
 	path := d.contentPath()

@@ -12,6 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	"github.com/phrd/phrd/wallet"
 )
 
@@ -145,13 +149,13 @@ func (g *Gateway) serveLogin(w http.ResponseWriter, r *http.Request) error {
 	}
 	c, ok := g.challenges.take(fields["nonce"])
 	if !ok || c.address != fields["address"] || !g.config.Now().Before(c.expires) {
-		return &fault{
+		return g.loginFailed(r.Context(), fields["address"], failedChallenge, &fault{
 			status: http.StatusUnauthorized, detail: "the challenge is unknown, used or expired, or was made for another account",
 			hint: "ask for a new one at /login/challenge",
-		}
+		})
 	}
 	if signer, ok := wallet.VerifyArbitrary(key, []byte(c.text), signature); !ok || signer != c.address {
-		return refuse(http.StatusUnauthorized, "the signature is not this account's over the challenge")
+		return g.loginFailed(r.Context(), c.address, failedSignature, refuse(http.StatusUnauthorized, "the signature is not this account's over the challenge"))
 	}
 	return g.logIn(r.Context(), w, c.address)
 }
@@ -166,9 +170,12 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 	}
 	c, err := g.principal(ctx, address)
 	if errors.Is(err, errNobody) {
-		return refuse(http.StatusForbidden, "the account has no role in the network, or none that may act now")
+		return g.loginFailed(ctx, address, failedNoRole, refuse(http.StatusForbidden, "the account has no role in the network, or none that may act now"))
 	}
 	if err != nil {
+		return err
+	}
+	if err := g.noteSession(ctx, consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN, address); err != nil {
 		return err
 	}
 	token, end, err := g.sessions.begin(address)
@@ -184,8 +191,42 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 // serveLogout ends the session of the token that it is called with.
 func (g *Gateway) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	if token, ok := bearer(r.Header.Get("Authorization")); ok {
+		address, began := g.sessions.holder(token)
 		g.sessions.end(token)
+		if began {
+			if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT, address); err != nil {
+				return err
+			}
+		}
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// noteSession writes down that a session began or ended.
+func (g *Gateway) noteSession(ctx context.Context, kind consortiumv1.SessionKind, address string) error {
+	if err := g.happenings.note(ctx, happening{kind: kind, account: address}, 1); err != nil {
+		return unavailable(err, "logins can't be written down now")
+	}
+	return nil
+}
+
+// loginFailed returns why nobody got in, after it is written down. Accounts that the network does not know are nobody's, so that made-up
+// ones cost no more than one.
+func (g *Gateway) loginFailed(ctx context.Context, address, reason string, why error) error {
+	ctx, cancel := context.WithTimeout(ctx, g.config.Limits.QueryTime)
+	defer cancel()
+	what := happening{kind: consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED, reason: reason}
+	if _, err := wallet.ParseAddress(address); err == nil {
+		_, err := consortiumv1.NewQueryClient(g.config.Chain).Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: address})
+		if err == nil {
+			what.account = address
+		} else if status.Code(err) != codes.NotFound {
+			return unavailable(err, "the node does not answer")
+		}
+	}
+	if err := g.happenings.note(ctx, what, 1); err != nil {
+		return unavailable(err, "logins can't be written down now")
+	}
+	return why
 }

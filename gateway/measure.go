@@ -83,9 +83,9 @@ func (g *Gateway) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
 	gauge(uploadsDesc, float64(len(g.uploads.all())))
-	gauge(journalDesc, float64(g.reports.journal.waiting()))
+	gauge(journalDesc, float64(g.reports.journal.waiting()+g.happenings.journal.waiting()))
 	writable := 1.0
-	if g.reports.failed() != nil {
+	if g.reports.failed() != nil || g.happenings.journal.failed() != nil {
 		writable = 0
 	}
 	gauge(journalOK, writable)

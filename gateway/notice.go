@@ -14,8 +14,12 @@ import (
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 )
 
-// maxParties is how many unlocks are remembered with those whom they concern.
-const maxParties = 4096
+const (
+	// maxParties is how many unlocks are remembered with those whom they concern.
+	maxParties = 4096
+	// kindLogRead is the kind of an entry that says that the log was read.
+	kindLogRead = "log_read"
+)
 
 // Notice says that something happened, and nothing about anybody's health: whose it is, why it was done and to whom stands in the entry of
 // that sequence, for who may read it.

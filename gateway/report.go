@@ -51,7 +51,7 @@ type openReport struct {
 // rise from what the chain has, and only whole runs of them are sent, so that the chain
 // skips none and repeats none.
 type reports struct {
-	journal *journal
+	journal *journal[*recordsv1.AccessReport]
 	chain   node.Chain
 	member  func(ctx context.Context) (uint64, error)
 	now     func() time.Time
@@ -67,7 +67,7 @@ type reports struct {
 	wake     chan struct{}
 }
 
-func newReports(j *journal, g *Gateway) *reports {
+func newReports(j *journal[*recordsv1.AccessReport], g *Gateway) *reports {
 	return &reports{
 		journal: j, chain: g.config.Chain, now: g.config.Now,
 		quiet: g.config.Limits.ReportQuiet, age: g.config.Limits.ReportAge, log: g.config.Log,
@@ -285,28 +285,34 @@ func (r *reports) done(number uint64) error {
 
 // run hands reports to the chain until ctx ends.
 func (r *reports) run(ctx context.Context) {
+	handIn(ctx, r.wake, r.log, "access reports wait", r.journal.waiting, r.round)
+}
+
+// handIn calls round, which sends what is due and returns when to look again, 0 for never; after an error again and again, until ctx
+// ends. A wake-up makes it look at once.
+func handIn(ctx context.Context, wake <-chan struct{}, log *slog.Logger, what string, waiting func() int, round func(context.Context) (time.Duration, error)) {
 	retry := firstRetry
 	for ctx.Err() == nil {
-		wait, err := r.round(ctx)
+		wait, err := round(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return
 			}
 			level := slog.LevelWarn
-			if errors.Is(err, node.ErrNotReady) || r.journal.waiting() == 0 {
+			if errors.Is(err, node.ErrNotReady) || waiting() == 0 {
 				level = slog.LevelDebug
 			}
-			r.log.Log(ctx, level, "access reports wait", "reports", r.journal.waiting(), "error", err)
+			log.Log(ctx, level, what, "reports", waiting(), "error", err)
 			wait, retry = retry, min(2*retry, lastRetry)
 		} else {
 			retry = firstRetry
 		}
-		r.pause(ctx, wait)
+		pause(ctx, wake, wait)
 	}
 }
 
 // pause waits for a wake-up, or for a time if it is above 0.
-func (r *reports) pause(ctx context.Context, wait time.Duration) {
+func pause(ctx context.Context, wake <-chan struct{}, wait time.Duration) {
 	var timeout <-chan time.Time
 	if wait > 0 {
 		timer := time.NewTimer(wait)
@@ -314,7 +320,7 @@ func (r *reports) pause(ctx context.Context, wait time.Duration) {
 		timeout = timer.C
 	}
 	select {
-	case <-r.wake:
+	case <-wake:
 	case <-timeout:
 	case <-ctx.Done():
 	}

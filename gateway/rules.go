@@ -74,6 +74,8 @@ func scopeTable() map[string]rule {
 		consortiumv1.Query_Proposal_FullMethodName:     {asks: staffOnly},
 		consortiumv1.Query_Proposals_FullMethodName:    {asks: staffOnly},
 
+		consortiumv1.Query_SessionsReported_FullMethodName: {asks: asks(asksSessionsReported)},
+
 		custodyv1.Query_Params_FullMethodName:   everybody,
 		custodyv1.Query_Key_FullMethodName:      everybody,
 		custodyv1.Query_Keys_FullMethodName:     everybody,
@@ -328,6 +330,10 @@ func seesRecords(ctx context.Context, s *scope, c caller, q *recordsv1.QueryReco
 }
 
 func asksReported(c caller, q *recordsv1.QueryReportedRequest) error {
+	return allow(c.is(roleNode) && c.of(q.GetMember()))
+}
+
+func asksSessionsReported(c caller, q *consortiumv1.QuerySessionsReportedRequest) error {
 	return allow(c.is(roleNode) && c.of(q.GetMember()))
 }
 

@@ -47,7 +47,8 @@ type scope struct {
 	time  time.Duration
 	log   *slog.Logger
 
-	parties parties
+	parties    parties
+	happenings *happenings // set before the gateway serves
 }
 
 // newScope fails when a query method of the network's modules has no rule.
@@ -111,7 +112,7 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 		}
 		if r.asks != nil {
 			if err := r.asks(c, request); err != nil {
-				return err
+				return s.noted(plain(ctx), c, request, response, err)
 			}
 		}
 	}
@@ -122,23 +123,51 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 	at, cancel := context.WithTimeout(at, s.time)
 	defer cancel()
 	err = s.node.Invoke(at, method, request, response, opts...)
-	if public || r.sees == nil {
-		return s.shown(ctx, method, err)
+	if !public && r.sees != nil {
+		err = s.judge(at, r, c, request, response, err)
 	}
-	if status.Code(err) == codes.NotFound {
-		return errUnknown
-	}
-	if err != nil {
-		return s.shown(ctx, method, err)
-	}
-	seen, err := r.sees(plain(at), s, c, request, response)
-	if err == nil && !seen {
-		err = errUnknown
+	if err == nil || status.Code(err) == codes.NotFound {
+		err = s.noted(plain(at), c, request, response, err)
 	}
 	if err != nil {
 		proto.Reset(response)
 	}
 	return s.shown(ctx, method, err)
+}
+
+// judge lets through what the caller may see, and answers errUnknown for what does not exist and for what the caller may not know.
+func (s *scope) judge(ctx context.Context, r rule, c caller, request, response proto.Message, err error) error {
+	if status.Code(err) == codes.NotFound {
+		return errUnknown
+	}
+	if err != nil {
+		return err
+	}
+	seen, err := r.sees(plain(ctx), s, c, request, response)
+	if err == nil && !seen {
+		err = errUnknown
+	}
+	return err
+}
+
+// noted returns refusal after it has written down who read the log, or was not let.
+func (s *scope) noted(ctx context.Context, c caller, request, response proto.Message, refusal error) error {
+	what, count, ok := readOf(request, response)
+	if !ok || c.isNobody() || s.happenings == nil {
+		return refusal
+	}
+	if refusal != nil {
+		what, count = refusedRead(what), 0
+	}
+	err := s.happenings.noteRead(ctx, c, what, count)
+	switch {
+	case err == nil:
+		return refusal
+	case status.Code(err) == codes.ResourceExhausted:
+		return err
+	}
+	s.log.Warn("the log is not shown, for that can't be written down", "error", err)
+	return status.Error(codes.Unavailable, "who reads the log can't be written down now")
 }
 
 // NewStream implements grpc.ClientConnInterface. No query is a stream.

@@ -209,6 +209,7 @@ func scopeCases(d *door) []scopeCase {
 		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Custodian: 1, Patient: d.alice}, nil, nil},
 		{recordsv1.Query_Version_FullMethodName, &recordsv1.QueryVersionRequest{Record: d.record, Version: 1}, whoKnowRecord, &recordsv1.QueryVersionRequest{Record: nowhere, Version: 1}},
 		{recordsv1.Query_Versions_FullMethodName, &recordsv1.QueryVersionsRequest{Record: d.record}, whoKnowRecord, &recordsv1.QueryVersionsRequest{Record: nowhere}},
+		{consortiumv1.Query_SessionsReported_FullMethodName, &consortiumv1.QuerySessionsReportedRequest{Member: 1}, []string{"node1"}, nil},
 		{recordsv1.Query_Reported_FullMethodName, &recordsv1.QueryReportedRequest{Member: 1}, []string{"node1"}, nil},
 
 		{recordsv1.Query_ErasureCertificate_FullMethodName, &recordsv1.QueryErasureCertificateRequest{Record: d.record, Version: 1},

@@ -73,6 +73,9 @@ func (g *Gateway) readReadiness(ctx context.Context) readiness {
 	if err := g.reports.failed(); err != nil {
 		note("the journal of reads can't be written")
 	}
+	if err := g.happenings.journal.failed(); err != nil {
+		note("the journal of sessions can't be written")
+	}
 	for _, ready := range g.config.Ready {
 		if err := ready(ctx); err != nil {
 			note(err.Error())

@@ -35,7 +35,7 @@ type sink interface {
 }
 
 // follow tells a caller what happens, from the cursor on, until the session or the gateway ends, or the caller does not keep up.
-func (g *Gateway) follow(ctx context.Context, token string, cursor uint64, out sink) error {
+func (g *Gateway) follow(ctx context.Context, c caller, token string, cursor uint64, out sink) error {
 	ended, ok := g.sessions.ended(token)
 	if !ok {
 		return errSessionEnded
@@ -48,10 +48,18 @@ func (g *Gateway) follow(ctx context.Context, token string, cursor uint64, out s
 		return g.principal(ctx, address)
 	}}
 	beaten, last := cursor, time.Time{}
+	if err := g.noteNotices(ctx, c, nil); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		notices, more, err := f.next(ctx)
 		if err != nil {
 			return err
+		}
+		if len(notices) > 0 {
+			if err := g.noteNotices(ctx, c, notices); err != nil {
+				return err
+			}
 		}
 		for _, n := range notices {
 			if err := out.send(n); err != nil {
@@ -74,6 +82,21 @@ func (g *Gateway) follow(ctx context.Context, token string, cursor uint64, out s
 		}
 	}
 	return nil
+}
+
+// noteNotices writes down that staff is told of the log. That somebody read it does not count: two who are told of each other's reading
+// would never come to an end.
+func (g *Gateway) noteNotices(ctx context.Context, c caller, notices []Notice) error {
+	shown := uint64(0)
+	for _, n := range notices {
+		if n.Kind != kindLogRead {
+			shown++
+		}
+	}
+	if notices != nil && shown == 0 {
+		return nil
+	}
+	return g.happenings.noteRead(ctx, c, happening{read: readNotices}, shown)
 }
 
 // pace makes who reads the past wait as one who asks for it does.
@@ -137,7 +160,7 @@ func (g *Gateway) serveNotices(w http.ResponseWriter, r *http.Request, c caller)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // a proxy in between must not keep them
 	w.WriteHeader(http.StatusOK)
-	err = g.follow(ctx, token, cursor, &eventSink{w: w, rc: rc, stall: g.config.Limits.Stall})
+	err = g.follow(ctx, c, token, cursor, &eventSink{w: w, rc: rc, stall: g.config.Limits.Stall})
 	g.config.Log.Debug("a stream of notices ended", "request", requestOf(r.Context()), "reason", err)
 	return nil
 }
@@ -252,7 +275,7 @@ func (g *Gateway) serveNoticeSocket(w http.ResponseWriter, r *http.Request) erro
 		defer cancel()
 		drain(conn)
 	}()
-	err = g.follow(ctx, token, cursor, &socketSink{conn: conn, stall: g.config.Limits.Stall})
+	err = g.follow(ctx, c, token, cursor, &socketSink{conn: conn, stall: g.config.Limits.Stall})
 	code := websocket.CloseGoingAway
 	if errors.Is(err, errSessionEnded) || errors.Is(err, errNobody) {
 		code = websocket.ClosePolicyViolation

@@ -104,8 +104,37 @@ func (l *ledger) count(o Operation) error {
 		l.add(o, audit.KindInvitationRevoked, m.GetInviter(), "")
 	case *consortiumv1.MsgOpenAccount:
 		l.add(o, audit.KindAccountOpened, m.GetNode(), reasonOf(o.Answer))
+	case *consortiumv1.MsgReportSessions:
+		return l.countSessions(o, m)
 	default:
 		return l.countRecords(o)
+	}
+	return nil
+}
+
+// sessionKinds are the kinds of entries that session reports become.
+var sessionKinds = map[consortiumv1.SessionKind]string{
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN:    audit.KindLoggedIn,
+	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED: audit.KindLoginFailed,
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:   audit.KindLoggedOut,
+	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:     audit.KindLogRead,
+}
+
+func (l *ledger) countSessions(o Operation, m *consortiumv1.MsgReportSessions) error {
+	answer, ok := o.Answer.(*consortiumv1.MsgReportSessionsResponse)
+	if !ok {
+		return fmt.Errorf("answer of type %T", o.Answer)
+	}
+	// What was reported before is skipped, and numbers rise: the new ones are the last.
+	for _, r := range m.GetReports()[len(m.GetReports())-int(answer.GetWritten()):] {
+		actor, reason := r.GetAccount(), r.GetReason()
+		if actor == "" {
+			actor = m.GetNode()
+		}
+		if r.GetRefused() {
+			reason = "refused_by_gateway"
+		}
+		l.add(o, sessionKinds[r.GetKind()], actor, reason)
 	}
 	return nil
 }

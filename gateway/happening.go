@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/node"
+)
+
+const (
+	// maxHappenings is how many reports of sessions may wait for the chain. Beyond it nobody gets in, for the chain must be able to follow.
+	maxHappenings = 1 << 14
+	// maxFailing is of how many accounts failed logins are told apart; those of others are nobody's.
+	maxFailing = 256
+	// maxQuestions is how many different questions of the log one account asks within a short time.
+	maxQuestions = 256
+)
+
+// What of the log was read, and why somebody did not get in; the words are those of x/consortium.
+const (
+	readEntries = "entries"
+	readEntry   = "entry"
+	readSubject = "subject"
+	readNotices = "notices"
+
+	failedChallenge = "challenge"
+	failedSignature = "signature"
+	failedNoRole    = "no_role"
+)
+
+var (
+	errHappeningsFull = errors.New("too many sessions wait to be reported")
+	errQuestions      = status.Error(codes.ResourceExhausted, "too many different questions of the log at a time")
+)
+
+// A happening is who did what in a session, or tried to. What happens again within a short time, and until it is handed in, is one report.
+type happening struct {
+	kind                  consortiumv1.SessionKind
+	account, reason       string
+	read                  string
+	patient, record, lock string // lock is the unlock's id
+	refused               bool
+}
+
+// openHappening is a report that still grows, or is under way.
+type openHappening struct {
+	what   happening
+	report *consortiumv1.SessionReport
+	first  time.Time
+	sent   bool
+}
+
+// happenings write down what happens in sessions before it is answered, and hand it to the chain, as reports do with reads.
+type happenings struct {
+	journal *journal[*consortiumv1.SessionReport]
+	chain   node.Chain
+	member  func(ctx context.Context) (uint64, error)
+	now     func() time.Time
+	age     time.Duration
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	prepared bool
+	next     uint64
+	open     map[happening]*openHappening
+	queue    []*openHappening // by number
+	failing  int              // open ones that are failed logins
+	asked    map[string]int   // open ones that are reads of the log, by account
+}
+
+func newHappenings(j *journal[*consortiumv1.SessionReport], g *Gateway) *happenings {
+	return &happenings{
+		journal: j, chain: g.config.Chain, now: g.config.Now, age: g.config.Limits.SessionReports, log: g.config.Log,
+		member: func(ctx context.Context) (uint64, error) {
+			h, err := g.home(ctx)
+			return h.number, err
+		},
+		wake: make(chan struct{}, 1), open: map[happening]*openHappening{}, asked: map[string]int{},
+	}
+}
+
+// note writes down, durably, that something happened so often.
+func (h *happenings) note(ctx context.Context, what happening, count uint64) error {
+	if err := h.prepare(ctx); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	o, err := h.grow(what)
+	if err != nil {
+		h.mu.Unlock()
+		return err
+	}
+	o.report.Count += min(count, math.MaxInt64-o.report.GetCount())
+	place, err := h.journal.put(o.report)
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return h.journal.sync(place)
+}
+
+// grow returns the report of what happened, a new one where none grows. h.mu is held.
+func (h *happenings) grow(what happening) (*openHappening, error) {
+	if o := h.open[what]; o != nil {
+		return o, nil
+	}
+	failed := what.kind == consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED
+	if failed && what.account != "" && h.failing >= maxFailing {
+		what.account = ""
+		if o := h.open[what]; o != nil {
+			return o, nil
+		}
+	}
+	if what.read != "" && h.asked[what.account] >= maxQuestions {
+		return nil, errQuestions
+	}
+	if len(h.queue) >= maxHappenings {
+		return nil, errHappeningsFull
+	}
+	o := &openHappening{what: what, first: h.now(), report: &consortiumv1.SessionReport{
+		Number: h.next, Kind: what.kind, Account: what.account, Reason: what.reason, Read: what.read, Patient: what.patient,
+		Record: what.record, Unlock: what.lock, Refused: what.refused, At: h.now().Unix(),
+	}}
+	h.next++
+	h.open[what] = o
+	h.queue = append(h.queue, o)
+	h.count(what, 1)
+	h.notify()
+	return o, nil
+}
+
+// count keeps what bounds open reports. h.mu is held.
+func (h *happenings) count(what happening, n int) {
+	if what.kind == consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED {
+		h.failing += n
+	}
+	if what.read != "" {
+		if h.asked[what.account] += n; h.asked[what.account] == 0 {
+			delete(h.asked, what.account)
+		}
+	}
+}
+
+func (h *happenings) notify() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// prepare learns, once, from which number on reports are new, and queues what an earlier process wrote down.
+func (h *happenings) prepare(ctx context.Context) error {
+	h.mu.Lock()
+	done := h.prepared
+	h.mu.Unlock()
+	if done {
+		return nil
+	}
+	if h.journal.last() == 0 {
+		// A journal that was lost leaves the chain's word alone, which must not be an old one.
+		if _, err := h.chain.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	reported, err := h.reported(ctx)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.prepared {
+		return nil
+	}
+	for _, report := range h.journal.reports() {
+		if report.GetNumber() > reported {
+			h.queue = append(h.queue, &openHappening{report: report, sent: true})
+		}
+	}
+	h.next, h.prepared = max(reported, h.journal.last())+1, true
+	h.notify()
+	return nil
+}
+
+// reported asks the chain for the last report that it took.
+func (h *happenings) reported(ctx context.Context) (uint64, error) {
+	member, err := h.member(ctx)
+	if err != nil {
+		return 0, err
+	}
+	got, err := consortiumv1.NewQueryClient(h.chain).SessionsReported(ctx, &consortiumv1.QuerySessionsReportedRequest{Member: member})
+	if err != nil {
+		return 0, fmt.Errorf("ask for the last session report: %w", err)
+	}
+	return got.GetNumber(), nil
+}
+
+// due ends the growth of what began long enough ago, and returns the next batch. wait is when to look again, 0 for never.
+func (h *happenings) due(all bool) (batch []*consortiumv1.SessionReport, wait time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.queue {
+		if left := o.first.Add(h.age).Sub(h.now()); !o.sent && !all && left > 0 {
+			wait = left
+			break
+		}
+		if len(batch) == maxBatch {
+			break
+		}
+		if !o.sent {
+			o.sent = true
+			delete(h.open, o.what)
+			h.count(o.what, -1)
+		}
+		batch = append(batch, proto.CloneOf(o.report))
+	}
+	return batch, wait
+}
+
+// done forgets what the chain has taken.
+func (h *happenings) done(number uint64) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.queue) > 0 && h.queue[0].report.GetNumber() <= number {
+		if o := h.queue[0]; !o.sent {
+			o.sent = true
+			delete(h.open, o.what)
+			h.count(o.what, -1)
+		}
+		h.queue = h.queue[1:]
+	}
+	return h.journal.taken(number)
+}
+
+// round sends what is due, or all.
+func (h *happenings) round(ctx context.Context, all bool) (wait time.Duration, err error) {
+	if err := h.prepare(ctx); err != nil {
+		return 0, err
+	}
+	for {
+		batch, wait := h.due(all)
+		if len(batch) == 0 {
+			return wait, nil
+		}
+		if err := h.send(ctx, batch); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// send hands one batch to the chain, which skips what an earlier try brought in.
+func (h *happenings) send(ctx context.Context, batch []*consortiumv1.SessionReport) error {
+	last := batch[len(batch)-1].GetNumber()
+	reported, err := h.reported(ctx)
+	if err != nil {
+		return err
+	}
+	if reported >= last {
+		return h.done(reported)
+	}
+	if _, err := h.chain.Submit(ctx, &consortiumv1.MsgReportSessions{Node: h.chain.Account(), Reports: batch}); err != nil {
+		return fmt.Errorf("report sessions %d to %d: %w", batch[0].GetNumber(), last, err)
+	}
+	return h.done(last)
+}
+
+// run hands reports to the chain until ctx ends.
+func (h *happenings) run(ctx context.Context) {
+	handIn(ctx, h.wake, h.log, "session reports wait", h.journal.waiting, func(ctx context.Context) (time.Duration, error) {
+		return h.round(ctx, false)
+	})
+}
+
+// noteRead writes down that staff read the log, and that somebody was not let. What patients read of their own log is their business.
+func (h *happenings) noteRead(ctx context.Context, c caller, what happening, count uint64) error {
+	if !c.isStaff() && !what.refused {
+		return nil
+	}
+	what.kind, what.account = consortiumv1.SessionKind_SESSION_KIND_LOG_READ, c.address
+	return h.note(ctx, what, count)
+}
+
+// readOf says what of the log a query reads, and how many entries its answer shows; ok is false for queries of other things.
+func readOf(request, answer proto.Message) (what happening, count uint64, ok bool) {
+	switch q := request.(type) {
+	case *auditv1.QueryEntriesRequest:
+		a, _ := answer.(*auditv1.QueryEntriesResponse)
+		return happening{read: readEntries, patient: q.GetPatient(), record: q.GetRecord(), lock: q.GetUnlock()}, uint64(len(a.GetEntries())), true
+	case *auditv1.QueryEntryRequest:
+		a, _ := answer.(*auditv1.QueryEntryResponse)
+		return happening{read: readEntry, patient: a.GetEntry().GetPatient()}, 1, true
+	case *auditv1.QuerySubjectHeadRequest:
+		return happening{read: readSubject, patient: q.GetPatient()}, 0, true
+	}
+	return happening{}, 0, false
+}
+
+// refusedRead is a read that was refused, without what was asked for: anybody can ask for anything.
+func refusedRead(what happening) happening { return happening{read: what.read, refused: true} }
