@@ -20,6 +20,7 @@ import (
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/wallet"
 )
 
 // newDoor makes a client that knows the hospital's gateway by the fingerprint of its certificate.
@@ -85,30 +86,39 @@ func (p *person) login(ctx context.Context) (string, error) {
 	if p.token != "" {
 		return p.token, nil
 	}
-	post := func(path string, in map[string]any, out any) error {
-		content, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		status, body, err := p.at.call(ctx, "", http.MethodPost, path, content)
-		if err != nil {
-			return err
-		}
-		if status != http.StatusOK {
-			return fmt.Errorf("POST %s: %d %s", path, status, body)
-		}
-		return json.Unmarshal(body, out)
-	}
-	var challenge struct{ Nonce, Text string }
-	if err := post("/login/challenge", map[string]any{"address": p.key.Address()}, &challenge); err != nil {
+	status, body, err := Person{nil, p}.signIn(ctx, p.key)
+	if err != nil {
 		return "", err
 	}
+	if status != http.StatusOK {
+		return "", fmt.Errorf("POST /login: %d %s", status, body)
+	}
 	var session struct{ Token string }
-	err := post("/login", map[string]any{
-		"address": p.key.Address(), "public_key": p.key.PublicKey(), "nonce": challenge.Nonce, "signature": p.key.SignArbitrary([]byte(challenge.Text)),
-	}, &session)
+	err = json.Unmarshal(body, &session)
 	p.token = session.Token
 	return session.Token, err
+}
+
+// signIn asks for a challenge and answers it with a key.
+func (p Person) signIn(ctx context.Context, key *wallet.Key) (status int, body []byte, err error) {
+	post := func(path string, in map[string]any) (int, []byte, error) {
+		content, err := json.Marshal(in)
+		if err != nil {
+			return 0, nil, err
+		}
+		return p.at.call(ctx, "", http.MethodPost, path, content)
+	}
+	status, body, err = post("/login/challenge", map[string]any{"address": p.key.Address()})
+	if err != nil || status != http.StatusOK {
+		return status, body, err
+	}
+	var challenge struct{ Nonce, Text string }
+	if err := json.Unmarshal(body, &challenge); err != nil {
+		return 0, nil, err
+	}
+	return post("/login", map[string]any{
+		"address": p.key.Address(), "public_key": p.key.PublicKey(), "nonce": challenge.Nonce, "signature": key.SignArbitrary([]byte(challenge.Text)),
+	})
 }
 
 // Call asks the gateway of the person's hospital for something as the account.

@@ -73,7 +73,7 @@ func generous() gateway.Limits {
 		Requests: plenty, Logins: plenty, Openings: plenty, AccountRequests: plenty, AccountRefusals: plenty,
 		AccountBlocks: gateway.Rate{Burst: 1 << 30, Count: 1 << 30, Per: time.Hour},
 		Sessions:      256, ConnectionsPerAddress: 2048,
-		ReportQuiet: 100 * time.Millisecond,
+		ReportQuiet: 100 * time.Millisecond, SessionReports: time.Second,
 	}
 }
 
