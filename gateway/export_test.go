@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
 
@@ -94,4 +96,27 @@ func BreakSessions(g *Gateway) {
 	g.happenings.journal.mu.Lock()
 	defer g.happenings.journal.mu.Unlock()
 	g.happenings.journal.err = errors.New("fsync: input/output error")
+}
+
+// Asker is who asks.
+type Asker struct {
+	Address  string
+	Role     consortiumv1.Role
+	Hospital uint64
+	Patient  string
+}
+
+func (a Asker) caller() caller {
+	return caller{address: a.Address, role: a.Role, hospital: a.Hospital, patient: a.Patient}
+}
+
+// MayAsk tells whether the scope table lets somebody ask.
+func MayAsk(a Asker, method string, request proto.Message) bool {
+	r := scopeTable()[method]
+	return r.public || r.asks == nil || r.asks(a.caller(), request) == nil
+}
+
+// Sees tells whether the scope table shows somebody an answer for which it needs to ask nobody else.
+func Sees(a Asker, method string, request, answer proto.Message) (bool, error) {
+	return scopeTable()[method].sees(context.Background(), nil, a.caller(), request, answer)
 }
