@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 	"google.golang.org/protobuf/proto"
@@ -188,6 +189,13 @@ func (c *Client) Staff(ctx context.Context, hospital uint64) ([]*consortiumv1.St
 // RegisterStaff gives an address a role in the admin's hospital and makes its account.
 func (c *Client) RegisterStaff(ctx context.Context, address string, role consortiumv1.Role) error {
 	msg := &consortiumv1.MsgRegisterStaff{Admin: c.key.Address(), Address: address, Role: role}
+	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRegisterStaffResponse{})
+	return err
+}
+
+// RegisterAuditor gives an address the role of an auditor, in the admin's hospital, that ends at a time.
+func (c *Client) RegisterAuditor(ctx context.Context, address string, until time.Time) error {
+	msg := &consortiumv1.MsgRegisterStaff{Admin: c.key.Address(), Address: address, Role: consortiumv1.Role_ROLE_AUDITOR, Until: until.Unix()}
 	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRegisterStaffResponse{})
 	return err
 }

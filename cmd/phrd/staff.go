@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,15 @@ type staffOptions struct {
 	Name    string // of the key in the home's key store; made if it is not there
 	Address string // of a key that is kept elsewhere; then nothing is made
 	Role    consortiumv1.Role
+	Until   int64 // unix seconds at which an auditor's role ends; 0 for no end
+}
+
+// register gives the address its role.
+func (s staffOptions) register(ctx context.Context, c *phr.Client) error {
+	if s.Until != 0 {
+		return c.RegisterAuditor(ctx, s.Address, time.Unix(s.Until, 0))
+	}
+	return c.RegisterStaff(ctx, s.Address, s.Role)
 }
 
 // staffAdded is who was registered.
@@ -62,7 +72,7 @@ func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) 
 		}
 		s.Address = key.Address()
 	}
-	err := u.client.RegisterStaff(ctx, s.Address, s.Role)
+	err := s.register(ctx, u.client)
 	var refused *phr.Refused
 	if errors.As(err, &refused) && fresh {
 		err = errors.Join(err, u.store.Delete(keys.AccountPrefix+s.Name))
@@ -74,7 +84,7 @@ func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) 
 }
 
 func staffAddCommand() *cobra.Command {
-	var role, address string
+	var role, address, until string
 	cmd := &cobra.Command{
 		Use: "add NAME --role ROLE", Short: "register a member of staff",
 		Long: "Register a member of staff under a role: " + strings.Join(staffRoles, ", ") + ".\n\n" +
@@ -86,6 +96,12 @@ func staffAddCommand() *cobra.Command {
 			var err error
 			if options.Role, err = parseRole(role); err != nil {
 				return err
+			}
+			if options.Until, err = parseTime(until); err != nil {
+				return err
+			}
+			if options.Until != 0 && options.Role != consortiumv1.Role_ROLE_AUDITOR {
+				return usage("--until is for auditors")
 			}
 			if address != "" {
 				if _, err := wallet.ParseAddress(address); err != nil {
@@ -104,6 +120,7 @@ func staffAddCommand() *cobra.Command {
 	userFlags(cmd)
 	cmd.Flags().StringVar(&role, "role", "", "role: "+strings.Join(staffRoles, ", "))
 	cmd.Flags().StringVar(&address, "address", "", "address of a key that is kept elsewhere")
+	cmd.Flags().StringVar(&until, "until", "", "when an auditor's role ends: 2027-01-31 or 2027-01-31T08:00:00Z (default: never)")
 	return cmd
 }
 

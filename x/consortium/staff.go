@@ -56,11 +56,17 @@ func (m *MsgPublishStaffVault) Key() ([]byte, error) {
 // HasVault says whether the person published the key of a vault.
 func (s Staff) HasVault() bool { return s.VaultEpoch > 0 }
 
+// IsActive says whether the person has the role at a block time.
+func (s Staff) IsActive(at int64) bool { return !s.Revoked && (s.Until == 0 || at < s.Until) }
+
 // Validate answers ErrInvalidRole, ErrInvalidWards or ErrInvalidKey where the person's role,
 // wards or vault is none that a hospital can have registered.
 func (s Staff) Validate() error {
 	if !s.Role.IsStaff() {
 		return ErrInvalidRole.Wrapf("%d", s.Role)
+	}
+	if s.Until < 0 || s.Until != 0 && s.Role != ROLE_AUDITOR {
+		return ErrInvalidRole.Wrapf("%s until %d", s.Role.Text(), s.Until)
 	}
 	if err := CheckWards(s.Wards); err != nil {
 		return err

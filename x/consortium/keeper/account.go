@@ -60,7 +60,7 @@ func (k *Keeper) asStaff(ctx context.Context, account sdk.AccAddress, p *consort
 	if err != nil {
 		return err
 	}
-	p.Role, p.Hospital, p.Active = s.Role, s.Hospital, !s.Revoked && m.IsActive()
+	p.Role, p.Hospital, p.Active = s.Role, s.Hospital, s.IsActive(blockTime(ctx)) && m.IsActive()
 	p.Wards, p.VaultEpoch = s.Wards, s.VaultEpoch
 	return nil
 }

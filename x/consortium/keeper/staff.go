@@ -43,6 +43,9 @@ func (s msgServer) RegisterStaff(ctx context.Context, msg *consortium.MsgRegiste
 	if err := consortium.CheckWards(msg.Wards); err != nil {
 		return nil, err
 	}
+	if msg.Until != 0 && (msg.Role != consortium.ROLE_AUDITOR || msg.Until <= blockTime(ctx)) {
+		return nil, consortium.ErrInvalidRole.Wrapf("%s until %d: only an auditor's role has an end, and one to come", msg.Role.Text(), msg.Until)
+	}
 	account, err := s.newAccount(ctx, msg.Address)
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func (s msgServer) RegisterStaff(ctx context.Context, msg *consortium.MsgRegiste
 			return nil, consortium.ErrTooMany.Wrapf("a member has at most %d admins", consortium.MaxAdmins)
 		}
 	}
-	p := consortium.Staff{Address: account.String(), Hospital: signer.Hospital, Role: msg.Role, Wards: msg.Wards, Since: blockTime(ctx)}
+	p := consortium.Staff{Address: account.String(), Hospital: signer.Hospital, Role: msg.Role, Wards: msg.Wards, Since: blockTime(ctx), Until: msg.Until}
 	if err := s.setStaff(ctx, account, p); err != nil {
 		return nil, err
 	}

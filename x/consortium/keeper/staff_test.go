@@ -121,3 +121,38 @@ func TestReplaceAdmin(t *testing.T) {
 	require.Contains(t, f.accounts.known, fresh)
 	require.True(t, f.principal(f.admins[0]).Active)
 }
+
+// An auditor's role ends at the time that it was given for, and no other role has an end.
+func TestAuditorsHaveAnEnd(t *testing.T) {
+	f := newFixture(t, 4)
+	register := func(role consortium.Role, until int64) (string, error) {
+		address := f.address()
+		_, err := f.msg.RegisterStaff(f.ctx, &consortium.MsgRegisterStaff{Admin: f.admins[0], Address: address, Role: role, Until: until})
+		return address, err
+	}
+	for _, c := range []struct {
+		name  string
+		role  consortium.Role
+		until int64
+	}{
+		{"a clerk", consortium.ROLE_CLERK, f.now() + 10},
+		{"an admin", consortium.ROLE_ADMIN, f.now() + 10},
+		{"now", consortium.ROLE_AUDITOR, f.now()},
+		{"before there was time", consortium.ROLE_AUDITOR, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := register(c.role, c.until)
+			require.ErrorIs(t, err, consortium.ErrInvalidRole)
+		})
+	}
+	limited, err := register(consortium.ROLE_AUDITOR, f.now()+10)
+	require.NoError(t, err)
+	forever, err := register(consortium.ROLE_AUDITOR, 0)
+	require.NoError(t, err)
+	require.True(t, f.principal(limited).Active)
+	f.pass(9)
+	require.True(t, f.principal(limited).Active)
+	f.pass(1)
+	require.False(t, f.principal(limited).Active)
+	require.True(t, f.principal(forever).Active)
+}

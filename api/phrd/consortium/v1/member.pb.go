@@ -1078,7 +1078,9 @@ type Staff struct {
 	// vault_key is the X-Wing public key of a clinician's vault, 1216 bytes; empty until the clinician's program published one.
 	VaultKey []byte `protobuf:"bytes,7,opt,name=vault_key,json=vaultKey,proto3" json:"vault_key,omitempty"`
 	// vault_epoch is the epoch of vault_key, from 1; 0 where there is none.
-	VaultEpoch    uint64 `protobuf:"varint,8,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
+	VaultEpoch uint64 `protobuf:"varint,8,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
+	// until is the block time at which an auditor's role ends, unix seconds; 0 for no end.
+	Until         int64 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1165,6 +1167,13 @@ func (x *Staff) GetVaultKey() []byte {
 func (x *Staff) GetVaultEpoch() uint64 {
 	if x != nil {
 		return x.VaultEpoch
+	}
+	return 0
+}
+
+func (x *Staff) GetUntil() int64 {
+	if x != nil {
+		return x.Until
 	}
 	return 0
 }
@@ -1454,7 +1463,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x1a\n" +
 	"\bcapacity\x18\a \x01(\x04R\bcapacity\x12\x18\n" +
 	"\aretired\x18\b \x01(\bR\aretired\x12\x19\n" +
-	"\bcomet_id\x18\t \x01(\tR\acometId\"\x89\x02\n" +
+	"\bcomet_id\x18\t \x01(\tR\acometId\"\x9f\x02\n" +
 	"\x05Staff\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12,\n" +
@@ -1464,7 +1473,8 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\x05wards\x18\x06 \x03(\rR\x05wards\x12\x1b\n" +
 	"\tvault_key\x18\a \x01(\fR\bvaultKey\x12\x1f\n" +
 	"\vvault_epoch\x18\b \x01(\x04R\n" +
-	"vaultEpoch\"\xf2\x01\n" +
+	"vaultEpoch\x12\x14\n" +
+	"\x05until\x18\t \x01(\x03R\x05until\"\xf2\x01\n" +
 	"\tPrincipal\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x1a\n" +

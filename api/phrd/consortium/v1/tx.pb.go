@@ -2256,7 +2256,9 @@ type MsgRegisterStaff struct {
 	// role is admin, clerk, clinician, officer or auditor.
 	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=phrd.consortium.v1.Role" json:"role,omitempty"`
 	// wards at which the person works, numbers from 1 to 65535, ascending and distinct, at most 16.
-	Wards         []uint32 `protobuf:"varint,4,rep,packed,name=wards,proto3" json:"wards,omitempty"`
+	Wards []uint32 `protobuf:"varint,4,rep,packed,name=wards,proto3" json:"wards,omitempty"`
+	// until is the block time at which an auditor's role ends, unix seconds; 0 for no end, and for other roles.
+	Until         int64 `protobuf:"varint,5,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2317,6 +2319,13 @@ func (x *MsgRegisterStaff) GetWards() []uint32 {
 		return x.Wards
 	}
 	return nil
+}
+
+func (x *MsgRegisterStaff) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
 }
 
 // MsgRegisterStaffResponse is empty.
@@ -3341,12 +3350,13 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x14MsgRetireStorageNode\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number:(\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x19phrd/MsgRetireStorageNode\"\x1e\n" +
-	"\x1cMsgRetireStorageNodeResponse\"\xe0\x01\n" +
+	"\x1cMsgRetireStorageNodeResponse\"\xf6\x01\n" +
 	"\x10MsgRegisterStaff\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x122\n" +
 	"\aaddress\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
 	"\x04role\x18\x03 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x14\n" +
-	"\x05wards\x18\x04 \x03(\rR\x05wards:$\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x15phrd/MsgRegisterStaff\"\x1a\n" +
+	"\x05wards\x18\x04 \x03(\rR\x05wards\x12\x14\n" +
+	"\x05until\x18\x05 \x01(\x03R\x05until:$\x82\xe7\xb0*\x05admin\x8a\xe7\xb0*\x15phrd/MsgRegisterStaff\"\x1a\n" +
 	"\x18MsgRegisterStaffResponse\"\x98\x01\n" +
 	"\x0eMsgRevokeStaff\x12.\n" +
 	"\x05admin\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin\x122\n" +
