@@ -16,7 +16,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditShowCommand(), auditHeadCommand(), auditExportCommand(), auditVerifyCommand(), auditConvertCommand())
+	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditShowCommand(), auditHeadCommand(), auditExportCommand(), auditVerifyCommand(), auditConvertCommand(), auditReportCommand())
 }
 
 // ownLog is what an account may see of the log without being an auditor: what is about itself, or was made by its

@@ -118,3 +118,15 @@ func unknownKind(err error) error {
 	}
 	return err
 }
+
+// fileSum is the SHA-256 of a file.
+func fileSum(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	whole := sha256.New()
+	_, err = io.Copy(whole, f)
+	return whole.Sum(nil), err
+}

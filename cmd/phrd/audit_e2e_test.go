@@ -65,3 +65,47 @@ func TestExportBecomesFHIR(t *testing.T) {
 	require.Contains(t, said, "proves nothing")
 	require.NoFileExists(t, filepath.Join(dir, "none"))
 }
+
+// An officer's report of an export is one page or table, the same each time, and signed by whom its readers name.
+func TestReportOfAnExport(t *testing.T) {
+	dir := t.TempDir()
+	page, again, table := filepath.Join(dir, "report.html"), filepath.Join(dir, "again.html"), filepath.Join(dir, "report.csv")
+	report := func(export, to string, more ...string) (string, int) {
+		return offline(t, append([]string{"audit", "report", "make", export, to, "--genesis", proofs + "genesis.json"}, more...)...)
+	}
+	home, passphrase := filepath.Join(dir, "home"), filepath.Join(dir, "passphrase")
+	require.NoError(t, os.WriteFile(passphrase, []byte("correct horse battery staple\n"), 0o600))
+	t.Setenv("PHRD_PASSPHRASE_FILE", passphrase)
+	said, exit := offline(t, "keys", "add", "auditor", "--home", home, "--json")
+	require.Zero(t, exit, said)
+	var account struct{ Address string }
+	require.NoError(t, json.Unmarshal([]byte(said), &account))
+
+	said, exit = report(proofs+"log.ndjson", page, "--sign", "--home", home, "--from", "auditor")
+	require.Zero(t, exit, said)
+	said, exit = report(proofs+"log.ndjson", again)
+	require.Zero(t, exit, said)
+	require.Equal(t, readAll(t, page), readAll(t, again))
+	require.NoFileExists(t, again+".sig")
+	said, exit = report(proofs+"log.ndjson", table, "--format", "csv", "--day-from", "3", "--zone", "4=Asia/Tokyo")
+	require.Zero(t, exit, said)
+	require.Contains(t, string(readAll(t, table)), "entries,,,,,,dealt,")
+
+	_, exit = report(proofs+"patient.ndjson", filepath.Join(dir, "x"))
+	require.NotZero(t, exit, "a patient's log has no days of others to compare with")
+	_, exit = report(proofs+"log.ndjson", filepath.Join(dir, "x"), "--zone", "4=Europe/Nowhere")
+	require.Equal(t, 2, exit)
+
+	verify := func(path string, more ...string) (string, int) {
+		return offline(t, append([]string{"audit", "report", "verify", path}, more...)...)
+	}
+	said, exit = verify(page, "--by", account.Address, "--export", proofs+"log.ndjson")
+	require.Zero(t, exit, said)
+	_, exit = verify(page, "--by", "phrd1mkh4rvj8ph2advfwd0pygntkxzjyznlayp2mq0")
+	require.NotZero(t, exit, "signed by another")
+	_, exit = verify(page, "--by", account.Address, "--export", proofs+"period.ndjson")
+	require.NotZero(t, exit, "made of another export")
+	require.NoError(t, os.WriteFile(page, append(readAll(t, page), ' '), 0o600))
+	_, exit = verify(page, "--by", account.Address)
+	require.NotZero(t, exit, "the page was changed")
+}
