@@ -58,3 +58,6 @@ func (r *Report) kindChart() *chart {
 
 // Beyond is where the number behind a bar stands.
 func (b bar) Beyond() int { return b.X + b.Width + 6 }
+
+// Box is the height of a chart with the line below it.
+func (c *chart) Box() int { return c.Height + 2 }
