@@ -126,7 +126,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 .PHONY: bench
 bench: ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
 	@go build -o bin/bench ./internal/bench
-	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md)
+	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md -plot docs/log-queries.svg)
 
 .PHONY: proto
 proto: $(BUF) $(PLUGINS) ## generate code and the OpenAPI document from proto/
