@@ -86,6 +86,7 @@ var patterns = map[string]pattern{
 	"deal_justified": deals, "dealer_excluded": deals, "share_confirmed": deals, "key_made": deals, "shares_renewed": deals,
 
 	"patient_registered": grants, "vault_rotated": rotates, "vault_written": rotates, "wallet_changed": grants,
+	"hand_over_set": grants, "wallet_closed": grants,
 	"invitation_created": grants, "invitation_revoked": grants, "account_opened": grants,
 
 	"staff_registered": appoints, "staff_revoked": appoints, "staff_updated": appoints, "staff_vault_published": rotates,
