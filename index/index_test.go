@@ -82,7 +82,8 @@ func (l *memoryLog) naive(f *audit.QueryEntriesRequest) []audit.Entry {
 		}
 		if (f.Patient == "" || e.Patient == f.Patient) && (f.Record == "" || strings.Contains(records, f.Record+" ")) &&
 			(f.Actor == "" || e.Actor == f.Actor) && (f.Hospital == 0 || e.Hospital == f.Hospital) &&
-			(f.Kind == "" || e.Kind == f.Kind) && (f.Unlock == "" || e.Unlock == f.Unlock) &&
+			(f.Kind == "" || e.Kind == f.Kind) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind)) &&
+			(f.Purpose == "" || e.Purpose == f.Purpose) && (f.Unlock == "" || e.Unlock == f.Unlock) &&
 			(f.From == 0 || e.Time >= f.From) && (f.To == 0 || e.Time < f.To) && (f.Before == 0 || e.Sequence < f.Before) {
 			found = append(found, e)
 		}
@@ -110,6 +111,7 @@ func entry(r *rand.Rand, at int64) audit.Entry {
 	}
 	if r.IntN(2) == 0 {
 		e.Unlock = unlock(r.Uint64N(6))
+		e.Purpose = []string{"TREAT", "TREA", "HRESCH"}[r.IntN(3)]
 	}
 	for range r.IntN(3) {
 		e.Subjects = append(e.Subjects, audit.Subject{Record: id(100 + r.Uint64N(6)), Version: 1 + r.Uint64N(3)})
@@ -204,6 +206,12 @@ func TestSearchIsTheNaiveFilter(t *testing.T) {
 		}
 		if n, ok := maybe(r, "kind", 3); ok {
 			filter.Kind = []string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindMemberSuspended}[n]
+		}
+		if rapid.Bool().Draw(r, "with kinds") {
+			filter.Kinds = rapid.SliceOfN(rapid.SampledFrom([]string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindErased}), 1, 4).Draw(r, "kinds")
+		}
+		if rapid.Bool().Draw(r, "with purpose") {
+			filter.Purpose = rapid.SampledFrom([]string{"TREAT", "TREA", "HRESCH", "ETREAT"}).Draw(r, "purpose")
 		}
 		if n, ok := maybe(r, "unlock", 6); ok {
 			filter.Unlock = unlock(n)

@@ -20,7 +20,7 @@ import (
 //	'e' sequence                   -> entry
 //	't' time                       -> sequence of the first entry of that second
 //	'n' level ‖ position           -> root of the perfect subtree of 2^level leaves that begins with leaf position·2^level; level from 1
-//	'p' patient ‖ 0 ‖ sequence     -> empty; likewise for records, actors, hospitals, kinds and unlocks
+//	'p' patient ‖ 0 ‖ sequence     -> empty; likewise for records, actors, hospitals, kinds, unlocks and purposes
 const (
 	cursorTag   = 'c'
 	entryTag    = 'e'
@@ -32,9 +32,10 @@ const (
 	hospitalTag = 'h'
 	kindTag     = 'k'
 	unlockTag   = 'u'
+	purposeTag  = 'w' // why
 
 	// format is raised when the rows change; an index of another format is built anew.
-	format = 2
+	format = 3
 
 	cacheSize    = 16 << 20
 	memTableSize = 8 << 20
@@ -195,6 +196,9 @@ func addEntry(batch *pebble.Batch, e audit.Entry, lastTime int64) error {
 	}
 	if e.Unlock != "" {
 		lists = append(lists, prefix(unlockTag, e.Unlock))
+	}
+	if e.Purpose != "" {
+		lists = append(lists, prefix(purposeTag, e.Purpose))
 	}
 	for _, s := range e.Subjects {
 		lists = append(lists, prefix(recordTag, s.Record))

@@ -88,7 +88,7 @@ func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
 		text string
 	}{
 		{unlockTag, filter.Unlock}, {recordTag, filter.Record}, {patientTag, filter.Patient},
-		{actorTag, filter.Actor}, {kindTag, filter.Kind},
+		{actorTag, filter.Actor}, {kindTag, filter.Kind}, {purposeTag, filter.Purpose},
 	} {
 		if by.text != "" {
 			list = append(list, prefix(by.tag, by.text))
@@ -105,7 +105,7 @@ func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
 type search struct {
 	ctx       context.Context
 	entries   *list
-	lists     []*list // the entries alone where nothing is asked
+	lists     []sequences // the entries alone where nothing is asked
 	low, high uint64
 	// steps is how many more times a list may be moved.
 	steps int
@@ -123,8 +123,27 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 		}
 		s.lists = append(s.lists, l)
 	}
+	if len(filter.Kinds) != 0 {
+		if err := s.openKinds(db, filter.Kinds); err != nil {
+			return err
+		}
+	}
 	if len(s.lists) == 0 {
-		s.lists = []*list{s.entries}
+		s.lists = []sequences{s.entries}
+	}
+	return nil
+}
+
+// openKinds opens the lists of several kinds as one.
+func (s *search) openKinds(db *pebble.DB, kinds []string) error {
+	any := &merged{}
+	s.lists = append(s.lists, any)
+	for _, kind := range kinds {
+		l, err := s.list(db, prefix(kindTag, kind))
+		if err != nil {
+			return err
+		}
+		any.lists = append(any.lists, l)
 	}
 	return nil
 }
@@ -140,10 +159,10 @@ func (s *search) list(db *pebble.DB, prefix []byte) (*list, error) {
 func (s *search) close() error {
 	var err error
 	for _, l := range s.lists {
-		err = errors.Join(err, l.it.Close())
+		err = errors.Join(err, l.close())
 	}
-	if s.entries != nil && !slices.Contains(s.lists, s.entries) {
-		err = errors.Join(err, s.entries.it.Close())
+	if s.entries != nil && !slices.Contains(s.lists, sequences(s.entries)) {
+		err = errors.Join(err, s.entries.close())
 	}
 	return err
 }
@@ -170,8 +189,8 @@ func (s *search) match(target uint64) (uint64, error) {
 		if s.steps <= 0 {
 			return target, nil
 		}
-		s.steps--
-		if s.steps%1024 == 0 && s.ctx.Err() != nil {
+		s.steps -= s.lists[i].moves()
+		if s.ctx.Err() != nil {
 			return 0, s.ctx.Err()
 		}
 		sequence, err := s.lists[i].atMost(target)
@@ -187,18 +206,55 @@ func (s *search) match(target uint64) (uint64, error) {
 	return target, nil
 }
 
-// list is a list of sequences that is walked down.
+// sequences is a list of sequences that is walked down.
+type sequences interface {
+	// atMost answers the highest sequence up to target, 0 for none. The targets of a walk never rise.
+	atMost(target uint64) (uint64, error)
+	// moves is how many rows one call may look for.
+	moves() int
+	close() error
+}
+
+// merged is what is in any of several lists.
+type merged struct{ lists []*list }
+
+func (m *merged) atMost(target uint64) (highest uint64, err error) {
+	for _, l := range m.lists {
+		at, err := l.atMost(target)
+		if err != nil {
+			return 0, err
+		}
+		highest = max(highest, at)
+	}
+	return highest, nil
+}
+
+func (m *merged) moves() int { return len(m.lists) }
+
+func (m *merged) close() (err error) {
+	for _, l := range m.lists {
+		err = errors.Join(err, l.close())
+	}
+	return err
+}
+
+// list is the rows of one prefix.
 type list struct {
 	it     *pebble.Iterator
 	prefix []byte
 	// at is the sequence the walk has come to, 0 before it began.
 	at uint64
+	// over says that there is nothing below what it was asked for last.
+	over bool
 }
 
-// atMost answers the highest sequence up to target, 0 for none. The targets of a
-// walk never rise. A row that is near is walked to, for a seek costs many steps.
+func (*list) moves() int { return 1 }
+
+func (l *list) close() error { return l.it.Close() }
+
+// atMost implements sequences. A row that is near is walked to, for a seek costs many steps.
 func (l *list) atMost(target uint64) (uint64, error) {
-	for passed := 0; l.at == 0 || l.at > target; passed++ {
+	for passed := 0; !l.over && (l.at == 0 || l.at > target); passed++ {
 		var found bool
 		if l.at == 0 || passed == nearRows {
 			found = l.it.SeekLT(appendNumber(l.prefix, target+1))
@@ -206,11 +262,15 @@ func (l *list) atMost(target uint64) (uint64, error) {
 			found = l.it.Prev()
 		}
 		if !found {
+			l.over = true
 			return 0, l.it.Error()
 		}
 		if l.at = number(l.it.Key()[len(l.prefix):]); l.at == 0 {
 			return 0, fmt.Errorf("malformed row %x", l.it.Key())
 		}
+	}
+	if l.over {
+		return 0, nil
 	}
 	return l.at, nil
 }

@@ -16,6 +16,9 @@ type LogFilter struct {
 	Hospital uint64
 	// From and To are unix seconds of block time, From inclusive and To exclusive; 0 for any.
 	From, To int64
+	// Purpose is a code of HL7 v3 ActReason. Kinds are up to 16 kinds, of which an entry has one.
+	Purpose string
+	Kinds   []string
 }
 
 // Log lists the entries that match, newest first.
@@ -23,7 +26,7 @@ func (c *Client) Log(ctx context.Context, f LogFilter) iter.Seq2[*auditv1.Entry,
 	return func(yield func(*auditv1.Entry, error) bool) {
 		request := &auditv1.QueryEntriesRequest{
 			Patient: f.Patient, Record: f.Record, Actor: f.Actor, Kind: f.Kind, Unlock: f.Unlock, Hospital: f.Hospital, From: f.From, To: f.To,
-			Limit: pageSize,
+			Purpose: f.Purpose, Kinds: f.Kinds, Limit: pageSize,
 		}
 		for {
 			answer, err := auditv1.NewQueryClient(c).Entries(ctx, request)

@@ -66,7 +66,8 @@ type auditServer struct {
 func (s *auditServer) Entries(_ context.Context, r *auditv1.QueryEntriesRequest) (*auditv1.QueryEntriesResponse, error) {
 	answer := &auditv1.QueryEntriesResponse{}
 	for _, e := range slices.Backward(s.net.entries) {
-		if r.Before != 0 && e.Sequence >= r.Before || r.Actor != "" && r.Actor != e.Actor {
+		if r.Before != 0 && e.Sequence >= r.Before || r.Actor != "" && r.Actor != e.Actor || r.Patient != "" && r.Patient != e.Patient ||
+			r.Kind != "" && r.Kind != e.Kind || r.Unlock != "" && r.Unlock != e.Unlock || len(r.Kinds) != 0 && !slices.Contains(r.Kinds, e.Kind) {
 			continue
 		}
 		if len(answer.Entries) == 2 {

@@ -16,7 +16,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditWatchCommand(), auditShowCommand(), auditHeadCommand(), auditExportCommand(), auditVerifyCommand())
+	return group("audit", "the log that nobody can change: who did what", auditLogCommand(), auditWatchCommand(), auditShowCommand(), auditHeadCommand(), auditExportCommand(), auditVerifyCommand(), auditConvertCommand(), auditReportCommand())
 }
 
 // ownLog is what an account may see of the log without being an auditor: what is about itself, or was made by its
@@ -116,8 +116,9 @@ func auditLogCommand() *cobra.Command {
 		Use: "log", Short: "list entries of the log, newest first",
 		Long: "List entries of the log, newest first. A patient sees what is about the patient, staff what their hospital did,\n" +
 			"an auditor everything. Every filter that is given must match.",
-		Example: "  phrd audit log --limit 20\n  phrd audit log --record 7ABC… --json\n  phrd audit log --kind opened --from-time 2026-01-01",
-		Args:    exactArgs(),
+		Example: "  phrd audit log --limit 20\n  phrd audit log --record 7ABC… --json\n  phrd audit log --kind opened --from-time 2026-01-01\n" +
+			"  phrd audit log --kind proposed,denied --purpose HRESCH",
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := l.parse(); err != nil {
 				return err
@@ -137,6 +138,8 @@ func auditLogCommand() *cobra.Command {
 	}
 	userFlags(cmd)
 	l.filterFlags(cmd)
+	cmd.Flags().StringSliceVar(&l.Kinds, "kind", nil, kindUsage+"; several are any of them")
+	cmd.Flags().StringVar(&l.Purpose, "purpose", "", "entries with this purpose, a code of HL7 ActReason: TREAT, ETREAT, HPAYMT, HRESCH and so on")
 	cmd.Flags().IntVar(&l.limit, "limit", 50, "how many entries")
 	return cmd
 }
@@ -154,13 +157,14 @@ func (l *logOptions) own(ctx context.Context, c *phr.Client) (phr.LogFilter, err
 	return filter, nil
 }
 
+const kindUsage = "entries of this kind: stored, proposed, endorsed, approved, released, opened and so on"
+
 func (l *logOptions) filterFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&l.Patient, "patient", "", "entries about this patient")
 	flags.StringVar(&l.Record, "record", "", "entries about this record")
 	flags.StringVar(&l.Actor, "actor", "", "entries of this account's address")
 	flags.Uint64Var(&l.Hospital, "hospital", 0, "entries of this hospital's accounts")
-	flags.StringVar(&l.Kind, "kind", "", "entries of this kind: stored, proposed, endorsed, approved, released, opened and so on")
 	flags.StringVar(&l.Unlock, "unlock", "", "entries under this unlock, its whole id")
 	flags.StringVar(&l.from, "from-time", "", "entries from this time on: 2026-01-31 or 2026-01-31T08:00:00Z")
 	flags.StringVar(&l.to, "to-time", "", "entries before this time")

@@ -87,10 +87,8 @@ func exportHead(f phr.LogFilter) logproof.Head {
 	h := logproof.Head{
 		Kind: logproof.Selection, Patient: f.Patient, From: f.From, To: f.To, Record: f.Record, Actor: f.Actor, Hospital: f.Hospital, What: f.Kind, Unlock: f.Unlock,
 	}
-	rest := f
-	rest.Patient, rest.From, rest.To = "", 0, 0
 	switch {
-	case rest != phr.LogFilter{}:
+	case f.Record != "" || f.Actor != "" || f.Hospital != 0 || f.Kind != "" || f.Unlock != "":
 	case f.Patient == "":
 		h.Kind = logproof.Period
 	case f.From == 0 && f.To == 0:
@@ -144,6 +142,7 @@ func auditExportCommand() *cobra.Command {
 	}
 	userFlags(cmd)
 	l.filterFlags(cmd)
+	cmd.Flags().StringVar(&l.Kind, "kind", "", kindUsage)
 	cmd.Flags().Int64Var(&block, "block", 0, "height of one more block to put in, whose hash the file will be verified by")
 	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "checkpoint that a witness has signed, to put in; can be repeated")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file")

@@ -16,6 +16,12 @@ import (
 // verifyOptions say what a verifier trusts.
 type verifyOptions struct{ genesis, hash, trust string }
 
+func (v *verifyOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&v.genesis, "genesis", "", "the network's genesis.json")
+	cmd.Flags().StringVar(&v.hash, "hash", "", "hash of the genesis, as the hospitals compare it")
+	cmd.Flags().StringVar(&v.trust, "trust", "", "a block that is trusted, as HEIGHT:HASH")
+}
+
 // trusted reads what is trusted.
 func (v verifyOptions) trusted() (logproof.Trust, error) {
 	switch {
@@ -85,10 +91,8 @@ func auditVerifyCommand() *cobra.Command {
 			return o.print(reportJSON(args[0], &report), nil, append([][]string{{"verified", args[0]}}, report.Lines(trust)...))
 		},
 	}
+	v.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&v.genesis, "genesis", "", "the network's genesis.json")
-	flags.StringVar(&v.hash, "hash", "", "hash of the genesis, as the hospitals compare it")
-	flags.StringVar(&v.trust, "trust", "", "a block that is trusted, as HEIGHT:HASH")
 	flags.StringArrayVar(&witnesses, "witness", nil, "key of a witness who must have signed the log; can be repeated")
 	flags.BoolVar(&list, "list", false, "list the entries too; they are verified when the command ends without an error")
 	return cmd

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/phr"
 )
 
 // What the commands about consents print under --json, as far as the tests look at it.
@@ -91,6 +94,16 @@ func TestConsents(t *testing.T) {
 	reads(resident, after, later)
 
 	require.Contains(t, nora.does(t, nil, "audit", "log", "--limit", "50"), "consent_used")
+	require.Contains(t, nora.does(t, nil, "audit", "log", "--kind", "consent_used,opened", "--purpose", "TREAT"), "consent_used")
+	require.NotContains(t, nora.does(t, nil, "audit", "log", "--purpose", "HRESCH"), "consent_used")
+	eventually(t, time.Minute, "the patient sees who looked, for which hospital, and by which consent", func() bool {
+		var looks []phr.Look
+		nora.does(t, &looks, "patient", "who-looked")
+		return len(looks) == 3 && looks[0].Record == after && looks[0].Consent == ward.Consent && looks[0].Purpose == "TREAT" && looks[0].Hospital == 4 &&
+			looks[0].Role == "clinician" && looks[0].Bytes > 0 && looks[2].Record == before && looks[2].Consent == consent.Consent && looks[2].Actor == vault.Address
+	})
+	require.Contains(t, nora.does(t, nil, "patient", "who-looked"), fmt.Sprintf("your consent %d", ward.Consent))
+	resident.fails(t, 4, "", "patient", "who-looked", number)
 	var withdrawn struct {
 		ToLockAnew []string `json:"to_lock_anew"`
 	}

@@ -17,7 +17,7 @@ import (
 
 func patientCommand() *cobra.Command {
 	return group("patient", "patients: invite one, become one, show one, take everything along",
-		patientInviteCommand(), patientJoinCommand(), patientShowCommand(), patientRecoverCommand(), patientWalletCommand(), patientHandOverCommand(), patientExportCommand())
+		patientInviteCommand(), patientJoinCommand(), patientShowCommand(), patientLookedCommand(), patientRecoverCommand(), patientWalletCommand(), patientHandOverCommand(), patientExportCommand())
 }
 
 // vaultPath is where a patient's home has the vault.

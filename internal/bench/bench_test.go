@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +16,9 @@ func TestShortForm(t *testing.T) {
 	if err := os.WriteFile(document, []byte("before\n"+tableBegin+"old\n"+tableEnd+"after\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	plot := filepath.Join(dir, "log.svg")
 	var out strings.Builder
-	if err := run(t.Context(), []string{"-size", "16777216", "-rounds", "1", "-dir", dir, "-write", document}, &out); err != nil {
+	if err := run(t.Context(), []string{"-size", "16777216", "-rounds", "1", "-dir", dir, "-write", document, "-plot", plot}, &out); err != nil {
 		t.Fatal(err)
 	}
 	written, err := os.ReadFile(document)
@@ -26,10 +28,14 @@ func TestShortForm(t *testing.T) {
 	if want := "before\n" + out.String() + "after\n"; string(written) != want {
 		t.Errorf("document is\n%s\nwant\n%s", written, want)
 	}
-	for _, number := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "12", "19"} {
+	for _, number := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "12", "14", "16", "19"} {
 		if !strings.Contains(out.String(), "\n| "+number+" | ") {
 			t.Errorf("row %s is missing in\n%s", number, out.String())
 		}
+	}
+	drawn, err := os.ReadFile(plot)
+	if err != nil || xml.Unmarshal(drawn, new(struct{})) != nil || strings.Contains(string(drawn), "NaN") {
+		t.Errorf("plot: %v\n%s", err, drawn)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "phrd-bench-*"))
 	if err != nil || len(left) != 0 {

@@ -1,7 +1,7 @@
 // Command bench measures the ratios of docs/performance.md on this machine: what phrd does against the raw limit of the same
 // machine, or against a tool that anyone can have, interleaved in one run.
 //
-//	bench [-size BYTES] [-rounds N] [-dir DIR] [-write FILE]
+//	bench [-size BYTES] [-rounds N] [-dir DIR] [-write FILE] [-plot FILE] [-only ROWS]
 //
 // Every comparator verifies its own output. Nothing here judges: a figure is read by a person, who knows the machine.
 package main
@@ -33,6 +33,9 @@ type bench struct {
 	size   int64
 	rounds int
 	commit string
+	// series are what the rows of the log measured, for the plot.
+	series []logSeries
+	sizes  []uint64
 }
 
 // row is one line of the table.
@@ -53,6 +56,8 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	flags.StringVar(&b.commit, "commit", "unknown", "commit that is measured")
 	parent := flags.String("dir", os.TempDir(), "folder for the data, six times the size")
 	path := flags.String("write", "", "file whose table is replaced")
+	plot := flags.String("plot", "", "file for the plot of the log's queries, as SVG")
+	only := flags.String("only", "", "measure these rows alone: store, memory, ranges, copies, versions, small, locks or log")
 	child := flags.String("child", "", "internal: measure the memory of one operation on this file")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -63,12 +68,15 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	if b.size < 1<<20 || b.rounds < 1 {
 		return errors.New("size is at least 1 MiB and rounds at least 1")
 	}
+	if *only != "" && *path != "" {
+		return errors.New("a table has all rows: -only goes without -write")
+	}
 	dir, err := os.MkdirTemp(*parent, "phrd-bench-")
 	if err != nil {
 		return err
 	}
 	b.dir = dir
-	rows, err := b.all(ctx)
+	rows, err := b.all(ctx, *only)
 	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 		return err
 	}
@@ -76,17 +84,31 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	if _, err := io.WriteString(out, table); err != nil {
 		return err
 	}
+	if *plot != "" {
+		if err := b.plot(*plot); err != nil {
+			return err
+		}
+	}
 	if *path == "" {
 		return nil
 	}
 	return replaceTable(*path, table)
 }
 
-// all measures every row.
-func (b *bench) all(ctx context.Context) ([]row, error) {
+// all measures every row, or those of a name.
+func (b *bench) all(ctx context.Context, only string) ([]row, error) {
 	var rows []row
-	for _, measure := range []func(context.Context) ([]row, error){b.store, b.memory, b.ranges, b.copies, b.versions, b.small, b.locks} {
-		measured, err := measure(ctx)
+	for _, m := range []struct {
+		name    string
+		measure func(context.Context) ([]row, error)
+	}{
+		{"store", b.store}, {"memory", b.memory}, {"ranges", b.ranges}, {"copies", b.copies}, {"versions", b.versions}, {"small", b.small},
+		{"locks", b.locks}, {"log", b.log},
+	} {
+		if only != "" && m.name != only {
+			continue
+		}
+		measured, err := m.measure(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -74,6 +74,16 @@ var Rules = []Rule{
 		Why: "whoever verifies an export needs no program of the chain",
 	},
 	{
+		From: []string{"./fhir/..."},
+		Only: []string{"./fhir/...", "./logproof/...", "./api/...", "./lock/..."}, Never: join(chain, ipfs), Deep: true,
+		Why: "whoever reads an export as FHIR needs no program of the chain",
+	},
+	{
+		From: []string{"./report/..."},
+		Only: []string{"./report/...", "./logproof/...", "./api/...", "./lock/...", "./wallet/..."}, Never: join(chain, ipfs), Deep: true,
+		Why: "a report is made of a verified export and nothing else",
+	},
+	{
 		From: []string{"./witness/..."},
 		Only: []string{"./witness/...", "./logproof/...", "./phr/...", "./api/...", "./seal/...", "./lock/...", "./wallet/...", "./blob", "./blob/car"}, Never: join(chain, ipfs), Deep: true,
 		Why: "a witness belongs to no hospital and needs no program of the chain",

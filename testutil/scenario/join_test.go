@@ -39,6 +39,8 @@ func TestHospitalJoinsBySnapshot(t *testing.T) {
 	if first := east.FirstBlock(); first <= between {
 		t.Errorf("it read block %d, and so carried out those before the snapshot", first)
 	}
+	// State sync brought the log whole, also what is older than its first block.
+	east.HasWholeLog()
 	net.Validate(5)
 	// Its validator signs: with another one away the network goes on.
 	clinic.Stop()

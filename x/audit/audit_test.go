@@ -246,6 +246,7 @@ func TestFilterBounded(t *testing.T) {
 	require.Equal(t, &audit.QueryEntriesRequest{Limit: 50}, filter)
 	_, err = (&audit.QueryEntriesRequest{
 		Patient: alice, Record: record, Actor: clerk, Hospital: math.MaxUint32, Kind: audit.KindStored, Unlock: unlock, From: 1, To: 2, Before: 3,
+		Purpose: "TREAT", Kinds: slices.Repeat([]string{audit.KindStored}, 16),
 	}).Bounded()
 	require.NoError(t, err)
 
@@ -257,6 +258,12 @@ func TestFilterBounded(t *testing.T) {
 		{Actor: strings.ToUpper(clerk)},
 		{Hospital: math.MaxUint32 + 1},
 		{Kind: "store"},
+		{Kinds: []string{audit.KindStored, "store"}},
+		{Kinds: []string{""}},
+		{Kinds: slices.Repeat([]string{audit.KindStored}, 17)},
+		{Purpose: "treat"},
+		{Purpose: "TREAT "},
+		{Purpose: strings.Repeat("T", 17)},
 		{Unlock: unlock[1:]},
 		{Unlock: strings.ToUpper(unlock)},
 		{From: -1},
@@ -286,6 +293,11 @@ func TestFilterMatches(t *testing.T) {
 		{audit.QueryEntriesRequest{Hospital: 1}, false},
 		{audit.QueryEntriesRequest{Kind: audit.KindOpened}, true},
 		{audit.QueryEntriesRequest{Kind: audit.KindStored}, false},
+		{audit.QueryEntriesRequest{Kinds: []string{audit.KindStored, audit.KindOpened}}, true},
+		{audit.QueryEntriesRequest{Kinds: []string{audit.KindStored, audit.KindErased}}, false},
+		{audit.QueryEntriesRequest{Kind: audit.KindOpened, Kinds: []string{audit.KindStored}}, false},
+		{audit.QueryEntriesRequest{Purpose: e.Purpose}, true},
+		{audit.QueryEntriesRequest{Purpose: "HRESCH"}, false},
 		{audit.QueryEntriesRequest{Unlock: unlock}, true},
 		{audit.QueryEntriesRequest{Unlock: strings.Repeat("00", 32)}, false},
 		{audit.QueryEntriesRequest{From: 100}, true},

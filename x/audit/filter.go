@@ -13,6 +13,8 @@ const (
 	// MaxPageSize is how many entries one page has at most.
 	MaxPageSize     = 200
 	defaultPageSize = 50
+	// maxKinds is how many kinds one filter names at most.
+	maxKinds = 16
 )
 
 // Bounded is a copy of the filter with a page size from 1 to MaxPageSize. It answers
@@ -52,6 +54,17 @@ func (r *QueryEntriesRequest) validate() error {
 	if r.Kind != "" && !isKind(r.Kind) {
 		return ErrInvalidFilter.Wrapf("kind %q", r.Kind)
 	}
+	if len(r.Kinds) > maxKinds {
+		return ErrInvalidFilter.Wrapf("%d kinds, at most %d", len(r.Kinds), maxKinds)
+	}
+	for _, kind := range r.Kinds {
+		if !isKind(kind) {
+			return ErrInvalidFilter.Wrapf("kind %q", kind)
+		}
+	}
+	if len(r.Purpose) > maxPurpose || !consistsOf(r.Purpose, upper+digits) {
+		return ErrInvalidFilter.Wrapf("purpose %q: want capital letters and digits, at most %d", r.Purpose, maxPurpose)
+	}
 	if r.Unlock != "" && !isUnlock(r.Unlock) {
 		return ErrInvalidFilter.Wrapf("unlock %q: want 64 lower-case hex digits", r.Unlock)
 	}
@@ -69,6 +82,8 @@ func (r *QueryEntriesRequest) Matches(e Entry) bool {
 		r.Actor != "" && e.Actor != r.Actor,
 		r.Hospital != 0 && e.Hospital != r.Hospital,
 		r.Kind != "" && e.Kind != r.Kind,
+		len(r.Kinds) != 0 && !slices.Contains(r.Kinds, e.Kind),
+		r.Purpose != "" && e.Purpose != r.Purpose,
 		r.Unlock != "" && e.Unlock != r.Unlock,
 		r.From != 0 && e.Time < r.From,
 		r.To != 0 && e.Time >= r.To:

@@ -1,5 +1,10 @@
 package audit
 
+import (
+	"maps"
+	"slices"
+)
+
 // Kinds of entries: what happened, as a past-tense word. A refused operation has
 // the kind of what was asked for, and the outcome and reason beside it.
 const (
@@ -212,6 +217,9 @@ const (
 
 // RoleChain is the role of an entry that no account made: the chain itself acted.
 const RoleChain = "chain"
+
+// Kinds lists all kinds by name.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // isKind says whether the text is a kind of entry.
 func isKind(text string) bool { return kinds[text] }

@@ -137,7 +137,11 @@ type QueryEntriesRequest struct {
 	// before continues a page: only entries with a smaller sequence; 0 starts at the newest.
 	Before uint64 `protobuf:"varint,9,opt,name=before,proto3" json:"before,omitempty"`
 	// limit is the page size, 1 to 200; 0 means 50.
-	Limit         uint32 `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit uint32 `protobuf:"varint,10,opt,name=limit,proto3" json:"limit,omitempty"`
+	// purpose is the HL7 v3 ActReason code that was given.
+	Purpose string `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// kinds are up to 16 kinds of entries; an entry of any of them matches, and where kind is set too, only those of both.
+	Kinds         []string `protobuf:"bytes,12,rep,name=kinds,proto3" json:"kinds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +244,20 @@ func (x *QueryEntriesRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *QueryEntriesRequest) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *QueryEntriesRequest) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
 }
 
 // QueryEntriesResponse is one page, newest first. What a page costs the node is bounded, so one may be short, even empty, before the end.
@@ -801,7 +819,7 @@ const file_phrd_audit_v1_query_proto_rawDesc = "" +
 	"\x11QueryEntryRequest\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\"F\n" +
 	"\x12QueryEntryResponse\x120\n" +
-	"\x05entry\x18\x01 \x01(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\x05entry\"\xf7\x01\n" +
+	"\x05entry\x18\x01 \x01(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\x05entry\"\xa7\x02\n" +
 	"\x13QueryEntriesRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\tR\x06record\x12\x14\n" +
@@ -813,7 +831,9 @@ const file_phrd_audit_v1_query_proto_rawDesc = "" +
 	"\x02to\x18\b \x01(\x03R\x02to\x12\x16\n" +
 	"\x06before\x18\t \x01(\x04R\x06before\x12\x14\n" +
 	"\x05limit\x18\n" +
-	" \x01(\rR\x05limit\"`\n" +
+	" \x01(\rR\x05limit\x12\x18\n" +
+	"\apurpose\x18\v \x01(\tR\apurpose\x12\x14\n" +
+	"\x05kinds\x18\f \x03(\tR\x05kinds\"`\n" +
 	"\x14QueryEntriesResponse\x124\n" +
 	"\aentries\x18\x01 \x03(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\aentries\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\"\x12\n" +
