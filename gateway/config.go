@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -40,6 +41,8 @@ type Config struct {
 	// Origins are the web origins that may call from a browser, such as
 	// https://phrd.example.org. Others get no CORS header.
 	Origins []string
+	// Pages are what browsers load from /, with index.html at the root; nil serves none.
+	Pages fs.FS
 	// Version of the program, for /chain.
 	Version string
 	// Chain is the chain as the hospital's node account sees it.

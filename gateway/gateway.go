@@ -55,6 +55,7 @@ type Gateway struct {
 	server      *http.Server
 	plain       *http.Server // for a proxy; nil where there is none
 	comet       *comet
+	pages       *bundle // nil where there are none
 
 	homes       homes
 	readinesses readinesses
@@ -112,6 +113,11 @@ func New(config Config) (*Gateway, error) {
 	}
 	if config.RPC != "" {
 		g.comet = newComet(g)
+	}
+	if config.Pages != nil {
+		if g.pages, err = readPages(config.Pages); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
 	}
 	if g.routes, err = g.newRoutes(); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -209,6 +215,9 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("POST /objects", g.loggedIn(g.servePostObject))
 	if g.config.Reacher != nil {
 		mux.Handle("POST /reach", g.loggedIn(g.serveReach))
+	}
+	if g.pages != nil {
+		g.pages.route(mux, g.open)
 	}
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
