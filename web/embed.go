@@ -6,8 +6,8 @@ import (
 	"io/fs"
 )
 
-//go:embed all:pages/dist
+//go:embed all:pages/built
 var built embed.FS
 
 // Pages are the built pages, with index.html at the root. They are part of the program, so that an error is a program that was built wrong.
-func Pages() (fs.FS, error) { return fs.Sub(built, "pages/dist") }
+func Pages() (fs.FS, error) { return fs.Sub(built, "pages/built") }
