@@ -57,7 +57,7 @@ type fakeNode struct {
 	terms       map[string]*accessv1.EmergencyTerms // by patient
 	emergencies map[string]*accessv1.Emergency
 	guardians   map[string]*accessv1.Guardians
-	handedOver  string // patient whose wallet is somebody else's
+	handedOver  string                 // patient whose wallet is somebody else's
 	others      []*consortiumv1.Member // beside this hospital
 	recoveries  map[uint64]*accessv1.QueryRecoveryResponse
 	entries     map[uint64]*auditv1.Entry

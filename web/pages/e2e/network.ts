@@ -26,7 +26,7 @@ export class Network {
 
   /** gateway is where a hospital's pages are. */
   async gateway(hospital: number): Promise<string> {
-    const file = JSON.parse(await readFile(join(this.#home, `hospital-${hospital}`, 'client.json'), 'utf8')) as { gateway: string; others: { hospital: number; gateway: string }[] }
+    const file = JSON.parse(await readFile(join(this.#home, `hospital-${hospital}`, 'client.json'), 'utf8')) as { gateway: string }
     return file.gateway
   }
 }

@@ -13,7 +13,6 @@ const [binary, home, pictures] = ['PHRD_BINARY', 'PHRD_HOME', 'PHRD_PICTURES'].m
 
 const network = new Network(binary, home)
 const origin = await network.gateway(1)
-const other = await network.gateway(2)
 const browser = await chromium.launch({
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -121,7 +120,7 @@ await check('a doctor asks, the patient checks and approves, the doctor opens', 
 await check('the log tells who looked', async () => {
   await page.getByRole('link', { name: 'Who looked' }).click()
   await page.getByLabel('Only who opened something').check()
-  await page.locator('ol.log li').filter({ hasText: 'clinician 2' }).filter({ hasText: 'opened' }).waitFor()
+  await page.locator('ol.log li').filter({ hasText: 'clinician, Hospital 02' }).filter({ hasText: 'opened' }).waitFor()
   await looked(page, 'log', pictures)
 })
 
@@ -214,5 +213,4 @@ await check('nothing else was loaded, and no policy was broken', async () => {
 })
 
 await browser.close()
-demand(other !== origin, 'the network has one hospital')
 process.exitCode = result() ? 0 : 1

@@ -21,6 +21,8 @@ export type Stage =
 export const stage = signal<Stage>({ at: 'out' })
 /** chain is the network and the hospital that serves this page; undefined until it has answered. */
 export const chain = signal<Chain | undefined>(undefined)
+/** hospitals are the names of the members, by number. */
+export const hospitals = signal<ReadonlyMap<bigint, string>>(new Map())
 
 /** idleTime locks the page that nobody uses, in milliseconds. */
 export const idleTime = 10 * 60_000
@@ -33,6 +35,7 @@ let secrets: DeviceSecrets | undefined
 export async function learn(): Promise<void> {
   const client = await Client.dial({ doors: [home] })
   chain.value = await client.gateways.try((gateway) => gateway.chain())
+  hospitals.value = new Map((await client.gateways.doors()).map((door) => [door.hospital, door.name]))
 }
 
 /** signIn goes on as the account of a wallet; others are gateways that somebody else than this page's host has named. */

@@ -3,6 +3,7 @@ import type { Client } from '#sdk/client.js'
 import { type Entry, Outcome } from '#sdk/generated/phrd/audit/v1/entry_pb.js'
 import { log } from '#sdk/records/log.js'
 import { refreshed } from '../live'
+import { hospitals } from '../session'
 import { timeText, words } from '../words/words'
 import { Loaded } from './action'
 
@@ -44,13 +45,20 @@ export function Log({ client, patient }: { client: Client; patient: string }) {
   )
 }
 
+function actorText(entry: Entry, own: string): string {
+  const w = words.value
+  if (entry.actor === own) return w.you
+  if (entry.actor === '') return w.theNetwork
+  const hospital = entry.hospital === 0n ? '' : `, ${hospitals.value.get(entry.hospital) ?? entry.hospital}`
+  return `${w.roles[entry.role] ?? entry.role}${hospital} (…${entry.actor.slice(-6)})`
+}
+
 function LogEntry({ entry, own }: { entry: Entry; own: string }) {
   const w = words.value
-  const who = entry.actor === own ? w.you : entry.actor === '' ? w.theNetwork : `${entry.role} ${entry.hospital === 0n ? '' : entry.hospital} (…${entry.actor.slice(-6)})`
   return (
     <li>
       <time datetime={new Date(Number(entry.time) * 1000).toISOString()}>{timeText(entry.time)}</time>
-      <strong>{who}</strong>
+      <strong>{actorText(entry, own)}</strong>
       <span>{w.kinds[entry.kind] ?? entry.kind}</span>
       {entry.outcome === Outcome.REFUSED && <em>{w.refusedEntry}: {entry.reason}</em>}
       {entry.purpose !== '' && <span>{w.purposes[entry.purpose] ?? entry.purpose}</span>}

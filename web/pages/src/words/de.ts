@@ -80,6 +80,7 @@ export const de: Words = {
   reject: 'Ablehnen',
   statuses: { PROPOSED: 'wartet auf das Krankenhaus', ENDORSED: 'wartet auf Sie', APPROVED: 'zugestimmt', RELEASED: 'offen', DENIED: 'abgelehnt', WITHDRAWN: 'zurückgezogen', EXPIRED: 'abgelaufen' },
   purposes: { TREAT: 'Behandlung', ETREAT: 'Notfallbehandlung', HPAYMT: 'Abrechnung', HRESCH: 'Forschung', PATRQT: 'eigener Wunsch' },
+  roles: { clinician: 'Ärztin oder Arzt', officer: 'Beauftragte', clerk: 'Anmeldung', admin: 'Verwaltung', auditor: 'Prüfung', node: 'Server', storage: 'Server', patient: 'Patient' },
   classes: { IMAGING: 'Bild', DOCUMENT: 'Dokument', RECORDING: 'Aufnahme', RESULT: 'Befund', OTHER: 'anderes' },
   kinds: {
     stored: 'hat eine Akte gespeichert', proposed: 'wollte öffnen', endorsed: 'hat die Anfrage befürwortet', approved: 'hat zugestimmt', denied: 'hat abgelehnt', withdrawn: 'hat zurückgezogen',

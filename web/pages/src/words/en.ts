@@ -86,6 +86,7 @@ export const en = {
   // Values
   statuses: { PROPOSED: 'waits for the hospital', ENDORSED: 'waits for you', APPROVED: 'approved', RELEASED: 'open', DENIED: 'denied', WITHDRAWN: 'withdrawn', EXPIRED: 'expired' } as Record<string, string>,
   purposes: { TREAT: 'treatment', ETREAT: 'emergency treatment', HPAYMT: 'payment', HRESCH: 'research', PATRQT: 'your own request' } as Record<string, string>,
+  roles: { clinician: 'clinician', officer: 'officer', clerk: 'clerk', admin: 'administrator', auditor: 'auditor', node: 'server', storage: 'server', patient: 'patient' } as Record<string, string>,
   classes: { IMAGING: 'picture', DOCUMENT: 'document', RECORDING: 'recording', RESULT: 'result', OTHER: 'other' } as Record<string, string>,
   kinds: {
     stored: 'stored a record', proposed: 'asked to open', endorsed: 'endorsed the request', approved: 'approved', denied: 'denied', withdrawn: 'withdrew', expired: 'the request ran out',
