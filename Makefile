@@ -20,6 +20,7 @@ FHIR    := $(if $(WITNESS),tools/fhir/node_modules/fhir/package.json)
 TSC     := web/custody/node_modules/.bin/tsc
 SDKTSC  := web/sdk/node_modules/.bin/tsc
 ES      := web/sdk/node_modules/.bin/protoc-gen-es
+VITE    := web/pages/node_modules/.bin/vite
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 # Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
@@ -43,7 +44,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 custody=60 sdk=60 keepers=120 scenario=180 e2e=180 package=120
+	@scripts/test lint=180 unit=180 custody=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=120 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -111,6 +112,14 @@ e2e: build web/sdk/dist $(TOOLS)/age ## part of test: the program itself, in pro
 deb: ## build the Debian package into bin/
 	@scripts/package
 
+.PHONY: pages
+pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gateway serves
+	cd web/pages && node_modules/.bin/vite build --logLevel warn
+
+.PHONY: e2e-web
+e2e-web: build $(VITE) $(WITNESS) ## part of test: a patient in a browser, with a network of four hospitals; pictures in bin/pictures
+	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
+
 .PHONY: package
 package: ## part of test: the Debian package, built twice, and what linters say of it and of the container
 	@scripts/package-check
@@ -145,7 +154,7 @@ proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from pr
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -167,6 +176,10 @@ $(ES): web/sdk/package-lock.json
 	npm --prefix web/sdk ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
+$(VITE): web/pages/package-lock.json
+	npm --prefix web/pages ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
 	@touch $@
@@ -181,4 +194,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist
+	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -45,6 +46,8 @@ type Config struct {
 	WebhookHosts []string
 	// WebhookRoots are the authorities whose certificates these hosts have; the system's if nil.
 	WebhookRoots *x509.CertPool
+	// Pages are what browsers load from /, with index.html at the root; nil serves none.
+	Pages fs.FS
 	// Version of the program, for /chain.
 	Version string
 	// Chain is the chain as the hospital's node account sees it.

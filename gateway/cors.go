@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 	"slices"
 )
@@ -13,7 +14,18 @@ const (
 		"Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Length, Upload-Offset, Upload-Defer-Length"
 )
 
-// cors lets pages of the allowed origins read answers, and no others. It tells whether the
+// isMember tells whether an origin is the gateway of a member, whose pages ask other hospitals' gateways, too: an approval is checked at two of
+// them.
+func (g *Gateway) isMember(ctx context.Context, origin string) bool {
+	host := hostOf(origin)
+	if host == "" || g.pages == nil {
+		return false
+	}
+	h, err := g.home(ctx)
+	return err == nil && slices.Contains(h.gateways, host)
+}
+
+// cors lets pages of the allowed origins and of members' gateways read answers, and no others. It tells whether the
 // request was a preflight, which is answered then. Logins are tokens in a header and never
 // cookies, so credentials are not allowed to anybody.
 func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) (done bool) {
@@ -23,7 +35,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 	}
 	h := w.Header()
 	h.Add("Vary", "Origin")
-	allowed := slices.Contains(g.config.Origins, origin)
+	allowed := slices.Contains(g.config.Origins, origin) || g.isMember(r.Context(), origin)
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Expose-Headers", corsExposed)

@@ -59,7 +59,8 @@ type fakeNode struct {
 	terms       map[string]*accessv1.EmergencyTerms // by patient
 	emergencies map[string]*accessv1.Emergency
 	guardians   map[string]*accessv1.Guardians
-	handedOver  string // patient whose wallet is somebody else's
+	handedOver  string                 // patient whose wallet is somebody else's
+	others      []*consortiumv1.Member // beside this hospital
 	recoveries  map[uint64]*accessv1.QueryRecoveryResponse
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
@@ -452,7 +453,9 @@ func (f fakeConsortium) Member(_ context.Context, q *consortiumv1.QueryMemberReq
 }
 
 func (f fakeConsortium) Members(context.Context, *consortiumv1.QueryMembersRequest) (*consortiumv1.QueryMembersResponse, error) {
-	return &consortiumv1.QueryMembersResponse{Members: []*consortiumv1.Member{f.n.member}}, nil
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	return &consortiumv1.QueryMembersResponse{Members: append([]*consortiumv1.Member{f.n.member}, f.n.others...)}, nil
 }
 
 func (f fakeConsortium) Sites(context.Context, *consortiumv1.QuerySitesRequest) (*consortiumv1.QuerySitesResponse, error) {

@@ -158,7 +158,7 @@ func prepareDoor(t *testing.T, options ...option) *door {
 	}
 	d.config = gateway.Config{
 		Listen: "127.0.0.1:0", CertificateFile: certFile, KeyFile: keyFile, Folder: filepath.Join(folder, "gateway"), GenesisFile: genesis,
-		Origins: []string{"https://page.clinic.example"}, Version: "test", Chain: d.node, Store: d.store, Fetcher: d.fetcher,
+		Origins: []string{"https://page.clinic.example"}, Pages: testPages, Version: "test", Chain: d.node, Store: d.store, Fetcher: d.fetcher,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)), Now: c.now,
 		Limits: gateway.Limits{Logins: gateway.Rate{Burst: 1000, Count: 1000, Per: time.Second}, ReportQuiet: 20 * time.Millisecond},
 	}

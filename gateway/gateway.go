@@ -58,6 +58,7 @@ type Gateway struct {
 	server      *http.Server
 	plain       *http.Server // for a proxy; nil where there is none
 	comet       *comet
+	pages       *bundle // nil where there are none
 
 	homes       homes
 	readinesses readinesses
@@ -126,6 +127,11 @@ func New(config Config) (*Gateway, error) {
 	}
 	if config.RPC != "" {
 		g.comet = newComet(g)
+	}
+	if config.Pages != nil {
+		if g.pages, err = readPages(config.Pages); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
+		}
 	}
 	if g.routes, err = g.newRoutes(); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
@@ -253,6 +259,9 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	mux.Handle("GET /webhooks", g.loggedIn(g.serveWebhooks))
 	mux.Handle("PUT /webhooks/{name}", g.loggedIn(g.serveWebhookAdd))
 	mux.Handle("DELETE /webhooks/{name}", g.loggedIn(g.serveWebhookRemove))
+	if g.pages != nil {
+		g.pages.route(mux, g.open)
+	}
 	mux.Handle("/phrd/", rest)
 	mux.Handle("/cosmos/", rest)
 	if g.config.OpenMember != nil {

@@ -36,6 +36,8 @@ type home struct {
 	host string
 	// active is false where the hospital may not write, and so not report a read.
 	active bool
+	// gateways are the host:port of all active members' gateways.
+	gateways []string
 }
 
 // networkName is how the network is named to a person: part of its id, and its chain id.
@@ -100,12 +102,29 @@ func (g *Gateway) readHome(ctx context.Context) (home, error) {
 			return h, fmt.Errorf("gateway URL %q on the chain is not an https URL", member.GetMember().GetGatewayUrl())
 		}
 	}
+	members, err := g.members(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.gateways = gatewaysOf(members)
 	latest, err := g.latest(ctx)
 	if err != nil {
 		return h, err
 	}
 	h.chainID = latest.chainID
 	return h, nil
+}
+
+// gatewaysOf are the host:port of the gateways of members that take part in the network.
+func gatewaysOf(members []*consortiumv1.Member) []string {
+	var gateways []string
+	for _, m := range members {
+		host := hostOf(m.GetGatewayUrl())
+		if s := m.GetStatus(); host != "" && (s == consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE || s == consortiumv1.MemberStatus_MEMBER_STATUS_LEAVING) {
+			gateways = append(gateways, host)
+		}
+	}
+	return gateways
 }
 
 // block is the newest block of the node, whatever its age.

@@ -100,6 +100,8 @@ type chainBody struct {
 	Version     string       `json:"version"`
 	Fingerprint string       `json:"fingerprint"`
 	Time        time.Time    `json:"time"`
+	// Pages is the hash of the pages that this gateway serves, as sha256sum of sha256sum's own lines gives it; empty where it serves none.
+	Pages string `json:"pages,omitempty"`
 }
 
 // serveChain says which network and hospital this is.
@@ -122,9 +124,14 @@ func (g *Gateway) serveChain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	pages := ""
+	if g.pages != nil {
+		pages = g.pages.hash
+	}
 	return answer(w, http.StatusOK, chainBody{
 		ChainID: h.chainID, NetworkID: hex.EncodeToString(h.network[:]), Hospital: hospitalBody{Number: h.number, Name: h.name},
 		Height: height, BlockTime: latest.time.UTC(), Version: g.config.Version, Fingerprint: fingerprint, Time: g.config.Now().UTC(),
+		Pages: pages,
 	})
 }
 

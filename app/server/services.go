@@ -20,6 +20,7 @@ import (
 	"github.com/phrd/phrd/index"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/node"
+	"github.com/phrd/phrd/web"
 )
 
 // services are what runs around the chain.
@@ -260,11 +261,15 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 	if err != nil {
 		return err
 	}
+	pages, err := web.Pages()
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
 		Listen: files.Services.GatewayListen, PlainListen: files.Services.PlainListen, Proxies: proxies, CertificateFile: c.Home.GatewayCertificate(), KeyFile: c.Home.GatewayKey(),
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
-		Origins: files.Services.CORSOrigins, WebhookHosts: files.Services.WebhookHosts, Version: c.Version,
+		Origins: files.Services.CORSOrigins, WebhookHosts: files.Services.WebhookHosts, Pages: pages, Version: c.Version,
 		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
 		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Capsules: capsules, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})

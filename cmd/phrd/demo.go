@@ -174,7 +174,24 @@ func (d *demo) end(ctx context.Context) error {
 	if err := d.out.line("Stop them:    %s network stop --home %s", os.Args[0], d.dir); err != nil {
 		return err
 	}
-	return d.out.line("The patient:  %s patient show --home %s --passphrase-file %s", os.Args[0], d.patientHome(), d.patientPassphrase())
+	if err := d.out.line("The patient:  %s patient show --home %s --passphrase-file %s", os.Args[0], d.patientHome(), d.patientPassphrase()); err != nil {
+		return err
+	}
+	return d.invite(ctx)
+}
+
+// invite ends the demo with a page on which somebody in a browser is a new patient.
+func (d *demo) invite(ctx context.Context) error {
+	made, err := invitePatient(ctx, d.clerk.client, demoLifetime)
+	if err != nil {
+		return err
+	}
+	file, err := readClientFile(d.hospitals[0].Home)
+	if err != nil {
+		return err
+	}
+	return d.out.line("In a browser: %s/#/join/%s\n  The browser warns of a certificate that this machine made for itself. A wallet of the page alone is offered there, for trying things out.",
+		file.Gateway, made.Invitation)
 }
 
 // step shows a step of the demo while it runs and how long it took.

@@ -69,6 +69,11 @@ var Rules = []Rule{
 		Why: "outsiders import api without the chain's code",
 	},
 	{
+		From: []string{"./web"},
+		Only: []string{"./web"}, Never: join(chain, ipfs, network), Deep: true,
+		Why: "the built pages are files and know nothing",
+	},
+	{
 		From: []string{"./logproof/..."},
 		Only: []string{"./logproof/...", "./api/...", "./lock/..."}, Never: join(chain, ipfs), Deep: true,
 		Why: "whoever verifies an export needs no program of the chain",

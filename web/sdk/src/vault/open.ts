@@ -41,7 +41,9 @@ export class Vault {
 
 /** openVault opens the vault with what this device keeps. */
 export async function openVault(client: Client, file: VaultFile): Promise<Vault> {
-  return opened(file, (await vaultSecrets(client.secrets, file)).kv)
+  const { kv } = await vaultSecrets(client.secrets, file)
+  if (kv === undefined) throw new PhrdError('vault', 'what this device keeps of the vault has no key')
+  return opened(file, kv)
 }
 
 /** openVaultByCode opens the vault with the recovery code, as a person writes it. */

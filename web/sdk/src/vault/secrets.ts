@@ -4,15 +4,15 @@ import { PhrdError } from '../errors.js'
 import type { Secrets } from '../secrets.js'
 import type { VaultFile } from './file.js'
 
-/** VaultSecrets stay on the device: kv opens the vault without a signature, and the pepper is half of what a wallet's slot needs. */
+/** VaultSecrets stay on the device: kv opens the vault without a signature, where the device keeps it, and the pepper is half of what a wallet's slot needs. */
 export interface VaultSecrets {
-  readonly kv: Bytes
+  readonly kv?: Bytes
   readonly pepper?: Bytes
 }
 
 /** keepVaultSecrets gives Secrets what opens the vault's revision on this device. */
 export async function keepVaultSecrets(secrets: Secrets, file: VaultFile, kept: VaultSecrets): Promise<void> {
-  const json = { kv: base64.encode(kept.kv), ...(kept.pepper === undefined ? {} : { pepper: base64.encode(kept.pepper) }) }
+  const json = Object.fromEntries(Object.entries(kept).map(([name, secret]: [string, Bytes]) => [name, base64.encode(secret)]))
   await secrets.put(nameOf(file), new TextEncoder().encode(JSON.stringify(json)))
 }
 
@@ -22,8 +22,7 @@ export async function vaultSecrets(secrets: Secrets, file: VaultFile): Promise<V
   if (kept === undefined) throw new PhrdError('vault', 'this device does not keep what opens the vault')
   const json: unknown = JSON.parse(new TextDecoder().decode(kept))
   const [kv, pepper] = [secretOf(json, 'kv'), secretOf(json, 'pepper')]
-  if (kv === undefined) throw new PhrdError('vault', 'what this device keeps of the vault has no key')
-  return pepper === undefined ? { kv } : { kv, pepper }
+  return { ...(kv === undefined ? {} : { kv }), ...(pepper === undefined ? {} : { pepper }) }
 }
 
 // The names are those of the command `phrd`.

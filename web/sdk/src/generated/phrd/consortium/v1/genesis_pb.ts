@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file phrd/consortium/v1/genesis.proto.
  */
 export const file_phrd_consortium_v1_genesis: GenFile = /*@__PURE__*/
-  fileDesc("CiBwaHJkL2NvbnNvcnRpdW0vdjEvZ2VuZXNpcy5wcm90bxIScGhyZC5jb25zb3J0aXVtLnYxIoAECgxHZW5lc2lzU3RhdGUSEgoKbmV0d29ya19pZBgBIAEoDBIwCgZwYXJhbXMYAiABKAsyGi5waHJkLmNvbnNvcnRpdW0udjEuUGFyYW1zQgTI3h8AEjEKB21lbWJlcnMYAyADKAsyGi5waHJkLmNvbnNvcnRpdW0udjEuTWVtYmVyQgTI3h8AEi0KBXNpdGVzGAQgAygLMhgucGhyZC5jb25zb3J0aXVtLnYxLlNpdGVCBMjeHwASPAoNc3RvcmFnZV9ub2RlcxgFIAMoCzIfLnBocmQuY29uc29ydGl1bS52MS5TdG9yYWdlTm9kZUIEyN4fABIuCgVzdGFmZhgGIAMoCzIZLnBocmQuY29uc29ydGl1bS52MS5TdGFmZkIEyN4fABI5CgtpbnZpdGF0aW9ucxgHIAMoCzIeLnBocmQuY29uc29ydGl1bS52MS5JbnZpdGF0aW9uQgTI3h8AEjUKCXByb3Bvc2FscxgIIAMoCzIcLnBocmQuY29uc29ydGl1bS52MS5Qcm9wb3NhbEIEyN4fABItCgV2b3RlcxgJIAMoCzIYLnBocmQuY29uc29ydGl1bS52MS5Wb3RlQgTI3h8AEjkKC2Zvcm1lcl9rZXlzGAogAygLMh4ucGhyZC5jb25zb3J0aXVtLnYxLkZvcm1lcktleXNCBMjeHwBCI1ohZ2l0aHViLmNvbS9waHJkL3BocmQveC9jb25zb3J0aXVtYgZwcm90bzM", [file_gogoproto_gogo, file_phrd_consortium_v1_member, file_phrd_consortium_v1_params, file_phrd_consortium_v1_proposal]);
+  fileDesc("CiBwaHJkL2NvbnNvcnRpdW0vdjEvZ2VuZXNpcy5wcm90bxIScGhyZC5jb25zb3J0aXVtLnYxIscECgxHZW5lc2lzU3RhdGUSEgoKbmV0d29ya19pZBgBIAEoDBIwCgZwYXJhbXMYAiABKAsyGi5waHJkLmNvbnNvcnRpdW0udjEuUGFyYW1zQgTI3h8AEjEKB21lbWJlcnMYAyADKAsyGi5waHJkLmNvbnNvcnRpdW0udjEuTWVtYmVyQgTI3h8AEi0KBXNpdGVzGAQgAygLMhgucGhyZC5jb25zb3J0aXVtLnYxLlNpdGVCBMjeHwASPAoNc3RvcmFnZV9ub2RlcxgFIAMoCzIfLnBocmQuY29uc29ydGl1bS52MS5TdG9yYWdlTm9kZUIEyN4fABIuCgVzdGFmZhgGIAMoCzIZLnBocmQuY29uc29ydGl1bS52MS5TdGFmZkIEyN4fABI5CgtpbnZpdGF0aW9ucxgHIAMoCzIeLnBocmQuY29uc29ydGl1bS52MS5JbnZpdGF0aW9uQgTI3h8AEjUKCXByb3Bvc2FscxgIIAMoCzIcLnBocmQuY29uc29ydGl1bS52MS5Qcm9wb3NhbEIEyN4fABItCgV2b3RlcxgJIAMoCzIYLnBocmQuY29uc29ydGl1bS52MS5Wb3RlQgTI3h8AEjkKC2Zvcm1lcl9rZXlzGAogAygLMh4ucGhyZC5jb25zb3J0aXVtLnYxLkZvcm1lcktleXNCBMjeHwASRQoRc2Vzc2lvbnNfcmVwb3J0ZWQYCyADKAsyJC5waHJkLmNvbnNvcnRpdW0udjEuU2Vzc2lvbnNSZXBvcnRlZEIEyN4fACIyChBTZXNzaW9uc1JlcG9ydGVkEg4KBm1lbWJlchgBIAEoBBIOCgZudW1iZXIYAiABKARCI1ohZ2l0aHViLmNvbS9waHJkL3BocmQveC9jb25zb3J0aXVtYgZwcm90bzM", [file_gogoproto_gogo, file_phrd_consortium_v1_member, file_phrd_consortium_v1_params, file_phrd_consortium_v1_proposal]);
 
 /**
  * GenesisState is the consortium at the first block.
@@ -94,6 +94,13 @@ export type GenesisState = Message<"phrd.consortium.v1.GenesisState"> & {
    * @generated from field: repeated phrd.consortium.v1.FormerKeys former_keys = 10;
    */
   formerKeys: FormerKeys[];
+
+  /**
+   * sessions_reported says up to where members reported sessions.
+   *
+   * @generated from field: repeated phrd.consortium.v1.SessionsReported sessions_reported = 11;
+   */
+  sessionsReported: SessionsReported[];
 };
 
 /**
@@ -102,4 +109,32 @@ export type GenesisState = Message<"phrd.consortium.v1.GenesisState"> & {
  */
 export const GenesisStateSchema: GenMessage<GenesisState> = /*@__PURE__*/
   messageDesc(file_phrd_consortium_v1_genesis, 0);
+
+/**
+ * SessionsReported is where a member's reports of sessions have got to.
+ *
+ * @generated from message phrd.consortium.v1.SessionsReported
+ */
+export type SessionsReported = Message<"phrd.consortium.v1.SessionsReported"> & {
+  /**
+   * member's number.
+   *
+   * @generated from field: uint64 member = 1;
+   */
+  member: bigint;
+
+  /**
+   * number of the last report written.
+   *
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
+};
+
+/**
+ * Describes the message phrd.consortium.v1.SessionsReported.
+ * Use `create(SessionsReportedSchema)` to create a new message.
+ */
+export const SessionsReportedSchema: GenMessage<SessionsReported> = /*@__PURE__*/
+  messageDesc(file_phrd_consortium_v1_genesis, 1);
 

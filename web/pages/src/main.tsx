@@ -1,0 +1,19 @@
+import { effect } from '@preact/signals'
+import { render } from 'preact'
+import { keepFresh } from './live'
+import { learn, lockWhenIdle } from './session'
+import { ErrorNote } from './view/action'
+import { Page } from './view/page'
+import { language, words } from './words/words'
+
+effect(() => {
+  document.documentElement.lang = language.value
+  document.title = `${words.value.title} · phrd`
+})
+
+const place = document.getElementById('page')
+if (place === null) throw new Error('the page has no place for itself')
+render(<Page />, place)
+keepFresh()
+lockWhenIdle()
+learn().catch((cause: unknown) => render(<ErrorNote cause={cause} />, place))

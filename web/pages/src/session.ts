@@ -1,0 +1,107 @@
+import { signal } from '@preact/signals'
+import { Client } from '#sdk/client.js'
+import { type Door, hostOf } from '#sdk/gateway/door.js'
+import type { Chain } from '#sdk/gateway/gateway.js'
+import { hasAccount, type Invitation, openAccount } from '#sdk/invitation.js'
+import type { VaultFile } from '#sdk/vault/file.js'
+import { openVault, openVaultByCode, openVaultByWallet, type Vault } from '#sdk/vault/open.js'
+import { type PreparedVault, preparePatient, registerPatient } from '#sdk/vault/prepare.js'
+import type { Signer } from '#sdk/wallet/signer.js'
+import { DeviceSecrets } from './device'
+
+/** Stage is how far somebody has come: a stranger, an account without a vault, a vault that is shut, or open. */
+export type Stage =
+  | { readonly at: 'out' }
+  | { readonly at: 'stranger'; readonly client: Client }
+  | { readonly at: 'new'; readonly client: Client }
+  | { readonly at: 'staff'; readonly role: string }
+  | { readonly at: 'shut'; readonly client: Client; readonly patient: string; readonly file: VaultFile | undefined }
+  | { readonly at: 'open'; readonly client: Client; readonly patient: string; readonly vault: Vault }
+
+export const stage = signal<Stage>({ at: 'out' })
+/** chain is the network and the hospital that serves this page; undefined until it has answered. */
+export const chain = signal<Chain | undefined>(undefined)
+/** hospitals are the names of the members, by number. */
+export const hospitals = signal<ReadonlyMap<bigint, string>>(new Map())
+
+/** idleTime locks the page that nobody uses, in milliseconds. */
+export const idleTime = 10 * 60_000
+const fileName = 'file'
+
+const home: Door = { hospital: 0n, name: '', gateway: location.origin, fingerprint: '' }
+let secrets: DeviceSecrets | undefined
+
+/** learn asks the gateway of this page which network it is of. */
+export async function learn(): Promise<void> {
+  const client = await Client.dial({ doors: [home] })
+  chain.value = await client.gateways.try((gateway) => gateway.chain())
+  hospitals.value = new Map((await client.gateways.doors()).map((door) => [door.hospital, door.name]))
+}
+
+/** signIn goes on as the account of a wallet; others are gateways that somebody else than this page's host has named. */
+export async function signIn(signer: Signer, others: readonly Door[] = []): Promise<void> {
+  secrets = await DeviceSecrets.of(signer.address)
+  const doors = [home, ...others.filter((door) => hostOf(door.gateway) !== hostOf(home.gateway))]
+  const client = await Client.dial({ doors, signer, secrets })
+  if (!(await hasAccount(client))) {
+    stage.value = { at: 'stranger', client }
+    return
+  }
+  const who = await client.principal(true)
+  if (who.role !== 'patient') stage.value = { at: 'staff', role: who.role }
+  else if (who.patient === '') stage.value = { at: 'new', client }
+  else stage.value = { at: 'shut', client, patient: who.patient, file: await keptFile() }
+}
+
+/** join opens the account of who was invited. */
+export async function join(client: Client, invitation: Invitation): Promise<void> {
+  await openAccount(client, invitation)
+  await signIn(client.signer, invitation.doors)
+}
+
+/** prepare makes the vault of a new patient, and nothing is registered yet. What an earlier visit has left undone is given up. */
+export async function prepare(client: Client): Promise<PreparedVault> {
+  await client.secrets.delete('vault/patient')
+  return preparePatient(client)
+}
+
+/** register makes the account a patient's with a vault that was prepared, and opens it. */
+export async function register(client: Client, prepared: PreparedVault): Promise<void> {
+  await secrets?.replace(fileName, new TextEncoder().encode(JSON.stringify(prepared.file)))
+  await registerPatient(client, prepared.file)
+  stage.value = { at: 'open', client, patient: prepared.file.patient, vault: await openVault(client, prepared.file) }
+}
+
+/** unlockByWallet opens the vault with two signatures of the wallet and the pepper of this device. */
+export async function unlockByWallet(client: Client, file: VaultFile): Promise<void> {
+  stage.value = { at: 'open', client, patient: file.patient, vault: await openVaultByWallet(client, file) }
+}
+
+/** unlockByCode opens the vault with the recovery code. */
+export async function unlockByCode(client: Client, file: VaultFile, code: string): Promise<void> {
+  stage.value = { at: 'open', client, patient: file.patient, vault: await openVaultByCode(file, code) }
+}
+
+/** lock forgets every key and ends the logins. */
+export async function lock(): Promise<void> {
+  const last = stage.value
+  stage.value = { at: 'out' }
+  secrets?.forget()
+  if ('client' in last) await last.client.logout()
+}
+
+/** lockWhenIdle locks once nobody has touched the page for a while. */
+export function lockWhenIdle(): void {
+  let timer = 0
+  const again = () => {
+    clearTimeout(timer)
+    timer = window.setTimeout(() => void lock(), idleTime)
+  }
+  for (const kind of ['pointerdown', 'keydown', 'visibilitychange']) addEventListener(kind, again)
+  again()
+}
+
+async function keptFile(): Promise<VaultFile | undefined> {
+  const kept = await secrets?.get(fileName)
+  return kept === undefined ? undefined : (JSON.parse(new TextDecoder().decode(kept)) as VaultFile)
+}

@@ -1,0 +1,69 @@
+import { route } from '../route'
+import { chain, lock, stage } from '../session'
+import { isDemo } from '../wallet/demo'
+import { language, languages, speak, type Language, words } from '../words/words'
+import { Action } from './action'
+import { Log } from './log'
+import { DemoQuestion } from './question'
+import { Records } from './records'
+import { Requests } from './requests'
+import { Shut } from './shut'
+import { Join, NewVault } from './visit'
+import { Welcome } from './welcome'
+
+/** Page is everything: a head, the way around, and what is looked at. */
+export function Page() {
+  const w = words.value
+  const network = chain.value
+  return (
+    <>
+      <a class="skip" href="#main">{w.skip}</a>
+      <header>
+        <span class="name">phrd</span>
+        {network !== undefined && <span>{w.servedBy(network.name)}</span>}
+        <label>
+          <span class="hidden">{w.language}</span>
+          <select value={language.value} onChange={(e) => speak(e.currentTarget.value as Language)}>
+            {Object.entries(languages).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
+          </select>
+        </label>
+      </header>
+      {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
+      {stage.value.at === 'open' && <Ways />}
+      <main id="main" tabIndex={-1}><Stage /></main>
+      <DemoQuestion />
+    </>
+  )
+}
+
+function Ways() {
+  const w = words.value
+  const at = route.value[0]
+  const ways = [['', w.requests], ['records', w.records], ['log', w.log]] as const
+  return (
+    <nav>
+      {ways.map(([path, name]) => <a key={path} href={`#/${path}`} aria-current={at === path ? 'page' : undefined}>{name}</a>)}
+      <Action kind="plain" run={lock}>{w.signOut}</Action>
+    </nav>
+  )
+}
+
+function Stage() {
+  const now = stage.value
+  switch (now.at) {
+    case 'out':
+      return <Welcome />
+    case 'stranger':
+      return <Join client={now.client} />
+    case 'new':
+      return <NewVault client={now.client} />
+    case 'staff':
+      return <p class="note">{words.value.staffAccount(now.role)}</p>
+    case 'shut':
+      return <Shut client={now.client} file={now.file} />
+    case 'open':
+      if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} />
+      if (route.value[0] === 'log') return <Log client={now.client} patient={now.patient} />
+      return <Requests client={now.client} patient={now.patient} vault={now.vault} />
+  }
+}

@@ -1,0 +1,59 @@
+import type { Client } from '#sdk/client.js'
+import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/records/v1/record_pb.js'
+import { records, versions } from '#sdk/records/list.js'
+import { parseIDText } from '#custody/id.js'
+import { refreshed } from '../live'
+import { sizeText, timeText, words } from '../words/words'
+import { Loaded } from './action'
+
+interface Row {
+  readonly record: Stored
+  readonly versions: readonly Version[]
+}
+
+async function all(client: Client, patient: string): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const record of records(client, patient)) {
+    const found: Version[] = []
+    for await (const version of versions(client, parseIDText(record.id))) found.push(version)
+    rows.push({ record, versions: found })
+  }
+  return rows
+}
+
+/** Records lists what is stored for the patient. */
+export function Records({ client, patient }: { client: Client; patient: string }) {
+  const w = words.value
+  return (
+    <section>
+      <h1>{w.records}</h1>
+      <p>
+        {w.patientNumber}: <output class="long" translate={false}>{patient}</output>
+      </p>
+      <Loaded ask={() => all(client, patient)} again={refreshed.value}>
+        {(rows) => (
+          <>
+            {rows.length === 0 && <p>{w.noRecords}</p>}
+            <ul class="cards">
+              {rows.map(({ record, versions: found }) => (
+                <li key={record.id}>
+                  <article>
+                    <h2>{w.classes[Class[record.class]] ?? Class[record.class]}</h2>
+                    <p class="long">{record.id}</p>
+                    <ul>
+                      {found.map((version) => (
+                        <li key={String(version.version)}>
+                          {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
+                        </li>
+                      ))}
+                    </ul>
+                  </article>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </Loaded>
+    </section>
+  )
+}

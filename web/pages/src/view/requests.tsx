@@ -1,0 +1,133 @@
+import { useSignal } from '@preact/signals'
+import type { Client } from '#sdk/client.js'
+import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
+import { approve, deny, withdraw } from '#sdk/unlock/approve.js'
+import { isOpen } from '#sdk/unlock/checked.js'
+import { unlocks } from '#sdk/unlock/inbox.js'
+import { ownReading, review, type Review } from '#sdk/unlock/review.js'
+import { refText } from '#sdk/records/ref.js'
+import type { Vault } from '#sdk/vault/open.js'
+import { refreshed } from '../live'
+import { timeText, words } from '../words/words'
+import { Action, Loaded } from './action'
+
+interface Request {
+  readonly unlock: Unlock
+  readonly status: UnlockStatus
+}
+
+async function openRequests(client: Client, patient: string): Promise<Request[]> {
+  const found: Request[] = []
+  for await (const { unlock, status } of unlocks(client, { patient })) {
+    if (unlock !== undefined && isOpen(status)) found.push({ unlock, status })
+  }
+  return found
+}
+
+/** Requests is the inbox: who asks for what, why and until when. */
+export function Requests({ client, patient, vault }: { client: Client; patient: string; vault: Vault }) {
+  const w = words.value
+  const said = useSignal('')
+  return (
+    <section>
+      <h1>{w.requests}</h1>
+      <p role="status" aria-live="polite">{said.value}</p>
+      <Loaded ask={() => openRequests(client, patient)} again={refreshed.value}>
+        {(found) => (
+          <>
+            {found.length === 0 && <p>{w.noRequests}</p>}
+            <ul class="cards">
+              {found.map(({ unlock, status }) => (
+                <li key={unlock.id}>
+                  <RequestCard client={client} unlock={unlock} status={status} vault={vault} said={(text) => (said.value = text)} />
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </Loaded>
+    </section>
+  )
+}
+
+function RequestCard({ client, unlock, status, vault, said }: { client: Client; unlock: Unlock; status: UnlockStatus; vault: Vault; said: (text: string) => void }) {
+  const w = words.value
+  const seen = useSignal<Review | undefined>(undefined)
+  const name = UnlockStatus[status]
+  const after = (text: string) => {
+    said(text)
+    seen.value = undefined
+    refreshed.value++
+  }
+  return (
+    <article aria-label={unlock.id.slice(0, 8)}>
+      <dl>
+        <dt>{w.status}</dt><dd>{w.statuses[name] ?? name}</dd>
+        <dt>{w.purpose}</dt><dd>{w.purposes[unlock.purpose] ?? unlock.purpose}</dd>
+        <dt>{w.records}</dt><dd>{unlock.versions.length}</dd>
+        <dt>{w.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
+      </dl>
+      {status === UnlockStatus.ENDORSED && seen.value === undefined && (
+        <Action run={async () => void (seen.value = await review(client, unlock.id))}>{w.check}</Action>
+      )}
+      {seen.value !== undefined && <Reviewed review={seen.value} />}
+      <div class="buttons">
+        {seen.value !== undefined && (
+          <Action
+            run={async () => {
+              if (seen.value !== undefined) await approve(client, seen.value, vault)
+              after(w.approvedNow)
+            }}
+          >
+            {w.approve}
+          </Action>
+        )}
+        {(status === UnlockStatus.PROPOSED || status === UnlockStatus.ENDORSED) && (
+          <Action
+            kind="danger"
+            run={async () => {
+              await deny(client, unlock.id)
+              after(w.deniedNow)
+            }}
+          >
+            {w.deny}
+          </Action>
+        )}
+        {(status === UnlockStatus.APPROVED || status === UnlockStatus.RELEASED) && (
+          <Action
+            kind="danger"
+            run={async () => {
+              await withdraw(client, unlock.id)
+              after(w.withdrawnNow)
+            }}
+          >
+            {w.withdraw}
+          </Action>
+        )}
+      </div>
+    </article>
+  )
+}
+
+// Only what two hospitals showed alike stands here.
+function Reviewed({ review: r }: { review: Review }) {
+  const w = words.value
+  return (
+    <div class="reviewed">
+      <h2>{r.hospital === ownReading ? w.ownReading : w.asks(r.hospital)}</h2>
+      <dl>
+        <dt>{w.requester}</dt><dd class="long">{r.requester}</dd>
+        <dt>{w.records}</dt><dd class="long">{r.versions.map(refText).join(', ')}</dd>
+        <dt>{w.endorsed}</dt><dd class="long">{r.endorsedBy.join(', ')}</dd>
+      </dl>
+      <h3>{w.checks}: {r.witnesses.join(', ')}</h3>
+      <ul class="checks">
+        {r.checks.map((check) => (
+          <li key={check.name} class={check.passed ? 'passed' : 'failed'}>
+            <span>{w.checkNames[check.name] ?? check.name}</span> <strong>{check.passed ? w.passed : `${w.notPassed}: ${check.why}`}</strong>
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
