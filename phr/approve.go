@@ -75,8 +75,11 @@ func (c *Client) Review(ctx context.Context, unlock string) (*Review, error) {
 		return nil, err
 	}
 	r := &Review{Unlock: unlock, Independent: independent, client: c, doors: doors}
-	if err := r.meet(ctx); err != nil {
+	if r.Height, err = meet(ctx, doors, c.height()); err != nil {
 		return nil, err
+	}
+	for _, d := range doors {
+		r.Witnesses = append(r.Witnesses, d.describe())
 	}
 	shown, err := r.look(ctx)
 	if err != nil {
@@ -144,26 +147,24 @@ func (c *Client) witnesses(ctx context.Context, requester uint64) (chosen []*doo
 	return nil, false, fmt.Errorf("an approval is checked at %d hospitals, %d answer: %w: %w", witnesses, len(chosen), away, ErrUnreachable)
 }
 
-// meet brings both nodes to one height.
-func (r *Review) meet(ctx context.Context) error {
-	r.Height = r.client.height()
-	for _, d := range r.doors {
+// meet brings the nodes behind doors to one height, at least that, and returns it.
+func meet(ctx context.Context, doors []*door, height int64) (int64, error) {
+	for _, d := range doors {
 		answer, err := d.chain(ctx)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		r.Height = max(r.Height, answer.Height)
+		height = max(height, answer.Height)
 	}
-	for _, d := range r.doors {
+	for _, d := range doors {
 		waiting, stop := context.WithTimeout(ctx, attemptTime)
-		err := d.catchUp(waiting, r.Height)
+		err := d.catchUp(waiting, height)
 		stop()
 		if err != nil {
-			return fmt.Errorf("gateway %s does not come to block %d: %w: %w", d.base, r.Height, err, ErrUnreachable)
+			return 0, fmt.Errorf("gateway %s does not come to block %d: %w: %w", d.base, height, err, ErrUnreachable)
 		}
-		r.Witnesses = append(r.Witnesses, d.describe())
 	}
-	return nil
+	return height, nil
 }
 
 // view is what one hospital shows of an unlock.

@@ -43,16 +43,18 @@ func (c *Client) ReviewRecovery(ctx context.Context, number uint64) (*RecoveryRe
 	if err != nil {
 		return nil, err
 	}
+	height, err := meet(ctx, doors, c.height())
+	if err != nil {
+		return nil, err
+	}
+	at := atHeight(ctx, height)
 	review := &RecoveryReview{client: c, doors: doors}
 	for _, d := range doors {
-		if err := d.catchUp(ctx, c.height()); err != nil {
-			return nil, err
-		}
-		seen, err := c.checkRecovery(ctx, d, number)
+		seen, err := c.checkRecovery(at, d, number)
 		if err != nil {
 			return nil, fmt.Errorf("as %s shows it: %w", d.describe().Name, err)
 		}
-		member, err := consortiumv1.NewQueryClient(d).Member(ctx, &consortiumv1.QueryMemberRequest{Number: seen.GetInviter()})
+		member, err := consortiumv1.NewQueryClient(d).Member(at, &consortiumv1.QueryMemberRequest{Number: seen.GetInviter()})
 		if err != nil {
 			return nil, fmt.Errorf("as %s shows it: %w", d.describe().Name, err)
 		}

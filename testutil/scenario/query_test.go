@@ -153,6 +153,8 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Kind: records, Generation: 1, Dealer: number}, &custodyv1.QueryComplaintsResponse{}, "auditor node"},
 		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: unlock.ID}, &custodyv1.QuerySharesResponse{}, "requester auditor node"},
 
+		{consortiumv1.Query_SessionsReported_FullMethodName, &consortiumv1.QuerySessionsReportedRequest{Member: number}, &consortiumv1.QuerySessionsReportedResponse{}, "node"},
+
 		{recordsv1.Query_Params_FullMethodName, &recordsv1.QueryParamsRequest{}, &recordsv1.QueryParamsResponse{}, everybody},
 		{recordsv1.Query_Patient_FullMethodName, &recordsv1.QueryPatientRequest{Id: alice.Number}, &recordsv1.QueryPatientResponse{}, "owner node " + staff},
 		{recordsv1.Query_PatientByAddress_FullMethodName, &recordsv1.QueryPatientByAddressRequest{Address: alice.Address()}, &recordsv1.QueryPatientByAddressResponse{}, "owner"},
