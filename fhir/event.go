@@ -8,8 +8,9 @@ const (
 	LogEntryURL = Base + "StructureDefinition/log-entry"
 	// BytesURL names the extension of an entity: the first ciphertext byte that was touched, and how many were.
 	BytesURL = Base + "StructureDefinition/bytes"
-	// KindSystem has the kinds of entries as codes, RoleSystem the roles of those who act.
+	// KindSystem has the kinds of entries as codes.
 	KindSystem = Base + "CodeSystem/entry-kind"
+	// RoleSystem has the roles of those who act as codes.
 	RoleSystem = Base + "CodeSystem/role"
 )
 

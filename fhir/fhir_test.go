@@ -215,10 +215,12 @@ func written(t *testing.T, form func(*bytes.Buffer) fhir.Writer, entries []*audi
 }
 
 func asLines(t *testing.T, entries []*auditv1.Entry) []byte {
+	t.Helper()
 	return written(t, func(b *bytes.Buffer) fhir.Writer { return fhir.NewLines(b, converter(t)) }, entries)
 }
 
 func asBundle(t *testing.T, entries []*auditv1.Entry) []byte {
+	t.Helper()
 	report, _, _ := export(t, "log")
 	return written(t, func(b *bytes.Buffer) fhir.Writer { return fhir.NewBundle(b, converter(t), &report) }, entries)
 }

@@ -51,7 +51,7 @@ func (d *door) notices(who, last string) *eventStream {
 		d.t.Fatalf("status %d, %s", response.StatusCode, response.Header.Get("Content-Type"))
 	}
 	s := &eventStream{d: d, response: response, lines: bufio.NewScanner(response.Body)}
-	d.t.Cleanup(func() { response.Body.Close() })
+	d.t.Cleanup(func() { _ = response.Body.Close() }) // the gateway may have ended it
 	if last == "" {
 		s.begin()
 	}
@@ -259,7 +259,9 @@ func TestNoticesAreBounded(t *testing.T) {
 	d.want(d.do("alice", http.MethodGet, "/notices", headers{"Accept": "text/event-stream"}, nil), http.StatusTooManyRequests)
 	d.notices("er", "")
 	d.want(d.do("bob", http.MethodGet, "/notices", headers{"Accept": "text/event-stream"}, nil), http.StatusTooManyRequests)
-	s.response.Body.Close()
+	if err := s.response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, func() bool {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/notices", nil)
 		if err != nil {
@@ -271,8 +273,7 @@ func TestNoticesAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		return response.StatusCode == http.StatusOK && response.Body.Close() == nil
 	})
 }
 
@@ -299,6 +300,7 @@ func (d *door) socket(h http.Header, query string, protocols ...string) (*websoc
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	dialer := websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, Subprotocols: protocols}
+	//nolint:bodyclose // a WebSocket's answer has no body to close
 	conn, response, err := dialer.DialContext(d.t.Context(), "wss"+strings.TrimPrefix(d.url, "https")+"/notices/websocket"+query, h)
 	if response == nil {
 		d.t.Fatal(err)
@@ -306,7 +308,7 @@ func (d *door) socket(h http.Header, query string, protocols ...string) (*websoc
 	if err != nil {
 		return nil, response.StatusCode
 	}
-	d.t.Cleanup(func() { conn.Close() })
+	d.t.Cleanup(func() { _ = conn.Close() }) // the gateway may have ended it
 	return conn, response.StatusCode
 }
 

@@ -39,6 +39,7 @@ type delivery struct {
 }
 
 func newApplication(t *testing.T) *application {
+	t.Helper()
 	a := &application{t: t}
 	a.server = httptest.NewTLSServer(a)
 	t.Cleanup(a.server.Close)

@@ -136,14 +136,14 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 
 // openKinds opens the lists of several kinds as one.
 func (s *search) openKinds(db *pebble.DB, kinds []string) error {
-	any := &merged{}
-	s.lists = append(s.lists, any)
+	either := &merged{}
+	s.lists = append(s.lists, either)
 	for _, kind := range kinds {
 		l, err := s.list(db, prefix(kindTag, kind))
 		if err != nil {
 			return err
 		}
-		any.lists = append(any.lists, l)
+		either.lists = append(either.lists, l)
 	}
 	return nil
 }

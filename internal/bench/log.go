@@ -41,7 +41,7 @@ var (
 type madeLog struct{ frontier audit.Frontier }
 
 func (l *madeLog) at(sequence, size uint64) audit.Entry {
-	r := rand.New(rand.NewPCG(sequence, 0)) //nolint:gosec // figures are to be the same each time
+	r := rand.New(rand.NewPCG(sequence, 0))
 	kinds := []string{audit.KindStored, audit.KindReplicated, audit.KindReplicated, audit.KindReplicated, audit.KindOpened, audit.KindShareGiven}
 	e := audit.Entry{
 		Sequence: sequence, Height: int64(sequence/10) + 1, Time: logStart + int64(sequence/5), Kind: kinds[r.IntN(len(kinds))], Actor: logName(1, r.Uint64N(200)),
@@ -128,7 +128,7 @@ var logQueriesOf = map[string]func(r *rand.Rand, size uint64) audit.QueryEntries
 
 // ask asks an index so often, each question twice: what the second takes is warm. It checks each answer.
 func (i *indexed) ask(ctx context.Context, by string, round uint64) error {
-	r := rand.New(rand.NewPCG(round, i.size)) //nolint:gosec // figures are to be the same each time
+	r := rand.New(rand.NewPCG(round, i.size))
 	for range logQueries {
 		filter := logQueriesOf[by](r, i.size)
 		filter.Limit = logPage
@@ -157,7 +157,7 @@ func (i *indexed) timed(ctx context.Context, name string, filter *audit.QueryEnt
 
 // prove has the index prove entries, checks each proof, and answers the size of the longest.
 func (i *indexed) prove(ctx context.Context, round uint64) (longest int, err error) {
-	r := rand.New(rand.NewPCG(round, i.size)) //nolint:gosec // figures are to be the same each time
+	r := rand.New(rand.NewPCG(round, i.size))
 	root := i.log.frontier.Root()
 	for range logQueries {
 		sequence := 1 + r.Uint64N(i.size)

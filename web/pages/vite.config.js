@@ -7,7 +7,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   base: './',
   resolve: {
-    alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src') },
+    alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src'), crypto: here('src/node-crypto.ts') },
     dedupe: ['@bufbuild/protobuf', '@hpke/core', '@hpke/hybridkem-x-wing', '@noble/curves', '@noble/hashes', '@scure/base', '@scure/bip32', '@scure/bip39'],
   },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
