@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 )
 
 const (
@@ -225,16 +227,17 @@ func (g *Gateway) serveWebhookAdd(w http.ResponseWriter, r *http.Request, c call
 	if err != nil {
 		return err
 	}
-	size, ok := g.feed.end()
-	if !ok {
-		return unavailable(nil, "the node does not answer")
+	// Asked of the node, and not of who follows the log and may be behind: it is told from now on.
+	head, err := auditv1.NewQueryClient(g.config.Chain).Head(r.Context(), &auditv1.QueryHeadRequest{})
+	if err != nil {
+		return unavailable(err, "the node does not answer")
 	}
 	var secret [webhookSecretSize]byte
 	if _, err := rand.Read(secret[:]); err != nil {
 		return fmt.Errorf("draw secret: %w", err)
 	}
 	hook := webhook{
-		Name: name, URL: fields["url"], Kinds: kinds, Secret: secretPrefix + base64.StdEncoding.EncodeToString(secret[:]), Cursor: size,
+		Name: name, URL: fields["url"], Kinds: kinds, Secret: secretPrefix + base64.StdEncoding.EncodeToString(secret[:]), Cursor: head.GetSize(),
 	}
 	if err := g.webhooks.add(hook); err != nil {
 		return err
