@@ -67,6 +67,13 @@ var (
 	alarms   = pattern{kind: security, sub: Coding{dcmSystem, "110135", "Object Security Attributes Changed"}, action: execute, part: custodian}
 )
 
+// Who is there, and who looks at the log (DICOM PS3.15, A.5.1).
+var (
+	enters = pattern{kind: Coding{dcmSystem, "110114", "User Authentication"}, sub: Coding{dcmSystem, "110122", "Login"}, action: execute, part: author}
+	leaves = pattern{kind: Coding{dcmSystem, "110114", "User Authentication"}, sub: Coding{dcmSystem, "110123", "Logout"}, action: execute, part: author}
+	audits = pattern{kind: Coding{dcmSystem, "110101", "Audit Log Used"}, action: read, part: recipient, reads: true}
+)
+
 // patterns has every kind of x/audit/kinds.go.
 var patterns = map[string]pattern{
 	"stored": stores, "opened": opens, "resealed": seals, "relocked": seals, "relock_confirmed": seals, "relock_expired": seals,
@@ -88,6 +95,8 @@ var patterns = map[string]pattern{
 	"patient_registered": grants, "vault_rotated": rotates, "vault_written": rotates, "wallet_changed": grants,
 	"hand_over_set": grants, "wallet_closed": grants,
 	"invitation_created": grants, "invitation_revoked": grants, "account_opened": grants,
+
+	"logged_in": enters, "login_failed": enters, "logged_out": leaves, "log_read": audits,
 
 	"staff_registered": appoints, "staff_revoked": appoints, "staff_updated": appoints, "staff_vault_published": rotates,
 	"site_added": arranges, "site_updated": arranges, "site_removed": arranges,

@@ -12,7 +12,7 @@ const [binary, home, pictures] = ['PHRD_BINARY', 'PHRD_HOME', 'PHRD_PICTURES'].m
 }) as [string, string, string]
 
 const network = new Network(binary, home)
-const origin = await network.gateway(1)
+const [origin, other] = [await network.gateway(1), await network.gateway(2)]
 const browser = await chromium.launch({
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -178,6 +178,22 @@ await check('the page locks, and opens with the wallet or with the code', async 
   await page.getByLabel('Recovery code, 24 words').fill(code)
   await button(page, 'Open with the recovery code').click()
   await heading(page, 'Requests').waitFor()
+})
+
+await check('the vault opens on another device with the code, and not with the wallet alone', async () => {
+  const words = await page.evaluate(() => sessionStorage.getItem('phrd/demo-words') ?? '')
+  const { page: there, context: device } = await visitor()
+  await device.addInitScript((text) => sessionStorage.setItem('phrd/demo-words', text), words)
+  await there.goto(other)
+  await button(there, 'Use the demo wallet').click()
+  await button(there, 'Open with the wallet').click()
+  await there.getByText('this device does not keep').waitFor()
+  await there.getByLabel('Recovery code, 24 words').fill(code)
+  await button(there, 'Open with the recovery code').click()
+  await heading(there, 'Requests').waitFor()
+  await there.getByRole('link', { name: 'Records' }).click()
+  await there.getByText(record).waitFor()
+  await device.close()
 })
 
 await check('the page speaks German, in the dark, and without a mouse', async () => {

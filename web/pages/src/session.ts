@@ -3,6 +3,7 @@ import { Client } from '#sdk/client.js'
 import { type Door, hostOf } from '#sdk/gateway/door.js'
 import type { Chain } from '#sdk/gateway/gateway.js'
 import { hasAccount, type Invitation, openAccount } from '#sdk/invitation.js'
+import { fetchVault } from '#sdk/vault/fetch.js'
 import type { VaultFile } from '#sdk/vault/file.js'
 import { openVault, openVaultByCode, openVaultByWallet, type Vault } from '#sdk/vault/open.js'
 import { type PreparedVault, preparePatient, registerPatient } from '#sdk/vault/prepare.js'
@@ -15,7 +16,7 @@ export type Stage =
   | { readonly at: 'stranger'; readonly client: Client }
   | { readonly at: 'new'; readonly client: Client }
   | { readonly at: 'staff'; readonly role: string }
-  | { readonly at: 'shut'; readonly client: Client; readonly patient: string; readonly file: VaultFile | undefined }
+  | { readonly at: 'shut'; readonly client: Client; readonly patient: string; readonly file: VaultFile }
   | { readonly at: 'open'; readonly client: Client; readonly patient: string; readonly vault: Vault }
 
 export const stage = signal<Stage>({ at: 'out' })
@@ -50,7 +51,7 @@ export async function signIn(signer: Signer, others: readonly Door[] = []): Prom
   const who = await client.principal(true)
   if (who.role !== 'patient') stage.value = { at: 'staff', role: who.role }
   else if (who.patient === '') stage.value = { at: 'new', client }
-  else stage.value = { at: 'shut', client, patient: who.patient, file: await keptFile() }
+  else stage.value = { at: 'shut', client, patient: who.patient, file: await vaultFile(client) }
 }
 
 /** join opens the account of who was invited. */
@@ -101,7 +102,13 @@ export function lockWhenIdle(): void {
   again()
 }
 
-async function keptFile(): Promise<VaultFile | undefined> {
-  const kept = await secrets?.get(fileName)
-  return kept === undefined ? undefined : (JSON.parse(new TextDecoder().decode(kept)) as VaultFile)
+// The network has the vault as it is. Without the network's it is the one that this browser kept.
+async function vaultFile(client: Client): Promise<VaultFile> {
+  try {
+    return await fetchVault(client)
+  } catch (cause) {
+    const kept = await secrets?.get(fileName)
+    if (kept === undefined) throw cause
+    return JSON.parse(new TextDecoder().decode(kept)) as VaultFile
+  }
 }

@@ -11,7 +11,7 @@ import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx'
 import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
 import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
-  approve, Client, type Door, hasAccount, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
+  approve, Client, type Door, fetchVault, hasAccount, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
   type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
   versions, WorkerChunks, withdraw,
 } from '../src/index.js'
@@ -109,7 +109,8 @@ const answers = {
   },
   own: async (q: Question) => {
     const person = who(q)
-    const vault = await openVaultByCode(person.file ?? fail('no vault'), person.code?.toUpperCase() ?? '')
+    // As on a device that has neither the vault nor what opens it without the code.
+    const vault = await openVaultByCode(await fetchVault(client(q)), person.code?.toUpperCase() ?? '')
     await openVaultByWallet(client(q), person.file ?? fail('no vault'))
     const ref = parseRef(q.ref ?? '')
     const file = await openUnlock(client(q), await unlockOwn(client(q), vault, [ref]), ref, { signal: patience() })

@@ -23,6 +23,7 @@ test('a vault opens by what the device keeps, by the code and by the wallet, and
   await assert.rejects(openVaultByWallet(alice, { ...file, slots: other.file.slots }), { kind: 'vault' })
   await assert.rejects(openVault(await net.client(net.alice, 'clinic'), file), { kind: 'vault' })
   await assert.rejects(openVaultByCode({ ...file, revision: 2 }, code), { kind: 'vault' })
+  await assert.rejects(openVaultByCode({ ...file, key: other.file.key }, code), { kind: 'vault' })
   await assert.rejects(openVaultByCode({ ...file, blob: base64.encode(base64.decode(file.blob).map((b, i) => (i === 40 ? b ^ 1 : b))) }, code), { kind: 'vault' })
 })
 

@@ -6,17 +6,9 @@ import { words } from '../words/words'
 import { Action } from './action'
 
 /** Shut asks for what opens the vault. */
-export function Shut({ client, file }: { client: Client; file: VaultFile | undefined }) {
+export function Shut({ client, file }: { client: Client; file: VaultFile }) {
   const w = words.value
   const code = useSignal('')
-  if (file === undefined) {
-    return (
-      <section>
-        <h1>{w.unlock}</h1>
-        <p class="note">{w.noVaultHere}</p>
-      </section>
-    )
-  }
   return (
     <section>
       <h1>{w.unlock}</h1>

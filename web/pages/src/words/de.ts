@@ -37,7 +37,6 @@ export const de: Words = {
   unlockByWallet: 'Mit der Wallet öffnen',
   unlockByCode: 'Mit dem Wiederherstellungscode öffnen',
   recoveryCode: 'Wiederherstellungscode, 24 Wörter',
-  noVaultHere: 'Dieses Gerät hat Ihren Tresor nicht.',
   requests: 'Anfragen',
   noRequests: 'Niemand fragt gerade nach Ihren Akten.',
   asks: (hospital) => `${hospital} möchte öffnen`,

@@ -38,7 +38,6 @@ export const en = {
   unlockByWallet: 'Open with the wallet',
   unlockByCode: 'Open with the recovery code',
   recoveryCode: 'Recovery code, 24 words',
-  noVaultHere: 'This device does not have your vault.',
   // Requests
   requests: 'Requests',
   noRequests: 'Nobody asks for your records now.',

@@ -3,6 +3,7 @@ import { parseCodeWords } from '#custody/code.js'
 import { checkOwnerHalf } from '#custody/commit.js'
 import { type Bytes, equal } from '#custody/encoding.js'
 import type { Envelope } from '#custody/envelope.js'
+import * as hybrid from '#custody/hybrid.js'
 import { parseIDText } from '#custody/id.js'
 import { recipientKind } from '#custody/kinds.js'
 import { openOwn } from '#custody/own.js'
@@ -78,11 +79,16 @@ async function kvOf(file: VaultFile, kind: VaultSlot['kind'], secret: (slot: Vau
 
 async function opened(file: VaultFile, kv: Bytes): Promise<Vault> {
   const head = { net: base64.decode(file.network), vault: parseIDText(file.vault), newest: BigInt(file.epoch), revision: BigInt(file.revision) }
+  let epochs: readonly Epoch[]
   try {
-    return new Vault(parseIDText(file.patient), await openBlob(head, kv, base64.decode(file.blob)))
+    epochs = await openBlob(head, kv, base64.decode(file.blob))
   } catch (cause) {
     throw cause instanceof Refusal ? new PhrdError('vault', 'the vault does not open', cause) : cause
   }
+  // What is locked to the key that a gateway shows must open with the one that is inside.
+  const seed = epochs.find((e) => e.epoch === BigInt(file.epoch))?.seed
+  if (seed === undefined || !equal(await hybrid.publicKey(seed), base64.decode(file.key))) throw new PhrdError('vault', 'the vault has another key than is shown')
+  return new Vault(parseIDText(file.patient), epochs)
 }
 
 function given(read: () => Bytes): Bytes {
