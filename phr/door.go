@@ -254,19 +254,24 @@ func (d *door) request(ctx context.Context, method, path string, header http.Hea
 func (d *door) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	for again := false; ; again = true {
 		call := ctx
+		var shut error // why there is no login
 		if d.client.key != nil {
-			token, err := d.bearer(ctx, again)
-			// Who has no account yet may still ask what everybody may.
-			if err != nil && (errors.Is(err, ErrUnreachable) || again) {
-				return err
+			var token string
+			token, shut = d.bearer(ctx, again)
+			if errors.Is(shut, ErrUnreachable) {
+				return shut
 			}
-			if err == nil {
+			// Who has no account yet, or none any more, may still ask what everybody may.
+			if shut == nil {
 				call = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 			}
 		}
 		err := d.conn.Invoke(call, method, args, reply, opts...)
 		if err == nil {
 			return nil
+		}
+		if again && shut != nil && status.Code(err) == codes.Unauthenticated {
+			return shut
 		}
 		if again || status.Code(err) != codes.Unauthenticated || d.client.key == nil {
 			return d.queryError(ctx, method, err)

@@ -24,6 +24,16 @@ export class Network {
     return (Array.isArray(said) ? said[0] : said) as Record<string, unknown>
   }
 
+  /** hospitalOf is the first hospital whose home has an account of that name. */
+  async hospitalOf(account: string): Promise<number> {
+    for (let hospital = 1; hospital <= 4; hospital++) {
+      const name = `hospital-${hospital}`
+      const { stdout } = await run(this.#binary, ['keys', 'list', '--home', join(this.#home, name), '--passphrase-file', join(this.#home, 'passphrases', name), '--json'])
+      if ((JSON.parse(stdout) as { name: string }[]).some((key) => key.name === account)) return hospital
+    }
+    throw new Error(`no hospital has an account ${account}`)
+  }
+
   /** gateway is where a hospital's pages are. */
   async gateway(hospital: number): Promise<string> {
     const file = JSON.parse(await readFile(join(this.#home, `hospital-${hospital}`, 'client.json'), 'utf8')) as { gateway: string }

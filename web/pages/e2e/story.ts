@@ -12,7 +12,8 @@ const [binary, home, pictures] = ['PHRD_BINARY', 'PHRD_HOME', 'PHRD_PICTURES'].m
 }) as [string, string, string]
 
 const network = new Network(binary, home)
-const [origin, other] = [await network.gateway(1), await network.gateway(2)]
+const [origin, er] = [await network.gateway(1), await network.hospitalOf('clinician')]
+const [other, asker] = [await network.gateway(er), `Hospital 0${er}`]
 const browser = await chromium.launch({
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -55,9 +56,9 @@ const scan = randomBytes(3 << 20)
 await writeFile(file, scan)
 let [patient, record, code] = ['', '', '']
 
-/** asked is a request for the patient's record by the doctor of the second hospital, which the first one endorsed. */
+/** asked is a request for the patient's record by the doctor of another hospital, which the first one endorsed. */
 async function asked(): Promise<string> {
-  const proposed = await network.as(2, 'clinician', 'unlock', 'propose', `${record}/1`, '--purpose', 'TREAT')
+  const proposed = await network.as(er, 'clinician', 'unlock', 'propose', `${record}/1`, '--purpose', 'TREAT')
   const unlock = String(proposed['unlock'])
   await network.as(1, 'officer', 'unlock', 'endorse', unlock)
   return unlock
@@ -103,16 +104,16 @@ await check('a doctor asks, the patient checks and approves, the doctor opens', 
   const unlock = await asked()
   await page.getByRole('link', { name: 'Requests' }).click()
   await button(page, 'Check this request').click()
-  await page.getByRole('heading', { name: 'Hospital 02 asks to open' }).waitFor()
+  await page.getByRole('heading', { name: `${asker} asks to open` }).waitFor()
   demand((await page.locator('.checks .failed').count()) === 0, 'no check failed')
   demand((await page.locator('.checks .passed').count()) === 10, 'ten checks passed')
   await looked(page, 'request', pictures)
   await button(page, 'Approve').click()
   const [shown = ''] = await signs(page)
-  for (const part of ['phrd/MsgApproveUnlock', 'Hospital 02', 'TREAT', `${record}/1`]) demand(shown.includes(part), `the wallet shows ${part}: ${shown}`)
+  for (const part of ['phrd/MsgApproveUnlock', asker, 'TREAT', `${record}/1`]) demand(shown.includes(part), `the wallet shows ${part}: ${shown}`)
   await page.getByText('Approved. The hospitals give their half now.').waitFor()
   const out = join(home, 'opened.bin')
-  await network.as(2, 'clinician', 'record', 'open', `${record}/1`, '--unlock', unlock, '-o', out)
+  await network.as(er, 'clinician', 'record', 'open', `${record}/1`, '--unlock', unlock, '-o', out)
   const sums = [scan, await readFile(out)].map((bytes) => createHash('sha256').update(bytes).digest('hex'))
   demand(sums[0] === sums[1], 'what was opened is what was stored')
 })
@@ -120,7 +121,7 @@ await check('a doctor asks, the patient checks and approves, the doctor opens', 
 await check('the log tells who looked', async () => {
   await page.getByRole('link', { name: 'Who looked' }).click()
   await page.getByLabel('Only who opened something').check()
-  await page.locator('ol.log li').filter({ hasText: 'clinician, Hospital 02' }).filter({ hasText: 'opened' }).waitFor()
+  await page.locator('ol.log li').filter({ hasText: `clinician, ${asker}` }).filter({ hasText: 'opened' }).waitFor()
   await looked(page, 'log', pictures)
 })
 
@@ -130,7 +131,7 @@ await check('a request that is denied stays shut', async () => {
   await page.getByRole('article', { name: unlock.slice(0, 8) }).getByRole('button', { name: 'Deny' }).click()
   await signs(page)
   await page.getByText('Denied.').waitFor()
-  const shown = await network.as(2, 'clinician', 'unlock', 'show', unlock)
+  const shown = await network.as(er, 'clinician', 'unlock', 'show', unlock)
   demand(String(shown['status']).toLowerCase() === 'denied', `the request is ${String(shown['status'])}`)
 })
 
@@ -141,7 +142,7 @@ await check('a rejection in the wallet signs nothing', async () => {
   await card.getByRole('button', { name: 'Approve' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Reject' }).click()
   await card.getByText('the wallet was told not to sign').waitFor()
-  const shown = await network.as(2, 'clinician', 'unlock', 'show', unlock)
+  const shown = await network.as(er, 'clinician', 'unlock', 'show', unlock)
   demand(String(shown['status']).toLowerCase() === 'endorsed', `the request is ${String(shown['status'])}`)
 })
 

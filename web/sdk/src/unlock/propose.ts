@@ -7,6 +7,7 @@ import type { Client } from '../client.js'
 import { PhrdError, Refused } from '../errors.js'
 import { MsgProposeUnlockResponseSchema, MsgProposeUnlockSchema } from '../generated/phrd/access/v1/tx_pb.js'
 import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
+import { arrived } from '../poll.js'
 import { compareRefs, type Ref, refText } from '../records/ref.js'
 import { gasFor } from '../send.js'
 import { parseAddress } from '../wallet/address.js'
@@ -59,7 +60,7 @@ async function locksFor(client: Client, refs: readonly Ref[]): Promise<LockedVer
   const sorted = [...refs].sort(compareRefs).filter((ref, i, all) => i === 0 || compareRefs(all[i - 1] ?? ref, ref) !== 0)
   const versions: LockedVersion[] = []
   for (const ref of sorted) {
-    const { version } = await client.gateways.query(Records.method.version, { record: idText(ref.record), version: ref.version })
+    const { version } = await arrived(() => client.gateways.query(Records.method.version, { record: idText(ref.record), version: ref.version }))
     if (version?.header === undefined) throw new PhrdError('answer', `no version ${refText(ref)} is shown`)
     const locked = lockOf(client.network, await generationOf(client.gateways, client.network, version.header.generation), version)
     if (compareRefs(locked, ref) !== 0) throw new PhrdError('proposal', `the gateway shows ${refText(locked)} in the place of ${refText(ref)}`)

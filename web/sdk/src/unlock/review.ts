@@ -13,7 +13,7 @@ import { type Member, MemberSchema, type Principal, PrincipalSchema, Role } from
 import { Query as Consortium } from '../generated/phrd/consortium/v1/query_pb.js'
 import { KeySchema } from '../generated/phrd/custody/v1/key_pb.js'
 import { VersionSchema } from '../generated/phrd/records/v1/record_pb.js'
-import { poll } from '../poll.js'
+import { arrived, poll } from '../poll.js'
 import { type Ref, refText } from '../records/ref.js'
 import { type CheckedUnlock, checkUnlock, unlockAt, unlockReason, versionBlockPath } from './checked.js'
 import { openEnvelope } from './locked.js'
@@ -25,8 +25,6 @@ export const ownReading = 'own reading'
 const witnesses = 2
 // Opens no records.
 const guardianPurpose = 'GUARDIAN'
-// How long an unlock that is to be signed is awaited where it is not known: nodes are a block or two apart.
-const arriveTime = 5_000
 
 /** Check is one thing that was looked at before an approval, for a page to show. */
 export interface Check {
@@ -82,7 +80,7 @@ interface View {
 
 /** review reads an unlock at one height from the nodes of two hospitals, neither of them the requester's where two others answer, and checks all that can be checked without the owner's keys. It fails on the first check that does not pass. */
 export async function review(client: Client, id: string): Promise<Review> {
-  const first = await arrived(client, id)
+  const { unlock: first } = await arrived(() => unlockAt(client.gateways, id))
   const { doors, independent } = await chooseWitnesses(client, first.hospital)
   const height = await meet(client, doors)
   const views: View[] = []
@@ -111,22 +109,6 @@ function describe(id: string, view: View, height: bigint, doors: readonly Gatewa
   return {
     id, requester: unlock.requester, hospital: unlock.hospital === 0n ? ownReading : (view.member?.name ?? ''), purpose: unlock.purpose, versions,
     until: unlock.expiresAt, endorsedBy: unlock.endorsements.map((e) => e.officer), status, height, witnesses: doors.map((d) => d.name), checks, seen,
-  }
-}
-
-async function arrived(client: Client, id: string): Promise<{ hospital: bigint }> {
-  const find = async () => {
-    try {
-      return (await unlockAt(client.gateways, id)).unlock
-    } catch (cause) {
-      if (isKind(cause, 'not found')) return undefined
-      throw cause
-    }
-  }
-  try {
-    return await poll(AbortSignal.timeout(arriveTime), find)
-  } catch (cause) {
-    throw cause instanceof PhrdError ? cause : new PhrdError('not found', `unlock ${id}`, cause)
   }
 }
 
