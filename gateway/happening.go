@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -15,7 +13,6 @@ import (
 
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
-	"github.com/phrd/phrd/node"
 )
 
 const (
@@ -63,13 +60,9 @@ type openHappening struct {
 
 // happenings write down what happens in sessions before it is answered, and hand it to the chain, as reports do with reads.
 type happenings struct {
-	journal *journal[*consortiumv1.SessionReport]
-	chain   node.Chain
-	member  func(ctx context.Context) (uint64, error)
-	now     func() time.Time
-	age     time.Duration
-	log     *slog.Logger
-	wake    chan struct{}
+	outbox[*consortiumv1.SessionReport]
+	now func() time.Time
+	age time.Duration
 
 	mu       sync.Mutex
 	prepared bool
@@ -81,13 +74,16 @@ type happenings struct {
 }
 
 func newHappenings(j *journal[*consortiumv1.SessionReport], g *Gateway) *happenings {
+	reported := func(ctx context.Context, member uint64) (uint64, error) {
+		got, err := consortiumv1.NewQueryClient(g.config.Chain).SessionsReported(ctx, &consortiumv1.QuerySessionsReportedRequest{Member: member})
+		return got.GetNumber(), err
+	}
+	message := func(account string, batch []*consortiumv1.SessionReport) proto.Message {
+		return &consortiumv1.MsgReportSessions{Node: account, Reports: batch}
+	}
 	return &happenings{
-		journal: j, chain: g.config.Chain, now: g.config.Now, age: g.config.Limits.SessionReports, log: g.config.Log,
-		member: func(ctx context.Context) (uint64, error) {
-			h, err := g.home(ctx)
-			return h.number, err
-		},
-		wake: make(chan struct{}, 1), open: map[happening]*openHappening{}, asked: map[string]int{},
+		outbox: newOutbox(g, "session reports", j, reported, message), now: g.config.Now, age: g.config.Limits.SessionReports,
+		open: map[happening]*openHappening{}, asked: map[string]int{},
 	}
 }
 
@@ -153,13 +149,6 @@ func (h *happenings) count(what happening, n int) {
 	}
 }
 
-func (h *happenings) notify() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
-}
-
 // prepare learns, once, from which number on reports are new, and queues what an earlier process wrote down.
 func (h *happenings) prepare(ctx context.Context) error {
 	h.mu.Lock()
@@ -168,13 +157,7 @@ func (h *happenings) prepare(ctx context.Context) error {
 	if done {
 		return nil
 	}
-	if h.journal.last() == 0 {
-		// A journal that was lost leaves the chain's word alone, which must not be an old one.
-		if _, err := h.chain.Ready(ctx); err != nil {
-			return err
-		}
-	}
-	reported, err := h.reported(ctx)
+	left, next, err := h.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,27 +166,12 @@ func (h *happenings) prepare(ctx context.Context) error {
 	if h.prepared {
 		return nil
 	}
-	for _, report := range h.journal.reports() {
-		if report.GetNumber() > reported {
-			h.queue = append(h.queue, &openHappening{report: report, sent: true})
-		}
+	for _, report := range left {
+		h.queue = append(h.queue, &openHappening{report: report, sent: true})
 	}
-	h.next, h.prepared = max(reported, h.journal.last())+1, true
+	h.next, h.prepared = next, true
 	h.notify()
 	return nil
-}
-
-// reported asks the chain for the last report that it took.
-func (h *happenings) reported(ctx context.Context) (uint64, error) {
-	member, err := h.member(ctx)
-	if err != nil {
-		return 0, err
-	}
-	got, err := consortiumv1.NewQueryClient(h.chain).SessionsReported(ctx, &consortiumv1.QuerySessionsReportedRequest{Member: member})
-	if err != nil {
-		return 0, fmt.Errorf("ask for the last session report: %w", err)
-	}
-	return got.GetNumber(), nil
 }
 
 // due ends the growth of what began long enough ago, and returns the next batch. wait is when to look again, 0 for never.
@@ -248,38 +216,12 @@ func (h *happenings) round(ctx context.Context, all bool) (wait time.Duration, e
 	if err := h.prepare(ctx); err != nil {
 		return 0, err
 	}
-	for {
-		batch, wait := h.due(all)
-		if len(batch) == 0 {
-			return wait, nil
-		}
-		if err := h.send(ctx, batch); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// send hands one batch to the chain, which skips what an earlier try brought in.
-func (h *happenings) send(ctx context.Context, batch []*consortiumv1.SessionReport) error {
-	last := batch[len(batch)-1].GetNumber()
-	reported, err := h.reported(ctx)
-	if err != nil {
-		return err
-	}
-	if reported >= last {
-		return h.done(reported)
-	}
-	if _, err := h.chain.Submit(ctx, &consortiumv1.MsgReportSessions{Node: h.chain.Account(), Reports: batch}); err != nil {
-		return fmt.Errorf("report sessions %d to %d: %w", batch[0].GetNumber(), last, err)
-	}
-	return h.done(last)
+	return h.empty(ctx, func() ([]*consortiumv1.SessionReport, time.Duration) { return h.due(all) }, h.done)
 }
 
 // run hands reports to the chain until ctx ends.
 func (h *happenings) run(ctx context.Context) {
-	handIn(ctx, h.wake, h.log, "session reports wait", h.journal.waiting, func(ctx context.Context) (time.Duration, error) {
-		return h.round(ctx, false)
-	})
+	h.outbox.run(ctx, func(ctx context.Context) (time.Duration, error) { return h.round(ctx, false) })
 }
 
 // noteRead writes down that staff read the log, and that somebody was not let. What patients read of their own log is their business.

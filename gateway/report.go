@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -12,17 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
-	"github.com/phrd/phrd/node"
 )
 
 const (
-	// maxBatch is how many reports one message carries.
-	maxBatch = 100
 	// maxOpenReports is how many reads go on at a time that are not reported yet. Beyond it
 	// nothing is served, for the chain must be able to follow.
 	maxOpenReports = 1 << 14
-	firstRetry     = time.Second
-	lastRetry      = 30 * time.Second
 )
 
 // errReportsFull says that the chain does not take the reports fast enough.
@@ -47,35 +40,31 @@ type openReport struct {
 	closed      bool
 }
 
-// reports write down every read before it is served, and hand them to the chain. Numbers
-// rise from what the chain has, and only whole runs of them are sent, so that the chain
-// skips none and repeats none.
+// reports write down every read before it is served, and hand them to the chain.
 type reports struct {
-	journal *journal[*recordsv1.AccessReport]
-	chain   node.Chain
-	member  func(ctx context.Context) (uint64, error)
-	now     func() time.Time
-	quiet   time.Duration
-	age     time.Duration
-	log     *slog.Logger
+	outbox[*recordsv1.AccessReport]
+	now   func() time.Time
+	quiet time.Duration
+	age   time.Duration
 
 	mu       sync.Mutex
 	prepared bool
 	next     uint64
 	open     map[read]*openReport
 	queue    []*openReport // by number: open ones, and closed ones that were not taken
-	wake     chan struct{}
 }
 
 func newReports(j *journal[*recordsv1.AccessReport], g *Gateway) *reports {
+	reported := func(ctx context.Context, member uint64) (uint64, error) {
+		got, err := recordsv1.NewQueryClient(g.config.Chain).Reported(ctx, &recordsv1.QueryReportedRequest{Member: member})
+		return got.GetNumber(), err
+	}
+	message := func(account string, batch []*recordsv1.AccessReport) proto.Message {
+		return &recordsv1.MsgReportAccess{Node: account, Reports: batch}
+	}
 	return &reports{
-		journal: j, chain: g.config.Chain, now: g.config.Now,
-		quiet: g.config.Limits.ReportQuiet, age: g.config.Limits.ReportAge, log: g.config.Log,
-		member: func(ctx context.Context) (uint64, error) {
-			h, err := g.home(ctx)
-			return h.number, err
-		},
-		open: map[read]*openReport{}, wake: make(chan struct{}, 1),
+		outbox: newOutbox(g, "access reports", j, reported, message), now: g.config.Now,
+		quiet: g.config.Limits.ReportQuiet, age: g.config.Limits.ReportAge, open: map[read]*openReport{},
 	}
 }
 
@@ -90,13 +79,7 @@ func (r *reports) prepare(ctx context.Context) error {
 	if done {
 		return nil
 	}
-	if r.journal.last() == 0 {
-		// A journal that was lost leaves the chain's word alone, which must not be an old one.
-		if _, err := r.chain.Ready(ctx); err != nil {
-			return err
-		}
-	}
-	reported, err := r.reported(ctx)
+	left, next, err := r.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,36 +88,12 @@ func (r *reports) prepare(ctx context.Context) error {
 	if r.prepared {
 		return nil
 	}
-	for _, report := range r.journal.reports() {
-		if report.GetNumber() > reported {
-			r.queue = append(r.queue, &openReport{report: report, closed: true})
-		}
+	for _, report := range left {
+		r.queue = append(r.queue, &openReport{report: report, closed: true})
 	}
-	r.next = max(reported, r.journal.last()) + 1
-	r.prepared = true
+	r.next, r.prepared = next, true
 	r.notify()
 	return nil
-}
-
-// reported asks the chain for the last report that it took.
-func (r *reports) reported(ctx context.Context) (uint64, error) {
-	member, err := r.member(ctx)
-	if err != nil {
-		return 0, err
-	}
-	got, err := recordsv1.NewQueryClient(r.chain).Reported(ctx, &recordsv1.QueryReportedRequest{Member: member})
-	if err != nil {
-		return 0, fmt.Errorf("ask for the last access report: %w", err)
-	}
-	return got.GetNumber(), nil
-}
-
-// notify wakes the sender. r.mu is held.
-func (r *reports) notify() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
 }
 
 // A claim is what was written down for one request.
@@ -284,77 +243,12 @@ func (r *reports) done(number uint64) error {
 }
 
 // run hands reports to the chain until ctx ends.
-func (r *reports) run(ctx context.Context) {
-	handIn(ctx, r.wake, r.log, "access reports wait", r.journal.waiting, r.round)
-}
-
-// handIn calls round, which sends what is due and returns when to look again, 0 for never; after an error again and again, until ctx
-// ends. A wake-up makes it look at once.
-func handIn(ctx context.Context, wake <-chan struct{}, log *slog.Logger, what string, waiting func() int, round func(context.Context) (time.Duration, error)) {
-	retry := firstRetry
-	for ctx.Err() == nil {
-		wait, err := round(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			level := slog.LevelWarn
-			if errors.Is(err, node.ErrNotReady) || waiting() == 0 {
-				level = slog.LevelDebug
-			}
-			log.Log(ctx, level, what, "reports", waiting(), "error", err)
-			wait, retry = retry, min(2*retry, lastRetry)
-		} else {
-			retry = firstRetry
-		}
-		pause(ctx, wake, wait)
-	}
-}
-
-// pause waits for a wake-up, or for a time if it is above 0.
-func pause(ctx context.Context, wake <-chan struct{}, wait time.Duration) {
-	var timeout <-chan time.Time
-	if wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		timeout = timer.C
-	}
-	select {
-	case <-wake:
-	case <-timeout:
-	case <-ctx.Done():
-	}
-}
+func (r *reports) run(ctx context.Context) { r.outbox.run(ctx, r.round) }
 
 // round sends what is due.
 func (r *reports) round(ctx context.Context) (wait time.Duration, err error) {
 	if err := r.prepare(ctx); err != nil {
 		return 0, err
 	}
-	for {
-		batch, wait := r.due()
-		if len(batch) == 0 {
-			return wait, nil
-		}
-		if err := r.send(ctx, batch); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// send hands one batch to the chain. A batch that an earlier try brought in is not sent
-// again, and where it is the chain skips it.
-func (r *reports) send(ctx context.Context, batch []*recordsv1.AccessReport) error {
-	last := batch[len(batch)-1].GetNumber()
-	reported, err := r.reported(ctx)
-	if err != nil {
-		return err
-	}
-	if reported >= last {
-		return r.done(reported)
-	}
-	if _, err := r.chain.Submit(ctx, &recordsv1.MsgReportAccess{Node: r.chain.Account(), Reports: batch}); err != nil {
-		return fmt.Errorf("report reads %d to %d: %w", batch[0].GetNumber(), last, err)
-	}
-	return r.done(last)
+	return r.empty(ctx, r.due, r.done)
 }

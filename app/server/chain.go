@@ -116,11 +116,15 @@ func startChain(ctx context.Context, c Config, files home.Config, genesis *home.
 	return ch, nil
 }
 
+// lingerTime is how long a server goes on that has a block for another program. The block was decided with votes that this server may be
+// the first to have: it hands them on meanwhile, or the others would be left without them, and wait.
+const lingerTime = 5 * time.Second
+
 // unfitFor is what the application tells that the next block is for another program.
 func (ch *chain) unfitFor(failed func(error)) func(error) {
 	return func(err error) {
 		ch.unfit.Store(true)
-		failed(err)
+		time.AfterFunc(lingerTime, func() { failed(err) })
 	}
 }
 
@@ -378,13 +382,14 @@ func (ch *chain) stop(ctx context.Context) error {
 	if ch.conn != nil {
 		errs = append(errs, ch.conn.Close())
 	}
+	// What waits for the block that is for another program never ends: not a call that brings a transaction, nor CometBFT.
+	if ch.unfit.Load() {
+		return errors.Join(errs...)
+	}
 	if ch.grpc != nil {
 		stopGRPC(ctx, ch.grpc)
 	}
 	ch.group.Wait()
-	if ch.unfit.Load() {
-		return errors.Join(errs...)
-	}
 	if ch.node != nil && ch.node.IsRunning() {
 		ch.app.RefusePeers()
 		errs = append(errs, ch.node.Stop())
