@@ -19,7 +19,7 @@ const (
 	// call the gateways of all hospitals, and show what was opened from memory.
 	pagesPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; connect-src 'self' https:; " +
 		"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
-		"require-trusted-types-for 'script'; trusted-types phrd"
+		"require-trusted-types-for 'script'; trusted-types 'none'"
 	pagesPermissions = "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
 
 	indexPage   = "index.html"
