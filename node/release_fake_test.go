@@ -309,7 +309,7 @@ func (n *custodyNet) approvedOver(kind lock.KeyKind, requester string, hospital 
 		p.Versions = append(p.Versions, lock.ProposedVersion{
 			Record: lock.ID(n.id(v)), Number: v.GetVersion(), Context: bound, U: point, M: m, C: c,
 		})
-		u.Versions = append(u.Versions, &accessv1.UnlockVersion{Record: v.GetRecord(), Version: v.GetVersion(), M: m.Bytes()})
+		u.Versions = append(u.Versions, &accessv1.UnlockVersion{Record: v.GetRecord(), Version: v.GetVersion(), M: m.Bytes(), U: v.GetHeader().GetU()})
 		r.Blinded = append(r.Blinded, m.Bytes())
 	}
 	if u.Proof, err = session.Prove(p, n.random); err != nil {

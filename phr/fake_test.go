@@ -82,6 +82,7 @@ type network struct {
 
 	refuses func(*recordsv1.NewVersion) bool // makes the chain refuse a message that stores such a version
 	busy    int                              // how many transactions come too soon
+	away    atomic.Int32                     // how many questions for a transaction no node is ready to answer
 	late    atomic.Int32                     // how many questions for an unlock or a version come before the node knows it
 }
 
@@ -525,6 +526,9 @@ func (s *txServer) BroadcastTx(_ context.Context, r *txv1.BroadcastTxRequest) (*
 
 // GetTx implements txv1.ServiceServer.
 func (s *txServer) GetTx(_ context.Context, r *txv1.GetTxRequest) (*txv1.GetTxResponse, error) {
+	if s.net.away.Add(-1) >= 0 {
+		return nil, status.Error(codes.Unavailable, "the node starts")
+	}
 	done, ok := s.net.txs[r.Hash]
 	if !ok {
 		return nil, status.Error(codes.NotFound, "transaction")
@@ -673,7 +677,7 @@ func (n *network) propose(m *accessv1.MsgProposeUnlock) (proto.Message, error) {
 	}
 	for i, record := range m.Records {
 		v := n.versions[record][m.Versions[i]-1]
-		u.Versions = append(u.Versions, &accessv1.UnlockVersion{Record: record, Version: m.Versions[i], M: m.M[i]})
+		u.Versions = append(u.Versions, &accessv1.UnlockVersion{Record: record, Version: m.Versions[i], M: m.M[i], U: v.Header.U})
 		proposed := lock.ProposedVersion{Number: m.Versions[i], C: v.Header.C}
 		if proposed.Record, err = lock.ParseID(record); err != nil {
 			return nil, err

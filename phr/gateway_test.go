@@ -2,11 +2,14 @@ package phr_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +83,23 @@ func TestFailover(t *testing.T) {
 	}
 	_, err = c.doctor.Open(t.Context(), unlock, stored.Ref)
 	require.ErrorIs(t, err, phr.ErrUnreachable)
+}
+
+// What was handed in is awaited also while no gateway answers; who can't wait any longer learns that it may still be carried out.
+func TestTransactionIsAwaitedWhileServersStart(t *testing.T) {
+	c := newCast(t)
+	c.away.Store(3 * hospitals)
+	_, err := c.clerk.Invite(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Negative(t, c.away.Load())
+
+	c.away.Store(math.MaxInt32)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = c.clerk.Invite(ctx, time.Hour)
+	require.ErrorIs(t, err, phr.ErrNotCommitted)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "the node starts")
 }
 
 // With only one other hospital up, an approval is checked there and at the requester's, and says so; with one it is not.

@@ -154,14 +154,16 @@ func (c *Client) broadcast(ctx context.Context, tx []byte) (*abciv1.TxResponse, 
 	return answer.TxResponse, nil
 }
 
-// committed waits until a transaction is in a block.
+// committed waits until a transaction is in a block, also where meanwhile no gateway answers: what was handed in may be carried out.
 func (c *Client) committed(ctx context.Context, hash, name string, answer proto.Message) (Receipt, error) {
 	waiting, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
 	var done *abciv1.TxResponse
+	var last error // why the last look found nothing
 	err := poll(waiting, func(ctx context.Context) (bool, error) {
 		found, err := txv1.NewServiceClient(c).GetTx(ctx, &txv1.GetTxRequest{Hash: hash})
-		if errors.Is(err, ErrNotFound) {
+		last = err
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnreachable) {
 			return false, nil
 		}
 		if err != nil {
@@ -174,7 +176,7 @@ func (c *Client) committed(ctx context.Context, hash, name string, answer proto.
 		if ctx.Err() == nil && waiting.Err() == nil {
 			return Receipt{}, fmt.Errorf("%s in transaction %s: %w", name, hash, err)
 		}
-		return Receipt{}, fmt.Errorf("%s in transaction %s: %w: %w", name, hash, err, ErrNotCommitted)
+		return Receipt{}, fmt.Errorf("%s in transaction %s: %w: %w: %v", name, hash, err, ErrNotCommitted, last) //nolint:errorlint // the last answer does not say what became of it
 	}
 	c.saw(done.Height)
 	if done.Code != 0 {

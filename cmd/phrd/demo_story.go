@@ -95,7 +95,7 @@ func (d *demo) found(ctx context.Context) error {
 	d.out.note("  %s, genesis %s", made.ChainID, made.Hash)
 	ctx, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
-	return startNetwork(ctx, d.hospitals)
+	return startNetwork(ctx, d.hospitals, true)
 }
 
 // makeKey waits until the hospitals have made the records key and each has proved that it has its share.
@@ -384,7 +384,7 @@ func (d *demo) export(ctx context.Context) error {
 func (d *demo) restart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, demoWait)
 	defer cancel()
-	return startNetwork(ctx, d.hospitals[:1])
+	return startNetwork(ctx, d.hospitals[:1], true)
 }
 
 // stopAll ends every process of the demo.

@@ -147,10 +147,10 @@ func (n *localNet) hospital(number int) person {
 	return person{home: filepath.Join(n.dir, name), passphrase: filepath.Join(n.dir, "passphrases", name), program: n.program}
 }
 
-// turn starts or stops hospitals.
+// turn starts or stops hospitals, by a command of `phrd network` with its flags.
 func (n *localNet) turn(t *testing.T, what string, numbers ...int) {
 	t.Helper()
-	args := []string{"network", what, "--home", n.dir}
+	args := append([]string{"network"}, append(strings.Fields(what), "--home", n.dir)...)
 	for _, number := range numbers {
 		args = append(args, fmt.Sprintf("hospital-%d", number))
 	}

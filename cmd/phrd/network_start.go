@@ -45,13 +45,18 @@ func networkStartCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := startNetwork(ctx, hospitals); err != nil {
+			noWait, err := cmd.Flags().GetBool("no-wait")
+			if err != nil {
+				return err
+			}
+			if err := startNetwork(ctx, hospitals, !noWait); err != nil {
 				return err
 			}
 			return printNetwork(ctx, hospitals, newOutput(cmd))
 		},
 	}
 	cmd.Flags().Duration("timeout", 2*time.Minute, "how long to wait until they are ready")
+	cmd.Flags().Bool("no-wait", false, "don't wait: too few for a block are not ready before the others run")
 	return cmd
 }
 
@@ -80,9 +85,9 @@ func chosenHospitals(cmd *cobra.Command, names []string) ([]localHospital, error
 	return chosen, nil
 }
 
-// startNetwork runs hospitals in the background and waits until all are ready. Where one does not come up, those that this call
+// startNetwork runs hospitals in the background, and waits until all are ready if it shall. Where one does not come up, those that this call
 // started are stopped again.
-func startNetwork(ctx context.Context, hospitals []localHospital) (err error) {
+func startNetwork(ctx context.Context, hospitals []localHospital, wait bool) (err error) {
 	var started []*process
 	defer func() {
 		if err != nil {
@@ -104,6 +109,9 @@ func startNetwork(ctx context.Context, hospitals []localHospital) (err error) {
 			return err
 		}
 		started = append(started, p)
+	}
+	if !wait {
+		return nil
 	}
 	for _, p := range started {
 		if err := p.waitReady(ctx); err != nil {

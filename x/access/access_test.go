@@ -243,6 +243,7 @@ func TestGenesisValidate(t *testing.T) {
 			v := g.Unlocks[0].Versions
 			v[0], v[1] = v[1], v[0]
 		}, access.ErrInvalidGenesis},
+		{"a lock that is no point", func(g *access.GenesisState) { g.Unlocks[0].Versions[0].U = make([]byte, 32) }, access.ErrInvalidGenesis},
 		{"waiting twice", func(g *access.GenesisState) { g.Approved = append(g.Approved, g.Approved[0]) }, access.ErrInvalidGenesis},
 		{"waiting without approval", func(g *access.GenesisState) { g.Unlocks[0].Approval = nil }, access.ErrInvalidGenesis},
 		{"waiting after the end", func(g *access.GenesisState) { g.Unlocks[0].Expired = true }, access.ErrInvalidGenesis},

@@ -219,6 +219,11 @@ func (u Unlock) validate() error {
 		if _, err := lock.ParsePoint(v.M); err != nil {
 			return err
 		}
+		if len(v.U) > 0 { // networks before kept none
+			if _, err := lock.ParseEncapsulation(v.U); err != nil {
+				return err
+			}
+		}
 		ids[i] = id
 		if i > 0 && !before(ids[i-1], u.Versions[i-1].Version, id, v.Version) {
 			return ErrInvalidVersions.Wrap("versions are not sorted and distinct")

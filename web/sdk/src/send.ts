@@ -114,7 +114,7 @@ export class Sender {
     try {
       return fieldOf(await this.#gateways.try((gateway) => gateway.call('GET', `/cosmos/tx/v1beta1/txs/${hash}`)), 'tx_response')
     } catch (cause) {
-      if (isKind(cause, 'not found')) return undefined
+      if (isKind(cause, 'not found', 'unreachable')) return undefined // what was handed in may be carried out
       throw cause
     }
   }

@@ -426,7 +426,7 @@ func TestEmergenciesAreStopped(t *testing.T) {
 			u, err := w.keeper.Unlock(w.ctx, id)
 			require.NoError(t, err)
 			v := w.data.versions[u.Versions[0].Record][0]
-			v.RelockedAt = w.ctx.BlockTime().Unix()
+			v.Header.U = w.scalar().Public().Bytes()
 			w.data.versions[v.Record][0] = v
 		}},
 		{"the version has another box", func(w *ward, id, _ string) {

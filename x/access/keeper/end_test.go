@@ -270,7 +270,7 @@ func TestUnlockOfAnOlderVersion(t *testing.T) {
 	id := f.approved(first)
 	u, err := f.keeper.Unlock(f.ctx, id)
 	require.NoError(t, err)
-	require.Equal(t, []access.UnlockVersion{{Record: first.Record, Version: 1, M: u.Versions[0].M}}, u.Versions)
+	require.Equal(t, []access.UnlockVersion{{Record: first.Record, Version: 1, M: u.Versions[0].M, U: first.Header.U}}, u.Versions)
 	both := f.propose(f.doctor, first, second)
 	u, err = f.keeper.Unlock(f.ctx, both)
 	require.NoError(t, err)

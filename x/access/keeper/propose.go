@@ -87,6 +87,7 @@ func (k *Keeper) newDraft(ctx context.Context, requester consortium.Principal, m
 			return nil, err
 		}
 		d.versions = append(d.versions, v)
+		d.unlock.Versions[i].U = v.Header.U
 	}
 	first := d.versions[0].Header
 	for _, v := range d.versions {

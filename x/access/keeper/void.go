@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 
@@ -126,7 +127,7 @@ func (k *Keeper) voidReason(ctx context.Context, u access.Unlock) (records.Ref, 
 	if err != nil {
 		return records.Ref{}, "", err
 	}
-	for _, r := range refs {
+	for i, r := range refs {
 		v, err := k.records.Version(ctx, r.Record.String(), r.Version)
 		if err != nil {
 			return records.Ref{}, "", err
@@ -134,11 +135,20 @@ func (k *Keeper) voidReason(ctx context.Context, u access.Unlock) (records.Ref, 
 		if v.Tombstone != nil {
 			return r, access.ReasonErased, nil
 		}
-		if v.RelockedAt >= u.ProposedAt && v.RelockedAt != 0 {
+		if hasAnotherLock(v, u.Versions[i], u.ProposedAt) {
 			return r, access.ReasonRelocked, nil
 		}
 	}
 	return records.Ref{}, "", nil
+}
+
+// hasAnotherLock tells whether a version was locked anew since an unlock named it. An unlock of a network that did not keep the lock's point
+// goes by whole seconds.
+func hasAnotherLock(v records.Version, named access.UnlockVersion, proposedAt int64) bool {
+	if len(named.U) == 0 {
+		return v.RelockedAt != 0 && v.RelockedAt >= proposedAt
+	}
+	return !bytes.Equal(v.Header.U, named.U)
 }
 
 // watch counts an unlock among the open ones of its versions.

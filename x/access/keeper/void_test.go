@@ -143,7 +143,8 @@ func TestRelockedVersionsEndTheirUnlocks(t *testing.T) {
 	require.Empty(t, f.endorse(f.officer, before[11]))
 	require.Empty(t, f.approve(f.wallet, before[11]))
 
-	f.data.versions[scan.Record][0].RelockedAt = f.ctx.BlockTime().Unix()
+	f.data.versions[scan.Record][0].Header.U = f.scalar().Public().Bytes()
+	scan = f.data.versions[scan.Record][0]
 	require.NoError(t, f.keeper.VersionsRelocked(f.ctx, []records.Ref{{Record: id, Version: 1}}))
 	for _, unlock := range before {
 		switch f.status(unlock) {

@@ -352,7 +352,10 @@ type UnlockVersion struct {
 	// version number.
 	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// m is M = b·U, a point, 32 bytes.
-	M             []byte `protobuf:"bytes,3,opt,name=m,proto3" json:"m,omitempty"`
+	M []byte `protobuf:"bytes,3,opt,name=m,proto3" json:"m,omitempty"`
+	// u is the point U of the version's lock at the proposal, 32 bytes: where the version has another lock, the unlock is void. Empty in unlocks of
+	// networks before this was kept.
+	U             []byte `protobuf:"bytes,4,opt,name=u,proto3" json:"u,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +407,13 @@ func (x *UnlockVersion) GetVersion() uint64 {
 func (x *UnlockVersion) GetM() []byte {
 	if x != nil {
 		return x.M
+	}
+	return nil
+}
+
+func (x *UnlockVersion) GetU() []byte {
+	if x != nil {
+		return x.U
 	}
 	return nil
 }
@@ -662,11 +672,12 @@ const file_phrd_access_v1_unlock_proto_rawDesc = "" +
 	"\vproposed_at\x18\x15 \x01(\x03R\n" +
 	"proposedAt\x12\x1c\n" +
 	"\temergency\x18\x16 \x01(\tR\temergency\x12\x10\n" +
-	"\x03box\x18\x17 \x01(\bR\x03box\"O\n" +
+	"\x03box\x18\x17 \x01(\bR\x03box\"]\n" +
 	"\rUnlockVersion\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\tR\x06record\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\f\n" +
-	"\x01m\x18\x03 \x01(\fR\x01m\"Q\n" +
+	"\x01m\x18\x03 \x01(\fR\x01m\x12\f\n" +
+	"\x01u\x18\x04 \x01(\fR\x01u\"Q\n" +
 	"\vEndorsement\x122\n" +
 	"\aofficer\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aofficer\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\"\x90\x01\n" +

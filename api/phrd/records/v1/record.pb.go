@@ -503,7 +503,7 @@ type Version struct {
 	SealedEpoch uint64 `protobuf:"varint,11,opt,name=sealed_epoch,json=sealedEpoch,proto3" json:"sealed_epoch,omitempty"`
 	// relock is another lock that waits for its confirmation; none while there is none.
 	Relock *Relock `protobuf:"bytes,12,opt,name=relock,proto3" json:"relock,omitempty"`
-	// relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks proposed until then are void.
+	// relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks of the lock before are void.
 	RelockedAt int64 `protobuf:"varint,13,opt,name=relocked_at,json=relockedAt,proto3" json:"relocked_at,omitempty"`
 	// box is what locks the emergency box of the live envelope; none where it has none.
 	Box           *BoxLock `protobuf:"bytes,20,opt,name=box,proto3" json:"box,omitempty"`

@@ -280,7 +280,7 @@ export type Version = Message<"phrd.records.v1.Version"> & {
   relock?: Relock | undefined;
 
   /**
-   * relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks proposed until then are void.
+   * relocked_at is the block time of the last confirmed relock, unix seconds; 0 where there was none. Unlocks of the lock before are void.
    *
    * @generated from field: int64 relocked_at = 13;
    */
