@@ -1,55 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BrowserContext, chromium, type Page } from 'playwright-core'
-import { check, demand, looked, result } from './check.ts'
-import { Network } from './network.ts'
+import { check, demand, looked } from './check.ts'
+import { button, heading, home, network, pictures, signs, visitor } from './scene.ts'
 
-const [binary, home, pictures] = ['PHRD_BINARY', 'PHRD_HOME', 'PHRD_PICTURES'].map((name) => {
-  const value = process.env[name]
-  if (value === undefined) throw new Error(`$${name} is not set`)
-  return value
-}) as [string, string, string]
-
-const network = new Network(binary, home)
 const [origin, er] = [await network.gateway(1), await network.hospitalOf('clinician')]
 const [other, asker] = [await network.gateway(er), `Hospital 0${er}`]
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
-
-/** visitor is somebody with a browser of their own. Whatever the page logs as an error, or a policy that it breaks, fails the story. */
-async function visitor(): Promise<{ context: BrowserContext; page: Page; faults: string[] }> {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', viewport: { width: 1024, height: 800 } })
-  context.setDefaultTimeout(30_000)
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('pageerror', (fault) => faults.push(fault.message))
-  page.on('console', (message) => {
-    // What a page asks for and is refused is a line in the console of every browser.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text())
-  })
-  return { context, page, faults }
-}
-
-const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
-const heading = (page: Page, name: string) => page.getByRole('heading', { name, exact: true, level: 1 })
-
-/** signs reads what the demo wallet shows, and clicks. */
-async function signs(page: Page, times = 1): Promise<string[]> {
-  const shown: string[] = []
-  for (let i = 0; i < times; i++) {
-    const dialog = page.getByRole('dialog')
-    await dialog.waitFor()
-    const number = await dialog.getAttribute('data-number')
-    shown.push(await dialog.innerText())
-    await button(page, 'Sign').click()
-    await page.waitForFunction((number) => document.querySelector('dialog[open]')?.getAttribute('data-number') !== number, number)
-  }
-  return shown
-}
-
 const { page, faults, context } = await visitor()
 const file = join(home, 'scan.bin')
 const scan = randomBytes(3 << 20)
@@ -228,6 +184,3 @@ await check('nothing else was loaded, and no policy was broken', async () => {
   })
   demand((await stranger.evaluate(() => Reflect.get(window, 'wasRun'))) === undefined, 'a script that was put into the page ran')
 })
-
-await browser.close()
-process.exitCode = result() ? 0 : 1

@@ -1,0 +1,6 @@
+import './story.ts'
+import { result } from './check.ts'
+import { browser } from './scene.ts'
+
+await browser.close()
+process.exitCode = result() ? 0 : 1
