@@ -145,9 +145,9 @@ fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
+bench: $(TOOLS)/age ## measure the ratios of docs/performance.md and write them there (SIZE=short: a small file, nothing written)
 	@go build -o bin/bench ./internal/bench
-	@bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md -plot docs/log-queries.svg)
+	@PATH=$(CURDIR)/$(TOOLS):$$PATH bin/bench -commit $(VERSION) $(if $(filter short,$(SIZE)),-size 67108864 -rounds 3,-write docs/performance.md -plot docs/log-queries.svg)
 
 .PHONY: proto
 proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from proto/

@@ -39,6 +39,9 @@ import (
 // DefaultWorkFactor is the base-2 logarithm of the work that the passphrase hash takes: 128 MiB and about half a second.
 const DefaultWorkFactor = 17
 
+// drawnWorkFactor is that for a passphrase that nobody can guess: 1 MiB and a few milliseconds.
+const drawnWorkFactor = 10
+
 // MinPassphrase is how many bytes a passphrase has at least.
 const MinPassphrase = 8
 
@@ -91,6 +94,10 @@ type settings struct{ workFactor int }
 
 // WithWorkFactor sets the base-2 logarithm of the work that the passphrase hash takes, 1 to 20. Tests set a low one.
 func WithWorkFactor(log2 int) Option { return func(s *settings) { s.workFactor = log2 } }
+
+// WithDrawnPassphrase says that the passphrase was drawn at random, of 128 bits or more. A slow hash is against guesses, and finds no more of
+// such a one, so it is a fast one.
+func WithDrawnPassphrase() Option { return WithWorkFactor(drawnWorkFactor) }
 
 // Create makes a store in folder dir, which is created where it is not there. The error is ErrExists where dir holds a store, and
 // ErrPassphrase for a passphrase that is too short.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/x/consortium"
 )
 
@@ -121,7 +122,7 @@ func createNetwork(ctx context.Context, o createOptions) (_ created, err error) 
 	return c, nil
 }
 
-// createHomes makes the homes, as many at a time as there are processors: the hash of a passphrase takes a while.
+// createHomes makes the homes, two at a time.
 func createHomes(ctx context.Context, dir string, o createOptions) ([]*home.Created, []consortium.SignedDeclaration, error) {
 	homes := make([]*home.Created, o.Hospitals)
 	members := make([]consortium.SignedDeclaration, o.Hospitals)
@@ -141,7 +142,7 @@ func createHomes(ctx context.Context, dir string, o createOptions) ([]*home.Crea
 			homes[i], err = home.Create(filepath.Join(dir, name), home.Options{
 				Hospital: fmt.Sprintf("Hospital %02d", i+1), Site: fmt.Sprintf("Site %02d", i+1), TimeZone: "Etc/UTC",
 				Host: "127.0.0.1", Listen: "127.0.0.1", PortOffset: o.PortOffset + portStep*i,
-				Capacity: o.Capacity, Fast: o.Fast, Passphrase: passphrase,
+				Capacity: o.Capacity, Fast: o.Fast, Passphrase: passphrase, KeyOptions: []keys.Option{keys.WithDrawnPassphrase()},
 			})
 			if err != nil {
 				return err
@@ -153,7 +154,7 @@ func createHomes(ctx context.Context, dir string, o createOptions) ([]*home.Crea
 	return homes, members, group.Wait()
 }
 
-// newPassphrase draws a passphrase and writes it into a file.
+// newPassphrase draws a passphrase of 128 bits and writes it into a file.
 func newPassphrase(path string) ([]byte, error) {
 	random := make([]byte, 16)
 	if _, err := rand.Read(random); err != nil {
