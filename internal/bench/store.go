@@ -14,9 +14,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 
+	"filippo.io/age"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/pack"
 	"github.com/phrd/phrd/lock"
@@ -192,13 +192,13 @@ func (b *bench) store(ctx context.Context) ([]row, error) {
 		func(context.Context) error { return rawSeal(input) },
 		func(context.Context) error { return rawWrite(input, plain) },
 	}
-	age, err := newAge(ctx, b.dir)
+	tool, err := newAge(b.dir)
 	if err != nil {
 		return nil, err
 	}
 	encrypted := filepath.Join(b.dir, "age")
-	if age != nil {
-		sides = append(sides, func(ctx context.Context) error { return age.encrypt(ctx, input, encrypted) })
+	if tool != nil {
+		sides = append(sides, func(ctx context.Context) error { return tool.encrypt(ctx, input, encrypted) })
 	}
 	samples, err := interleave(ctx, b.rounds, sides...)
 	if err != nil {
@@ -212,10 +212,10 @@ func (b *bench) store(ctx context.Context) ([]row, error) {
 		target: "≥ 0.8", measured: rates(samples[0], samples[1], samples[2]).String(),
 		raw: fmt.Sprintf("store %.0f, seal and hash %.0f, write %.0f MiB/s", throughput(b.size, samples[0]).median, throughput(b.size, samples[1]).median, throughput(b.size, samples[2]).median),
 	}}
-	if age == nil {
+	if tool == nil {
 		rows = append(rows, row{number: "2", what: "the same against `age -e` writing a file", target: "≥ 0.95", measured: "not measured", raw: "age is not installed"})
 	} else {
-		if err := age.verify(ctx, encrypted, want); err != nil {
+		if err := tool.verify(ctx, encrypted, want); err != nil {
 			return nil, err
 		}
 		rows = append(rows, row{
@@ -260,28 +260,25 @@ func (b *bench) verifyStore(ctx context.Context, input, plain string, want []byt
 	return errors.Join(err, store.Close(), os.RemoveAll(dir))
 }
 
-// age is Debian's age with a key of its own.
-type age struct{ identity, recipient string }
+// ageTool is the public age program with a key of its own.
+type ageTool struct{ identity, recipient string }
 
 // newAge makes a key; it answers nil where age is not installed.
-func newAge(ctx context.Context, dir string) (*age, error) {
+func newAge(dir string) (*ageTool, error) {
 	if _, err := exec.LookPath("age"); errors.Is(err, exec.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	identity := filepath.Join(dir, "age-identity")
-	if err := exec.CommandContext(ctx, "age-keygen", "-o", identity).Run(); err != nil {
-		return nil, fmt.Errorf("age-keygen: %w", err)
-	}
-	recipient, err := exec.CommandContext(ctx, "age-keygen", "-y", identity).Output()
+	key, err := age.GenerateX25519Identity()
 	if err != nil {
-		return nil, fmt.Errorf("age-keygen -y: %w", err)
+		return nil, err
 	}
-	return &age{identity: identity, recipient: strings.TrimSpace(string(recipient))}, nil
+	path := filepath.Join(dir, "age-identity")
+	return &ageTool{identity: path, recipient: key.Recipient().String()}, os.WriteFile(path, []byte(key.String()+"\n"), 0o600)
 }
 
-func (a *age) encrypt(ctx context.Context, from, to string) error {
+func (a *ageTool) encrypt(ctx context.Context, from, to string) error {
 	if err := exec.CommandContext(ctx, "age", "-e", "-r", a.recipient, "-o", to, from).Run(); err != nil {
 		return fmt.Errorf("age -e: %w", err)
 	}
@@ -292,7 +289,7 @@ func (a *age) encrypt(ctx context.Context, from, to string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (a *age) verify(ctx context.Context, path string, want []byte) error {
+func (a *ageTool) verify(ctx context.Context, path string, want []byte) error {
 	h := sha256.New()
 	c := exec.CommandContext(ctx, "age", "-d", "-i", a.identity, path)
 	c.Stdout = h
