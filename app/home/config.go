@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/viper"
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
+	"github.com/phrd/phrd/app/telemetry"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/gateway"
 )
@@ -90,6 +91,8 @@ type Services struct {
 	MirrorSize string   `mapstructure:"mirror_size"`
 	// CollectAfter is after how many hours without use a blob goes that nobody names; 0 keeps everything.
 	CollectAfter int `mapstructure:"collect_after"`
+	// OTLPEndpoint is the URL of the OpenTelemetry collector to which the server sends its metrics; empty for none.
+	OTLPEndpoint string `mapstructure:"otlp_endpoint"`
 	// BackupDays is for how many days backups of the blobs are kept, 0 for none; the server says so in each attestation of an erasure.
 	BackupDays uint32 `mapstructure:"backup_days"`
 }
@@ -115,6 +118,11 @@ func (s Services) Validate() error {
 	for _, host := range s.WebhookHosts {
 		if err := gateway.CheckWebhookHost(host); err != nil {
 			return fmt.Errorf("[phrd] webhook_hosts: %w", err)
+		}
+	}
+	if s.OTLPEndpoint != "" {
+		if err := telemetry.CheckEndpoint(s.OTLPEndpoint); err != nil {
+			return fmt.Errorf("[phrd] otlp_endpoint: %w", err)
 		}
 	}
 	if s.Libp2pListen == "" {
@@ -242,6 +250,10 @@ collect_after = {{ .Phrd.CollectAfter }}
 
 # Days for which backups of blobs/ are kept, 0 where there are none. The server names them when it attests that something was erased.
 backup_days = {{ .Phrd.BackupDays }}
+
+# URL of an OpenTelemetry collector to which the server sends its metrics each minute, such as "https://collector.hospital.example:4318";
+# "" for none. They are what Prometheus would scrape, and tell of no person and no record.
+otlp_endpoint = "{{ .Phrd.OTLPEndpoint }}"
 `
 
 // appConfig is app.toml.

@@ -13,6 +13,7 @@ import (
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/app/telemetry"
 	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/blob/pack"
@@ -119,6 +120,14 @@ func startServices(ctx context.Context, c Config, files home.Config, ch *chain, 
 	}
 	if mirror != nil {
 		workers["mirror"] = opened(mirror.Run)
+	}
+	if files.Services.OTLPEndpoint != "" {
+		workers["telemetry"] = func(ctx context.Context) error {
+			return telemetry.Run(ctx, telemetry.Config{
+				Endpoint: files.Services.OTLPEndpoint, Gatherer: ch.metrics, Version: c.Version, Instance: string(ch.node.NodeInfo().ID()),
+				Log: logger.With("module", "telemetry"),
+			})
+		}
 	}
 	var holder *node.Holder
 	if !c.Home.StorageOnly() {

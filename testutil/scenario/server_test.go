@@ -47,13 +47,27 @@ func freeOffset(t *testing.T) int {
 // startOneOfTwo runs the first of two hospitals; without the second there are no blocks.
 func startOneOfTwo(t *testing.T) (running, other *home.Created, offset int) {
 	t.Helper()
+	running, other, offset = oneOfTwo(t)
+	serve(t, running)
+	return running, other, offset
+}
+
+// oneOfTwo are the homes of two hospitals, of which the first has its genesis.
+func oneOfTwo(t *testing.T) (first, other *home.Created, offset int) {
+	t.Helper()
 	offset = freeOffset(t)
 	homes, network := newNetworkAt(t, 2, offset)
 	w := write(t, network)
 	if _, _, err := homes[0].Home.Accept(homes[0].Keys, w.genesis, w.hash); err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, homes[0])
+	return homes[0], homes[1], offset
+}
+
+// serve runs a server until the test ends.
+func serve(t *testing.T, of *home.Created) {
+	t.Helper()
+	s := newServer(t, of)
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +76,6 @@ func startOneOfTwo(t *testing.T) (running, other *home.Created, offset int) {
 			t.Error(err)
 		}
 	})
-	return homes[0], homes[1], offset
 }
 
 func newServer(t *testing.T, of *home.Created) *server.Server {
