@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -34,7 +35,7 @@ func hospitalLeaveCommand() *cobra.Command {
 		Use: "leave [NUMBER]", Short: "take your hospital out of the network, or show how a hospital left", Args: atMostOne,
 		Long: "Begin to take your hospital out of the network.\n\n" + leavingSays + "\n\n" +
 			"With --certificate nothing begins: it shows when a hospital, yours where no number is given, asked to leave, how many copies others\n" +
-			"took over, and the entry of the log that says that it left. The exit code is 3 while it has not left.",
+			"took over, the entry of the log that says that it left, and how an auditor has it proven. The exit code is 3 while it has not left.",
 		Example: "  phrd hospital leave\n  phrd hospital leave --certificate 3",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var number uint64
@@ -123,7 +124,13 @@ func leavingRows(m *consortiumv1.Member) [][]string {
 		rows = append(rows, []string{"removed", "by a vote; what it held was lost, and placed elsewhere where others had it"})
 	}
 	if left {
-		rows = append(rows, []string{"left", timeText(m.GetLeftAt())}, []string{"entry of the log", strconv.FormatUint(m.GetLeftEntry(), 10) + ", which `phrd audit show` shows to auditors"})
+		kind := "member_left"
+		if m.GetLeavingSince() == 0 {
+			kind = "member_removed"
+		}
+		at := time.Unix(m.GetLeftAt(), 0)
+		rows = append(rows, []string{"left", timeText(m.GetLeftAt())}, []string{"entry of the log", strconv.FormatUint(m.GetLeftEntry(), 10)},
+			[]string{"its proof", fmt.Sprintf("an auditor's `phrd audit export FILE --kind %s --from-time %s --to-time %s`", kind, rfcTime(at), rfcTime(at.Add(time.Second)))})
 	}
 	return rows
 }

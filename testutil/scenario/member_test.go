@@ -11,6 +11,7 @@ import (
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/blob/ipfs"
 	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/logproof"
 	"github.com/phrd/phrd/testutil/scenario"
 	"github.com/phrd/phrd/x/access"
 	"github.com/phrd/phrd/x/audit"
@@ -53,6 +54,11 @@ func TestHospitalsComeAndGo(t *testing.T) {
 		t.Errorf("what the chain says of how it left: %v", got)
 	}
 	net.Tells(byChain(audit.KindMemberLeft, number(south.Number())))
+	left := south.BecomesMember(consortiumv1.MemberStatus_MEMBER_STATUS_LEFT, er.Clerk())
+	at := logproof.Head{Kind: logproof.Selection, What: audit.KindMemberLeft, From: left.GetLeftAt(), To: left.GetLeftAt() + 1}
+	if _, proven := net.Proves(clinic.Auditor().Exports(at)); len(proven) != 1 || proven[0].GetSequence() != left.GetLeftEntry() || proven[0].GetTarget() != number(south.Number()) {
+		t.Errorf("what an auditor proves of how it left: %v", proven)
+	}
 	net.Validate(4)
 	for _, v := range []scenario.Version{kept, moved} {
 		if object := er.IsWhole(v); isPlacedAt(object, south) {
