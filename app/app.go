@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,7 +98,11 @@ type Config struct {
 }
 
 // The SDK caches the text of an address at its first use, so its prefix must stand before anything runs.
+// Without a scope that is named, it finds its settings by the paths of program and host, which it asks the system for at each address.
 func init() {
+	if err := os.Setenv(sdk.EnvConfigScope, "phrd"); err != nil {
+		panic(err)
+	}
 	config := sdk.GetConfig()
 	config.SetBech32PrefixForAccount(wallet.Prefix, wallet.Prefix+"pub")
 	config.SetBech32PrefixForValidator(wallet.Prefix+"valoper", wallet.Prefix+"valoperpub")

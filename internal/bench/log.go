@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 
@@ -44,7 +46,7 @@ func (l *madeLog) at(sequence, size uint64) audit.Entry {
 	r := rand.New(rand.NewPCG(sequence, 0))
 	kinds := []string{audit.KindStored, audit.KindReplicated, audit.KindReplicated, audit.KindReplicated, audit.KindOpened, audit.KindShareGiven}
 	e := audit.Entry{
-		Sequence: sequence, Height: int64(sequence/10) + 1, Time: logStart + int64(sequence/5), Kind: kinds[r.IntN(len(kinds))], Actor: logName(1, r.Uint64N(200)),
+		Sequence: sequence, Height: int64(sequence/10) + 1, Time: logStart + int64(sequence/5), Kind: kinds[r.IntN(len(kinds))], Actor: logActors[r.IntN(len(logActors))],
 		Role: "clerk", Hospital: 1 + r.Uint64N(20), Patient: logName(2, r.Uint64N(size/100)), Outcome: audit.OUTCOME_OK,
 		Subjects: []audit.Subject{{Record: logName(3, r.Uint64N(1<<24)), Version: 1}},
 	}
@@ -53,6 +55,14 @@ func (l *madeLog) at(sequence, size uint64) audit.Entry {
 	}
 	return e
 }
+
+// logActors are the accounts of the made logs.
+var logActors = func() (list [200]string) {
+	for i := range list {
+		list[i] = sdk.AccAddress(binary.BigEndian.AppendUint64(make([]byte, 12), uint64(i))).String()
+	}
+	return list
+}()
 
 func logName(sort byte, n uint64) string {
 	return lock.ID{sort, byte(n), byte(n >> 8), byte(n >> 16)}.String()
@@ -118,7 +128,7 @@ var logQueriesOf = map[string]func(r *rand.Rand, size uint64) audit.QueryEntries
 		return audit.QueryEntriesRequest{Patient: logName(2, r.Uint64N(size/100))}
 	},
 	"actor": func(r *rand.Rand, _ uint64) audit.QueryEntriesRequest {
-		return audit.QueryEntriesRequest{Actor: logName(1, r.Uint64N(200))}
+		return audit.QueryEntriesRequest{Actor: logActors[r.IntN(len(logActors))]}
 	},
 	"time": func(r *rand.Rand, size uint64) audit.QueryEntriesRequest {
 		from := logStart + int64(r.Uint64N(size/5))

@@ -16,11 +16,16 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if err := os.Setenv(sdk.EnvConfigScope, "bench"); err != nil { // as the program does
+		panic(err)
+	}
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: error:", err)
 		os.Exit(1)
@@ -57,7 +62,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	parent := flags.String("dir", os.TempDir(), "folder for the data, six times the size")
 	path := flags.String("write", "", "file whose table is replaced")
 	plot := flags.String("plot", "", "file for the plot of the log's queries, as SVG")
-	only := flags.String("only", "", "measure these rows alone: store, memory, ranges, copies, versions, small, locks or log")
+	only := flags.String("only", "", "measure these rows alone: store, memory, ranges, copies, versions, small, locks, log or appends")
 	child := flags.String("child", "", "internal: measure the memory of one operation on this file")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -103,7 +108,7 @@ func (b *bench) all(ctx context.Context, only string) ([]row, error) {
 		measure func(context.Context) ([]row, error)
 	}{
 		{"store", b.store}, {"memory", b.memory}, {"ranges", b.ranges}, {"copies", b.copies}, {"versions", b.versions}, {"small", b.small},
-		{"locks", b.locks}, {"log", b.log},
+		{"locks", b.locks}, {"log", b.log}, {"appends", b.appends},
 	} {
 		if only != "" && m.name != only {
 			continue
