@@ -43,6 +43,15 @@ type bundle struct {
 	hash  string
 }
 
+// PagesHash is the hash of pages, as /chain says it of those that a gateway serves: 64 lower-case hex digits.
+func PagesHash(files fs.FS) (string, error) {
+	p, err := readPages(files)
+	if err != nil {
+		return "", err
+	}
+	return p.hash, nil
+}
+
 // readPages reads all files. The hash is that of the bundle: SHA-256 over the lines "<SHA-256 in hex>  <path>\n" of its files, by path, as
 // sha256sum prints them.
 func readPages(files fs.FS) (*bundle, error) {

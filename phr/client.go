@@ -198,6 +198,8 @@ type Chain struct {
 	BlockTime time.Time `json:"block_time"`
 	// Version of the program.
 	Version string `json:"version"`
+	// Pages is the SHA-256 of the pages that the gateway serves to browsers, in hex; empty where it serves none.
+	Pages string `json:"pages"`
 }
 
 // Chain asks the first gateway that answers about the network.

@@ -16,7 +16,7 @@ import (
 func hospitalCommand() *cobra.Command {
 	return group("hospital", "the hospitals of the network, and what they vote on",
 		hospitalListCommand(), hospitalShowCommand(), hospitalProposalsCommand(), hospitalProposeCommand(), hospitalVoteCommand(), hospitalWithdrawCommand(),
-		hospitalUpdateCommand(), hospitalRotateCommand(), hospitalVaultCommand(), emergencyVaultCommand(), hospitalLeaveCommand(), hospitalCandidatesCommand(), hospitalWebhookCommand(), hospitalSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
+		hospitalUpdateCommand(), hospitalRotateCommand(), hospitalVaultCommand(), emergencyVaultCommand(), hospitalLeaveCommand(), hospitalCandidatesCommand(), hospitalWebhookCommand(), hospitalPagesCommand(), hospitalSiteCommand(), hospitalAddNodeCommand(), hospitalNodesCommand(), hospitalRetireNodeCommand())
 }
 
 func hospitalListCommand() *cobra.Command {

@@ -148,7 +148,7 @@ func hospitalProposeCommand() *cobra.Command {
 				}
 				return u.client.ProposeAdmin(ctx, hospital, args[0])
 			}),
-		proposeReshareCommand(), proposeKeyCommand(), proposeRecoveriesCommand(), proposeUpgradeCommand(), proposeNoUpgradeCommand(),
+		proposeReshareCommand(), proposeKeyCommand(), proposeRecoveriesCommand(), proposePagesCommand(), proposeUpgradeCommand(), proposeNoUpgradeCommand(),
 	)
 }
 

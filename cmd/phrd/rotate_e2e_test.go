@@ -114,18 +114,42 @@ func TestRotateKeysOfAStoppedServer(t *testing.T) {
 	require.Equal(t, []string{said.Comet, said.Account}, []string{is.Member.Comet, is.Member.Account})
 }
 
-// The only admin is lost, the hospitals vote for another one.
-func TestProposeAdmin(t *testing.T) {
+// servedPages is what `phrd hospital pages --json` says of a hospital.
+type servedPages struct {
+	Hospital uint64
+	Name     string
+	Pages    string
+	Accepted bool
+	Error    string
+}
+
+// The hospitals vote for pages, and for another admin where the only one is lost.
+func TestProposals(t *testing.T) {
 	t.Parallel()
 	p, _, stop := alone(t)
+	// It votes for the pages that its program serves.
+	var program struct{ Pages string }
+	p.does(t, &program, "version")
+	var served []servedPages
+	p.does(t, &served, "hospital", "pages")
+	require.Equal(t, []servedPages{{Hospital: 1, Name: "Hospital", Pages: program.Pages}}, served)
+	p.fails(t, 2, "no SHA-256", "hospital", "propose", "pages", program.Pages[1:])
+	p.does(t, nil, "hospital", "propose", "pages")
+	p.does(t, nil, "hospital", "vote", "1", "yes")
+	eventually(t, time.Minute, "the pages are accepted", func() bool {
+		p.does(t, &served, "hospital", "pages")
+		return served[0].Accepted
+	})
+	p.fails(t, 1, "accepted already", "hospital", "propose", "pages")
+
 	var next struct{ Address string }
 	p.does(t, &next, "keys", "add", "successor")
 	p.fails(t, 2, "nobody", "hospital", "propose", "admin", "1", "nobody")
 	var proposed struct{ Proposal int }
 	p.does(t, &proposed, "hospital", "propose", "admin", "1", next.Address)
-	require.Equal(t, 1, proposed.Proposal)
+	require.Equal(t, 2, proposed.Proposal)
 	// Where nobody else votes, the account ends with its own vote, and may not ask what became of it.
-	p.fails(t, 4, "none that may act now", "hospital", "vote", "1", "yes")
+	p.fails(t, 4, "none that may act now", "hospital", "vote", "2", "yes")
 	admin := p.as("successor")
 	eventually(t, time.Minute, "the vote is carried out", func() bool {
 		return admin.runs(t, "staff", "add", "dr-weber", "--role", "clinician").code == 0

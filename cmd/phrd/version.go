@@ -17,6 +17,8 @@ type programVersion struct {
 	Go      string `json:"go"`
 	// Upgrades are the names of those that the program can make.
 	Upgrades []string `json:"upgrades"`
+	// Pages is the hash of the pages that the program serves to browsers.
+	Pages string `json:"pages,omitempty"`
 }
 
 func thisVersion() programVersion {
@@ -32,7 +34,13 @@ func versionCommand() *cobra.Command {
 		Use: "version", Short: "which program this is", Example: "  phrd version --json", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := thisVersion()
-			return newOutput(cmd).print(v, nil, [][]string{{"phrd", v.Version}, {"commit", orDash(v.Commit)}, {"go", v.Go}, {"upgrades", orDash(strings.Join(v.Upgrades, ", "))}})
+			var err error
+			if v.Pages, err = ownPages(); err != nil {
+				return err
+			}
+			return newOutput(cmd).print(v, nil, [][]string{
+				{"phrd", v.Version}, {"commit", orDash(v.Commit)}, {"go", v.Go}, {"upgrades", orDash(strings.Join(v.Upgrades, ", "))}, {"pages", v.Pages},
+			})
 		},
 	}
 }

@@ -133,6 +133,15 @@ func FuzzParsePeerID(f *testing.F) {
 	})
 }
 
+// pagesOf are hashes of so many bundles.
+func pagesOf(n int) [][]byte {
+	list := make([][]byte, n)
+	for i := range list {
+		list[i] = append(make([]byte, 31), byte(i))
+	}
+	return list
+}
+
 func TestParams(t *testing.T) {
 	require.NoError(t, consortium.DefaultParams().Validate())
 	for role := consortium.ROLE_ADMIN; role <= consortium.ROLE_STORAGE; role++ {
@@ -160,6 +169,10 @@ func TestParams(t *testing.T) {
 		{"no such role", func(p *consortium.Params) { p.Buckets[2].Role = "chain" }, consortium.ErrInvalidParams},
 		{"no refill", func(p *consortium.Params) { p.Buckets[0].PerMinute = 0 }, consortium.ErrInvalidParams},
 		{"no burst", func(p *consortium.Params) { p.Buckets[0].Burst = 0 }, consortium.ErrInvalidParams},
+		{"pages", func(p *consortium.Params) { p.Pages = pagesOf(8) }, nil},
+		{"too many pages", func(p *consortium.Params) { p.Pages = pagesOf(9) }, consortium.ErrInvalidParams},
+		{"pages twice", func(p *consortium.Params) { p.Pages = append(pagesOf(2), pagesOf(1)...) }, consortium.ErrInvalidParams},
+		{"pages by no hash", func(p *consortium.Params) { p.Pages = [][]byte{make([]byte, 31)} }, consortium.ErrInvalidParams},
 		{"a flood", func(p *consortium.Params) { p.Buckets[0].PerMinute = 100_001 }, consortium.ErrInvalidParams},
 		{"a flood at once", func(p *consortium.Params) { p.Buckets[0].Burst = 100_001 }, consortium.ErrInvalidParams},
 	} {

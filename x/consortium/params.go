@@ -1,5 +1,11 @@
 package consortium
 
+import (
+	"bytes"
+	"crypto/sha256"
+	"slices"
+)
+
 const (
 	// MaxPageSize is how many things a query lists at most.
 	MaxPageSize = 200
@@ -21,6 +27,8 @@ const (
 	RotationPause = 60 * minute
 	// MaxAdmins is how many admins a member has at most at a time.
 	MaxAdmins = 16
+	// MaxPages is how many bundles of pages the members accept at most at a time.
+	MaxPages = 8
 	// MaxOpenProposals is how many proposals of one member are open at most at a time.
 	MaxOpenProposals = 8
 
@@ -73,6 +81,17 @@ func (p Params) Validate() error {
 	}
 	if !seen[ROLE_ADMIN.Text()] {
 		return ErrInvalidParams.Wrap("admins have no bucket")
+	}
+	if len(p.Pages) > MaxPages {
+		return ErrInvalidParams.Wrapf("pages: got %d, want at most %d", len(p.Pages), MaxPages)
+	}
+	for i, hash := range p.Pages {
+		if len(hash) != sha256.Size {
+			return ErrInvalidParams.Wrapf("pages: got %d bytes, want %d", len(hash), sha256.Size)
+		}
+		if slices.ContainsFunc(p.Pages[:i], func(other []byte) bool { return bytes.Equal(other, hash) }) {
+			return ErrInvalidParams.Wrapf("pages: %x repeated", hash)
+		}
 	}
 	return nil
 }

@@ -30,7 +30,10 @@ type Params struct {
 	// invitation_lifetime is the longest life of an invitation in seconds: 60 to 90 days.
 	InvitationLifetime uint64 `protobuf:"varint,2,opt,name=invitation_lifetime,json=invitationLifetime,proto3" json:"invitation_lifetime,omitempty"`
 	// buckets are the token buckets by role; a role without one may not write.
-	Buckets       []*Bucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	Buckets []*Bucket `protobuf:"bytes,3,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	// pages are the pages for browsers that the members accept, each the SHA-256 that a gateway's /chain says of what it serves, at most 8, the
+	// newest last; none as long as the members have not voted for any.
+	Pages         [][]byte `protobuf:"bytes,4,rep,name=pages,proto3" json:"pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,6 +85,13 @@ func (x *Params) GetInvitationLifetime() uint64 {
 func (x *Params) GetBuckets() []*Bucket {
 	if x != nil {
 		return x.Buckets
+	}
+	return nil
+}
+
+func (x *Params) GetPages() [][]byte {
+	if x != nil {
+		return x.Pages
 	}
 	return nil
 }
@@ -154,11 +164,12 @@ var File_phrd_consortium_v1_params_proto protoreflect.FileDescriptor
 
 const file_phrd_consortium_v1_params_proto_rawDesc = "" +
 	"\n" +
-	"\x1fphrd/consortium/v1/params.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\"\x9a\x01\n" +
+	"\x1fphrd/consortium/v1/params.proto\x12\x12phrd.consortium.v1\x1a\x14gogoproto/gogo.proto\"\xb0\x01\n" +
 	"\x06Params\x12#\n" +
 	"\rvoting_period\x18\x01 \x01(\x04R\fvotingPeriod\x12/\n" +
 	"\x13invitation_lifetime\x18\x02 \x01(\x04R\x12invitationLifetime\x12:\n" +
-	"\abuckets\x18\x03 \x03(\v2\x1a.phrd.consortium.v1.BucketB\x04\xc8\xde\x1f\x00R\abuckets\"Q\n" +
+	"\abuckets\x18\x03 \x03(\v2\x1a.phrd.consortium.v1.BucketB\x04\xc8\xde\x1f\x00R\abuckets\x12\x14\n" +
+	"\x05pages\x18\x04 \x03(\fR\x05pages\"Q\n" +
 	"\x06Bucket\x12\x12\n" +
 	"\x04role\x18\x01 \x01(\tR\x04role\x12\x1d\n" +
 	"\n" +

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file phrd/consortium/v1/params.proto.
  */
 export const file_phrd_consortium_v1_params: GenFile = /*@__PURE__*/
-  fileDesc("Ch9waHJkL2NvbnNvcnRpdW0vdjEvcGFyYW1zLnByb3RvEhJwaHJkLmNvbnNvcnRpdW0udjEibwoGUGFyYW1zEhUKDXZvdGluZ19wZXJpb2QYASABKAQSGwoTaW52aXRhdGlvbl9saWZldGltZRgCIAEoBBIxCgdidWNrZXRzGAMgAygLMhoucGhyZC5jb25zb3J0aXVtLnYxLkJ1Y2tldEIEyN4fACI5CgZCdWNrZXQSDAoEcm9sZRgBIAEoCRISCgpwZXJfbWludXRlGAIgASgEEg0KBWJ1cnN0GAMgASgEQiNaIWdpdGh1Yi5jb20vcGhyZC9waHJkL3gvY29uc29ydGl1bWIGcHJvdG8z", [file_gogoproto_gogo]);
+  fileDesc("Ch9waHJkL2NvbnNvcnRpdW0vdjEvcGFyYW1zLnByb3RvEhJwaHJkLmNvbnNvcnRpdW0udjEifgoGUGFyYW1zEhUKDXZvdGluZ19wZXJpb2QYASABKAQSGwoTaW52aXRhdGlvbl9saWZldGltZRgCIAEoBBIxCgdidWNrZXRzGAMgAygLMhoucGhyZC5jb25zb3J0aXVtLnYxLkJ1Y2tldEIEyN4fABINCgVwYWdlcxgEIAMoDCI5CgZCdWNrZXQSDAoEcm9sZRgBIAEoCRISCgpwZXJfbWludXRlGAIgASgEEg0KBWJ1cnN0GAMgASgEQiNaIWdpdGh1Yi5jb20vcGhyZC9waHJkL3gvY29uc29ydGl1bWIGcHJvdG8z", [file_gogoproto_gogo]);
 
 /**
  * Params are the consortium's rules, changed only by a vote.
@@ -39,6 +39,14 @@ export type Params = Message<"phrd.consortium.v1.Params"> & {
    * @generated from field: repeated phrd.consortium.v1.Bucket buckets = 3;
    */
   buckets: Bucket[];
+
+  /**
+   * pages are the pages for browsers that the members accept, each the SHA-256 that a gateway's /chain says of what it serves, at most 8, the
+   * newest last; none as long as the members have not voted for any.
+   *
+   * @generated from field: repeated bytes pages = 4;
+   */
+  pages: Uint8Array[];
 };
 
 /**
