@@ -80,7 +80,9 @@ func proposePagesCommand() *cobra.Command {
 			if err != nil || len(hash) != 32 {
 				return usage("%q is no SHA-256 in hex", text)
 			}
-			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) { return u.client.ProposePages(ctx, [32]byte(hash), alone) })
+			return proposes(cmd, func(ctx context.Context, u *user) (uint64, error) {
+				return u.client.ProposePages(ctx, [32]byte(hash), alone)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&alone, "alone", false, "accept no others any more")
