@@ -104,9 +104,13 @@ drill-marker: ## look for plaintext on the disks of a network that encrypts, and
 	go test -count=1 -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
 	go test -count=1 -tags phrd_in_clear -run TestNothingReadableIsOnAnyDisk ./testutil/scenario
 
+.PHONY: bin/rogue
+bin/rogue: # a hospital's operator who breaks the rules of rounds and releases
+	go build -buildvcs=false -ldflags "-s -w" -o $@ ./testutil/rogue
+
 .PHONY: e2e
-e2e: build web/sdk/dist $(TOOLS)/age ## part of test: the program itself, in processes of its own
-	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age PHRD_SDK=$(CURDIR)/web/sdk/dist/sdk/test/live.js PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
+e2e: build bin/rogue web/sdk/dist $(TOOLS)/age ## part of test: the program itself, in processes of its own
+	@packages=$$(scripts/packages e2e) && PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_ROGUE=$(CURDIR)/bin/rogue PHRD_AGE=$(CURDIR)/$(TOOLS)/age PHRD_SDK=$(CURDIR)/web/sdk/dist/sdk/test/live.js PHRD_RELEASE=$$(realpath $$(scripts/release-binary)) go test -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) $$packages
 
 .PHONY: deb
 deb: ## build the Debian package into bin/

@@ -2,13 +2,10 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
-
-	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 )
@@ -101,19 +98,11 @@ func (c *Clock) Compare(ctx context.Context) error {
 // others are some active members other than the one whose account this is, the next ones at
 // each call.
 func (c *Clock) others(ctx context.Context) ([]*consortiumv1.Member, error) {
-	var all []*consortiumv1.Member
-	err := Pages(func(page *queryv1.PageRequest) (*queryv1.PageResponse, error) {
-		got, err := c.query.Members(ctx, &consortiumv1.QueryMembersRequest{Pagination: page})
-		for _, m := range got.GetMembers() {
-			if TakesPart(m) && m.GetNodeAccount() != c.chain.Account() {
-				all = append(all, m)
-			}
-		}
-		return got.GetPagination(), err
-	})
+	all, err := takingPart(ctx, c.query)
 	if err != nil {
-		return nil, fmt.Errorf("list members: %w", err)
+		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(m *consortiumv1.Member) bool { return m.GetNodeAccount() == c.chain.Account() })
 	if len(all) <= clockAsks {
 		return all, nil
 	}

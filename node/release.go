@@ -58,6 +58,8 @@ type HolderConfig struct {
 	Chain Chain
 	// Shares are the hospital's shares.
 	Shares Shares
+	// Ask asks another member how it stands; [AskGateway] with what the chain says of it if nil.
+	Ask Ask
 	// Random is where the nonces of proofs come from; crypto/rand if nil.
 	Random io.Reader
 	// Now tells the time; time.Now if nil.
@@ -71,7 +73,9 @@ type HolderConfig struct {
 // A share that was given can't be taken back, so a Holder trusts nobody's word that one is
 // due: it answers only while its node is at the head of the chain and saw the signatures
 // under the newest block, only what is approved in the newest state, and only after it has
-// itself recomputed the proposal from the records and verified the requester's proof.
+// itself recomputed the proposal from the records and verified the requester's proof. And it
+// asks the other hospitals whether the newest block of its node is theirs: that one was restored
+// from an old backup, with its state and its share, or is cut off, does not show in it.
 //
 // Holders are ranked for each unlock by hash. As many as the threshold needs answer at once,
 // the others after a delay, if it was not released without them.
@@ -103,6 +107,9 @@ type task struct {
 func NewHolder(config HolderConfig) (*Holder, error) {
 	if config.Chain == nil || config.Shares == nil {
 		return nil, errors.New("holder needs a chain and shares")
+	}
+	if config.Ask == nil {
+		config.Ask = askMember
 	}
 	if config.Random == nil {
 		config.Random = rand.Reader
@@ -201,6 +208,9 @@ func (h *Holder) answer(ctx context.Context, r *round, pending []*custodyv1.Rele
 			return firstRetry, nil // the rest waits until others have arrived
 		}
 		due, share, err := h.take(ctx, r, release)
+		if errors.Is(err, ErrNotReady) {
+			return 0, err // so is none of the others
+		}
 		if err != nil {
 			due = h.fail(ctx, release.GetUnlock(), err)
 		}
@@ -239,6 +249,9 @@ func (h *Holder) take(ctx context.Context, r *round, release *custodyv1.Release)
 	due, ok := h.due(r, key, release.GetUnlock(), unlock)
 	if !ok {
 		return due, nil, nil
+	}
+	if err := r.checkVouched(ctx); err != nil {
+		return time.Time{}, nil, err
 	}
 	request, err := r.verify(ctx, key, release)
 	if err != nil {

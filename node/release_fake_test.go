@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -73,6 +74,8 @@ type custodyNet struct {
 	guardians  *accessv1.Guardians
 	owner      *recordsv1.Patient // whose guardians they are
 	rounds     map[string]int     // times that a holder looked for work, by account
+	// told is what another member says of itself, nil that it is where the network is.
+	told func(member uint64) (node.Told, error)
 	// submit refuses or fails a message in place of the chain, nil lets it pass.
 	submit func(message *custodyv1.MsgSubmitShares) (*custodyv1.MsgSubmitSharesResponse, error)
 }
@@ -503,6 +506,17 @@ func (n *custodyNet) start(member uint64) *holding {
 	return h
 }
 
+// ask asks a member how it stands.
+func (n *custodyNet) ask(_ context.Context, m *consortiumv1.Member) (node.Told, error) {
+	n.mu.Lock()
+	height, told := n.head.Height, n.told
+	n.mu.Unlock()
+	if told != nil {
+		return told(m.GetNumber())
+	}
+	return node.Told{ChainID: chainID, Height: height}, nil
+}
+
 // start runs the holder until stop is called or the test ends.
 func (h *holding) start() {
 	n := h.n
@@ -513,7 +527,7 @@ func (h *holding) start() {
 		n.rounds[h.account] = 0
 	})
 	holder, err := node.NewHolder(node.HolderConfig{
-		Chain: chain, Shares: h.shares, Log: quiet(n.t), Now: func() time.Time {
+		Chain: chain, Shares: h.shares, Ask: n.ask, Log: quiet(n.t), Now: func() time.Time {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			return n.now
@@ -554,6 +568,23 @@ func (s consortiumOf) Principal(_ context.Context, req *consortiumv1.QueryPrinci
 		s.n.rounds[req.GetAddress()]++
 	}
 	return &consortiumv1.QueryPrincipalResponse{Principal: clone(p)}, nil
+}
+
+// Members lists as many members as have shares, in pages of two, and one that has left.
+func (s consortiumOf) Members(_ context.Context, req *consortiumv1.QueryMembersRequest) (*consortiumv1.QueryMembersResponse, error) {
+	from := uint64(len(req.GetPagination().GetKey()))
+	res := &consortiumv1.QueryMembersResponse{Pagination: &queryv1.PageResponse{}}
+	for number := from + 1; number <= min(from+2, holders+1); number++ {
+		m := &consortiumv1.Member{Number: number, Status: consortiumv1.MemberStatus_MEMBER_STATUS_ACTIVE}
+		if number > holders {
+			m.Status = consortiumv1.MemberStatus_MEMBER_STATUS_LEFT
+		}
+		res.Members = append(res.Members, m)
+	}
+	if from+2 < holders+1 {
+		res.Pagination.NextKey = make([]byte, from+2)
+	}
+	return res, nil
 }
 
 func (s consortiumOf) Params(context.Context, *consortiumv1.QueryParamsRequest) (*consortiumv1.QueryParamsResponse, error) {

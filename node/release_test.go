@@ -175,6 +175,23 @@ func TestHolderStaysSilent(t *testing.T) {
 		{"head 30 seconds old", func(s scene) { s.headAge = 30 * time.Second }},
 		{"head without signatures", func(s scene) { s.head.Signed = false }},
 
+		{"nobody else answers", func(s scene) {
+			s.told = func(uint64) (node.Told, error) { return node.Told{}, errors.New("no route to host") }
+		}},
+		{"the others are a block ahead", func(s scene) { s.told = s.tells(1) }},
+		{"the others are behind", func(s scene) { s.told = s.tells(-3) }},
+		{"the others are of another network", func(s scene) {
+			s.told = func(uint64) (node.Told, error) { return node.Told{ChainID: "phrd-other", Height: 10}, nil }
+		}},
+		{"one of the others vouches", func(s scene) {
+			s.told = func(member uint64) (node.Told, error) {
+				if member == s.holder.member%holders+1 {
+					return s.tells(0)(member)
+				}
+				return s.tells(1000)(member)
+			}
+		}},
+
 		{"denied", func(s scene) {
 			s.unlock.Unlock.DeniedBy, s.unlock.Status = "phrd1x", accessv1.UnlockStatus_UNLOCK_STATUS_DENIED
 		}},
@@ -271,6 +288,65 @@ func TestHolderStaysSilent(t *testing.T) {
 	}
 }
 
+// tells answers what members say whose newest block is so many ahead of the network's.
+func (n *custodyNet) tells(ahead int64) func(uint64) (node.Told, error) {
+	return func(uint64) (node.Told, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return node.Told{ChainID: chainID, Height: n.head.Height + ahead}, nil
+	}
+}
+
+// A holder gives its share where two of the four others vouch, whatever the rest says: one is more than can be faulty. Blocks go on
+// meanwhile, and it asks once for all that is due.
+func TestHolderIsVouchedFor(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		told func(n *custodyNet, place int) (node.Told, error) // of the others, by place from 0
+	}{
+		{"two are silent", func(n *custodyNet, place int) (node.Told, error) {
+			if place < 2 {
+				return node.Told{}, errors.New("no route to host")
+			}
+			return n.tells(0)(0)
+		}},
+		{"two make heights up", func(n *custodyNet, place int) (node.Told, error) {
+			return n.tells([]int64{1 << 50, -1 << 50, 0, 0}[place])(0)
+		}},
+		{"two are ahead, two are behind", func(n *custodyNet, place int) (node.Told, error) { return n.tells([]int64{1, -2, 1, -2}[place])(0) }},
+		{"three blocks come before they answer", func(n *custodyNet, place int) (node.Told, error) {
+			n.set(func() { n.head.Height += 3 })
+			return n.tells(0)(0)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newCustodyNet(t)
+			scan, _ := n.record()
+			unlock, other := n.approved(scan), n.approved(scan)
+			h := n.holding(n.ranked(unlock)[0])
+			asked := map[uint64]int{}
+			n.told = func(member uint64) (node.Told, error) {
+				n.set(func() { asked[member]++ })
+				return tc.told(n, int(member+holders-h.member-1)%holders)
+			}
+			h.start()
+			n.requireTook("vouched for", unlock, h.member)
+			n.commit(60)
+			n.requireTook("the other one", other, h.member)
+			n.set(func() {
+				if len(asked) != holders-1 || asked[h.member] != 0 {
+					t.Errorf("asked %v, itself is %d", asked, h.member)
+				}
+				for member, times := range asked {
+					if times > 2 {
+						t.Errorf("member %d was asked %d times", member, times)
+					}
+				}
+			})
+		})
+	}
+}
+
 // snapshot answers what puts everything back as it is now.
 func (n *custodyNet) snapshot() (restore func()) {
 	principals, versions, unlocks, releases := copied(n.principals), copied(n.versions), copied(n.unlocks), copied(n.releases)
@@ -281,7 +357,7 @@ func (n *custodyNet) snapshot() (restore func()) {
 	}
 	return func() {
 		n.principals, n.versions, n.unlocks, n.releases = principals, versions, unlocks, releases
-		n.head, n.headAge, n.key, n.committee, n.notReady = head, headAge, key, committee, nil
+		n.head, n.headAge, n.key, n.committee, n.notReady, n.told = head, headAge, key, committee, nil, nil
 	}
 }
 

@@ -23,6 +23,8 @@ type round struct {
 	network lock.Network
 	delay   time.Duration // for holders behind the first
 	keys    map[keyName]keyResult
+	asked   bool  // the other hospitals were asked
+	vouched error // nil where enough of them are at this height
 }
 
 // keyName is a kind and a generation.

@@ -188,6 +188,8 @@ func TestACodeSlot(t *testing.T) {
 	require.True(t, opens(t, place, seal.CodeSecret(typed), slot, kv))
 	require.False(t, opens(t, place, seal.CodeSecret(must(seal.NewCode())), slot, kv))
 
+	// A word of the code may be one of those that the errors are written in.
+	plain := errOf(seal.ParseCode("")).Error()
 	for _, bad := range []string{
 		"", strings.Join(words[:23], " "), strings.Join(append(slices.Clone(words), words[0]), " "), strings.Join(words[:12], " "),
 		strings.Join(append(slices.Clone(words[:23]), "phrd"), " "), strings.Join(words, "\u00a0"), strings.Join(words, "-"),
@@ -195,6 +197,9 @@ func TestACodeSlot(t *testing.T) {
 		_, err := seal.ParseCode(bad)
 		require.ErrorIs(t, err, seal.ErrSlotSecret, bad)
 		for _, word := range words {
+			if strings.Contains(plain, " "+word+" ") {
+				continue
+			}
 			require.NotContains(t, err.Error(), " "+word+" ", "an error names no word of a code")
 		}
 	}

@@ -22,7 +22,8 @@ var reproduce = map[string]func(*testing.T, vector){
 	"slot_passkey": reproduceSlot, "slot_guardians": reproduceSlot, "vault": reproduceVault, "adr36": reproduceADR36,
 	"padme": reproducePadme, "object_layout": reproduceObject, "manifest_one_leaf": reproduceManifest,
 	"manifest_index": reproduceManifest, "dag_root": reproduceDAG, "guardians": reproduceGuardians, "e2e": reproduceOpening,
-	"emergency_box": reproduceBox, "wycheproof_gcm": reproduceGCM, "wycheproof_hkdf_sha256": reproduceHKDF,
+	"emergency_box": reproduceBox, "shares_block": reproduceShares, "share_capsule": reproduceShareCapsule, "emergency_half": reproduceEmergencyHalf,
+	"wycheproof_gcm": reproduceGCM, "wycheproof_hkdf_sha256": reproduceHKDF,
 	"wycheproof_hkdf_sha512": reproduceHKDF,
 }
 
@@ -721,6 +722,113 @@ func reproduceBox(t *testing.T, v vector) {
 	got, err := seal.DecodeBox(c.Plaintext)
 	require.NoError(t, err)
 	require.Equal(t, entries, got)
+}
+
+func reproduceShares(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		Shares, Refused []octets
+		Block, CID      octets
+	}](t, v.both(), true)
+	block, err := seal.EncodeShares(raws(c.Shares))
+	require.NoError(t, err)
+	require.Equal(t, []byte(c.Block), block)
+	require.Equal(t, []byte(c.CID), cidOf(block).Bytes())
+	shares, err := seal.DecodeShares(cidOf(block), block)
+	require.NoError(t, err)
+	require.Equal(t, raws(c.Shares), shares)
+	for _, refused := range c.Refused {
+		_, err := seal.DecodeShares(cidOf(refused), refused)
+		require.ErrorIs(t, err, seal.ErrGuardians)
+	}
+}
+
+func reproduceShareCapsule(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		Net             octets
+		UnlockID        octets `json:"unlock_id"`
+		Other           octets `json:"other_unlock_id"`
+		Place           number
+		RKSeed          octets `json:"rk_seed"`
+		Commitments     []octets
+		Share           octets
+		EncapRandomness octets `json:"encap_randomness"`
+		Info            octets
+		Capsule         octets
+	}](t, v.both(), true)
+	network, unlock, place := lock.Network(c.Net), [32]byte(c.UnlockID), uint64(c.Place)
+	require.Equal(t, []byte(c.Info), seal.ShareInfo(network, unlock, place))
+	var commitments lock.Commitments
+	for _, a := range c.Commitments {
+		commitments = append(commitments, must(lock.ParsePoint(a)))
+	}
+	key := must(lock.NewPrivateKey(c.RKSeed))
+	share, err := seal.OpenShareCapsule(key, network, unlock, place, commitments, c.Capsule)
+	require.NoError(t, err)
+	require.Equal(t, []byte(c.Share), share.Value.Bytes())
+	_, err = seal.OpenShareCapsule(key, network, [32]byte(c.Other), place, commitments, c.Capsule)
+	require.ErrorIs(t, err, seal.ErrGuardians)
+	_, err = seal.OpenShareCapsule(key, network, unlock, place+1, commitments, c.Capsule)
+	require.ErrorIs(t, err, seal.ErrGuardians)
+	// What this side seals opens, too.
+	again, err := seal.NewShareCapsule(key.Public(), network, unlock, share)
+	require.NoError(t, err)
+	share, err = seal.OpenShareCapsule(key, network, unlock, place, commitments, again)
+	require.NoError(t, err)
+	require.Equal(t, []byte(c.Share), share.Value.Bytes())
+}
+
+func reproduceEmergencyHalf(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		Net             octets
+		UnlockID        octets `json:"unlock_id"`
+		Hospital        number
+		RKSeed          octets `json:"rk_seed"`
+		EncapRandomness octets `json:"encap_randomness"`
+		Halves          []struct {
+			Record     octets `json:"record_id"`
+			Version    number
+			Ctx, U     octets
+			Epoch      number
+			Seed       octets `json:"recipient_seed"`
+			Ciphertext octets `json:"own_ct"`
+		}
+		Refused []octets
+		Asked   octets
+		P       []octets
+		Capsule octets
+	}](t, v.both(), true)
+	hospital := uint64(c.Hospital)
+	var asked []byte
+	for _, h := range c.Halves {
+		asked = seal.AppendBoxEntry(asked, seal.BoxEntry{Hospital: hospital, Epoch: uint64(h.Epoch), Ciphertext: h.Ciphertext})
+	}
+	require.Equal(t, []byte(c.Asked), asked)
+	entries, err := seal.ParseBoxEntries(hospital, asked)
+	require.NoError(t, err)
+	require.Len(t, entries, len(c.Halves))
+	var versions []seal.Asked
+	for i, h := range c.Halves {
+		key := must(lock.NewPrivateKey(h.Seed))
+		own := seal.Own{
+			Recipient: must(seal.EmergencyRecipient(hospital)), Epoch: entries[i].Epoch, KeyHash: key.Public().Hash(), Ciphertext: entries[i].Ciphertext,
+		}
+		p, err := own.Open([64]byte(h.Ctx), must(lock.ParsePoint(h.U)), key)
+		require.NoError(t, err)
+		require.Equal(t, []byte(c.P[i]), p.Bytes())
+		versions = append(versions, seal.Asked{Record: must(lock.IDFromBytes(h.Record)), Version: uint64(h.Version), Lock: lock.LockBoth})
+	}
+	halves, err := seal.OpenCapsule(must(lock.NewPrivateKey(c.RKSeed)), lock.Network(c.Net), [32]byte(c.UnlockID), versions, c.Capsule)
+	require.NoError(t, err)
+	for i, p := range halves {
+		require.Equal(t, []byte(c.P[i]), p.Bytes())
+	}
+	for _, refused := range c.Refused {
+		_, err := seal.ParseBoxEntries(hospital, refused)
+		require.ErrorIs(t, err, lock.ErrField)
+	}
 }
 
 // reproduceOpening follows one version through this package: sealed, locked, opened.

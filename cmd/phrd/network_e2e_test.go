@@ -20,8 +20,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hospitals is how many hospitals the network of the tests has.
-const hospitals = 4
+// hospitals is how many hospitals the network of the tests has, five how many the largest of other networks, which has emergencies.
+const (
+	hospitals = 4
+	five      = 5
+)
 
 // ports are those of the first hospital of a network on one machine, without offset.
 var ports = []int{26656, 26657, 9090, 1317, 4001, 8443}
@@ -68,6 +71,15 @@ func startNet(t *testing.T) *localNet {
 }
 
 func newLocalNet(program string) (*localNet, error) {
+	n, err := makeLocalNet(program, hospitals)
+	if err != nil {
+		return nil, err
+	}
+	return n, n.runs("network", "start", "--home", n.dir)
+}
+
+// makeLocalNet makes a network that does not run yet.
+func makeLocalNet(program string, count int) (*localNet, error) {
 	dir, err := os.MkdirTemp("", "phrd-e2e-")
 	if err != nil {
 		return nil, err
@@ -77,17 +89,17 @@ func newLocalNet(program string) (*localNet, error) {
 		return nil, err
 	}
 	n := &localNet{dir: dir, offset: offset, program: program}
+	return n, n.runs("network", "create", "--home", dir, "--hospitals", fmt.Sprint(count), "--port-offset", fmt.Sprint(offset))
+}
+
+// runs runs a command of the network's program; where it fails nothing is left of the network.
+func (n *localNet) runs(args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	for _, args := range [][]string{
-		{"network", "create", "--home", dir, "--hospitals", fmt.Sprint(hospitals), "--port-offset", fmt.Sprint(offset)},
-		{"network", "start", "--home", dir},
-	} {
-		if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
-			return nil, errors.Join(fmt.Errorf("phrd %s: %w\n%s", strings.Join(args, " "), err, out), n.stop())
-		}
+	if out, err := exec.CommandContext(ctx, n.program, args...).CombinedOutput(); err != nil {
+		return errors.Join(fmt.Errorf("phrd %s: %w\n%s", strings.Join(args, " "), err, out), n.stop())
 	}
-	return n, nil
+	return nil
 }
 
 // offsets are what networks of this process have taken.
@@ -96,10 +108,10 @@ var offsets struct {
 	taken map[int]bool
 }
 
-// Offsets lie so far apart that networks of four hospitals have no port in common, and so low that all ports lie below those that
+// Offsets lie so far apart that networks have no port in common, and so low that all ports lie below those that
 // connections begin from, of which any may be in use for a moment.
 const (
-	offsetStep  = 10 * hospitals
+	offsetStep  = 10 * five
 	offsetCount = (32768 - 26700) / offsetStep
 )
 
@@ -122,7 +134,7 @@ func freeOffset() (int, error) {
 }
 
 func isFree(offset int) bool {
-	for hospital := range hospitals {
+	for hospital := range five {
 		for _, port := range ports {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+offset+10*hospital))
 			if err != nil || l.Close() != nil {

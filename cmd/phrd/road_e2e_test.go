@@ -57,8 +57,15 @@ func newCast(t *testing.T) *cast {
 	if people != nil {
 		return people
 	}
+	people = castOf(t, n, 4)
+	return people
+}
+
+// castOf hires the people of a network, with the clinician at one of its hospitals.
+func castOf(t *testing.T, n *localNet, asks int) *cast {
+	t.Helper()
 	c := &cast{
-		localNet: n, clerk: n.hire(t, 1, "desk", "clerk"), officer: n.hire(t, 1, "officer", "officer"), doctor: n.hire(t, 4, "weber", "clinician"),
+		localNet: n, clerk: n.hire(t, 1, "desk", "clerk"), officer: n.hire(t, 1, "officer", "officer"), doctor: n.hire(t, asks, "weber", "clinician"),
 		second: n.hospital(1).as("second"), alice: n.machine(t, "alice"),
 	}
 	// This one's key lies in the hospital's home, beside the hospital's vault.
@@ -75,7 +82,6 @@ func newCast(t *testing.T) *cast {
 	require.True(t, joined.WalletSlot)
 	c.patient = joined.Patient
 	c.alice.fails(t, 1, "already", "patient", "join", invitation.Invitation)
-	people = c
 	return c
 }
 

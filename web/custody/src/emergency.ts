@@ -1,7 +1,7 @@
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha512 } from '@noble/hashes/sha2.js'
 import { decrypt, encrypt } from './aead.js'
-import { ascii, type Bytes, concat, counted, fixed, hash } from './encoding.js'
+import { ascii, type Bytes, concat, counted, fixed, hash, readU64 } from './encoding.js'
 import { parseAddress, parseHash } from './generation.js'
 import { sealedSize } from './hybrid.js'
 import { encodePoint, type Point } from './point.js'
@@ -46,6 +46,23 @@ export async function openBox(E: Uint8Array, K: Point, box: Uint8Array): Promise
   })
   check(halves)
   return halves
+}
+
+const askedSize = 8 + sealedSize
+
+/** encodeAsked is what a hospital's server is asked to open: its halves, one for each version, in the emergency's order. */
+export function encodeAsked(halves: readonly Omit<EmergencyHalf, 'hospital'>[]): Bytes {
+  demand(halves.length > 0, 'no half is asked for')
+  return concat(...halves.map((half) => concat(counted(half.epoch, 'epoch'), fixed(half.sealed, sealedSize, 'an owner half'))))
+}
+
+/** parseAsked reads it. */
+export function parseAsked(bytes: Uint8Array): Omit<EmergencyHalf, 'hospital'>[] {
+  demand(bytes.length > 0 && bytes.length % askedSize === 0, `halves in ${bytes.length} bytes`)
+  return Array.from({ length: bytes.length / askedSize }, (_, i) => {
+    const half = bytes.slice(i * askedSize, (i + 1) * askedSize)
+    return { epoch: readU64(half, 0), sealed: half.slice(8) }
+  })
 }
 
 function boxKey(E: Uint8Array, K: Point): Bytes {

@@ -1,10 +1,15 @@
-import { type Bytes, counted, fixed, hash } from './encoding.js'
+import { type Bytes, concat, counted, fixed, hash } from './encoding.js'
 import { parseAddress, parseHash, parseNet } from './generation.js'
 import * as hybrid from './hybrid.js'
 import { parseID } from './id.js'
 import { encodePoint, type Point } from './point.js'
+import { bytesField, Message } from './protobuf.js'
+import { demand } from './refusal.js'
 import { encodeScalar, parseSecretScalar, type Scalar } from './scalar.js'
 import { index } from './share.js'
+
+const fewestGuardians = 2
+const mostGuardians = 8
 
 /** A slot that guardians open together. */
 export interface GuardianSlot {
@@ -27,6 +32,39 @@ export async function sealGuardianShare(info: Uint8Array, key: Uint8Array, share
 /** openGuardianShare opens it. Whether it fits the commitments is checked with checkSubShare. */
 export async function openGuardianShare(info: Uint8Array, seed: Uint8Array, sealed: Uint8Array): Promise<Scalar> {
   return parseSecretScalar(await hybrid.open(seed, info, fixed(sealed, hybrid.sealedSize, "a guardian's share")))
+}
+
+/** encodeShares is the block with the sealed shares, in the guardians' order. */
+export function encodeShares(sealed: readonly Uint8Array[]): Bytes {
+  checkShares(sealed)
+  return concat(...sealed.map((share) => bytesField(1, share)))
+}
+
+/** parseShares reads the block, in its one encoding. */
+export function parseShares(block: Uint8Array): readonly Bytes[] {
+  const sealed = new Message(block, { 1: 'messages' }).messages(1)
+  checkShares(sealed)
+  return sealed
+}
+
+function checkShares(sealed: readonly Uint8Array[]): void {
+  demand(sealed.length >= fewestGuardians && sealed.length <= mostGuardians, `${sealed.length} guardians`)
+  for (const share of sealed) fixed(share, hybrid.sealedSize, "a guardian's share")
+}
+
+/** shareCapsuleInfo binds a guardian's share to the recovery that it is given for, by its unlock. */
+export function shareCapsuleInfo(net: Uint8Array, unlock: Uint8Array, place: bigint): Bytes {
+  return hash('phrd/v1/guardian-capsule', parseNet(net), fixed(unlock, 32, 'an unlock id'), index(place))
+}
+
+/** sealShareCapsule seals a guardian's share to the one-time key of who recovers. */
+export async function sealShareCapsule(info: Uint8Array, key: Uint8Array, share: Scalar, chance?: Uint8Array): Promise<Bytes> {
+  return hybrid.seal(key, info, encodeScalar(share), chance)
+}
+
+/** openShareCapsule opens it. Whether the share fits the commitments is checked with checkSubShare. */
+export async function openShareCapsule(info: Uint8Array, seed: Uint8Array, capsule: Uint8Array): Promise<Scalar> {
+  return parseSecretScalar(await hybrid.open(seed, info, fixed(capsule, hybrid.sealedSize, 'a share capsule')))
 }
 
 /** guardianContext is ctx_g of appendix A. */

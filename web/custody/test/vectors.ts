@@ -312,6 +312,38 @@ export const ownVectors: Readonly<Record<string, Reproduce>> = {
     for (const other of others) assert.deepEqual(other, p)
     return { box, box_sha256: sha256(box), p, plaintext: emergency.encodeHalves(halves) }
   },
+  shares_block: (g) => {
+    const block = guardians.encodeShares(g.allBytes('shares'))
+    assert.deepEqual(guardians.parseShares(block), g.allBytes('shares'))
+    for (const refused of g.allBytes('refused')) assert.throws(() => guardians.parseShares(refused), Refusal)
+    return { block, cid: cidOf(block) }
+  },
+  share_capsule: async (g) => {
+    const [net, unlock, place, seed] = [g.bytes('net'), g.bytes('unlock_id'), g.number('place'), g.bytes('rk_seed')]
+    const [share, info] = [parseSecretScalar(g.bytes('share')), guardians.shareCapsuleInfo(net, unlock, place)]
+    const sealed = await guardians.sealShareCapsule(info, await hybrid.publicKey(seed), share, g.bytes('encap_randomness'))
+    assert.equal(await guardians.openShareCapsule(info, seed, sealed), share)
+    deal.checkSubShare(form.commitments(g), place, share)
+    for (const other of [guardians.shareCapsuleInfo(net, g.bytes('other_unlock_id'), place), guardians.shareCapsuleInfo(net, unlock, place + 1n)]) {
+      await assert.rejects(guardians.openShareCapsule(other, seed, sealed), Refusal)
+    }
+    return { info, capsule: sealed }
+  },
+  emergency_half: async (g) => {
+    const [halves, seed, id] = [g.all('halves'), g.bytes('rk_seed'), u64(g.number('hospital'))]
+    const asked = emergency.encodeAsked(halves.map((h) => ({ epoch: h.number('epoch'), sealed: h.bytes('own_ct') })))
+    for (const refused of g.allBytes('refused')) assert.throws(() => emergency.parseAsked(refused), Refusal)
+    const opened = await Promise.all(emergency.parseAsked(asked).map(async ({ epoch, sealed }, i) => {
+      const h = at(halves, i)
+      const p = await own.openOwn(h.bytes('ctx'), parseEncapsulation(h.bytes('u')), { kind: 4n, id, epoch }, h.bytes('recipient_seed'), sealed)
+      return { record: h.bytes('record_id'), version: h.number('version'), p }
+    }))
+    const [net, unlock] = [g.bytes('net'), g.bytes('unlock_id')]
+    const handed = await capsule.sealCapsule(net, unlock, await hybrid.publicKey(seed), opened, g.bytes('encap_randomness'))
+    const p = opened.map((half) => half.p)
+    assert.deepEqual(await capsule.openCapsule(net, unlock, seed, opened, handed), p)
+    return { asked, p, capsule: handed }
+  },
 }
 
 /** Those of the specifications that custody.md builds on. */
