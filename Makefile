@@ -19,6 +19,7 @@ WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/no
 FHIR    := $(if $(WITNESS),tools/fhir/node_modules/fhir/package.json)
 TSC     := web/custody/node_modules/.bin/tsc
 SDKTSC  := web/sdk/node_modules/.bin/tsc
+VERTSC  := web/verify/node_modules/.bin/tsc
 ES      := web/sdk/node_modules/.bin/protoc-gen-es
 VITE    := web/pages/node_modules/.bin/vite
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
@@ -44,7 +45,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 custody=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=120 package=120
+	@scripts/test lint=180 unit=180 custody=60 verify-ts=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=120 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -68,6 +69,11 @@ custody: ## part of test: second-reading with few cases
 second-reading: $(TSC) ## have the TypeScript of docs/custody.md reproduce all vectors, and exchange 1,000 cases of each kind with the Go code (SIZE=short: ten, as in make test; PHRD_SEED repeats some)
 	cd web/custody && node_modules/.bin/tsc -p . && node --test --test-reporter=dot dist/test/*.test.js
 	PHRD_PARTNER=$(CURDIR)/web/custody/dist/test/partner.js PHRD_CASES=$(if $(filter short,$(SIZE)),10,1000) go test -count=1 -timeout 1h $(TESTFLAGS) ./web/custody
+
+.PHONY: verify-ts
+verify-ts: $(VERTSC) $(TSC) ## part of test: the verifier of audit-export.md in TypeScript, which judges some 300 files with the Go verifier (SIZE=full: 5,000; PHRD_SEED repeats some)
+	rm -rf web/verify/dist && $(VERTSC) -p web/verify && cd web/verify && node --test --test-reporter=dot dist/verify/test/*.test.js
+	@packages=$$(scripts/packages verify-ts) && PHRD_VERIFIER=$(CURDIR)/web/verify/dist/verify/test/partner.js PHRD_CASES=$(if $(filter full,$(SIZE)),50,2) go test -count=1 -timeout 1h $(TESTFLAGS) $$packages
 
 .PHONY: sdk
 sdk: web/sdk/dist ## part of test: the TypeScript SDK, its messages to the byte, its size and its memory (SIZE=full: a file of 1 GiB)
@@ -158,7 +164,7 @@ proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from pr
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(VERTSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -174,6 +180,10 @@ tools/fhir/node_modules/%: tools/fhir/package-lock.json
 
 $(TSC): web/custody/package-lock.json
 	npm --prefix web/custody ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+$(VERTSC): web/verify/package-lock.json
+	npm --prefix web/verify ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(ES): web/sdk/package-lock.json
@@ -198,4 +208,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules
+	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/verify/node_modules web/verify/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules

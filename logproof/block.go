@@ -99,6 +99,12 @@ type Block struct {
 	Signatures []Signature `json:"signatures"`
 }
 
+// inUTC tells whether all times of the block are written in UTC; in another zone the same time has another text.
+func (b *Block) inUTC() bool {
+	utc := func(t time.Time) bool { return t.Location() == time.UTC }
+	return utc(b.Time) && !slices.ContainsFunc(b.Signatures, func(s Signature) bool { return !utc(s.Time) })
+}
+
 // Hash is the hash of the header: the Merkle root over its fields as protobuf.
 func (b *Block) Hash() []byte {
 	var version []byte

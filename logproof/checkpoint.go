@@ -2,6 +2,7 @@ package logproof
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,6 +84,11 @@ func OpenCosigned(text []byte, keys ...note.Verifier) ([]Witnessed, error) {
 		return nil, fmt.Errorf("signature of %s: %w", wrong.Name, ErrWitness)
 	case err != nil:
 		return nil, fmt.Errorf("note of witnesses: %w: %w", err, ErrFormat)
+	}
+	for _, s := range slices.Concat(n.Sigs, n.UnverifiedSigs) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, fmt.Errorf("signature of %s: %w: %w", s.Name, err, ErrFormat)
+		}
 	}
 	c, err := ParseCheckpoint(n.Text)
 	if err != nil {

@@ -224,7 +224,7 @@ func (r *reader) next() (*line, error) {
 	if err := d.Decode(&l); err != nil {
 		return nil, r.fail("%v", err)
 	}
-	if again, err := json.Marshal(&l); err != nil || !bytes.Equal(append(again, '\n'), text) {
+	if again, err := json.Marshal(&l); err != nil || !bytes.Equal(append(again, '\n'), text) || l.Block != nil && !l.Block.inUTC() {
 		return nil, r.fail("it is not in its canonical form")
 	}
 	if l.End == nil {

@@ -112,13 +112,15 @@ func (p *path) follow(b *Block) error {
 			if hash := b.Hash(); string(hash) != string(p.trust.Hash) {
 				return fmt.Errorf("block %d has the hash %x, not %x: %w", b.Height, hash, []byte(p.trust.Hash), ErrOtherBlock)
 			}
+		}
+		if before == nil {
 			p.chainID = b.ChainID
 		}
 		follows := b.ValidatorsHash
 		if before != nil {
 			follows = before.NextValidatorsHash
 		}
-		if err := b.Verify(b.ChainID, follows); err != nil {
+		if err := b.Verify(p.chainID, follows); err != nil {
 			return err
 		}
 		if b.Height == p.trust.Height {

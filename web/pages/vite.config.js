@@ -7,8 +7,8 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   base: './',
   resolve: {
-    alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src'), crypto: here('src/node-crypto.ts') },
-    dedupe: ['@bufbuild/protobuf', '@hpke/core', '@hpke/hybridkem-x-wing', '@noble/curves', '@noble/hashes', '@scure/base', '@scure/bip32', '@scure/bip39'],
+    alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src'), '#verify': here('../verify/src'), crypto: here('src/node-crypto.ts') },
+    dedupe: ['@bufbuild/protobuf', '@hpke/core', '@hpke/hybridkem-x-wing', '@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', '@scure/bip32', '@scure/bip39'],
   },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: { outDir: 'built', target: 'es2023', modulePreload: { polyfill: false }, reportCompressedSize: false, chunkSizeWarningLimit: 900 },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -32,6 +32,21 @@ export class Network {
       if ((JSON.parse(stdout) as { name: string }[]).some((key) => key.name === account)) return hospital
     }
     throw new Error(`no hospital has an account ${account}`)
+  }
+
+  /** command runs a command that needs no account. */
+  async command(...args: string[]): Promise<{ stdout: string }> {
+    return run(this.#binary, args, { timeout: 240_000, maxBuffer: 64 << 20 })
+  }
+
+  /** allow has a hospital's gateway let pages of another origin read its answers, and waits until it is ready again. */
+  async allow(hospital: number, origin: string): Promise<void> {
+    const name = `hospital-${hospital}`
+    const path = join(this.#home, name, 'config', 'app.toml')
+    const file = await readFile(path, 'utf8')
+    await writeFile(path, file.replace(/^cors_origins = \[.*\]$/m, `cors_origins = [${JSON.stringify(origin)}]`))
+    await this.command('network', 'stop', name, '--home', this.#home)
+    await this.command('network', 'start', name, '--home', this.#home)
   }
 
   /** gateway is where a hospital's pages are. */

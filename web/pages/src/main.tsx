@@ -2,7 +2,6 @@ import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { keepFresh } from './live'
 import { learn, lockWhenIdle } from './session'
-import { ErrorNote } from './view/action'
 import { Page } from './view/page'
 import { language, words } from './words/words'
 
@@ -16,4 +15,4 @@ if (place === null) throw new Error('the page has no place for itself')
 render(<Page />, place)
 keepFresh()
 lockWhenIdle()
-learn().catch((cause: unknown) => render(<ErrorNote cause={cause} />, place))
+learn().catch(() => undefined) // what went wrong is in unreached, and the page says it

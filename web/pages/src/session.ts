@@ -9,6 +9,7 @@ import { openVault, openVaultByCode, openVaultByWallet, type Vault } from '#sdk/
 import { type PreparedVault, preparePatient, registerPatient } from '#sdk/vault/prepare.js'
 import type { Signer } from '#sdk/wallet/signer.js'
 import { DeviceSecrets } from './device'
+import { candidates, home, unreached } from './home'
 
 /** Stage is how far somebody has come: a stranger, an account without a vault, a vault that is shut, or open. */
 export type Stage =
@@ -29,12 +30,25 @@ export const hospitals = signal<ReadonlyMap<bigint, string>>(new Map())
 export const idleTime = 10 * 60_000
 const fileName = 'file'
 
-const home: Door = { hospital: 0n, name: '', gateway: location.origin, fingerprint: '' }
 let secrets: DeviceSecrets | undefined
 
-/** learn asks the gateway of this page which network it is of. */
+/** learn asks which network this page is of: the gateway that serves it, or the one that was named. */
 export async function learn(): Promise<void> {
-  const client = await Client.dial({ doors: [home] })
+  const faults: unknown[] = []
+  for (const door of candidates()) {
+    try {
+      return await learnFrom(door)
+    } catch (cause) {
+      faults.push(cause)
+    }
+  }
+  unreached.value = faults.at(-1)
+  throw faults.at(-1)
+}
+
+async function learnFrom(door: Door): Promise<void> {
+  const client = await Client.dial({ doors: [door] })
+  ;[home.value, unreached.value] = [door, undefined]
   chain.value = await client.gateways.try((gateway) => gateway.chain())
   hospitals.value = new Map((await client.gateways.doors()).map((door) => [door.hospital, door.name]))
 }
@@ -42,7 +56,7 @@ export async function learn(): Promise<void> {
 /** signIn goes on as the account of a wallet; others are gateways that somebody else than this page's host has named. */
 export async function signIn(signer: Signer, others: readonly Door[] = []): Promise<void> {
   secrets = await DeviceSecrets.of(signer.address)
-  const doors = [home, ...others.filter((door) => hostOf(door.gateway) !== hostOf(home.gateway))]
+  const doors = [home.value, ...others.filter((door) => hostOf(door.gateway) !== hostOf(home.value.gateway))]
   const client = await Client.dial({ doors, signer, secrets })
   if (!(await hasAccount(client))) {
     stage.value = { at: 'stranger', client }

@@ -10,9 +10,11 @@
  * - openUnlock: the clinician joins both halves of the key and reads (unlock/open.ts)
  * - unlockOwn: the patient reads (unlock/own.ts)
  * - log: who did what (records/log.ts)
+ * - exportLog: an auditor's proof of it for somebody who trusts no hospital (audit/export.ts)
  *
  * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
  */
+export { type Claim, exportLog } from './audit/export.js'
 export { Client, type Config } from './client.js'
 export { type Chunks, onThisThread } from './content/chunks.js'
 export type { OpenedFile } from './content/file.js'

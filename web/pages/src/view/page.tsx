@@ -1,3 +1,5 @@
+import { Auditor, AuditorWays } from '../auditor/auditor'
+import { Verify } from '../auditor/verify'
 import { route } from '../route'
 import { chain, lock, stage } from '../session'
 import { isDemo } from '../wallet/demo'
@@ -30,6 +32,7 @@ export function Page() {
       </header>
       {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
       {stage.value.at === 'open' && <Ways />}
+      {stage.value.at === 'staff' && stage.value.role === 'auditor' && <AuditorWays />}
       <main id="main" tabIndex={-1}><Stage /></main>
       <DemoQuestion />
     </>
@@ -50,6 +53,7 @@ function Ways() {
 
 function Stage() {
   const now = stage.value
+  if (route.value[0] === 'verify') return <Verify />
   switch (now.at) {
     case 'out':
       return <Welcome />
@@ -58,6 +62,7 @@ function Stage() {
     case 'new':
       return <NewVault client={now.client} />
     case 'staff':
+      if (now.role === 'auditor') return <Auditor client={now.client} />
       return <p class="note">{words.value.staffAccount(now.role)}</p>
     case 'shut':
       return <Shut client={now.client} file={now.file} />

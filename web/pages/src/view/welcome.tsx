@@ -1,6 +1,9 @@
+import { GatewayQuestion } from '../auditor/gateway'
+import { forget, home, unreached } from '../home'
 import { hasWallet, connectWallet } from '../wallet/keplr'
 import { demoWallet, isDemo } from '../wallet/demo'
 import { chain, signIn } from '../session'
+import { auditorWords } from '../words/auditor/words'
 import { words } from '../words/words'
 import { Action } from './action'
 
@@ -8,13 +11,13 @@ import { Action } from './action'
 export function Welcome() {
   const w = words.value
   const network = chain.value
-  if (network === undefined) return <p>{w.working}</p>
+  if (network === undefined) return unreached.value === undefined ? <p>{w.working}</p> : <GatewayQuestion />
   return (
     <section>
       <h1>{w.welcome}</h1>
       <p>{w.welcomeText}</p>
       {hasWallet() ? (
-        <Action run={async () => signIn(await connectWallet(network, location.origin))}>{w.connect}</Action>
+        <Action run={async () => signIn(await connectWallet(network, home.value.gateway))}>{w.connect}</Action>
       ) : (
         <p class="note">{w.noWallet}</p>
       )}
@@ -24,6 +27,15 @@ export function Welcome() {
           <p>{w.demoWalletNote}</p>
         </div>
       )}
+      <p class="ways">
+        <a href="#/verify">{auditorWords.value.verifyTitle}</a>
+        {home.value.gateway !== location.origin && <button type="button" class="plain" onClick={askAgain}>{auditorWords.value.otherGateway}</button>}
+      </p>
     </section>
   )
+}
+
+function askAgain(): void {
+  forget()
+  location.reload()
 }

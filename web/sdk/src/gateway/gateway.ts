@@ -35,6 +35,8 @@ export interface Chain {
   readonly height: bigint
   /** Of the newest block, in unix seconds. */
   readonly blockTime: bigint
+  /** The hash of the pages that the gateway serves, SHA-256 in hex; empty where it serves none. */
+  readonly pages: string
 }
 
 /** Principal says who an account is. Patient is empty for others, and for a patient who is not registered yet. */
@@ -86,6 +88,11 @@ export class Gateway implements Connection {
     this.#checked = true
     if (chain.height > this.height) this.height = chain.height
     return chain
+  }
+
+  /** genesis is the network's genesis file as the gateway shows it. Whether it is the right one its hash tells, which people compare. */
+  async genesis(): Promise<Bytes> {
+    return new Uint8Array(await this.#read(await this.#send('GET', '/genesis', { signal: AbortSignal.timeout(attemptTime) })))
   }
 
   /** login logs in unless that was done, or anyway when fresh. It signs exactly the text that it composes itself. Who waits for it at the same time shares one signature. */
@@ -243,6 +250,7 @@ function readChain(said: unknown): Chain {
   return {
     chainID: textOf(said, 'chain_id'), network, hospital: numberOf(hospital, 'number'), name: textOf(hospital, 'name'),
     height: numberOf(said, 'height'), blockTime: BigInt(Math.floor(Date.parse(textOf(said, 'block_time')) / 1000)),
+    pages: fieldOf(said, 'pages') === undefined ? '' : textOf(said, 'pages'),
   }
 }
 

@@ -1,0 +1,101 @@
+import { useSignal } from '@preact/signals'
+import { type Claim, exportLog } from '#sdk/audit/export.js'
+import type { Client } from '#sdk/client.js'
+import { type Report, verify } from '#verify/verify.js'
+import { reportLines } from '#verify/report.js'
+import { readGenesis, type Trust } from '#verify/trust.js'
+import { Action } from '../view/action'
+import { auditorWords } from '../words/auditor/words'
+import { filterOf, searched, timesOf } from './filter'
+import { pieces } from './pieces'
+import { save } from './save'
+
+type What = Claim['kind']
+
+interface Made {
+  readonly file: Blob
+  readonly report: Report
+  readonly trust: Trust
+}
+
+/** Export makes the file that proves entries of the log to somebody who trusts no hospital. */
+export function Export({ client }: { client: Client }) {
+  const a = auditorWords.value
+  const what = useSignal<What>('period')
+  const [from, to, patient] = [useSignal(''), useSignal(''), useSignal('')]
+  const [count, made] = [useSignal(0), useSignal<Made | undefined>(undefined)]
+  const choice = (kind: What, text: string) => (
+    <label class="choice"><input type="radio" name="what" checked={what.value === kind} onChange={() => (what.value = kind)} /> {text}</label>
+  )
+  const make = async () => {
+    ;[made.value, count.value] = [undefined, 0]
+    const claim = claimOf(what.value, { from: from.value, to: to.value, patient: patient.value })
+    made.value = await makeFile(client, claim, () => count.value++)
+  }
+  return (
+    <section>
+      <h1>{a.exports}</h1>
+      <p>{a.exportText}</p>
+      <div class="fields">
+        <fieldset>
+          <legend>{a.what}</legend>
+          {choice('period', a.period)}
+          {choice('patient', a.ofPatient)}
+          {choice('selection', a.ofSearch)}
+        </fieldset>
+        {what.value === 'period' && (
+          <>
+            <label>{a.from}<input type="date" value={from.value} onInput={(e) => (from.value = e.currentTarget.value)} /></label>
+            <label>{a.to}<input type="date" value={to.value} onInput={(e) => (to.value = e.currentTarget.value)} /></label>
+          </>
+        )}
+        {what.value === 'patient' && (
+          <label>{a.patient}<input class="long" autocomplete="off" spellcheck={false} value={patient.value} onInput={(e) => (patient.value = e.currentTarget.value.trim())} /></label>
+        )}
+      </div>
+      <Action run={make}>{a.makeExport}</Action>
+      <div aria-live="polite">
+        {count.value > 0 && made.value === undefined && <p>{a.exporting(count.value)}</p>}
+        {made.value !== undefined && <Ready made={made.value} name={what.value} />}
+      </div>
+    </section>
+  )
+}
+
+function Ready({ made: { file, report, trust }, name }: { made: Made; name: string }) {
+  const a = auditorWords.value
+  return (
+    <div class="verdict passed">
+      <h2>{a.exported(String(report.entries))}</h2>
+      <dl translate={false}>
+        {reportLines(report, trust, a.report).flatMap(([word, text], i) => [<dt key={`${i} word`}>{word}</dt>, <dd key={`${i} text`}>{text}</dd>])}
+      </dl>
+      <p>{a.compareGenesis}</p>
+      <button type="button" class="main" onClick={() => save(`${name}.ndjson`, 'application/x-ndjson', [file])}>{a.saveExport}</button>
+    </div>
+  )
+}
+
+function claimOf(what: What, typed: { from: string; to: string; patient: string }): Claim {
+  const a = auditorWords.value
+  if (what === 'period') return { kind: 'period', ...timesOf(typed) }
+  if (what === 'patient') {
+    if (typed.patient === '') throw new Error(a.needPatient)
+    return { kind: 'patient', patient: typed.patient }
+  }
+  const { purpose, ...filter } = filterOf(searched.value)
+  if (purpose !== '' || Object.values(filter).every((value) => !value)) throw new Error(a.needFilter)
+  return { kind: 'selection', filter }
+}
+
+// The file is kept as a Blob, which the browser may put on its disk.
+async function makeFile(client: Client, claim: Claim, tell: () => void): Promise<Made> {
+  const parts: string[] = []
+  for await (const line of exportLog(client, claim)) {
+    parts.push(line)
+    if (line.startsWith('{"entry"')) tell()
+  }
+  const file = new Blob(parts, { type: 'application/x-ndjson' })
+  const trust = { from: readGenesis(await client.gateways.try((gateway) => gateway.genesis())), witnesses: [] }
+  return { file, trust, report: await verify(pieces(file), trust) }
+}
