@@ -1,6 +1,7 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { keepFresh } from './live'
+import { follow } from './patient/follow'
 import { learn, lockWhenIdle } from './session'
 import { ErrorNote } from './view/action'
 import { Page } from './view/page'
@@ -15,5 +16,6 @@ const place = document.getElementById('page')
 if (place === null) throw new Error('the page has no place for itself')
 render(<Page />, place)
 keepFresh()
+follow()
 lockWhenIdle()
 learn().catch((cause: unknown) => render(<ErrorNote cause={cause} />, place))

@@ -1,14 +1,14 @@
 import { route } from '../route'
 import { chain, lock, stage } from '../session'
+import { Beginning, LostNote, PatientPage, patientWays } from '../patient/pages'
 import { isDemo } from '../wallet/demo'
 import { language, languages, speak, type Language, words } from '../words/words'
 import { Action } from './action'
 import { Log } from './log'
 import { DemoQuestion } from './question'
 import { Records } from './records'
-import { Requests } from './requests'
 import { Shut } from './shut'
-import { Join, NewVault } from './visit'
+import { Join } from './visit'
 import { Welcome } from './welcome'
 
 /** Page is everything: a head, the way around, and what is looked at. */
@@ -30,6 +30,7 @@ export function Page() {
       </header>
       {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
       {stage.value.at === 'open' && <Ways />}
+      <LostNote />
       <main id="main" tabIndex={-1}><Stage /></main>
       <DemoQuestion />
     </>
@@ -39,7 +40,7 @@ export function Page() {
 function Ways() {
   const w = words.value
   const at = route.value[0]
-  const ways = [['', w.requests], ['records', w.records], ['log', w.log]] as const
+  const ways = [['', w.requests], ['records', w.records], ...patientWays(), ['log', w.log]] as const
   return (
     <nav>
       {ways.map(([path, name]) => <a key={path} href={`#/${path}`} aria-current={at === path ? 'page' : undefined}>{name}</a>)}
@@ -56,7 +57,7 @@ function Stage() {
     case 'stranger':
       return <Join client={now.client} />
     case 'new':
-      return <NewVault client={now.client} />
+      return <Beginning client={now.client} />
     case 'staff':
       return <p class="note">{words.value.staffAccount(now.role)}</p>
     case 'shut':
@@ -64,6 +65,6 @@ function Stage() {
     case 'open':
       if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} />
       if (route.value[0] === 'log') return <Log client={now.client} patient={now.patient} />
-      return <Requests client={now.client} patient={now.patient} vault={now.vault} />
+      return <PatientPage at={route.value[0] ?? ''} open={now} />
   }
 }

@@ -24,7 +24,7 @@ export async function sealConsented(client: Client, vault: Vault, options: Resea
 
 /** consentsUnsealed lists the versions that live consents cover and that are not sealed yet to one of those who may open them. */
 export async function consentsUnsealed(client: Client): Promise<Ref[]> {
-  const { patient } = await client.principal()
+  const patient = await client.patient()
   const due: Ref[] = []
   for (const s of await covered(client, patient, await granted(client, patient, ConsentStatus.LIVE))) {
     const keys = await granteesOf(client, patient, s.class, idText(s.ref.record))
@@ -37,7 +37,7 @@ export async function consentsUnsealed(client: Client): Promise<Ref[]> {
 
 /** relocksDue lists the versions that are sealed to somebody besides the patient whom no live consent lets open them: who was to open them under a consent that was withdrawn or has ended holds half of their keys until they are locked anew. */
 export async function relocksDue(client: Client): Promise<Ref[]> {
-  const { patient } = await client.principal()
+  const patient = await client.patient()
   const due: Ref[] = []
   for (const s of await covered(client, patient, await granted(client, patient))) {
     const keys = await granteesOf(client, patient, s.class, idText(s.ref.record))

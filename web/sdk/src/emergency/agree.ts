@@ -92,7 +92,7 @@ export async function sealEmergency(client: Client, vault: Vault, options: Pick<
 
 /** boxesDue lists the versions whose emergency boxes are not as the patient agreed: without the one that they should have, or with one that they should not. */
 export async function boxesDue(client: Client): Promise<Ref[]> {
-  const { patient } = await client.principal()
+  const patient = await client.patient()
   const wanted = (await boxTerms(client, patient))?.generation.key.generation ?? 0n
   return (await ownSealings(client)).filter((s) => s.boxGeneration !== wanted).map((s) => s.ref)
 }

@@ -27,7 +27,7 @@ export function placeOf(net: Bytes, g: Guardians): { readonly place: GuardianSlo
 
 /** ownShare opens the share of the client's patient with that patient's vault, and checks it against the commitments. */
 export async function ownShare(client: Client, vault: Vault, g: Guardians): Promise<OwnShare> {
-  const { patient } = await client.principal()
+  const patient = await client.patient()
   const at = BigInt(g.guardians.indexOf(patient) + 1)
   if (at === 0n) throw new PhrdError('not found', `patient ${patient} is no guardian of ${g.patient}`)
   try {

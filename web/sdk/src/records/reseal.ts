@@ -31,7 +31,7 @@ export interface ResealOptions {
 /** reseal gives versions that the patient owns envelopes that are sealed to the vault's newest key, to those of whom live consents let open them, and to no other. The locks stay, so that nothing has to be released. After an error those that are done stay so, and it can be called again. The wallet signs once for up to 64 versions. */
 export async function reseal(client: Client, vault: Vault, refs: readonly Ref[], options: ResealOptions = {}): Promise<void> {
   const locked = refs.length === 0 ? [] : await locksFor(client, refs)
-  const { patient } = await client.principal()
+  const patient = await client.patient()
   const boxes = await boxTerms(client, patient)
   let done = 0
   for (const { versions, to } of await alike(client, vault, locked)) {

@@ -1,6 +1,5 @@
 import { parseIDText } from '#custody/id.js'
 import type { Client } from '../client.js'
-import { PhrdError } from '../errors.js'
 import type { Class, Record, Version } from '../generated/phrd/records/v1/record_pb.js'
 import { records, versions } from './list.js'
 import type { Ref } from './ref.js'
@@ -21,8 +20,7 @@ export interface Sealing {
 
 /** ownSealings lists the versions that the patient owns and that are not erased, by record. */
 export async function ownSealings(client: Client): Promise<Sealing[]> {
-  const { patient } = await client.principal()
-  if (patient === '') throw new PhrdError('forbidden', 'this account is no patient’s')
+  const patient = await client.patient()
   const found: Sealing[] = []
   for await (const record of records(client, patient)) {
     if (record.erased === record.versions) continue

@@ -11,8 +11,7 @@ import type { VaultFile, VaultSlot } from './file.js'
 
 /** fetchVault is the client's own vault as the network has it now: for a device that has none yet, or one of before. The recovery code opens it, or the wallet where this device keeps the pepper. */
 export async function fetchVault(client: Client): Promise<VaultFile> {
-  const { patient } = await client.principal()
-  if (patient === '') throw new PhrdError('not found', 'this account is no patient’s')
+  const patient = await client.patient()
   const { patient: found } = await client.gateways.query(Query.method.patient, { id: patient })
   const vault = found?.vault
   if (found === undefined || vault === undefined) throw new PhrdError('answer', 'no vault is shown')
