@@ -1,15 +1,16 @@
+import { checkSubShare, parseCommitments } from './deal.js'
 import { type Bytes, concat, counted, fixed, hash } from './encoding.js'
 import { parseAddress, parseHash, parseNet } from './generation.js'
 import * as hybrid from './hybrid.js'
 import { parseID } from './id.js'
-import { encodePoint, type Point } from './point.js'
+import { encodePoint, G, type Point, times } from './point.js'
+import { lambda } from './polynomial.js'
 import { bytesField, Message } from './protobuf.js'
 import { demand } from './refusal.js'
-import { encodeScalar, parseSecretScalar, type Scalar } from './scalar.js'
+import { encodeScalar, field, parseSecretScalar, type Scalar } from './scalar.js'
 import { index } from './share.js'
 
-const fewestGuardians = 2
-const mostGuardians = 8
+const [fewest, most] = [2, 8]
 
 /** A slot that guardians open together. */
 export interface GuardianSlot {
@@ -48,7 +49,7 @@ export function parseShares(block: Uint8Array): readonly Bytes[] {
 }
 
 function checkShares(sealed: readonly Uint8Array[]): void {
-  demand(sealed.length >= fewestGuardians && sealed.length <= mostGuardians, `${sealed.length} guardians`)
+  demand(sealed.length >= fewest && sealed.length <= most, `${sealed.length} guardians`)
   for (const share of sealed) fixed(share, hybrid.sealedSize, "a guardian's share")
 }
 
@@ -75,6 +76,18 @@ export function guardianContext(s: GuardianSlot, gen: Uint8Array): Bytes {
 /** guardianLabel is the label of the slot's encapsulation proof. */
 export function guardianLabel(ctx: Uint8Array, U: Point, UBar: Point, A0: Point, signer: Uint8Array): Bytes {
   return hash('phrd/v1/encap-guardian', parseHash(ctx, 'a context'), encodePoint(U), encodePoint(UBar), encodePoint(A0), parseAddress(signer))
+}
+
+/** joinGuardians gives the guardians' secret from as many shares as there are commitments, each of which fits them. */
+export function joinGuardians(commitments: readonly Point[], shares: readonly { readonly at: bigint; readonly share: Scalar }[]): Bytes {
+  const threshold = parseCommitments(BigInt(commitments.length), commitments.map(encodePoint)).length
+  demand(shares.length >= threshold, `${shares.length} shares of ${threshold}`)
+  const used = shares.slice(0, threshold)
+  for (const { at, share } of used) checkSubShare(commitments, at, share)
+  const weights = lambda(used.map(({ at }) => at))
+  const secret = used.reduce((sum, { share }, i) => field.add(sum, field.mul(weights[i] ?? 0n, share)), 0n)
+  demand(secret !== 0n && commitments[0]?.equals(times(secret, G)) === true, 'the shares join to another secret')
+  return encodeScalar(secret)
 }
 
 function slotFields(s: GuardianSlot): Bytes[] {

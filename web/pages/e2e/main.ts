@@ -1,5 +1,6 @@
 import './story.ts'
 import './auditor.ts'
+import './patient.ts'
 import { result } from './check.ts'
 import { browser } from './scene.ts'
 

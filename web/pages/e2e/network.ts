@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -22,6 +22,27 @@ export class Network {
     const { stdout } = await run(this.#binary, [...args, ...options], { timeout: 120_000, maxBuffer: 64 << 20 })
     const said: unknown = stdout.trim() === '' ? {} : JSON.parse(stdout)
     return (Array.isArray(said) ? said[0] : said) as Record<string, unknown>
+  }
+
+  /** at runs a command of somebody who has a home of their own, whose folder has the passphrase beside it, and gives its JSON. */
+  async at(home: string, ...args: string[]): Promise<Record<string, unknown>> {
+    const { stdout } = await run(this.#binary, [...args, '--home', home, '--passphrase-file', `${home}.passphrase`, '--json'], { timeout: 120_000, maxBuffer: 64 << 20 })
+    return stdout.trim() === '' ? {} : (JSON.parse(stdout) as Record<string, unknown>)
+  }
+
+  /** stop stops the server of a hospital, start runs it again and waits until it is ready. */
+  async stop(hospital: number): Promise<void> {
+    await run(this.#binary, ['network', 'stop', `hospital-${hospital}`, '--home', this.#home], { timeout: 120_000 })
+  }
+
+  async start(hospital: number): Promise<void> {
+    await run(this.#binary, ['network', 'start', `hospital-${hospital}`, '--home', this.#home], { timeout: 180_000 })
+  }
+
+  /** hospitals are the numbers of those that have a home. */
+  async hospitals(): Promise<number[]> {
+    const names = await readdir(this.#home)
+    return names.flatMap((name) => /^hospital-(\d+)$/.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b)
   }
 
   /** hospitalOf is the first hospital whose home has an account of that name. */

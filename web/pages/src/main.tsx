@@ -1,6 +1,7 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { keepFresh } from './live'
+import { follow } from './patient/follow'
 import { learn, lockWhenIdle } from './session'
 import { Page } from './view/page'
 import { language, words } from './words/words'
@@ -14,5 +15,6 @@ const place = document.getElementById('page')
 if (place === null) throw new Error('the page has no place for itself')
 render(<Page />, place)
 keepFresh()
+follow()
 lockWhenIdle()
 learn().catch(() => undefined) // what went wrong is in unreached, and the page says it

@@ -18,7 +18,7 @@ export type Stage =
   | { readonly at: 'new'; readonly client: Client }
   | { readonly at: 'staff'; readonly client: Client; readonly role: string }
   | { readonly at: 'shut'; readonly client: Client; readonly patient: string; readonly file: VaultFile }
-  | { readonly at: 'open'; readonly client: Client; readonly patient: string; readonly vault: Vault }
+  | { readonly at: 'open'; readonly client: Client; readonly patient: string; readonly file: VaultFile; readonly vault: Vault }
 
 export const stage = signal<Stage>({ at: 'out' })
 /** chain is the network and the hospital that serves this page; undefined until it has answered. */
@@ -82,19 +82,41 @@ export async function prepare(client: Client): Promise<PreparedVault> {
 
 /** register makes the account a patient's with a vault that was prepared, and opens it. */
 export async function register(client: Client, prepared: PreparedVault): Promise<void> {
-  await secrets?.replace(fileName, new TextEncoder().encode(JSON.stringify(prepared.file)))
+  await keepFile(prepared.file)
   await registerPatient(client, prepared.file)
-  stage.value = { at: 'open', client, patient: prepared.file.patient, vault: await openVault(client, prepared.file) }
+  stage.value = { at: 'open', client, patient: prepared.file.patient, file: prepared.file, vault: await openVault(client, prepared.file) }
+}
+
+/** takeVault goes on with a vault that was written anew, and is open. */
+export async function takeVault(client: Client, file: VaultFile, vault: Vault): Promise<void> {
+  await keepFile(file)
+  stage.value = { at: 'open', client, patient: file.patient, file, vault }
+}
+
+async function keepFile(file: VaultFile): Promise<void> {
+  await secrets?.replace(fileName, new TextEncoder().encode(JSON.stringify(file)))
+}
+
+/** clientOf is a client of another account, with the gateways that this one knows; secrets of that account are kept apart. */
+export async function clientOf(client: Client, signer: Signer): Promise<Client> {
+  return Client.dial({ doors: client.gateways.order().map(({ door }) => door), signer, secrets: await DeviceSecrets.of(signer.address) })
+}
+
+/** takeWallet goes on as another account, whose vault is open. */
+export async function takeWallet(client: Client, file: VaultFile, vault: Vault): Promise<void> {
+  if (client.secrets instanceof DeviceSecrets) secrets = client.secrets
+  await client.principal(true)
+  await takeVault(client, file, vault)
 }
 
 /** unlockByWallet opens the vault with two signatures of the wallet and the pepper of this device. */
 export async function unlockByWallet(client: Client, file: VaultFile): Promise<void> {
-  stage.value = { at: 'open', client, patient: file.patient, vault: await openVaultByWallet(client, file) }
+  stage.value = { at: 'open', client, patient: file.patient, file, vault: await openVaultByWallet(client, file) }
 }
 
 /** unlockByCode opens the vault with the recovery code. */
 export async function unlockByCode(client: Client, file: VaultFile, code: string): Promise<void> {
-  stage.value = { at: 'open', client, patient: file.patient, vault: await openVaultByCode(file, code) }
+  stage.value = { at: 'open', client, patient: file.patient, file, vault: await openVaultByCode(file, code) }
 }
 
 /** lock forgets every key and ends the logins. */

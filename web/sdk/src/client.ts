@@ -68,6 +68,15 @@ export class Client {
     return this.gateways.try((gateway) => gateway.login(again))
   }
 
+  /** patient is the account's patient number. The error is of kind 'forbidden' where it has none. */
+  async patient(): Promise<string> {
+    // Who was nobody yet at login may have registered since.
+    const { patient } = await this.principal()
+    const now = patient === '' ? (await this.principal(true)).patient : patient
+    if (now === '') throw new PhrdError('forbidden', 'this account is no patient’s')
+    return now
+  }
+
   /** blockTime is the time by which the chain measures expiries, in unix seconds. */
   async blockTime(): Promise<bigint> {
     return (await this.gateways.try((gateway) => gateway.chain())).blockTime

@@ -18,6 +18,10 @@ export type Kind =
   | 'invitation'
   /** A vault does not open with what was given. */
   | 'vault'
+  /** A consent is out of its bounds, or to who may not ask. */
+  | 'consent'
+  /** An agreement for emergencies is out of its bounds. */
+  | 'emergency'
   /** A text names no version of a record. */
   | 'ref'
   /** An upload cannot be carried on. */
@@ -30,6 +34,8 @@ export type Kind =
   | 'consented'
   /** An unlock is approved and not enough hospitals have given their shares. */
   | 'not released'
+  /** A recovery waits for approvals, for its delay, or for shares. */
+  | 'not ready'
   /** An unlock was denied, withdrawn or closed, or has expired. */
   | 'ended'
   /** This program does not hold the session of an unlock. */

@@ -11,6 +11,11 @@
  * - unlockOwn: the patient reads (unlock/own.ts)
  * - log: who did what (records/log.ts)
  * - exportLog: an auditor's proof of it for somebody who trusts no hospital (audit/export.ts)
+ * - notices: what happens, as it happens (notices.ts)
+ * - reviewGrant, grantConsent: who may ask without asking each time (consents/)
+ * - agree, sealEmergency: what holds when the patient can't answer (emergency/agree.ts)
+ * - prepareVault, writeVault: another key, another wallet, guardians (vault/write.ts)
+ * - proposeRecovery, reviewRecovery, approveRecovery, finishRecovery: a wallet that is lost (recovery/)
  *
  * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
  */
@@ -20,19 +25,36 @@ export { type Chunks, onThisThread } from './content/chunks.js'
 export type { OpenedFile } from './content/file.js'
 export type { Content, Draft } from './content/seal.js'
 export { browserLanes, type Lane, WorkerChunks } from './content/workers.js'
+export { classWord, consents, covers, type SeenConsent } from './consents/list.js'
+export { type Grant, grantConsent, type GrantReview, longestConsent, reviewGrant, withdrawConsent } from './consents/grant.js'
+export { consentsUnsealed, relocksDue, sealConsented } from './consents/seal.js'
+export { agree, type Agreed, agreed, type Agreement, boxesDue, disagree, emergencies, sealEmergency, type Unseen } from './emergency/agree.js'
 export { isKind, type Kind, PhrdError, Refused } from './errors.js'
 export { type Door, type Fetch, platformTransport, type Transport } from './gateway/door.js'
 export type { Principal } from './gateway/gateway.js'
 export { Problem } from './gateway/problem.js'
 export type { Connection } from './gateway/query.js'
+export { guarded, guardiansOf, leastDelay } from './guardians/list.js'
+export { type GuardianWish, setGuardians } from './guardians/name.js'
+export { checkGuardian } from './guardians/share.js'
 export { hasAccount, type Invitation, joinConfig, openAccount, parseInvitation } from './invitation.js'
 export { cosmJSConverters, cosmJSTypes } from './message/cosmjs.js'
 export type { SignDocument } from './message/document.js'
+export { type Notice, type NoticeOptions, notices } from './notices.js'
+export { collect } from './pages.js'
+export { copies, type Copies, type Places, places } from './records/copies.js'
 export { records, versions } from './records/list.js'
 export { log, type LogFilter } from './records/log.js'
 export { parseRef, type Ref, refText } from './records/ref.js'
+export { reseal, type ResealOptions } from './records/reseal.js'
+export { ownSealings, type Sealing } from './records/sealings.js'
 export { type NewVersion, type Stage, store } from './records/store.js'
 export type { Place } from './records/terms.js'
+export { approveRecovery } from './recovery/approve.js'
+export { finishRecovery, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
+export { cancelRecovery, isOpenRecovery, recoveries, type RecoveryFilter, recoveryAt, type SeenRecovery } from './recovery/list.js'
+export { proposeRecovery } from './recovery/propose.js'
+export { type RecoveryReview, reviewRecovery } from './recovery/review.js'
 export { MemorySecrets, type Secrets } from './secrets.js'
 export { gasBase, gasFor, type Mode, type Receipt } from './send.js'
 export { approve, deny, withdraw } from './unlock/approve.js'
@@ -41,10 +63,11 @@ export { openAll, type OpenOptions, openUnlock } from './unlock/open.js'
 export { unlockOwn } from './unlock/own.js'
 export { longestLifetime, propose, type Request } from './unlock/propose.js'
 export { type Check, type CheckName, ownReading, type Review, review } from './unlock/review.js'
-export type { VaultFile, VaultSlot } from './vault/file.js'
+export type { VaultFile, VaultGuardians, VaultSlot } from './vault/file.js'
 export { openVault, openVaultByCode, openVaultByWallet, type Vault } from './vault/open.js'
 export { fetchVault } from './vault/fetch.js'
 export { defaultSite, type PreparedVault, preparePatient, registerPatient } from './vault/prepare.js'
+export { type NextVault, prepareVault, type VaultChange, writeVault } from './vault/write.js'
 export { addressOf } from './wallet/address.js'
 export { type Keplr, keplrSigner } from './wallet/keplr.js'
 export { LocalSigner, newWords } from './wallet/local.js'

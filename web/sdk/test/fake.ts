@@ -34,6 +34,7 @@ export class FakeNetwork {
   /** Blocks that a hospital gives in the place of others. */
   readonly otherBlocks = new Map<string, (cid: string) => Bytes | undefined>()
   readonly away = new Set<string>()
+  readonly #more: { readonly path: string; readonly answer: JsonValue; readonly by: string }[] = []
   /** What gateways ask to sign at login. */
   loginText = (text: string): string => text
   #state: State
@@ -73,6 +74,11 @@ export class FakeNetwork {
     this.#state = by(this.#state)
   }
 
+  /** shows has every hospital answer a question, or one alone, in the place of what it answered before. */
+  shows<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>, answer: MessageInitShape<O>, by = ''): void {
+    this.#more.unshift({ path: queryPath(method, request), answer: toJson(method.output, create(method.output, answer), { useProtoFieldName: true, alwaysEmitImplicit: true }), by })
+  }
+
   #answer(name: string, method: string, path: string, body: unknown): JsonValue | Bytes | undefined {
     switch (`${method} ${path}`) {
       case 'GET /chain':
@@ -91,7 +97,8 @@ export class FakeNetwork {
     if (path.startsWith('/cosmos/auth/')) return { info: { account_number: '9', sequence: '1' } }
     const cid = /\/blocks\/(b[a-z2-7]+)/.exec(path)?.[1]
     if (cid !== undefined) return this.#block(name, method, cid, body)
-    return this.#queries(this.#shownBy(name)).get(path)
+    const more = this.#more.find((m) => m.path === path && (m.by === '' || m.by === name))
+    return more === undefined ? this.#queries(this.#shownBy(name)).get(path) : more.answer
   }
 
   #challenge(name: string, address: string): JsonValue {

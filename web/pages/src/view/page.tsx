@@ -2,15 +2,15 @@ import { Auditor, AuditorWays } from '../auditor/auditor'
 import { Verify } from '../auditor/verify'
 import { route } from '../route'
 import { chain, lock, stage } from '../session'
+import { Beginning, LostNote, PatientPage, patientWays } from '../patient/pages'
 import { isDemo } from '../wallet/demo'
 import { language, languages, speak, type Language, words } from '../words/words'
 import { Action } from './action'
 import { Log } from './log'
 import { DemoQuestion } from './question'
 import { Records } from './records'
-import { Requests } from './requests'
 import { Shut } from './shut'
-import { Join, NewVault } from './visit'
+import { Join } from './visit'
 import { Welcome } from './welcome'
 
 /** Page is everything: a head, the way around, and what is looked at. */
@@ -33,6 +33,7 @@ export function Page() {
       {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
       {stage.value.at === 'open' && <Ways />}
       {stage.value.at === 'staff' && stage.value.role === 'auditor' && <AuditorWays />}
+      <LostNote />
       <main id="main" tabIndex={-1}><Stage /></main>
       <DemoQuestion />
     </>
@@ -42,7 +43,7 @@ export function Page() {
 function Ways() {
   const w = words.value
   const at = route.value[0]
-  const ways = [['', w.requests], ['records', w.records], ['log', w.log]] as const
+  const ways = [['', w.requests], ['records', w.records], ...patientWays(), ['log', w.log]] as const
   return (
     <nav>
       {ways.map(([path, name]) => <a key={path} href={`#/${path}`} aria-current={at === path ? 'page' : undefined}>{name}</a>)}
@@ -60,7 +61,7 @@ function Stage() {
     case 'stranger':
       return <Join client={now.client} />
     case 'new':
-      return <NewVault client={now.client} />
+      return <Beginning client={now.client} />
     case 'staff':
       if (now.role === 'auditor') return <Auditor client={now.client} />
       return <p class="note">{words.value.staffAccount(now.role)}</p>
@@ -69,6 +70,6 @@ function Stage() {
     case 'open':
       if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} />
       if (route.value[0] === 'log') return <Log client={now.client} patient={now.patient} />
-      return <Requests client={now.client} patient={now.patient} vault={now.vault} />
+      return <PatientPage at={route.value[0] ?? ''} open={now} />
   }
 }

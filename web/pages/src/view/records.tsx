@@ -3,6 +3,7 @@ import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/
 import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
 import { refreshed } from '../live'
+import { CopiesLine, ExportNote } from '../patient/copies'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
 
@@ -44,6 +45,7 @@ export function Records({ client, patient }: { client: Client; patient: string }
                       {found.map((version) => (
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
+                          <CopiesLine client={client} version={version} />
                         </li>
                       ))}
                     </ul>
@@ -51,6 +53,7 @@ export function Records({ client, patient }: { client: Client; patient: string }
                 </li>
               ))}
             </ul>
+            <ExportNote />
           </>
         )}
       </Loaded>

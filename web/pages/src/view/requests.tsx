@@ -8,6 +8,7 @@ import { ownReading, review, type Review } from '#sdk/unlock/review.js'
 import { refText } from '#sdk/records/ref.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
+import { AsConsent } from '../patient/grant'
 import { timeText, words } from '../words/words'
 import { Action, Loaded } from './action'
 
@@ -71,6 +72,7 @@ function RequestCard({ client, unlock, status, vault, said }: { client: Client; 
         <Action run={async () => void (seen.value = await review(client, unlock.id))}>{w.check}</Action>
       )}
       {seen.value !== undefined && <Reviewed review={seen.value} />}
+      {status === UnlockStatus.ENDORSED && <AsConsent unlock={unlock} />}
       <div class="buttons">
         {seen.value !== undefined && (
           <Action

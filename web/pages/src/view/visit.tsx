@@ -6,6 +6,7 @@ import { route } from '../route'
 import { join, prepare, register } from '../session'
 import { words } from '../words/words'
 import { Action } from './action'
+import { NewCode } from './code'
 
 /** Join opens the account of who has an invitation: in the address of the page, or typed. */
 export function Join({ client }: { client: Client }) {
@@ -34,46 +35,13 @@ export function Join({ client }: { client: Client }) {
 export function NewVault({ client }: { client: Client }) {
   const w = words.value
   const prepared = useSignal<PreparedVault | undefined>(undefined)
-  const written = useSignal(false)
-  const again = useSignal('')
-  const wrong = useSignal(false)
   const made = prepared.value
-  if (made === undefined) {
-    return (
-      <section>
-        <h1>{w.join}</h1>
-        <p>{w.makeVaultText}</p>
-        <Action run={async () => void (prepared.value = await prepare(client))}>{w.makeVault}</Action>
-      </section>
-    )
-  }
-  if (!written.value) {
-    return (
-      <section>
-        <h1>{w.codeTitle}</h1>
-        <p>{w.codeText}</p>
-        {!made.walletSlot && <p class="note">{w.noWalletSlot}</p>}
-        <ol class="code" translate={false}>
-          {made.code.split(' ').map((word) => <li key={word}>{word}</li>)}
-        </ol>
-        <button type="button" class="main" onClick={() => (written.value = true)}>{w.codeWritten}</button>
-      </section>
-    )
-  }
+  if (made !== undefined) return <NewCode made={made} finish={() => register(client, made)}>{w.register}</NewCode>
   return (
     <section>
-      <h1>{w.codeTitle}</h1>
-      <label for="code">{w.codeRepeat}</label>
-      <textarea id="code" rows={4} autocomplete="off" spellcheck={false} value={again.value} onInput={(e) => (again.value = e.currentTarget.value)} />
-      {wrong.value && <p role="alert" class="error">{w.codeWrong}</p>}
-      <Action
-        run={async () => {
-          wrong.value = again.value.trim().toLowerCase().split(/\s+/).join(' ') !== made.code
-          if (!wrong.value) await register(client, made)
-        }}
-      >
-        {w.register}
-      </Action>
+      <h1>{w.join}</h1>
+      <p>{w.makeVaultText}</p>
+      <Action run={async () => void (prepared.value = await prepare(client))}>{w.makeVault}</Action>
     </section>
   )
 }

@@ -25,6 +25,16 @@ export function isDemo(chainID: string): boolean {
 export async function demoWallet(): Promise<Signer> {
   const words = sessionStorage.getItem(key) ?? newWords()
   sessionStorage.setItem(key, words)
+  return walletOf(words)
+}
+
+/** newDemoWallet is another such account; keep has this tab hold it in the place of the one before. */
+export async function newDemoWallet(): Promise<{ readonly signer: Signer; readonly keep: () => void }> {
+  const words = newWords()
+  return { signer: await walletOf(words), keep: () => sessionStorage.setItem(key, words) }
+}
+
+async function walletOf(words: string): Promise<Signer> {
   const local = await LocalSigner.fromWords(words)
   return {
     address: local.address,

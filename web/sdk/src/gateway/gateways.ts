@@ -108,6 +108,18 @@ export class Gateways implements Connection {
     }
   }
 
+  /** putBlocks uploads small blocks to one gateway, the first that takes all of them, reads them back, and gives the hospital whose gateway it is. */
+  async putBlocks(blocks: readonly { readonly cid: Uint8Array; readonly block: Bytes }[]): Promise<bigint> {
+    return this.try(async (gateway) => {
+      for (const { cid, block } of blocks) {
+        await gateway.putBlock(cid, block)
+        await gateway.block(`/blocks/${cidText(cid)}`, cid, largestSmallBlock)
+      }
+      if (gateway.hospital === 0n) await gateway.chain()
+      return gateway.hospital
+    })
+  }
+
   /** offer uploads a small block to a gateway that need not take it, and tells whether it did. */
   async offer(gateway: Gateway, cid: Uint8Array, block: Bytes): Promise<boolean> {
     return gateway.putBlock(cid, block).then(() => true, () => false)

@@ -3,25 +3,20 @@ import type { Bytes } from '#custody/encoding.js'
 import type { Client } from '../client.js'
 import { Query } from '../generated/phrd/records/v1/query_pb.js'
 import type { Record, Version } from '../generated/phrd/records/v1/record_pb.js'
-
-const pageSize = 200n
+import { paged } from '../pages.js'
 
 /** records lists the records of a patient, by number. */
-export async function* records(client: Client, patient: string): AsyncGenerator<Record, undefined> {
-  for (let key = new Uint8Array(); ; ) {
-    const { records: found, pagination } = await client.gateways.query(Query.method.records, { patient, pagination: { key, limit: pageSize } })
-    yield* found
-    if (pagination === undefined || pagination.nextKey.length === 0) return
-    key = Uint8Array.from(pagination.nextKey)
-  }
+export function records(client: Client, patient: string): AsyncGenerator<Record, undefined> {
+  return paged(async (pagination) => {
+    const { records: found, pagination: next } = await client.gateways.query(Query.method.records, { patient, pagination })
+    return { found, pagination: next }
+  })
 }
 
 /** versions lists the versions of a record from the first one on. */
-export async function* versions(client: Client, record: Bytes): AsyncGenerator<Version, undefined> {
-  for (let key = new Uint8Array(); ; ) {
-    const { versions: found, pagination } = await client.gateways.query(Query.method.versions, { record: idText(record), pagination: { key, limit: pageSize } })
-    yield* found
-    if (pagination === undefined || pagination.nextKey.length === 0) return
-    key = Uint8Array.from(pagination.nextKey)
-  }
+export function versions(client: Client, record: Bytes): AsyncGenerator<Version, undefined> {
+  return paged(async (pagination) => {
+    const { versions: found, pagination: next } = await client.gateways.query(Query.method.versions, { record: idText(record), pagination })
+    return { found, pagination: next }
+  })
 }

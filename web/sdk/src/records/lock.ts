@@ -10,6 +10,7 @@ import type { Point } from '#custody/point.js'
 import { randomScalar } from '#custody/scalar.js'
 import type { SealedObject } from '../content/seal.js'
 import type { Generation } from '../unlock/locked.js'
+import { type BoxTerms, newBox, type ProvenBox } from './box.js'
 import type { Ref } from './ref.js'
 
 /** VaultKey is a vault's public key, to which an owner half is sealed. */
@@ -28,6 +29,8 @@ export interface Terms extends Ref {
   readonly recipients: readonly VaultKey[]
   /** The clerk's address, 20 bytes. */
   readonly signer: Uint8Array
+  /** How the patient agreed to be opened in an emergency; undefined where there is no such agreement. */
+  readonly box?: BoxTerms | undefined
 }
 
 /** Locked is a version's lock: the envelope and what the message carries. */
@@ -37,6 +40,8 @@ export interface Locked {
   readonly cid: Bytes
   readonly proof: Bytes
   readonly ownKeys: readonly Uint8Array[]
+  /** What the message carries of the emergency box; undefined where there is none. */
+  readonly box: ProvenBox | undefined
   /** unlock opens a block that came back as the version's envelope, with the halves it was made with: the DEK. */
   unlock(back: Envelope): Promise<Bytes>
 }
@@ -55,12 +60,15 @@ export async function lockVersion(t: Terms, sealed: SealedObject): Promise<Locke
   const T = salt({ ctx, U, UBar, pc, dc, manifest, object })
   const { kek, c } = wrappingKey(lock.both, p, K, T)
   const own = inOrder(await Promise.all(t.recipients.map((to) => ownHalf(ctx, U, to, p))))
-  const envelope = { suite: BigInt(suite.v1), U, UBar, pc, dc, c, wrap: await wrap(kek, sealed.dek, T), manifest, own }
+  const box = t.box === undefined ? undefined : await newBox(t.box, { ctx, U, pc, p }, t.signer)
+  const envelope = {
+    suite: BigInt(suite.v1), U, UBar, pc, dc, c, wrap: await wrap(kek, sealed.dek, T), manifest, own, ...(box === undefined ? {} : { emergency: box.block }),
+  }
   const block = encodeEnvelope(envelope)
   const [cid, ownKeys] = [cidOf(block), ownKeyHashes(envelope)]
   const label = encapLabel({ ctx, gen, U, UBar, c, pc, dc, envelope: cid, object, ownKeys, signer: t.signer })
   return {
-    envelope, block, cid, ownKeys, proof: proveEncapsulation(label, gen, r),
+    envelope, block, cid, ownKeys, box, proof: proveEncapsulation(label, gen, r),
     unlock: (back) => {
       const again = salt({ ctx, U: back.U, UBar: back.UBar, pc: back.pc, dc: back.dc, manifest: back.manifest, object })
       return unwrap(lock.both, p, K, again, { c: back.c, wrap: back.wrap, dc, record: t.record, version: t.version })
@@ -68,6 +76,7 @@ export async function lockVersion(t: Terms, sealed: SealedObject): Promise<Locke
   }
 }
 
-async function ownHalf(ctx: Bytes, U: Point, to: VaultKey, p: Bytes): Promise<OwnHalf> {
+/** ownHalf is p, sealed to a vault. */
+export async function ownHalf(ctx: Bytes, U: Point, to: VaultKey, p: Bytes): Promise<OwnHalf> {
   return { kind: to.kind, id: to.id, epoch: to.epoch, keyHash: sha256(to.key), sealed: await sealOwn(ctx, U, to, to.key, p) }
 }

@@ -13,6 +13,7 @@ import { Upload } from '../gateway/upload.js'
 import { Lock, OwnerKind } from '../generated/phrd/records/v1/record_pb.js'
 import { MsgStoreVersionsResponseSchema, MsgStoreVersionsSchema } from '../generated/phrd/records/v1/tx_pb.js'
 import { gasBase } from '../send.js'
+import { gasBox } from './box.js'
 import { type Locked, lockVersion } from './lock.js'
 import type { Ref } from './ref.js'
 import { type Place, type StoreTerms, termsFor } from './terms.js'
@@ -73,7 +74,7 @@ async function readBack(upload: Upload, sealed: SealedObject, locked: Locked, ch
 async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locked: Locked): Promise<void> {
   const { envelope } = locked
   const others = BigInt(t.recipients.length - 1)
-  const gas = gasBase + gasStored + gasGrantee * others + (others > 0n ? gasConsents : 0n)
+  const gas = gasBase + gasStored + gasGrantee * others + (others > 0n ? gasConsents : 0n) + (locked.box === undefined ? 0n : gasBox)
   await client.send('direct', gas, MsgStoreVersionsSchema, {
     clerk: client.signer.address,
     versions: [{
@@ -83,7 +84,7 @@ async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locke
         custodian: t.custodian, generation: t.generation.key.generation, u: encodePoint(envelope.U), c: envelope.c, pc: envelope.pc, dc: envelope.dc,
       },
       uBar: encodePoint(envelope.UBar), proof: locked.proof, ownKeys: [...locked.ownKeys], envelope: cidText(locked.cid), envelopeSize: locked.block.length,
-      object: cidText(Uint8Array.from(sealed.object)), size: sealed.padded,
+      object: cidText(Uint8Array.from(sealed.object)), size: sealed.padded, ...(locked.box === undefined ? {} : { box: locked.box.lock, boxProof: locked.box.proof }),
     }],
   }, MsgStoreVersionsResponseSchema)
 }

@@ -11,6 +11,7 @@ import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import type { Class } from '../generated/phrd/records/v1/record_pb.js'
 import { generationOf } from '../unlock/locked.js'
 import { parseAddress } from '../wallet/address.js'
+import { boxTerms } from './box.js'
 import type { Terms, VaultKey } from './lock.js'
 
 /** Place says which record a file becomes a version of: a new one of a patient, a new one of the clerk's hospital, or one that is there. */
@@ -23,7 +24,7 @@ export interface StoreTerms extends Terms {
   readonly patient: string
 }
 
-/** termsFor says how a version is locked: by the network's newest key, to the owner's newest vault key and to those whom live consents name. */
+/** termsFor says how a version is locked: by the network's newest key, to the owner's newest vault key and to those whom live consents name, with an emergency box where the patient agreed to it. */
 export async function termsFor(client: Client, place: Place): Promise<StoreTerms> {
   const { hospital: custodian } = await client.principal()
   const about = await recordAt(client, place)
@@ -32,7 +33,8 @@ export async function termsFor(client: Client, place: Place): Promise<StoreTerms
   return {
     ...about, net: client.network, custodian, signer: parseAddress(client.signer.address), generation: await generationOf(client.gateways, client.network, 0n),
     ownerKind: BigInt(isPatients ? ownerKind.patient : ownerKind.hospital), ownerID: owner.id,
-    recipients: [owner, ...(isPatients ? await grantees(client, about) : [])],
+    recipients: [owner, ...(isPatients ? await granteesOf(client, about.patient, about.class, about.version === 1n ? '' : idText(about.record)) : [])],
+    box: isPatients ? await boxTerms(client, about.patient) : undefined,
   }
 }
 
@@ -62,10 +64,10 @@ async function hospitalVault(client: Client, number: bigint): Promise<VaultKey> 
   return { kind: BigInt(recipientKind.hospital), id: u64(number), epoch: member.vaultEpoch, key: hybrid.parsePublicKey(member.vaultKey) }
 }
 
-async function grantees(client: Client, about: About): Promise<VaultKey[]> {
-  const record = about.version === 1n ? '' : idText(about.record)
-  const { grantees: found } = await client.gateways.query(Access.method.grantees, { patient: about.patient, class: about.class, record })
-  return found.map(granteeVault)
+/** granteesOf are the vaults to which a patient's record is sealed beside the patient's own, because live consents cover it; record is empty for a new one. */
+export async function granteesOf(client: Client, patient: string, of: Class, record: string): Promise<VaultKey[]> {
+  const { grantees } = await client.gateways.query(Access.method.grantees, { patient, class: of, record })
+  return grantees.map(granteeVault)
 }
 
 function granteeVault(g: Grantee): VaultKey {

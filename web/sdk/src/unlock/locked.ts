@@ -12,19 +12,19 @@ import { Query as Custody } from '../generated/phrd/custody/v1/query_pb.js'
 import { OwnerKind, type Version } from '../generated/phrd/records/v1/record_pb.js'
 import type { Ref } from '../records/ref.js'
 
-/** Generation is a generation of the network's key for records, with its hash. */
+/** Generation is a generation of one of the network's keys, with its hash. */
 export interface Generation {
   readonly key: Key
   readonly X: Point
   readonly gen: Bytes
 }
 
-/** generationOf reads a generation of the records key; 0 asks for the newest. */
-export async function generationOf(connection: Connection, net: Bytes, number: bigint): Promise<Generation> {
-  const { key } = await connection.query(Custody.method.key, { kind: KeyKind.RECORDS, generation: number })
+/** generationOf reads a generation of a key, of that for records where no other is named; 0 asks for the newest. */
+export async function generationOf(connection: Connection, net: Bytes, number: bigint, kind = KeyKind.RECORDS): Promise<Generation> {
+  const { key } = await connection.query(Custody.method.key, { kind, generation: number })
   if (key === undefined || (number !== 0n && key.generation !== number)) throw new PhrdError('answer', `no network key of generation ${number} is shown`)
   const X = parsePoint(key.publicKey)
-  return { key, X, gen: generationHash({ net, kind: BigInt(KeyKind.RECORDS), generation: key.generation, X }) }
+  return { key, X, gen: generationHash({ net, kind: BigInt(kind), generation: key.generation, X }) }
 }
 
 /** LockedVersion is a version as the chain keeps it, with what follows from it. Nothing of it is trusted: an unlock's hash, or its own commitments, must fit. */

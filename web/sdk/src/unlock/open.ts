@@ -7,7 +7,8 @@ import { parseLock } from '#custody/kinds.js'
 import { parsePoint, type Point } from '#custody/point.js'
 import { Refusal } from '#custody/refusal.js'
 import type { Session } from '#custody/session.js'
-import type { Share } from '#custody/share.js'
+import type { Release, Share } from '#custody/share.js'
+import { hex } from '#custody/wallet.js'
 import { type Chunks, onThisThread } from '../content/chunks.js'
 import { OpenedFile } from '../content/file.js'
 import type { Client } from '../client.js'
@@ -87,11 +88,16 @@ async function released(client: Client, id: string, signal: AbortSignal): Promis
 // networkHalves joins the holders' shares to K of every version.
 async function networkHalves(connection: Connection, net: Bytes, session: Session, u: CheckedUnlock): Promise<Combined> {
   if (!u.proposal.B.equals(session.B)) throw new PhrdError('session', `unlock ${u.unlock.id} was proposed by another session`)
-  const { shares: given } = await connection.query(Custody.method.shares, { unlock: u.unlock.id })
+  return combineRelease(connection, session, { net, unlock: u.id, gen: u.generation.gen, M: u.proposal.versions.map((v) => v.M) }, u.generation.key)
+}
+
+/** combineRelease joins the holders' shares of a key, every one of which it checks, to the key's half of every point of a release. */
+export async function combineRelease(connection: Connection, session: Session, release: Release, key: Key): Promise<Combined> {
+  const { shares: given } = await connection.query(Custody.method.shares, { unlock: hex(release.unlock) })
   const shares = given.flatMap(shareOf)
   const committees: Committee[] = []
-  for (const epoch of new Set(shares.map((s) => s.epoch))) committees.push(await committeeOf(connection, u.generation.key, epoch))
-  return combine(session.b, { net, unlock: u.id, gen: u.generation.gen, M: u.proposal.versions.map((v) => v.M) }, committees, shares)
+  for (const epoch of new Set(shares.map((s) => s.epoch))) committees.push(await committeeOf(connection, key, epoch))
+  return combine(session.b, release, committees, shares)
 }
 
 // What is no share cannot count and is left out.

@@ -55,8 +55,8 @@ export async function propose(client: Client, request: Request): Promise<string>
   return id
 }
 
-// locksFor reads the locks of versions and brings them into a proposal's order.
-async function locksFor(client: Client, refs: readonly Ref[]): Promise<LockedVersion[]> {
+/** locksFor reads the locks of versions and brings them into a proposal's order. */
+export async function locksFor(client: Client, refs: readonly Ref[]): Promise<LockedVersion[]> {
   const sorted = [...refs].sort(compareRefs).filter((ref, i, all) => i === 0 || compareRefs(all[i - 1] ?? ref, ref) !== 0)
   const versions: LockedVersion[] = []
   for (const ref of sorted) {

@@ -5,7 +5,7 @@ import * as hybrid from '#custody/hybrid.js'
 import { Refusal } from '#custody/refusal.js'
 import type { Client } from '../client.js'
 import { isKind, PhrdError } from '../errors.js'
-import { attemptTime, type Gateway, largestSmallBlock } from '../gateway/gateway.js'
+import { type Gateway, largestSmallBlock } from '../gateway/gateway.js'
 import { elsewhere } from '../gateway/gateways.js'
 import type { Connection } from '../gateway/query.js'
 import { UnlockSchema, UnlockStatus } from '../generated/phrd/access/v1/unlock_pb.js'
@@ -13,16 +13,15 @@ import { type Member, MemberSchema, type Principal, PrincipalSchema, Role } from
 import { Query as Consortium } from '../generated/phrd/consortium/v1/query_pb.js'
 import { KeySchema } from '../generated/phrd/custody/v1/key_pb.js'
 import { VersionSchema } from '../generated/phrd/records/v1/record_pb.js'
-import { arrived, poll } from '../poll.js'
+import { arrived } from '../poll.js'
 import { type Ref, refText } from '../records/ref.js'
 import { type CheckedUnlock, checkUnlock, unlockAt, unlockReason, versionBlockPath } from './checked.js'
 import { openEnvelope } from './locked.js'
 import { longestLifetime } from './propose.js'
+import { chooseWitnesses, meet } from './witnesses.js'
 
 /** ownReading stands in an approval in place of a hospital's name where the patient asks. */
 export const ownReading = 'own reading'
-// How many hospitals must show an unlock alike before it is approved.
-const witnesses = 2
 // Opens no records.
 const guardianPurpose = 'GUARDIAN'
 
@@ -110,39 +109,6 @@ function describe(id: string, view: View, height: bigint, doors: readonly Gatewa
     id, requester: unlock.requester, hospital: unlock.hospital === 0n ? ownReading : (view.member?.name ?? ''), purpose: unlock.purpose, versions,
     until: unlock.expiresAt, endorsedBy: unlock.endorsements.map((e) => e.officer), status, height, witnesses: doors.map((d) => d.name), checks, seen,
   }
-}
-
-// Two gateways of different hospitals that answer, if possible of others than the requester's.
-async function chooseWitnesses(client: Client, requester: bigint): Promise<{ doors: Gateway[]; independent: boolean }> {
-  await client.gateways.learn()
-  const isOwn = (gateway: Gateway) => requester !== 0n && gateway.hospital === requester
-  const order = client.gateways.order()
-  const chosen: Gateway[] = []
-  for (const gateway of [...order.filter((g) => !isOwn(g)), ...order.filter(isOwn)]) {
-    if (chosen.some((g) => g.hospital === gateway.hospital)) continue
-    try {
-      await gateway.chain()
-      await gateway.login()
-      chosen.push(gateway)
-    } catch (cause) {
-      if (!(cause instanceof PhrdError)) throw cause
-    }
-    if (chosen.length === witnesses) return { doors: chosen, independent: !chosen.some(isOwn) }
-  }
-  throw new PhrdError('unreachable', `an approval is checked at ${witnesses} hospitals, ${chosen.length} answer`)
-}
-
-// meet brings the nodes to one height.
-async function meet(client: Client, doors: readonly Gateway[]): Promise<bigint> {
-  const heights = await Promise.all(doors.map(async (door) => (await door.chain()).height))
-  const height = [...heights, client.height].reduce((a, b) => (a > b ? a : b))
-  const signal = AbortSignal.timeout(attemptTime)
-  try {
-    for (const door of doors) await poll(signal, async () => (door.height >= height || (await door.chain()).height >= height ? true : undefined))
-  } catch (cause) {
-    throw signal.aborted ? new PhrdError('unreachable', `two hospitals do not come to block ${height}`, cause) : cause
-  }
-  return height
 }
 
 async function look(connection: Connection, net: Bytes, id: string): Promise<View> {

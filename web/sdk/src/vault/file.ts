@@ -24,6 +24,25 @@ export interface VaultFile {
   /** The public key of the newest epoch in base64. */
   readonly key: string
   readonly slots: readonly VaultSlot[]
+  /** The guardians of this revision; undefined where it has none. */
+  readonly guardians?: VaultGuardians
+}
+
+/** VaultGuardians are the guardians of one revision of a vault, as its program makes them known to the network. Nothing in it is secret: each share is sealed to its guardian's vault. Bytes are in base64. */
+export interface VaultGuardians {
+  /** Patient numbers, in the order of their places. */
+  readonly guardians: readonly string[]
+  readonly threshold: number
+  /** In seconds. */
+  readonly delay: number
+  readonly slot: string
+  readonly generation: number
+  readonly commitments: readonly string[]
+  readonly u: string
+  readonly u_bar: string
+  readonly proof: string
+  /** The block with the shares. */
+  readonly shares: string
 }
 
 /** VaultSlot is one way to open a vault. */

@@ -1,7 +1,7 @@
 import { base64 } from '@scure/base'
 import { parseCodeWords } from '#custody/code.js'
 import { checkOwnerHalf } from '#custody/commit.js'
-import { type Bytes, equal } from '#custody/encoding.js'
+import { type Bytes, equal, randomBytes } from '#custody/encoding.js'
 import type { Envelope } from '#custody/envelope.js'
 import * as hybrid from '#custody/hybrid.js'
 import { parseIDText } from '#custody/id.js'
@@ -9,9 +9,10 @@ import { recipientKind } from '#custody/kinds.js'
 import { openOwn } from '#custody/own.js'
 import { Refusal } from '#custody/refusal.js'
 import { openSlot, walletSecret } from '#custody/slot.js'
-import { type Epoch, openVault as openBlob } from '#custody/vault.js'
+import { type Epoch, openVault as openBlob, sealVault as sealBlob } from '#custody/vault.js'
 import type { Client } from '../client.js'
 import { PhrdError } from '../errors.js'
+import type { VaultKey } from '../records/lock.js'
 import type { LockedVersion } from '../unlock/locked.js'
 import { slotHead, type VaultFile, type VaultSlot } from './file.js'
 import { signTwice } from './prepare.js'
@@ -38,6 +39,40 @@ export class Vault {
     }
     throw new PhrdError('vault', 'the envelope is sealed to no key of this vault')
   }
+
+  /** newest is the vault's newest public key, to which the patient's program seals. */
+  async newest(): Promise<VaultKey> {
+    const { epoch, seed } = newestOf(this.#epochs)
+    return { kind: BigInt(recipientKind.patient), id: this.#patient, epoch, key: await hybrid.publicKey(seed) }
+  }
+
+  /** tryKeys opens what was sealed to one of the vault's keys, newest first; open refuses with a Refusal what a seed does not open. */
+  async tryKeys<T>(open: (seed: Bytes) => Promise<T>): Promise<T> {
+    let fault: unknown
+    for (const { seed } of [...this.#epochs].reverse()) {
+      try {
+        return await open(Uint8Array.from(seed))
+      } catch (cause) {
+        if (!(cause instanceof Refusal)) throw cause
+        fault = cause
+      }
+    }
+    throw new PhrdError('vault', 'no key of this vault opens it', fault)
+  }
+
+  /** written is the vault under another key of its blob, as a revision, with a further key of its own where that is wanted. */
+  async written(at: { readonly net: Uint8Array; readonly vault: Uint8Array; readonly revision: bigint }, kv: Bytes, withKey: boolean): Promise<{ readonly blob: Bytes; readonly vault: Vault }> {
+    const last = newestOf(this.#epochs)
+    const epochs = withKey ? [...this.#epochs, { epoch: last.epoch + 1n, seed: randomBytes(32) }] : this.#epochs
+    const blob = await sealBlob({ ...at, newest: newestOf(epochs).epoch }, kv, randomBytes(12), epochs)
+    return { blob, vault: new Vault(this.#patient, epochs) }
+  }
+}
+
+function newestOf(epochs: readonly Epoch[]): Epoch {
+  const newest = epochs.at(-1)
+  if (newest === undefined) throw new PhrdError('vault', 'the vault has no keys')
+  return newest
 }
 
 /** openVault opens the vault with what this device keeps. */
@@ -64,7 +99,8 @@ export async function openVaultByWallet(client: Client, file: VaultFile): Promis
   }))
 }
 
-async function kvOf(file: VaultFile, kind: VaultSlot['kind'], secret: (slot: VaultSlot) => Promise<Uint8Array>): Promise<Bytes> {
+/** kvOf is the key of the vault's blob, by the first slot of a kind that opens. */
+export async function kvOf(file: VaultFile, kind: VaultSlot['kind'], secret: (slot: VaultSlot) => Promise<Uint8Array>): Promise<Bytes> {
   let fault: unknown
   for (const slot of file.slots.filter((s) => s.kind === kind)) {
     try {
@@ -77,7 +113,8 @@ async function kvOf(file: VaultFile, kind: VaultSlot['kind'], secret: (slot: Vau
   throw new PhrdError('vault', `no ${kind} slot of the vault opens`, fault)
 }
 
-async function opened(file: VaultFile, kv: Bytes): Promise<Vault> {
+/** opened opens the vault's blob, which must have the key that the file shows. */
+export async function opened(file: VaultFile, kv: Bytes): Promise<Vault> {
   const head = { net: base64.decode(file.network), vault: parseIDText(file.vault), newest: BigInt(file.epoch), revision: BigInt(file.revision) }
   let epochs: readonly Epoch[]
   try {

@@ -56,7 +56,8 @@ export async function registerPatient(client: Client, file: VaultFile): Promise<
   return receipt
 }
 
-async function walletSlot(file: VaultFile, signer: Signer, site: string, pepper: Bytes, kv: Bytes): Promise<VaultSlot | undefined> {
+/** walletSlot is a slot that the wallet and the pepper open; undefined where two signatures of the wallet over the same text differ. */
+export async function walletSlot(file: VaultFile, signer: Signer, site: string, pepper: Bytes, kv: Bytes): Promise<VaultSlot | undefined> {
   const slot = { kind: 'wallet', id: idText(randomBytes(16)), revision: file.revision, site } as const
   const signature = await signTwice(file, signer, slot)
   return signature === undefined ? undefined : slotOf(file, slot, walletSecret(signature, pepper), kv)
@@ -72,10 +73,12 @@ export async function signTwice(file: VaultFile, signer: Signer, slot: Omit<Vaul
   return equal(first, second) ? first : undefined
 }
 
-async function slotOf(file: VaultFile, slot: Omit<VaultSlot, 'wrapped'>, secret: Uint8Array, kv: Uint8Array): Promise<VaultSlot> {
+/** slotOf wraps the key of the vault's blob for a slot. */
+export async function slotOf(file: VaultFile, slot: Omit<VaultSlot, 'wrapped'>, secret: Uint8Array, kv: Uint8Array): Promise<VaultSlot> {
   return { ...slot, wrapped: base64.encode(await sealSlot(slotHead(file, slot), randomBytes(32), secret, kv)) }
 }
 
-function inParts(key: Uint8Array): Uint8Array[] {
+/** inParts is a vault's key as messages carry it: in parts that a hardware wallet shows. */
+export function inParts(key: Uint8Array): Uint8Array[] {
   return Array.from({ length: Math.ceil(key.length / keyPart) }, (_, i) => key.slice(keyPart * i, keyPart * (i + 1)))
 }

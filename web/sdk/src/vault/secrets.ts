@@ -16,6 +16,11 @@ export async function keepVaultSecrets(secrets: Secrets, file: VaultFile, kept: 
   await secrets.put(nameOf(file), new TextEncoder().encode(JSON.stringify(json)))
 }
 
+/** forgetVaultSecrets deletes what opens a revision of the vault on this device. */
+export async function forgetVaultSecrets(secrets: Secrets, file: VaultFile): Promise<void> {
+  await secrets.delete(nameOf(file))
+}
+
 /** vaultSecrets are what keepVaultSecrets kept. */
 export async function vaultSecrets(secrets: Secrets, file: VaultFile): Promise<VaultSecrets> {
   const kept = await secrets.get(nameOf(file))
