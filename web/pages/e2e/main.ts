@@ -1,4 +1,5 @@
 import './story.ts'
+import './hospital.ts'
 import { result } from './check.ts'
 import { browser } from './scene.ts'
 

@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
+import './hospital/hospital.css'
 import { keepFresh } from './live'
 import { learn, lockWhenIdle } from './session'
 import { ErrorNote } from './view/action'

@@ -1,3 +1,4 @@
+import { Staff, StaffWays } from '../hospital/staff'
 import { route } from '../route'
 import { chain, lock, stage } from '../session'
 import { isDemo } from '../wallet/demo'
@@ -30,6 +31,7 @@ export function Page() {
       </header>
       {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
       {stage.value.at === 'open' && <Ways />}
+      {stage.value.at === 'staff' && <StaffWays role={stage.value.role} />}
       <main id="main" tabIndex={-1}><Stage /></main>
       <DemoQuestion />
     </>
@@ -58,11 +60,11 @@ function Stage() {
     case 'new':
       return <NewVault client={now.client} />
     case 'staff':
-      return <p class="note">{words.value.staffAccount(now.role)}</p>
+      return <Staff client={now.client} role={now.role} hospital={now.hospital} />
     case 'shut':
       return <Shut client={now.client} file={now.file} />
     case 'open':
-      if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} />
+      if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} vault={now.vault} />
       if (route.value[0] === 'log') return <Log client={now.client} patient={now.patient} />
       return <Requests client={now.client} patient={now.patient} vault={now.vault} />
   }
