@@ -14,7 +14,7 @@ const expires = '2100-01-01T00:00:00Z'
 class Taker {
   taken: Bytes = new Uint8Array()
   patches = 0
-  readonly #breaks: (patch: number, length: number) => 'cut' | 'busy' | 'lost' | 'lies' | 'refuses' | undefined
+  readonly #breaks: (patch: number, length: number) => 'cut' | 'busy' | 'lost' | 'lies' | 'refuses' | 'never' | undefined
 
   constructor(breaks: Taker['breaks'] = () => undefined) {
     this.#breaks = breaks
@@ -24,7 +24,7 @@ class Taker {
     return this.#breaks
   }
 
-  answer(method: string, path: string, init: RequestInit): Response {
+  async answer(method: string, path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
     switch (`${method} ${path}`) {
       case 'GET /chain':
@@ -43,12 +43,13 @@ class Taker {
     }
     if (method === 'HEAD') return Response.json({ title: 'Not Found' }, { status: 404 })
     assert.equal(`${method} ${path}`, 'PATCH /uploads/ab')
-    return this.#patch(headers, init.body)
+    return this.#patch(headers, init)
   }
 
-  #patch(headers: Headers, body: unknown): Response {
+  async #patch(headers: Headers, { body, signal }: RequestInit): Promise<Response> {
     assert.ok(body instanceof Uint8Array)
     const how = this.#breaks(++this.patches, body.length)
+    if (how === 'never') return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     if (how === 'busy') return Response.json({ title: 'Locked' }, { status: 423 })
     if (how === 'refuses') return Response.json({ title: 'Unprocessable' }, { status: 422 })
     if (how === 'lies') return new Response(null, { status: 204, headers: { 'upload-offset': '1' } })
@@ -70,7 +71,7 @@ function gatewayOf(taker: Taker): Gateway {
 }
 
 async function upload(taker: Taker, segment: number): Promise<Upload> {
-  return Upload.begin(gatewayOf(taker), () => undefined, segment)
+  return Upload.begin(gatewayOf(taker), { segment })
 }
 
 // Ten blocks, of which segments of 100 bytes hold a few.
@@ -115,12 +116,22 @@ test('another program carries an upload on, behind the last block that the gatew
   // Of the last three blocks the gateway has lost everything.
   const there = ends.at(-4) ?? assert.fail()
   taker.taken = taker.taken.slice(0, there)
-  const other = (await Upload.carryOn(gatewayOf(taker), u.path, () => undefined, 100)) ?? assert.fail('the gateway has forgotten it')
+  const other = (await Upload.carryOn(gatewayOf(taker), u.path, { segment: 100 })) ?? assert.fail('the gateway has forgotten it')
   assert.equal(other.acknowledged, there)
   for (const block of blocks.slice(-3)) await other.put(cidOf(block), block)
   assert.equal(other.endOf(0), stream.length + 37)
   await other.drain()
   assert.deepEqual(taker.taken, stream)
+})
+
+test('an upload ends when it is told to, though the gateway never answers', async () => {
+  const end = new AbortController()
+  const gateway = gatewayOf(new Taker(() => 'never'))
+  const u = await Upload.begin(gateway, { segment: 100, signal: end.signal })
+  for (const block of blocks.slice(0, 2)) await u.put(cidOf(block), block)
+  const drained = u.drain()
+  end.abort(new Error('told to'))
+  await assert.rejects(drained, /told to/)
 })
 
 test('an upload that the gateway has forgotten, or that is none, is not carried on', async () => {

@@ -24,12 +24,23 @@ const carHeader = Uint8Array.from([
   0x19, 0xa2, 0x65, 0x72, 0x6f, 0x6f, 0x74, 0x73, 0x81, 0xd8, 0x2a, 0x45, 0x00, 0x01, 0x55, 0x00, 0x00, 0x67, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e, 0x01,
 ])
 
+/** Uploading says who watches an upload, and what ends it. */
+export interface Uploading {
+  /** progress is told how many bytes of the stream the gateway holds. */
+  readonly progress?: (acknowledged: number) => void
+  /** How many bytes travel at a time. */
+  readonly segment?: number
+  /** Ends what travels now. What the gateway holds by then stays. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Upload is one resumable upload (tus 1.0.0) of a CAR stream. What the gateway has not acknowledged is sent again from wherever it says. */
 export class Upload {
   readonly #gateway: Gateway
   readonly #path: string
   readonly #full: number
   readonly #progress: (acknowledged: number) => void
+  readonly #signal: AbortSignal | undefined
   #segment: Bytes
   #other: Bytes
   #used = 0
@@ -38,9 +49,11 @@ export class Upload {
   #position: number
   #sending: Promise<void> = Promise.resolve()
 
-  private constructor(gateway: Gateway, path: string, full: number, progress: (acknowledged: number) => void, offset = 0) {
+  private constructor(gateway: Gateway, path: string, how: Uploading, offset = 0) {
+    const { segment: full = defaultSegment, progress = () => undefined, signal } = how
     this.#gateway = gateway
     this.#path = path
+    this.#signal = signal
     ;[this.#acknowledged, this.#position] = [offset, offset]
     this.#full = full
     this.#progress = progress
@@ -50,15 +63,15 @@ export class Upload {
   }
 
   /** begin opens an upload at the gateway of the clerk's hospital. */
-  static async begin(gateway: Gateway, progress: (acknowledged: number) => void = () => undefined, segment = defaultSegment): Promise<Upload> {
+  static async begin(gateway: Gateway, how: Uploading = {}): Promise<Upload> {
     const response = await gateway.request('POST', '/uploads', { headers: { 'Tus-Resumable': tusVersion, 'Upload-Defer-Length': '1' } })
     const location = response.headers.get('location')
     if (response.status !== 201 || location === null || !uploadPath.test(location)) throw new PhrdError('upload', 'the gateway opened no upload')
-    return new Upload(gateway, location, segment, progress)
+    return new Upload(gateway, location, how)
   }
 
   /** carryOn goes on with an upload that an earlier visit began, behind the last block that the gateway holds. It is undefined where the gateway has forgotten the upload. */
-  static async carryOn(gateway: Gateway, path: string, progress: (acknowledged: number) => void = () => undefined, segment = defaultSegment): Promise<Upload | undefined> {
+  static async carryOn(gateway: Gateway, path: string, how: Uploading = {}): Promise<Upload | undefined> {
     if (!uploadPath.test(path)) throw new PhrdError('upload', 'this is no upload')
     let response: Response
     try {
@@ -69,7 +82,7 @@ export class Upload {
     }
     const offset = Number(response.headers.get('upload-offset') ?? 'none')
     if (!Number.isSafeInteger(offset) || offset < 0) throw new PhrdError('upload', 'the gateway does not say where to go on')
-    return new Upload(gateway, path, segment, progress, offset)
+    return new Upload(gateway, path, how, offset)
   }
 
   /** The path by which the gateway knows the upload. */
@@ -138,18 +151,19 @@ export class Upload {
         continue
       }
       if (Date.now() - moved > patience) throw new PhrdError('upload', 'nothing more was acknowledged for two minutes', fault)
-      await sleep(pause)
+      await sleep(pause, this.#signal)
     }
   }
 
   async #patch(bytes: Bytes, end: number): Promise<unknown> {
     try {
       this.#take(await this.#gateway.request('PATCH', this.#path, {
-        body: bytes, signal: AbortSignal.timeout(segmentTime),
+        body: bytes, signal: AbortSignal.any([AbortSignal.timeout(segmentTime), ...(this.#signal === undefined ? [] : [this.#signal])]),
         headers: { 'Tus-Resumable': tusVersion, 'Upload-Offset': String(this.#acknowledged), 'Content-Type': 'application/offset+octet-stream' },
       }), end)
       return undefined
     } catch (cause) {
+      this.#signal?.throwIfAborted()
       if (!isResumable(cause)) throw cause instanceof PhrdError && cause.kind === 'upload' ? cause : new PhrdError('upload', 'the gateway does not take the upload', cause)
       await this.#ask(end)
       return cause

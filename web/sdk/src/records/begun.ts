@@ -11,7 +11,7 @@ import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import type { Class } from '../generated/phrd/records/v1/record_pb.js'
 import type { Secrets } from '../secrets.js'
 import type { Ref } from './ref.js'
-import { storeBy, type Storing, uploadProgress } from './store.js'
+import { storeBy, type Storing, uploading } from './store.js'
 import { termsFor } from './terms.js'
 
 const prefix = 'upload/'
@@ -93,11 +93,11 @@ async function isStored(client: Client, begun: Begun): Promise<boolean> {
 async function uploadOf(client: Client, begun: Begun, of: { readonly content: Content } & Storing): Promise<Upload> {
   const { hospital } = await client.principal()
   const gateway = await client.gateways.of(hospital)
-  const progress = uploadProgress(of)
-  const old = await Upload.carryOn(gateway, await pathOf(client.secrets, begun), progress)
+  const how = uploading(of)
+  const old = await Upload.carryOn(gateway, await pathOf(client.secrets, begun), how)
   if (old !== undefined) return old
   await forget(client.secrets, begun)
-  const upload = await Upload.begin(gateway, progress)
+  const upload = await Upload.begin(gateway, how)
   await client.secrets.put(nameOf(begun), encode({ ...begun, path: upload.path }))
   return upload
 }

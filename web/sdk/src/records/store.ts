@@ -10,7 +10,7 @@ import { type Chunks, onThisThread } from '../content/chunks.js'
 import { OpenedFile } from '../content/file.js'
 import { type Content, type Draft, type Kept, type SealedObject, sealObject } from '../content/seal.js'
 import { PhrdError } from '../errors.js'
-import { Upload } from '../gateway/upload.js'
+import { Upload, type Uploading } from '../gateway/upload.js'
 import { Lock, OwnerKind } from '../generated/phrd/records/v1/record_pb.js'
 import { MsgStoreVersionsResponseSchema, MsgStoreVersionsSchema } from '../generated/phrd/records/v1/tx_pb.js'
 import { gasBase } from '../send.js'
@@ -30,7 +30,7 @@ export interface Storing {
   readonly chunks?: Chunks
   /** progress is told how many of the ciphertext's bytes are done. */
   readonly progress?: (stage: Stage, done: bigint, total: bigint) => void
-  /** Ends the work before the next leaf, and before anything is signed. */
+  /** Ends the work at once, unless the version is being registered. */
   readonly signal?: AbortSignal
 }
 
@@ -44,7 +44,7 @@ export interface NewVersion extends Storing {
 /** store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. Copies at other hospitals follow. Memory is constant whatever the size. */
 export async function store(client: Client, v: NewVersion): Promise<Ref> {
   const terms = await termsFor(client, v.place)
-  const upload = await Upload.begin(await client.gateways.of(terms.custodian), uploadProgress(v))
+  const upload = await Upload.begin(await client.gateways.of(terms.custodian), uploading(v))
   try {
     return await storeBy(client, upload, terms, v)
   } finally {
@@ -52,10 +52,10 @@ export async function store(client: Client, v: NewVersion): Promise<Ref> {
   }
 }
 
-/** uploadProgress tells of an upload of a file as its progress. */
-export function uploadProgress(v: { readonly content: Content; readonly progress?: Storing['progress'] }): (acknowledged: number) => void {
+/** uploading says how a file is uploaded while it is stored. */
+export function uploading(v: Storing & { readonly content: Content }): Uploading {
   const { total } = layout(BigInt(v.content.size))
-  return (acknowledged) => v.progress?.('upload', smaller(BigInt(acknowledged), total), total)
+  return { signal: v.signal, progress: (acknowledged) => v.progress?.('upload', smaller(BigInt(acknowledged), total), total) }
 }
 
 /** storeBy does what store does by an upload that was opened. */

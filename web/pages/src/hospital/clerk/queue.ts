@@ -1,5 +1,6 @@
 import { effect, signal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
+import { isKind } from '#sdk/errors.js'
 import { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from '#sdk/records/begun.js'
 import type { Ref } from '#sdk/records/ref.js'
 import type { Stage as Part } from '#sdk/records/store.js'
@@ -20,6 +21,7 @@ export class Job {
   readonly id = ++made
   readonly of: NewRecord
   readonly state = signal<State>({ at: 'waiting' })
+  /** Undefined as long as the person has to choose it again. */
   file: File | undefined
   begun: Begun | undefined
   #stop = new AbortController()
@@ -46,6 +48,7 @@ export class Job {
       }))
       this.state.value = ref === undefined ? { at: 'elsewhere' } : { at: 'stored', ref }
     } catch (cause) {
+      if (isKind(cause, 'file')) this.file = undefined
       this.state.value = stopped.aborted ? { at: 'paused' } : { at: 'failed', cause }
     }
   }

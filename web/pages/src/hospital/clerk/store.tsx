@@ -100,7 +100,7 @@ function JobCard({ client, job }: { client: Client; job: Job }) {
         {(state.at === 'paused' || state.at === 'failed' || state.at === 'elsewhere') && job.file !== undefined && (
           <button type="button" class="main" onClick={() => again(client, job)}>{w.goOn}</button>
         )}
-        {(state.at === 'left' || state.at === 'failed') && (
+        {(state.at === 'left' || state.at === 'failed') && job.file === undefined && (
           <FileChoice id={`again-${job.id}`} label={w.chooseAgain(name)} take={([file]) => file !== undefined && again(client, job, file)} />
         )}
         {state.at !== 'stored' && state.at !== 'running' && <Action kind="danger" run={() => drop(client, job)}>{w.giveUp}</Action>}

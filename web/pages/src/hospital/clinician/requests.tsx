@@ -43,7 +43,6 @@ export function OwnRequests({ client }: Person) {
   return (
     <section>
       <h1>{w.ownRequests}</h1>
-      <p><a href="#/ask">{w.ask}</a></p>
       <Loaded ask={() => ownRequests(client)} again={refreshed.value}>
         {(found) => (
           <>
