@@ -77,6 +77,13 @@ export async function openChunk(l: Layout, at: number, entry: Entry, leaf: Bytes
   return plaintext.slice(0, entry.length)
 }
 
+/** isChunk tells whether the leaf's part of a file, given alone, is the one that an entry was made from, by its chunk id. */
+export async function isChunk(l: Layout, at: number, part: Uint8Array, entry: Entry, idKey: Uint8Array): Promise<boolean> {
+  const plaintext = new Uint8Array(leafLength(l, at) - tagSize)
+  plaintext.set(part)
+  return part.length === entry.length && equal(await chunkID(idKey, plaintext), entry.chunkID)
+}
+
 /** sealObject encrypts a whole file, with one key for each leaf. */
 export async function sealObject(file: Uint8Array, keys: readonly Uint8Array[], idKey: Uint8Array): Promise<SealedChunk[]> {
   const l = layout(BigInt(file.length))

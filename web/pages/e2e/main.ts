@@ -1,6 +1,7 @@
 import './story.ts'
 import './auditor.ts'
 import './patient.ts'
+import './hospital.ts'
 import { result } from './check.ts'
 import { browser } from './scene.ts'
 

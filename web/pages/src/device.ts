@@ -60,6 +60,12 @@ export class DeviceSecrets implements Secrets {
     return new Uint8Array(opened)
   }
 
+  async names(prefix: string): Promise<string[]> {
+    const place = this.#place(prefix)
+    const found = await done(this.#database.transaction('kept').objectStore('kept').getAllKeys(IDBKeyRange.bound(place, `${place}\uffff`)))
+    return found.map((key) => String(key).slice(this.#place('').length))
+  }
+
   async delete(name: string): Promise<void> {
     this.#inMemory.get(name)?.fill(0)
     this.#inMemory.delete(name)

@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
+import './hospital/hospital.css'
 import { keepFresh } from './live'
 import { follow } from './patient/follow'
 import { learn, lockWhenIdle } from './session'

@@ -16,7 +16,7 @@ export type Stage =
   | { readonly at: 'out' }
   | { readonly at: 'stranger'; readonly client: Client }
   | { readonly at: 'new'; readonly client: Client }
-  | { readonly at: 'staff'; readonly client: Client; readonly role: string }
+  | { readonly at: 'staff'; readonly client: Client; readonly role: string; readonly hospital: bigint }
   | { readonly at: 'shut'; readonly client: Client; readonly patient: string; readonly file: VaultFile }
   | { readonly at: 'open'; readonly client: Client; readonly patient: string; readonly file: VaultFile; readonly vault: Vault }
 
@@ -63,7 +63,7 @@ export async function signIn(signer: Signer, others: readonly Door[] = []): Prom
     return
   }
   const who = await client.principal(true)
-  if (who.role !== 'patient') stage.value = { at: 'staff', client, role: who.role }
+  if (who.role !== 'patient') stage.value = { at: 'staff', client, role: who.role, hospital: who.hospital }
   else if (who.patient === '') stage.value = { at: 'new', client }
   else stage.value = { at: 'shut', client, patient: who.patient, file: await vaultFile(client) }
 }

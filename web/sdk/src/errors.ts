@@ -26,6 +26,8 @@ export type Kind =
   | 'ref'
   /** An upload cannot be carried on. */
   | 'upload'
+  /** A file is another one than the one that was begun. */
+  | 'file'
   /** What the gateway gives back is not what was stored. */
   | 'read back'
   /** An unlock waits for signatures. */

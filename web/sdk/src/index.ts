@@ -4,9 +4,11 @@
  *
  * - parseInvitation, openAccount: a person gets an account (invitation.ts)
  * - preparePatient, registerPatient: the patient gets a number, a vault and a recovery code (vault/prepare.ts)
- * - store: a clerk seals a file, uploads it and registers it (records/store.ts)
+ * - invite: a clerk lets a person in (hospital/invite.ts)
+ * - store: a clerk seals a file, uploads it and registers it (records/store.ts); begin, carryOn: also across the end of the program (records/begun.ts)
  * - propose: a clinician asks for versions (unlock/propose.ts)
  * - review, approve: the patient checks it at two hospitals and approves it (unlock/review.ts, unlock/approve.ts)
+ * - endorse: an officer of the hospital that keeps the record supports it (unlock/endorse.ts)
  * - openUnlock: the clinician joins both halves of the key and reads (unlock/open.ts)
  * - unlockOwn: the patient reads (unlock/own.ts)
  * - log: who did what (records/log.ts)
@@ -16,6 +18,7 @@
  * - agree, sealEmergency: what holds when the patient can't answer (emergency/agree.ts)
  * - prepareVault, writeVault: another key, another wallet, guardians (vault/write.ts)
  * - proposeRecovery, reviewRecovery, approveRecovery, finishRecovery: a wallet that is lost (recovery/)
+ * - staff, members, proposals, health: a hospital and its network (hospital/)
  *
  * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
  */
@@ -37,18 +40,24 @@ export type { Connection } from './gateway/query.js'
 export { guarded, guardiansOf, leastDelay } from './guardians/list.js'
 export { type GuardianWish, setGuardians } from './guardians/name.js'
 export { checkGuardian } from './guardians/share.js'
-export { hasAccount, type Invitation, joinConfig, openAccount, parseInvitation } from './invitation.js'
+export { readinessOf, type Readiness, storeHealth } from './hospital/health.js'
+export { invite, type Invited } from './hospital/invite.js'
+export { memberDoors, members } from './hospital/members.js'
+export { type Decision, newestProposals, type Proposal, type Vote, vote, votesOn } from './hospital/proposals.js'
+export { registerStaff, revokeStaff, staff, staffRoles } from './hospital/staff.js'
+export { hasAccount, type Invitation, invitationText, joinConfig, openAccount, parseInvitation } from './invitation.js'
 export { cosmJSConverters, cosmJSTypes } from './message/cosmjs.js'
 export type { SignDocument } from './message/document.js'
 export { type Notice, type NoticeOptions, notices } from './notices.js'
 export { collect } from './pages.js'
-export { copies, type Copies, type Places, places } from './records/copies.js'
+export { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from './records/begun.js'
+export { copies, type Copies, type CopyCount, copyCount, type Places, places } from './records/copies.js'
 export { records, versions } from './records/list.js'
 export { log, type LogFilter } from './records/log.js'
 export { parseRef, type Ref, refText } from './records/ref.js'
 export { reseal, type ResealOptions } from './records/reseal.js'
 export { ownSealings, type Sealing } from './records/sealings.js'
-export { type NewVersion, type Stage, store } from './records/store.js'
+export { type NewVersion, type Stage, store, type Storing } from './records/store.js'
 export type { Place } from './records/terms.js'
 export { approveRecovery } from './recovery/approve.js'
 export { finishRecovery, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
@@ -58,9 +67,11 @@ export { type RecoveryReview, reviewRecovery } from './recovery/review.js'
 export { MemorySecrets, type Secrets } from './secrets.js'
 export { gasBase, gasFor, type Mode, type Receipt } from './send.js'
 export { approve, deny, withdraw } from './unlock/approve.js'
+export { endorse } from './unlock/endorse.js'
 export { unlocks, type UnlockFilter } from './unlock/inbox.js'
 export { openAll, type OpenOptions, openUnlock } from './unlock/open.js'
 export { unlockOwn } from './unlock/own.js'
+export { holdsSession } from './unlock/session.js'
 export { longestLifetime, propose, type Request } from './unlock/propose.js'
 export { type Check, type CheckName, ownReading, type Review, review } from './unlock/review.js'
 export type { VaultFile, VaultGuardians, VaultSlot } from './vault/file.js'

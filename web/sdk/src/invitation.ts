@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { base64, base64urlnopad } from '@scure/base'
-import { type Bytes, equal, hash, readU64, sha256 } from '#custody/encoding.js'
-import { hex } from '#custody/wallet.js'
+import { type Bytes, concat, equal, hash, readU64, sha256, u64 } from '#custody/encoding.js'
+import { hex, unhex } from '#custody/wallet.js'
 import { Client, type Config } from './client.js'
 import { isKind, PhrdError, Refused } from './errors.js'
 import type { Door } from './gateway/door.js'
@@ -24,6 +24,13 @@ export interface Invitation {
   readonly expires: bigint
   /** The inviting hospital's gateway, and one to check it against. */
   readonly doors: readonly Door[]
+}
+
+/** invitationText is an invitation as one line: what a QR code or a letter carries. */
+export function invitationText(i: Invitation): string {
+  const doors = i.doors.flatMap((door) => [short(utf8Bytes(door.gateway)), short(unhex(door.fingerprint))])
+  const body = concat(Uint8Array.of(version), i.seed, i.network, u64(i.expires), short(utf8Bytes(i.chainID)), ...doors)
+  return prefix + base64urlnopad.encode(concat(body, sha256(body).subarray(0, checksumSize)))
 }
 
 /** parseInvitation reads the text of an invitation: a line of a letter, or what a QR code holds. */
@@ -76,6 +83,12 @@ export async function hasAccount(client: Client): Promise<boolean> {
   }
 }
 
+// At most 255 bytes behind their length.
+function short(bytes: Uint8Array): Bytes {
+  if (bytes.length > 255) throw bad('a text in it is too long')
+  return concat(Uint8Array.of(bytes.length), bytes)
+}
+
 function cut(bytes: Uint8Array): [Uint8Array, Uint8Array] {
   const length = bytes[0]
   if (length === undefined || bytes.length < 1 + length) throw bad('it ends too early')
@@ -88,6 +101,10 @@ function decoded(text: string): Uint8Array {
   } catch (cause) {
     throw bad('a character is missing or wrong', cause)
   }
+}
+
+function utf8Bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
 }
 
 function utf8(bytes: Uint8Array): string {

@@ -6,6 +6,8 @@ export interface Secrets {
   put(name: string, secret: Uint8Array): Promise<void>
   /** get is the secret of a name, undefined where there is none. */
   get(name: string): Promise<Uint8Array | undefined>
+  /** names lists the names that begin with a prefix, sorted. */
+  names(prefix: string): Promise<string[]>
   /** delete removes a secret for good. One that is not there is no error. */
   delete(name: string): Promise<void>
 }
@@ -22,6 +24,10 @@ export class MemorySecrets implements Secrets {
   async get(name: string): Promise<Uint8Array | undefined> {
     const found = this.#by.get(name)
     return found === undefined ? undefined : Uint8Array.from(found)
+  }
+
+  async names(prefix: string): Promise<string[]> {
+    return [...this.#by.keys()].filter((name) => name.startsWith(prefix)).sort()
   }
 
   async delete(name: string): Promise<void> {

@@ -49,7 +49,7 @@ test('no request waits for ever: questions, blocks, what is handed in, and uploa
   await gateway.at(1n).query(Query.method.params, {})
   await gateway.block('/blocks/x', cidOf(block), 100)
   await gateway.putBlock(cidOf(block), block).catch(() => undefined)
-  await (await Upload.begin(gateway)).finish()
+  await (await Upload.begin(gateway)).drain()
   assert.ok(paths.includes('PATCH /uploads/0a') && paths.includes('GET /blocks/x'))
   assert.deepEqual(endless, [])
 })

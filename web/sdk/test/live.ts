@@ -11,7 +11,7 @@ import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx'
 import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
 import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
-  approve, Client, type Door, fetchVault, hasAccount, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
+  approve, Client, type Door, fetchVault, hasAccount, invitationText, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
   type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
   versions, WorkerChunks, withdraw,
 } from '../src/index.js'
@@ -67,6 +67,7 @@ const answers = {
   },
   join: async (q: Question) => {
     const invitation = parseInvitation(q.invitation ?? '')
+    if (invitationText(invitation) !== q.invitation) return fail('an invitation is written in another way than the command writes it')
     const person = who(q)
     person.client = await Client.dial({ ...joinConfig(invitation), signer: person.signer, secrets: person.secrets, transport: pinnedTransport })
     const before = await hasAccount(person.client)

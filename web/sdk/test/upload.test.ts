@@ -13,9 +13,8 @@ const expires = '2100-01-01T00:00:00Z'
 // A gateway that takes uploads, and breaks as a test says: what PATCH number n does with so many bytes.
 class Taker {
   taken: Bytes = new Uint8Array()
-  length: number | undefined
   patches = 0
-  readonly #breaks: (patch: number, length: number) => 'cut' | 'busy' | 'lost' | 'lies' | 'refuses' | undefined
+  readonly #breaks: (patch: number, length: number) => 'cut' | 'busy' | 'lost' | 'lies' | 'refuses' | 'never' | undefined
 
   constructor(breaks: Taker['breaks'] = () => undefined) {
     this.#breaks = breaks
@@ -25,7 +24,7 @@ class Taker {
     return this.#breaks
   }
 
-  answer(method: string, path: string, init: RequestInit): Response {
+  async answer(method: string, path: string, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
     switch (`${method} ${path}`) {
       case 'GET /chain':
@@ -42,19 +41,19 @@ class Taker {
         this.taken = new Uint8Array()
         return new Response(null, { status: 204 })
     }
+    if (method === 'HEAD') return Response.json({ title: 'Not Found' }, { status: 404 })
     assert.equal(`${method} ${path}`, 'PATCH /uploads/ab')
-    return this.#patch(headers, init.body)
+    return this.#patch(headers, init)
   }
 
-  #patch(headers: Headers, body: unknown): Response {
+  async #patch(headers: Headers, { body, signal }: RequestInit): Promise<Response> {
     assert.ok(body instanceof Uint8Array)
     const how = this.#breaks(++this.patches, body.length)
+    if (how === 'never') return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
     if (how === 'busy') return Response.json({ title: 'Locked' }, { status: 423 })
     if (how === 'refuses') return Response.json({ title: 'Unprocessable' }, { status: 422 })
     if (how === 'lies') return new Response(null, { status: 204, headers: { 'upload-offset': '1' } })
     assert.equal(headers.get('upload-offset'), String(this.taken.length))
-    const length = headers.get('upload-length')
-    if (length !== null) this.length = Number(length)
     this.taken = concat(this.taken, how === 'cut' ? body.subarray(0, body.length >> 1) : body)
     if (how === 'cut' || how === 'lost') throw new TypeError('fetch failed')
     return new Response(null, { status: 204, headers: { 'upload-offset': String(this.taken.length) } })
@@ -65,11 +64,14 @@ function loginText(address: string): string {
   return ['phrd login', `network: ${hex(network).slice(0, 8)} c-1`, `account: ${address}`, 'host: clinic.test:443', `nonce: ${'00'.repeat(16)}`, `expires: ${expires}`].join('\n')
 }
 
-async function upload(taker: Taker, segment: number): Promise<Upload> {
+function gatewayOf(taker: Taker): Gateway {
   const member: Member = { chainID: '', network: new Uint8Array(), signer: new LocalSigner(randomBytes(32)) }
   const door = { hospital: 0n, name: '', gateway: 'https://clinic.test', fingerprint: '' }
-  const gateway = new Gateway(door, member, () => async (url, init) => taker.answer(init.method ?? '', new URL(url).pathname, init))
-  return Upload.begin(gateway, () => undefined, segment)
+  return new Gateway(door, member, () => async (url, init) => taker.answer(init.method ?? '', new URL(url).pathname, init))
+}
+
+async function upload(taker: Taker, segment: number): Promise<Upload> {
+  return Upload.begin(gatewayOf(taker), { segment })
 }
 
 // Ten blocks, of which segments of 100 bytes hold a few.
@@ -78,7 +80,7 @@ const blocks = Array.from({ length: 10 }, (_, i) => randomBytes(30 + i))
 async function sendAll(taker: Taker): Promise<void> {
   const u = await upload(taker, 100)
   for (const block of blocks) await u.put(cidOf(block), block)
-  await u.finish()
+  await u.drain()
 }
 
 // The stream of a CAR: header, then each block behind its length and CID.
@@ -91,7 +93,6 @@ test('an upload is a CAR stream', async () => {
   const taker = new Taker()
   await sendAll(taker)
   assert.deepEqual(taker.taken, stream)
-  assert.equal(taker.length, stream.length)
 })
 
 for (const how of ['cut', 'busy', 'lost'] as const) {
@@ -99,9 +100,44 @@ for (const how of ['cut', 'busy', 'lost'] as const) {
     const taker = new Taker((patch) => (patch % 3 === 1 ? how : undefined))
     await sendAll(taker)
     assert.deepEqual(taker.taken, stream)
-    assert.equal(taker.length, stream.length)
   })
 }
+
+test('another program carries an upload on, behind the last block that the gateway holds', async () => {
+  const taker = new Taker()
+  const u = await upload(taker, 100)
+  const ends: number[] = []
+  for (const block of blocks) {
+    ends.push(u.endOf(block.length))
+    await u.put(cidOf(block), block)
+  }
+  await u.drain()
+  assert.equal(ends.at(-1), stream.length)
+  // Of the last three blocks the gateway has lost everything.
+  const there = ends.at(-4) ?? assert.fail()
+  taker.taken = taker.taken.slice(0, there)
+  const other = (await Upload.carryOn(gatewayOf(taker), u.path, { segment: 100 })) ?? assert.fail('the gateway has forgotten it')
+  assert.equal(other.acknowledged, there)
+  for (const block of blocks.slice(-3)) await other.put(cidOf(block), block)
+  assert.equal(other.endOf(0), stream.length + 37)
+  await other.drain()
+  assert.deepEqual(taker.taken, stream)
+})
+
+test('an upload ends when it is told to, though the gateway never answers', async () => {
+  const end = new AbortController()
+  const gateway = gatewayOf(new Taker(() => 'never'))
+  const u = await Upload.begin(gateway, { segment: 100, signal: end.signal })
+  for (const block of blocks.slice(0, 2)) await u.put(cidOf(block), block)
+  const drained = u.drain()
+  end.abort(new Error('told to'))
+  await assert.rejects(drained, /told to/)
+})
+
+test('an upload that the gateway has forgotten, or that is none, is not carried on', async () => {
+  assert.equal(await Upload.carryOn(gatewayOf(new Taker()), '/uploads/cd'), undefined)
+  await assert.rejects(Upload.carryOn(gatewayOf(new Taker()), '/chain'), { kind: 'upload' })
+})
 
 test('an upload that a gateway refuses ends, and so does one that goes on where nothing was sent', async () => {
   for (const how of ['refuses', 'lies'] as const) {

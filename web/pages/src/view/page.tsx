@@ -1,5 +1,6 @@
 import { Auditor, AuditorWays } from '../auditor/auditor'
 import { Verify } from '../auditor/verify'
+import { Staff, StaffWays } from '../hospital/staff'
 import { route } from '../route'
 import { chain, lock, stage } from '../session'
 import { Beginning, LostNote, PatientPage, patientWays } from '../patient/pages'
@@ -32,7 +33,7 @@ export function Page() {
       </header>
       {network !== undefined && isDemo(network.chainID) && <p class="banner">{w.demoNetwork}</p>}
       {stage.value.at === 'open' && <Ways />}
-      {stage.value.at === 'staff' && stage.value.role === 'auditor' && <AuditorWays />}
+      {stage.value.at === 'staff' && (stage.value.role === 'auditor' ? <AuditorWays /> : <StaffWays role={stage.value.role} />)}
       <LostNote />
       <main id="main" tabIndex={-1}><Stage /></main>
       <DemoQuestion />
@@ -64,11 +65,11 @@ function Stage() {
       return <Beginning client={now.client} />
     case 'staff':
       if (now.role === 'auditor') return <Auditor client={now.client} />
-      return <p class="note">{words.value.staffAccount(now.role)}</p>
+      return <Staff client={now.client} role={now.role} hospital={now.hospital} />
     case 'shut':
       return <Shut client={now.client} file={now.file} />
     case 'open':
-      if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} />
+      if (route.value[0] === 'records') return <Records client={now.client} patient={now.patient} vault={now.vault} />
       if (route.value[0] === 'log') return <Log client={now.client} patient={now.patient} />
       return <PatientPage at={route.value[0] ?? ''} open={now} />
   }

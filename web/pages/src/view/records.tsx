@@ -2,8 +2,10 @@ import type { Client } from '#sdk/client.js'
 import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
+import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
 import { CopiesLine, ExportNote } from '../patient/copies'
+import { OwnView } from '../viewer/own'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
 
@@ -23,7 +25,7 @@ async function all(client: Client, patient: string): Promise<Row[]> {
 }
 
 /** Records lists what is stored for the patient. */
-export function Records({ client, patient }: { client: Client; patient: string }) {
+export function Records({ client, patient, vault }: { client: Client; patient: string; vault: Vault }) {
   const w = words.value
   return (
     <section>
@@ -46,6 +48,7 @@ export function Records({ client, patient }: { client: Client; patient: string }
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
                           <CopiesLine client={client} version={version} />
+                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} />
                         </li>
                       ))}
                     </ul>

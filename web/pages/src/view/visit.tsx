@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { parseInvitation } from '#sdk/invitation.js'
 import type { PreparedVault } from '#sdk/vault/prepare.js'
+import { YourAccount } from '../hospital/account'
 import { route } from '../route'
 import { join, prepare, register } from '../session'
 import { words } from '../words/words'
@@ -27,6 +28,7 @@ export function Join({ client }: { client: Client }) {
       >
         {w.openAccount}
       </Action>
+      <YourAccount address={client.signer.address} />
     </section>
   )
 }

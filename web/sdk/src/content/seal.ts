@@ -1,7 +1,7 @@
 import { objectDag } from '#custody/dag.js'
 import { type Bytes, randomBytes } from '#custody/encoding.js'
 import { sealManifest } from '#custody/manifest.js'
-import { chunkSize, type Entry, fileLength, layout, leafLength, type SealedChunk } from '#custody/object.js'
+import { chunkSize, type Entry, fileLength, isChunk, layout, leafLength } from '#custody/object.js'
 import { PhrdError } from '../errors.js'
 import type { Chunks } from './chunks.js'
 import { handled, type ObjectPlace } from './file.js'
@@ -28,14 +28,26 @@ export interface SealedObject extends ObjectPlace {
   readonly dek: Bytes
 }
 
+/** Kept is what carries the sealing of a file on after an earlier one broke off. The key of the manifest is not among it: each manifest has its own. */
+export interface Kept {
+  readonly idKey: Bytes
+  /** The entries of the first leaves, which are where they belong. The file is compared with them, and they are not sealed again: a key encrypts one thing. */
+  readonly entries: readonly Entry[]
+  /** keep is told the entry of every other leaf before the leaf goes into the sink. */
+  keep(at: number, entry: Entry): Promise<void>
+}
+
 /** sealObject encrypts a file into a sink: data leaves, manifest leaves, and the nodes above them. Of the file no more is in memory than the lanes work on. */
-export async function sealObject(content: Content, draft: Draft, chunks: Chunks, sink: Sink): Promise<SealedObject> {
-  const [size, dek, idKey] = [BigInt(content.size), randomBytes(32), randomBytes(32)]
+export async function sealObject(content: Content, draft: Draft, chunks: Chunks, sink: Sink, kept: Kept = nothingKept()): Promise<SealedObject> {
+  const [size, dek, { idKey }] = [BigInt(content.size), randomBytes(32), kept]
   const l = layout(size)
   const entries: Entry[] = []
-  for await (const { entry, leaf } of sealedChunks(content, idKey, chunks)) {
+  for await (const { entry, leaf } of sealedChunks(content, kept, chunks)) {
+    if (leaf !== undefined) {
+      await kept.keep(entries.length, entry)
+      await sink(Uint8Array.from(entry.cid), leaf)
+    }
     entries.push(entry)
-    await sink(Uint8Array.from(entry.cid), leaf)
   }
   const { name, mediaType, created = 0n, modified = 0n } = draft
   const leaves = await sealManifest({ name: name.normalize('NFC'), mediaType, created, modified, size, idKey, entries }, dek, () => randomBytes(32))
@@ -48,12 +60,22 @@ export async function sealObject(content: Content, draft: Draft, chunks: Chunks,
   return { object: dag.root, manifest, padded: l.total, dek }
 }
 
-async function* sealedChunks(content: Content, idKey: Bytes, chunks: Chunks): AsyncGenerator<SealedChunk, undefined> {
+function nothingKept(): Kept {
+  return { idKey: randomBytes(32), entries: [], keep: async () => undefined }
+}
+
+// A leaf that is where it belongs has its entry alone.
+interface Chunk {
+  readonly entry: Entry
+  readonly leaf?: Bytes
+}
+
+async function* sealedChunks(content: Content, kept: Kept, chunks: Chunks): AsyncGenerator<Chunk, undefined> {
   const { leaves } = layout(BigInt(content.size))
-  const underWay: Promise<SealedChunk>[] = []
+  const underWay: Promise<Chunk>[] = []
   try {
     for (let next = 0; next < leaves || underWay.length > 0; ) {
-      while (next < leaves && underWay.length < chunks.lanes) underWay.push(handled(sealPart(content, next++, idKey, chunks)))
+      while (next < leaves && underWay.length < chunks.lanes) underWay.push(handled(chunkAt(content, next++, kept, chunks)))
       const sealed = await underWay.shift()
       if (sealed !== undefined) yield sealed
     }
@@ -62,11 +84,19 @@ async function* sealedChunks(content: Content, idKey: Bytes, chunks: Chunks): As
   }
 }
 
-async function sealPart(content: Content, at: number, idKey: Bytes, chunks: Chunks): Promise<SealedChunk> {
+async function chunkAt(content: Content, at: number, kept: Kept, chunks: Chunks): Promise<Chunk> {
   const size = BigInt(content.size)
-  const length = fileLength(layout(size), at)
+  const part = await partOf(content, at)
+  const entry = kept.entries[at]
+  if (entry === undefined) return chunks.seal(size, at, part, randomBytes(32), kept.idKey)
+  if (!(await isChunk(layout(size), at, part, entry, kept.idKey))) throw new PhrdError('file', 'this is not the file whose beginning was stored')
+  return { entry }
+}
+
+async function partOf(content: Content, at: number): Promise<Bytes> {
+  const length = fileLength(layout(BigInt(content.size)), at)
   const start = Math.min(at * chunkSize, content.size)
   const part = new Uint8Array(await content.slice(start, start + length).arrayBuffer())
   if (part.length !== length) throw new PhrdError('upload', `the file gives ${part.length} bytes from ${start}, not ${length}`)
-  return chunks.seal(size, at, part, randomBytes(32), idKey)
+  return part
 }

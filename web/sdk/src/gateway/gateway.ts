@@ -95,6 +95,13 @@ export class Gateway implements Connection {
     return new Uint8Array(await this.#read(await this.#send('GET', '/genesis', { signal: AbortSignal.timeout(attemptTime) })))
   }
 
+  /** readiness is what the gateway says of its server. That it is not ready is an answer, and no error. */
+  async readiness(): Promise<unknown> {
+    const response = await this.#reach('GET', '/readyz', { signal: AbortSignal.timeout(attemptTime) })
+    if (!response.ok && response.status !== 503) throw await problemOf(this.#base, response)
+    return response.json()
+  }
+
   /** login logs in unless that was done, or anyway when fresh. It signs exactly the text that it composes itself. Who waits for it at the same time shares one signature. */
   async login(fresh = false): Promise<Principal> {
     const signer = this.#member.signer
@@ -221,17 +228,20 @@ export class Gateway implements Connection {
   }
 
   async #send(method: string, path: string, init: RequestInit): Promise<Response> {
-    let response: Response
+    const response = await this.#reach(method, path, init)
+    if (!response.ok) throw await problemOf(this.#base, response)
+    return response
+  }
+
+  async #reach(method: string, path: string, init: RequestInit): Promise<Response> {
     try {
       // A hospital that takes a question and never answers is one that is away.
       const signal = AbortSignal.timeout(attemptTime)
       const safe: RequestInit = { credentials: 'omit', redirect: 'error', cache: 'no-store', referrerPolicy: 'no-referrer', signal }
-      response = await this.#fetch(this.#base + path, { ...safe, ...init, method })
+      return await this.#fetch(this.#base + path, { ...safe, ...init, method })
     } catch (cause) {
       throw cause instanceof PhrdError ? cause : new PhrdError('unreachable', `gateway ${this.#base}: it does not answer`, cause)
     }
-    if (!response.ok) throw await problemOf(this.#base, response)
-    return response
   }
 
   async #read(response: Response): Promise<ArrayBuffer> {

@@ -1,8 +1,13 @@
+import { idText } from '#custody/id.js'
 import type { Client } from '../client.js'
+import { PhrdError } from '../errors.js'
 import { Query as Consortium } from '../generated/phrd/consortium/v1/query_pb.js'
+import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import { CopyStatus, NodeStatus, type Standing } from '../generated/phrd/storage/v1/object_pb.js'
 import { Query as Storage, type QueryObjectResponse } from '../generated/phrd/storage/v1/query_pb.js'
 import { collect, paged } from '../pages.js'
+import { arrived } from '../poll.js'
+import { type Ref, refText } from './ref.js'
 
 /** Copies says where copies of a version are, as their nodes confirmed it. */
 export interface Copies {
@@ -49,4 +54,22 @@ function copiesOf(at: Places, answer: QueryObjectResponse): Copies {
     hospitals: [...new Set(holding.map((place) => place.hospital))].sort((a, b) => Number(a - b)),
     sites: [...new Set(holding.map((place) => place.site).filter((site) => site !== ''))].sort(),
   }
+}
+
+/** CopyCount says how many copies of a version there are. */
+export interface CopyCount {
+  /** How many distinct places hold one, how many are wanted, and how many make a store safe. */
+  readonly held: number
+  readonly target: number
+  readonly minimum: number
+  readonly standing: Standing
+}
+
+/** copyCount asks how many copies of a version there are. What was stored a moment ago is awaited. */
+export async function copyCount(client: Client, ref: Ref): Promise<CopyCount> {
+  const { version } = await arrived(() => client.gateways.query(Records.method.version, { record: idText(ref.record), version: ref.version }))
+  if (version === undefined) throw new PhrdError('answer', `no version ${refText(ref)} is shown`)
+  const { object, held, standing } = await arrived(() => client.gateways.query(Storage.method.object, { cid: version.object }))
+  if (object === undefined) throw new PhrdError('answer', `no object of version ${refText(ref)} is shown`)
+  return { held, target: object.target, minimum: object.minimum, standing }
 }

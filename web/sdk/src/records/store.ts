@@ -3,13 +3,14 @@ import { equal } from '#custody/encoding.js'
 import { parseEnvelope } from '#custody/envelope.js'
 import { idText } from '#custody/id.js'
 import { encodePoint } from '#custody/point.js'
+import { layout } from '#custody/object.js'
 import { Refusal } from '#custody/refusal.js'
 import type { Client } from '../client.js'
 import { type Chunks, onThisThread } from '../content/chunks.js'
 import { OpenedFile } from '../content/file.js'
-import { type Content, type Draft, type SealedObject, sealObject } from '../content/seal.js'
+import { type Content, type Draft, type Kept, type SealedObject, sealObject } from '../content/seal.js'
 import { PhrdError } from '../errors.js'
-import { Upload } from '../gateway/upload.js'
+import { Upload, type Uploading } from '../gateway/upload.js'
 import { Lock, OwnerKind } from '../generated/phrd/records/v1/record_pb.js'
 import { MsgStoreVersionsResponseSchema, MsgStoreVersionsSchema } from '../generated/phrd/records/v1/tx_pb.js'
 import { gasBase } from '../send.js'
@@ -25,35 +26,54 @@ const gasConsents = 800_000n
 /** Stage names a part of a longer work, for who shows its progress. */
 export type Stage = 'upload' | 'read back'
 
-/** NewVersion is a file that becomes a version of a record. */
-export interface NewVersion {
-  readonly place: Place
-  readonly draft: Draft
-  readonly content: Content
+/** Storing says who works while a file is stored, and who watches. */
+export interface Storing {
   readonly chunks?: Chunks
   /** progress is told how many of the ciphertext's bytes are done. */
   readonly progress?: (stage: Stage, done: bigint, total: bigint) => void
+  /** Ends the work at once, unless the version is being registered. */
+  readonly signal?: AbortSignal
+}
+
+/** NewVersion is a file that becomes a version of a record. */
+export interface NewVersion extends Storing {
+  readonly place: Place
+  readonly draft: Draft
+  readonly content: Content
 }
 
 /** store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. Copies at other hospitals follow. Memory is constant whatever the size. */
 export async function store(client: Client, v: NewVersion): Promise<Ref> {
   const terms = await termsFor(client, v.place)
-  const chunks = v.chunks ?? onThisThread
-  const tell = v.progress ?? (() => undefined)
-  let total = BigInt(v.content.size)
-  const upload = await Upload.begin(await client.gateways.of(terms.custodian), (n) => tell('upload', smaller(BigInt(n), total), total))
+  const upload = await Upload.begin(await client.gateways.of(terms.custodian), uploading(v))
   try {
-    const sealed = await sealObject(v.content, v.draft, chunks, (cid, block) => upload.put(cid, block))
-    total = sealed.padded
-    const locked = await lockVersion(terms, sealed)
-    await upload.put(locked.cid, locked.block)
-    await upload.finish()
-    await readBack(upload, sealed, locked, chunks, (leaves) => tell('read back', smaller(BigInt(leaves) << 20n, total), total))
-    await commit(client, terms, sealed, locked)
-  } catch (cause) {
+    return await storeBy(client, upload, terms, v)
+  } finally {
     await upload.abandon()
-    throw cause
   }
+}
+
+/** uploading says how a file is uploaded while it is stored. */
+export function uploading(v: Storing & { readonly content: Content }): Uploading {
+  const { total } = layout(BigInt(v.content.size))
+  return { signal: v.signal, progress: (acknowledged) => v.progress?.('upload', smaller(BigInt(acknowledged), total), total) }
+}
+
+/** storeBy does what store does by an upload that was opened. */
+export async function storeBy(client: Client, upload: Upload, terms: StoreTerms, v: Omit<NewVersion, 'place'>, kept?: Kept): Promise<Ref> {
+  const { chunks = onThisThread, signal, progress } = v
+  const sealed = await sealObject(v.content, v.draft, chunks, async (cid, block) => {
+    signal?.throwIfAborted()
+    await upload.put(cid, block)
+  }, kept)
+  const locked = await lockVersion(terms, sealed)
+  await upload.put(locked.cid, locked.block)
+  await upload.drain()
+  await readBack(upload, sealed, locked, chunks, (leaves) => {
+    signal?.throwIfAborted()
+    progress?.('read back', smaller(BigInt(leaves) << 20n, sealed.padded), sealed.padded)
+  })
+  await commit(client, terms, sealed, locked)
   return { record: terms.record, version: terms.version }
 }
 

@@ -28,6 +28,11 @@ export async function sessionOf(secrets: Secrets, unlock: string): Promise<Sessi
   return session(seed)
 }
 
+/** holdsSession tells whether this program proposed an unlock and can still open it. */
+export async function holdsSession(secrets: Secrets, unlock: string): Promise<boolean> {
+  return (await secrets.get(nameOf(unlock))) !== undefined
+}
+
 /** forgetSession deletes the seed, which nothing brings back: an unlock opens no more then. */
 export async function forgetSession(secrets: Secrets, unlock: string): Promise<void> {
   await secrets.delete(nameOf(unlock))

@@ -1,0 +1,123 @@
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type { Client } from '#sdk/client.js'
+import { Standing } from '#sdk/generated/phrd/storage/v1/object_pb.js'
+import { Class } from '#sdk/generated/phrd/records/v1/record_pb.js'
+import { copyCount } from '#sdk/records/copies.js'
+import { type Ref, refText } from '#sdk/records/ref.js'
+import { refreshed } from '../../live'
+import { Action, ErrorNote, Loaded } from '../../view/action'
+import { hospitalWords } from '../../words/hospital/words'
+import { sizeText, words } from '../../words/words'
+import type { Person } from '../staff'
+import { add, again, drop, type Job, jobs, recall } from './queue'
+
+const classes = [Class.IMAGING, Class.DOCUMENT, Class.RECORDING, Class.RESULT, Class.OTHER] as const
+
+/** Store takes files for a patient, and shows how far each has come. */
+export function Store({ client }: Person) {
+  const w = hospitalWords.value
+  const patient = useSignal('')
+  const kind = useSignal<(typeof classes)[number]>(Class.IMAGING)
+  useEffect(() => void recall(client), [client])
+  const number = patient.value.trim().toUpperCase()
+  return (
+    <section>
+      <h1>{w.store}</h1>
+      <p>{w.storeText}</p>
+      <label for="patient">{w.patientNumber}</label>
+      <input id="patient" class="field" autocomplete="off" spellcheck={false} maxLength={64} value={patient.value} onInput={(e) => (patient.value = e.currentTarget.value)} />
+      <label for="class">{w.class}</label>
+      <select id="class" class="field" value={String(kind.value)} onChange={(e) => (kind.value = classes.find((c) => String(c) === e.currentTarget.value) ?? Class.OTHER)}>
+        {classes.map((c) => <option key={c} value={String(c)}>{words.value.classes[Class[c]] ?? Class[c]}</option>)}
+      </select>
+      <Drop disabled={number === ''} take={(files) => add(client, files, number, kind.value)} />
+      <ul class="cards">
+        {jobs.value.map((job) => <li key={job.id}><JobCard client={client} job={job} /></li>)}
+      </ul>
+    </section>
+  )
+}
+
+// A place for files: dropped on it, or chosen by mouse or keys.
+function Drop({ take, disabled }: { take: (files: File[]) => void; disabled: boolean }) {
+  const w = hospitalWords.value
+  const over = useSignal(false)
+  return (
+    <div
+      class={over.value ? 'drop over' : 'drop'}
+      onDragOver={(e) => {
+        e.preventDefault()
+        over.value = !disabled
+      }}
+      onDragLeave={() => (over.value = false)}
+      onDrop={(e) => {
+        e.preventDefault()
+        over.value = false
+        if (!disabled) take([...(e.dataTransfer?.files ?? [])])
+      }}
+    >
+      <p>{disabled ? w.patientFirst : w.dropHere}</p>
+      <FileChoice id="files" label={w.chooseFiles} multiple disabled={disabled} take={take} />
+    </div>
+  )
+}
+
+function FileChoice({ id, label, take, multiple = false, disabled = false }: { id: string; label: string; take: (files: File[]) => void; multiple?: boolean; disabled?: boolean }) {
+  return (
+    <>
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="file"
+        multiple={multiple}
+        disabled={disabled}
+        onChange={(e) => {
+          take([...(e.currentTarget.files ?? [])])
+          e.currentTarget.value = ''
+        }}
+      />
+    </>
+  )
+}
+
+function JobCard({ client, job }: { client: Client; job: Job }) {
+  const w = hospitalWords.value
+  const state = job.state.value
+  const { name } = job.of.draft
+  return (
+    <article aria-label={name}>
+      <h2 class="name">{name}</h2>
+      <p>
+        {words.value.classes[Class[job.of.class]]}, {sizeText(BigInt(job.of.size))}, {w.patientNumber} <span class="long">{job.of.patient}</span>
+      </p>
+      <p role="status">{w.jobStates[state.at]}{state.at === 'running' && `: ${w.parts[state.part]}`}</p>
+      {state.at === 'running' && <progress aria-label={w.parts[state.part]} max={1} value={Number(state.done) / Math.max(1, Number(state.total))} />}
+      {state.at === 'failed' && <ErrorNote cause={state.cause} />}
+      {state.at === 'stored' && <Stored client={client} of={state.ref} />}
+      <div class="buttons">
+        {(state.at === 'running' || state.at === 'waiting') && <button type="button" class="plain" onClick={() => job.pause()}>{w.pause}</button>}
+        {(state.at === 'paused' || state.at === 'failed' || state.at === 'elsewhere') && job.file !== undefined && (
+          <button type="button" class="main" onClick={() => again(client, job)}>{w.goOn}</button>
+        )}
+        {(state.at === 'left' || state.at === 'failed') && job.file === undefined && (
+          <FileChoice id={`again-${job.id}`} label={w.chooseAgain(name)} take={([file]) => file !== undefined && again(client, job, file)} />
+        )}
+        {state.at !== 'stored' && state.at !== 'running' && <Action kind="danger" run={() => drop(client, job)}>{w.giveUp}</Action>}
+      </div>
+    </article>
+  )
+}
+
+// The copies at other hospitals, as they become confirmed.
+function Stored({ client, of }: { client: Client; of: Ref }) {
+  const w = hospitalWords.value
+  return (
+    <>
+      <p>{w.record} <output class="long" translate={false}>{refText(of)}</output></p>
+      <Loaded ask={() => copyCount(client, of)} again={refreshed.value}>
+        {({ held, target, standing }) => <p aria-live="polite">{w.copies(held, target)} ({w.standings[Standing[standing]] ?? Standing[standing]})</p>}
+      </Loaded>
+    </>
+  )
+}

@@ -1,0 +1,85 @@
+import { useSignal } from '@preact/signals'
+import type { Client } from '#sdk/client.js'
+import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
+import { deny } from '#sdk/unlock/approve.js'
+import { endorse } from '#sdk/unlock/endorse.js'
+import { unlocks } from '#sdk/unlock/inbox.js'
+import { refreshed } from '../live'
+import { hospitals } from '../session'
+import { Action, Loaded } from '../view/action'
+import { hospitalWords } from '../words/hospital/words'
+import { timeText, words } from '../words/words'
+import type { Person } from './staff'
+
+async function waiting(client: Client, hospital: bigint): Promise<Unlock[]> {
+  const found: Unlock[] = []
+  for await (const { unlock } of unlocks(client, { custodian: hospital, status: UnlockStatus.PROPOSED })) if (unlock !== undefined) found.push(unlock)
+  return found
+}
+
+/** Queue is what waits for an officer of the hospital that keeps the records. */
+export function Queue({ client, hospital }: Person) {
+  const w = hospitalWords.value
+  const said = useSignal('')
+  const after = (text: string) => {
+    said.value = text
+    refreshed.value++
+  }
+  return (
+    <section>
+      <h1>{w.queue}</h1>
+      <p>{w.queueText}</p>
+      <p role="status" aria-live="polite">{said.value}</p>
+      <Loaded ask={() => waiting(client, hospital)} again={refreshed.value}>
+        {(found) => (
+          <>
+            {found.length === 0 && <p>{w.queueEmpty}</p>}
+            <ul class="cards">
+              {found.map((unlock) => <li key={unlock.id}><Waiting client={client} unlock={unlock} after={after} /></li>)}
+            </ul>
+          </>
+        )}
+      </Loaded>
+    </section>
+  )
+}
+
+function Waiting({ client, unlock, after }: { client: Client; unlock: Unlock; after: (text: string) => void }) {
+  const w = hospitalWords.value
+  const isMine = unlock.endorsements.some((e) => e.officer === client.signer.address)
+  return (
+    <article aria-label={unlock.id.slice(0, 8)}>
+      <h2>{w.wantsToOpen(hospitals.value.get(unlock.hospital) ?? w.hospitalNumber(String(unlock.hospital)))}</h2>
+      <dl>
+        <dt>{words.value.requester}</dt><dd class="long">{unlock.requester}</dd>
+        <dt>{words.value.purpose}</dt><dd>{words.value.purposes[unlock.purpose] ?? unlock.purpose}</dd>
+        <dt>{w.patientNumber}</dt><dd class="long">{unlock.patient === '' ? w.hospitalsOwn : unlock.patient}</dd>
+        <dt>{words.value.records}</dt><dd class="long">{unlock.versions.map((v) => `${v.record}/${v.version}`).join(', ')}</dd>
+        <dt>{w.asked}</dt><dd>{timeText(unlock.proposedAt)}</dd>
+        <dt>{words.value.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
+        <dt>{w.endorsements}</dt><dd>{w.of(unlock.endorsements.length, unlock.endorsementsNeeded)}</dd>
+      </dl>
+      <div class="buttons">
+        {isMine ? <p>{w.endorsedByYou}</p> : (
+          <Action
+            run={async () => {
+              await endorse(client, unlock.id)
+              after(w.endorsedNow)
+            }}
+          >
+            {w.endorse}
+          </Action>
+        )}
+        <Action
+          kind="danger"
+          run={async () => {
+            await deny(client, unlock.id)
+            after(words.value.deniedNow)
+          }}
+        >
+          {words.value.deny}
+        </Action>
+      </div>
+    </article>
+  )
+}
