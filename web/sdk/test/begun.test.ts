@@ -116,6 +116,7 @@ class Clinic {
     add(Custody.method.key, { kind: KeyKind.RECORDS, generation: 0n }, { key: { kind: KeyKind.RECORDS, generation: 1n, publicKey: key } })
     add(Records.method.patient, { id: patient }, { patient: { id: patient, vault: { epoch: 1n, key: vault } } })
     add(Access.method.grantees, { patient, class: Class.IMAGING, record: '' }, {})
+    add(Access.method.emergencyTerms, { patient }, {})
     for (const ref of this.stored) add(Records.method.version, { record: ref.split('/')[0] ?? '', version: 1n }, { version: { record: ref.split('/')[0] ?? '', version: 1n } })
     return answers
   }
