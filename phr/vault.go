@@ -32,7 +32,7 @@ type VaultFile struct {
 
 // VaultSlot is one way to open a vault.
 type VaultSlot struct {
-	Kind     string `json:"kind"` // "wallet", "code" or "guardians"
+	Kind     string `json:"kind"` // "wallet", "code", "guardians" or, made by a page, "passkey"
 	ID       string `json:"id"`
 	Revision uint64 `json:"revision"`
 	Site     string `json:"site,omitempty"` // of a wallet slot: stands in the text that the wallet signs
@@ -42,6 +42,7 @@ type VaultSlot struct {
 const (
 	slotWallet    = "wallet"
 	slotCode      = "code"
+	slotPasskey   = "passkey"
 	slotGuardians = "guardians"
 )
 
@@ -85,7 +86,9 @@ func (c *Client) keepVaultSecrets(f VaultFile, kept vaultSecrets) error {
 }
 
 // slotKinds are the kinds of slots as the file and the chain's block have them.
-var slotKinds = map[string]lock.SlotKind{slotWallet: lock.SlotWallet, slotCode: lock.SlotCode, slotGuardians: lock.SlotGuardians}
+var slotKinds = map[string]lock.SlotKind{
+	slotWallet: lock.SlotWallet, slotCode: lock.SlotCode, slotPasskey: lock.SlotPasskey, slotGuardians: lock.SlotGuardians,
+}
 
 // block is the vault as the block store has it: the blob with its slots.
 func (f VaultFile) block() (lock.CID, []byte, error) {

@@ -105,6 +105,24 @@ func TestVault(t *testing.T) {
 	require.Len(t, chest.Slots, 2)
 }
 
+// A vault has a slot of a passkey, which this program can't ask. It shows the slot, and opens the vault by the words.
+func TestVaultWithAPasskey(t *testing.T) {
+	n := newNetwork(t)
+	key := n.key()
+	n.add(&consortiumv1.Principal{Address: key.Address(), Role: consortiumv1.Role_ROLE_PATIENT, Active: true})
+	page := n.dial(key, 1)
+	p, err := page.PreparePatient(phr.DefaultSite)
+	require.NoError(t, err)
+	p.File.Slots = append(p.File.Slots, phr.VaultSlot{Kind: "passkey", ID: lock.ID{9}.String(), Revision: 1, Wrapped: make([]byte, 80)})
+	_, err = page.RegisterPatient(t.Context(), p.File)
+	require.NoError(t, err)
+
+	f, err := n.dial(key, 1).RecoverVault(t.Context(), p.Code)
+	require.NoError(t, err)
+	require.ElementsMatch(t, p.File.Slots, f.Slots)
+	require.Equal(t, p.File.Blob, f.Blob)
+}
+
 // dice is a wallet whose signatures differ each time.
 type dice struct{ *wallet.Key }
 
