@@ -38,7 +38,7 @@ export const de: AuditorWords = {
   count: 'Einträge',
   patients: 'Patienten',
   noHospital: 'kein Krankenhaus',
-  daySummary: (days, entries, top, most) => `${entries} Einträge an ${days} Tagen; die meisten am ${top}: ${most}`,
+  daySummary: (days, entries, top, most) => `${entries} Einträge an ${days === 1 ? 'einem Tag' : `${days} Tagen`}; die meisten am ${top}: ${most}`,
   exportText: 'Die Datei enthält die Einträge und was sie jemandem beweist, der keinem Krankenhaus vertraut. Sie entsteht in diesem Browser aus dem, was das Gateway zeigt, und wird hier geprüft, bevor sie gespeichert wird.',
   what: 'Was',
   period: 'Alle Einträge einer Zeit',

@@ -42,7 +42,7 @@ export const en = {
   count: 'Entries',
   patients: 'Patients',
   noHospital: 'no hospital',
-  daySummary: (days: number, entries: number, top: string, most: number) => `${entries} entries on ${days} days; most on ${top}: ${most}`,
+  daySummary: (days: number, entries: number, top: string, most: number) => `${entries} entries on ${days === 1 ? 'one day' : `${days} days`}; most on ${top}: ${most}`,
   // Export
   exportText: 'The file holds the entries and what proves them to somebody who trusts no hospital. It is made in this browser of what the gateway shows, and verified here before it is saved.',
   what: 'What',
