@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	"github.com/phrd/phrd/logproof"
 )
 
 // sdkPeople is a program in TypeScript that acts for several people, each with a wallet of 24 words.
@@ -111,6 +114,16 @@ func (p *sdkPeople) hired(t *testing.T, n *localNet, hospital int, name, role st
 	p.does(t, name, "dial", map[string]any{"doors": append([]sdkDoor{client.sdkDoor}, client.Others...)}, &who)
 }
 
+// genesisOf is what a hospital's genesis file makes trusted.
+func genesisOf(t *testing.T, home string) logproof.Trust {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(home, "config", "genesis.json"))
+	require.NoError(t, err)
+	trust, err := logproof.ReadGenesis(file)
+	require.NoError(t, err)
+	return trust
+}
+
 // A patient, a clerk and a clinician whose programs use the TypeScript SDK work with people whose programs are the
 // command: what one side stores, the other opens, and the patient reads who looked.
 func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
@@ -161,6 +174,42 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, contentSum(content), contentSum(opened))
 		p.fails(t, "session", "ts-weber", "open", map[string]any{"unlock": unlock, "ref": stored.Ref})
+	})
+	t.Run("what an auditor exports with the SDK is proven", func(t *testing.T) {
+		p.hired(t, c.localNet, 2, "ts-auditor", "auditor")
+		trust := genesisOf(t, c.hospital(2).home)
+		exported := func(in map[string]any) (logproof.Report, []*auditv1.Entry) {
+			in["path"] = filepath.Join(t.TempDir(), "log.ndjson")
+			p.does(t, "ts-auditor", "exportLog", in, nil)
+			file, err := os.Open(in["path"].(string))
+			require.NoError(t, err)
+			defer file.Close()
+			var entries []*auditv1.Entry
+			report, err := logproof.Verify(file, trust, func(e *auditv1.Entry) error {
+				entries = append(entries, e)
+				return nil
+			})
+			require.NoError(t, err)
+			return report, entries
+		}
+		whole, all := exported(map[string]any{"claim": "period"})
+		require.Equal(t, whole.Size, whole.Entries)
+		// A part of it, with neighbours on both sides.
+		from, to := all[len(all)/3].GetTime(), all[2*len(all)/3].GetTime()
+		period, some := exported(map[string]any{"claim": "period", "from": from, "to": to})
+		require.NotZero(t, period.Entries)
+		require.Less(t, period.Entries, whole.Entries)
+		require.True(t, period.Complete)
+		require.GreaterOrEqual(t, some[0].GetTime(), from)
+		patient, _ := exported(map[string]any{"claim": "patient", "patient": joined.Patient})
+		require.NotZero(t, patient.Entries)
+		_, some = exported(map[string]any{"claim": "selection", "kind": "opened"})
+		require.NotEmpty(t, some)
+		for _, e := range some {
+			require.Equal(t, "opened", e.GetKind())
+			require.EqualValues(t, 4, e.GetHospital())
+		}
+		p.fails(t, "not found", "ts-auditor", "exportLog", map[string]any{"claim": "patient", "patient": "00000000000000000000000000" + "0", "path": filepath.Join(t.TempDir(), "none")})
 	})
 	t.Run("the clients of CosmJS send what the SDK encodes", func(t *testing.T) {
 		path, _ := file(t, "hand.dcm", 5000)

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals'
 import { Client } from '#sdk/client.js'
 import { type Door, hostOf } from '#sdk/gateway/door.js'
 import type { Chain } from '#sdk/gateway/gateway.js'
+import { servedPages, type ServedPages } from '#sdk/hospital/pages.js'
 import { hasAccount, type Invitation, openAccount } from '#sdk/invitation.js'
 import { fetchVault } from '#sdk/vault/fetch.js'
 import type { VaultFile } from '#sdk/vault/file.js'
@@ -23,6 +24,8 @@ export type Stage =
 export const stage = signal<Stage>({ at: 'out' })
 /** chain is the network and the hospital that serves this page; undefined until it has answered. */
 export const chain = signal<Chain | undefined>(undefined)
+/** pages are what this page's gateway says of the pages that it serves, and for which the members voted; undefined until it has answered. */
+export const pages = signal<ServedPages | undefined>(undefined)
 /** hospitals are the names of the members, by number. */
 export const hospitals = signal<ReadonlyMap<bigint, string>>(new Map())
 
@@ -50,6 +53,7 @@ async function learnFrom(door: Door): Promise<void> {
   const client = await Client.dial({ doors: [door] })
   ;[home.value, unreached.value] = [door, undefined]
   chain.value = await client.gateways.try((gateway) => gateway.chain())
+  pages.value = await client.gateways.try((gateway) => servedPages(gateway))
   hospitals.value = new Map((await client.gateways.doors()).map((door) => [door.hospital, door.name]))
 }
 

@@ -2,6 +2,7 @@
 // question, one for each answer.
 import { createHash } from 'node:crypto'
 import { openAsBlob } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { create } from '@bufbuild/protobuf'
 import { encodeSecp256k1Signature, type OfflineAminoSigner } from '@cosmjs/amino'
@@ -11,7 +12,7 @@ import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx'
 import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
 import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
-  approve, Client, type Door, fetchVault, hasAccount, invitationText, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
+  approve, Client, type Door, exportLog, fetchVault, hasAccount, invitationText, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
   type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
   versions, WorkerChunks, withdraw,
 } from '../src/index.js'
@@ -43,6 +44,10 @@ interface Question {
   readonly path?: string
   readonly patient?: string
   readonly record?: string
+  readonly claim?: 'period' | 'patient' | 'selection'
+  readonly from?: number
+  readonly to?: number
+  readonly kind?: string
   readonly offset?: number
   readonly length?: number
 }
@@ -127,6 +132,13 @@ const answers = {
     const kinds: string[] = []
     for await (const entry of log(client(q), { patient: q.patient ?? '', record: q.record ?? '' })) kinds.unshift(`${entry.kind} ${entry.actor}`)
     return { kinds }
+  },
+  exportLog: async (q: Question) => {
+    const claim = q.claim === 'period' ? { kind: q.claim, from: BigInt(q.from ?? 0), to: BigInt(q.to ?? 0) }
+      : q.claim === 'patient' ? { kind: q.claim, patient: q.patient ?? '' }
+        : { kind: 'selection' as const, filter: { kind: q.kind ?? '', hospital: 4n } }
+    await writeFile(q.path ?? '', exportLog(client(q), claim))
+    return {}
   },
   // With the clients of CosmJS over the gateway's /rpc, as a page that has them does.
   denyWithCosmJS: async (q: Question) => {

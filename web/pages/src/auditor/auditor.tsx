@@ -1,10 +1,9 @@
 import type { Client } from '#sdk/client.js'
 import { route } from '../route'
-import { chain, lock } from '../session'
+import { lock } from '../session'
 import { Action } from '../view/action'
 import { words } from '../words/words'
 import { auditorWords } from '../words/auditor/words'
-import { PageTrust } from './bundle'
 import { Export } from './export'
 import { Search } from './search'
 
@@ -12,7 +11,7 @@ import { Search } from './search'
 export function AuditorWays() {
   const [w, a] = [words.value, auditorWords.value]
   const at = route.value[0]
-  const ways = [['', a.log], ['export', a.exports], ['verify', a.verify], ['page', a.pageTrust]] as const
+  const ways = [['', a.log], ['export', a.exports], ['verify', a.verify]] as const
   return (
     <nav>
       {ways.map(([path, name]) => <a key={path} href={`#/${path}`} aria-current={at === path ? 'page' : undefined}>{name}</a>)}
@@ -21,9 +20,8 @@ export function AuditorWays() {
   )
 }
 
-/** Auditor is what an auditor sees: the log, exports of it, and what this page is made of. */
+/** Auditor is what an auditor sees: the log, exports of it. */
 export function Auditor({ client }: { client: Client }) {
   if (route.value[0] === 'export') return <Export client={client} />
-  if (route.value[0] === 'page') return <PageTrust client={client} own={chain.value?.hospital ?? 0n} />
   return <Search client={client} />
 }

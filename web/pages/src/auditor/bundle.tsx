@@ -1,55 +1,62 @@
-import type { Client } from '#sdk/client.js'
-import type { Gateway } from '#sdk/gateway/gateway.js'
+import { Client } from '#sdk/client.js'
+import { allServedPages, type ServedPages } from '#sdk/hospital/pages.js'
+import { home } from '../home'
+import { chain, pages } from '../session'
 import { Loaded } from '../view/action'
 import { auditorWords } from '../words/auditor/words'
 
-interface Bundle {
-  readonly name: string
-  /** The hash of the files that a hospital serves; empty where it serves none, undefined where it does not answer. */
-  readonly hash: string | undefined
+// Nobody logs in for it, so no wallet asks.
+async function all(): Promise<{ readonly name: string; readonly pages: ServedPages | undefined }[]> {
+  return allServedPages(await Client.dial({ doors: [home.value] }))
 }
 
-// The gateway that this page asks first stands first.
-async function bundles(client: Client, own: bigint): Promise<Bundle[]> {
-  const doors = await client.gateways.doors()
-  const gateways = await Promise.all(doors.map((door) => client.gateways.of(door.hospital)))
-  return Promise.all(gateways.sort((a, b) => Number(b.hospital === own) - Number(a.hospital === own)).map(bundleOf))
-}
-
-async function bundleOf(gateway: Gateway): Promise<Bundle> {
-  const hash = await gateway.chain().then(({ pages }) => pages, () => undefined)
-  return { name: gateway.name === '' ? gateway.host : gateway.name, hash }
-}
-
-/** PageTrust compares the files that this page is made of with those of the other hospitals. */
-export function PageTrust({ client, own }: { client: Client; own: bigint }) {
+/** PagesLine says at the end of each page whether the hospitals voted for the files that it is made of. */
+export function PagesLine() {
   const a = auditorWords.value
+  if (pages.value === undefined || pages.value.hash === '') return null
+  const { accepted, hash } = pages.value
+  return (
+    <footer>
+      <a href="#/page">{a.pageTrust}</a>: {accepted.length === 0 ? a.noVote : accepted.includes(hash) ? a.voted : <strong>{a.votedForOthers}</strong>}
+    </footer>
+  )
+}
+
+/** PageTrust compares the files that this page is made of with those of the other hospitals, and with those that the members voted for. */
+export function PageTrust() {
+  const a = auditorWords.value
+  const own = pages.value
   return (
     <section>
       <h1>{a.pageTrust}</h1>
       <p>{a.trustText}</p>
-      <Loaded ask={() => bundles(client, own)} again={client}>
-        {([first, ...others]) => (
-          <>
-            <h2>{a.ownBundle}</h2>
-            <p>{first?.name}: <output class="long" translate={false}>{first?.hash ?? a.noAnswer}</output></p>
-            <h2>{a.compared}</h2>
-            <ul class="checks">
-              {others.map(({ name, hash }) => {
-                const isSame = hash !== undefined && hash === first?.hash && hash !== ''
-                return (
-                  <li key={name} class={isSame ? 'passed' : 'failed'}>
-                    <span>{name}</span>
-                    <strong>{hash === undefined ? a.noAnswer : hash === '' ? a.noPages : isSame ? a.same : a.differs}</strong>
-                    {!isSame && hash !== undefined && hash !== '' && <span class="long" translate={false}>{hash}</span>}
-                  </li>
-                )
-              })}
-            </ul>
-            <p>{a.bundleHow}</p>
-          </>
+      <h2>{a.ownBundle}</h2>
+      <p>{chain.value?.name}: <output class="long" translate={false}>{own?.hash ?? a.noAnswer}</output></p>
+      <h2>{a.compared}</h2>
+      <Loaded ask={all} again={own}>
+        {(found) => (
+          <ul class="checks">
+            {found.filter(({ pages: theirs }) => theirs?.hospital !== chain.value?.hospital).map(({ name, pages: theirs }) => (
+              <Compared key={name} name={name} own={own?.hash ?? ''} theirs={theirs} />
+            ))}
+          </ul>
         )}
       </Loaded>
+      <p>{a.bundleHow}</p>
     </section>
+  )
+}
+
+function Compared({ name, own, theirs }: { name: string; own: string; theirs: ServedPages | undefined }) {
+  const a = auditorWords.value
+  if (theirs === undefined) return <li class="failed"><span>{name}</span> <strong>{a.noAnswer}</strong></li>
+  const isSame = theirs.hash === own && own !== ''
+  const isVoted = theirs.accepted.includes(own)
+  const vote = theirs.accepted.length === 0 ? a.noVote : isVoted ? a.voted : a.votedForOthers
+  return (
+    <li class={isSame && (isVoted || theirs.accepted.length === 0) ? 'passed' : 'failed'}>
+      <span>{name}</span> <strong>{theirs.hash === '' ? a.noPages : isSame ? a.same : a.differs}; {vote}</strong>
+      {!isSame && <span class="long" translate={false}>{theirs.hash}</span>}
+    </li>
   )
 }

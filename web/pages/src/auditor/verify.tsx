@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import { Refusal } from '#custody/refusal.js'
 import { type Report, verify } from '#verify/verify.js'
 import { reportLines } from '#verify/report.js'
 import { parseTrustedBlock, parseWitnessKey, readGenesis, type Trust } from '#verify/trust.js'
@@ -81,7 +82,7 @@ function Refused({ cause }: { cause: unknown }) {
   return (
     <div class="verdict failed">
       <h2>{auditorWords.value.provesNothing}</h2>
-      <ErrorNote cause={cause} />
+      {cause instanceof Refusal ? <p role="alert" class="long">{cause.message}</p> : <ErrorNote cause={cause} />}
     </div>
   )
 }

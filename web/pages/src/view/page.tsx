@@ -1,4 +1,5 @@
 import { Auditor, AuditorWays } from '../auditor/auditor'
+import { PagesLine, PageTrust } from '../auditor/bundle'
 import { Verify } from '../auditor/verify'
 import { Staff, StaffWays } from '../hospital/staff'
 import { route } from '../route'
@@ -36,6 +37,7 @@ export function Page() {
       {stage.value.at === 'staff' && (stage.value.role === 'auditor' ? <AuditorWays /> : <StaffWays role={stage.value.role} />)}
       <LostNote />
       <main id="main" tabIndex={-1}><Stage /></main>
+      <PagesLine />
       <DemoQuestion />
     </>
   )
@@ -56,6 +58,7 @@ function Ways() {
 function Stage() {
   const now = stage.value
   if (route.value[0] === 'verify') return <Verify />
+  if (route.value[0] === 'page') return <PageTrust />
   switch (now.at) {
     case 'out':
       return <Welcome />
