@@ -171,6 +171,9 @@ await check('the page compares its files with those of the other hospitals', asy
   await page.locator('.checks .failed').filter({ hasText: 'Hospital 02' }).filter({ hasText: 'other files' }).waitFor()
   demand((await same.count()) === 2, 'the other two serve the same files')
   await page.unrouteAll()
+  await page.locator('footer').filter({ hasText: 'have not voted for any' }).waitFor()
+  const { proposal } = await network.as(1, 'admin', 'hospital', 'propose', 'pages')
+  for (const hospital of [1, 2, 3, 4]) await network.as(hospital, 'admin', 'hospital', 'vote', String(proposal), 'yes')
 })
 
 await check('the auditor reads German', async () => {

@@ -53,7 +53,7 @@ export function Emergency({ open }: { open: Open }) {
             {is.inForce ? <InForce is={is} end={async () => {
               await disagree(client)
               await seal(w.disagreeDone)
-            }} /> : <NotAgreed is={is} agree={async (wish) => {
+            }} /> : <NotAgreed is={is} isSealed={due > 0} agree={async (wish) => {
               await agree(client, wish)
               await seal(w.agreeDone)
             }} />}
@@ -91,12 +91,13 @@ function InForce({ is, end }: { is: Agreed; end: () => Promise<void> }) {
   )
 }
 
-function NotAgreed({ is, agree: sign }: { is: Agreed; agree: (wish: { approvals: number; delay: number }) => Promise<void> }) {
+// As long as something is sealed for emergencies, opening it is refused and not impossible, which is said below.
+function NotAgreed({ is, isSealed, agree: sign }: { is: Agreed; isSealed: boolean; agree: (wish: { approvals: number; delay: number }) => Promise<void> }) {
   const w = patientWords.value
   const wish = useSignal({ approvals: 2, delay: 600 })
   return (
     <article class="form">
-      <p><strong>{w.notAgreed}</strong></p>
+      <p><strong>{isSealed ? w.agreementOver : w.notAgreed}</strong></p>
       <p>{w.agreedMeans(wish.value.approvals, spanText(wish.value.delay))}</p>
       <p>{is.wouldTake === undefined ? w.noEmergencyKey : w.unseenBefore(String(is.wouldTake))}</p>
       <p>{w.clinicianSees}</p>

@@ -8,17 +8,23 @@ import { stage } from '../session'
 const lostTime = 3_000
 const gatherTime = 200
 
-/** lost tells whether the page has been without word from any hospital for a while. */
-export const lost = signal(false)
+const silent = signal(false)
+const offline = signal(!navigator.onLine)
 
-// Patients, and who is about to be one, are told what happens.
-const follower = computed<Client | undefined>(() => {
-  const now = stage.value
-  return now.at === 'open' || now.at === 'new' ? now.client : undefined
-})
+/** lost tells whether the page has been without word from any hospital for a while, or the browser has no network. */
+export const lost = computed(() => silent.value || offline.value)
+
+// Patients are told what happens. Who is none yet concerns nobody, and asks.
+const follower = computed<Client | undefined>(() => (stage.value.at === 'open' ? stage.value.client : undefined))
 
 /** follow has the page told what happens, for as long as somebody is signed in. */
 export function follow(): void {
+  for (const kind of ['online', 'offline']) {
+    addEventListener(kind, () => {
+      offline.value = !navigator.onLine
+      refreshed.value++
+    })
+  }
   effect(() => {
     const client = follower.value
     if (client === undefined) return undefined
@@ -29,14 +35,14 @@ export function follow(): void {
 }
 
 async function listen(client: Client, signal: AbortSignal): Promise<void> {
-  const isLost = delayed(lostTime, () => (lost.value = true))
+  const isLost = delayed(lostTime, () => (silent.value = true))
   const gathered = delayed(gatherTime, () => refreshed.value++)
   const tell = (is: boolean) => {
     if (signal.aborted || is === listening.peek()) return
     listening.value = is
     if (is) {
       isLost.stop()
-      lost.value = false
+      silent.value = false
       gathered.start() // what happened meanwhile
     } else isLost.start()
   }
@@ -49,7 +55,7 @@ async function listen(client: Client, signal: AbortSignal): Promise<void> {
     isLost.stop()
     gathered.stop()
     listening.value = false
-    if (signal.aborted) lost.value = false
+    if (signal.aborted) silent.value = false
   }
 }
 

@@ -39,12 +39,7 @@ export function PatientPage({ at, open }: { at: string; open: Open }) {
     case 'vault':
       return <VaultPage open={open} />
     default:
-      return (
-        <>
-          <Alerts open={open} />
-          <Requests client={open.client} patient={open.patient} vault={open.vault} />
-        </>
-      )
+      return <Requests client={open.client} patient={open.patient} vault={open.vault}><Alerts open={open} /></Requests>
   }
 }
 

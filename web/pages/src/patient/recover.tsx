@@ -30,6 +30,7 @@ export function RecoveryFacts({ seen: { recovery: r, status } }: { seen: SeenRec
       <dt>{w.approvedLabel}</dt><dd>{w.approvedOf(r.approvals.length, r.needed)} {r.way === RecoveryWay.GUARDIANS ? w.byGuardians : w.byHospitals}</dd>
       {r.due !== 0n && <><dt>{w.delayOver}</dt><dd>{timeText(r.due)}</dd></>}
       <dt>{w.ends}</dt><dd>{timeText(r.expiresAt)}</dd>
+      {r.mayBeOpened && <><dt>{w.vault}</dt><dd><strong>{w.mayBeOpened}</strong></dd></>}
     </dl>
   )
 }

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import type { Client } from '#sdk/client.js'
 import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
 import { approve, deny, withdraw } from '#sdk/unlock/approve.js'
@@ -20,18 +21,20 @@ interface Request {
 async function openRequests(client: Client, patient: string): Promise<Request[]> {
   const found: Request[] = []
   for await (const { unlock, status } of unlocks(client, { patient })) {
-    if (unlock !== undefined && isOpen(status)) found.push({ unlock, status })
+    // An emergency is shown as what it is, and not by the unlocks that it consists of.
+    if (unlock !== undefined && unlock.emergency === '' && isOpen(status)) found.push({ unlock, status })
   }
   return found
 }
 
-/** Requests is the inbox: who asks for what, why and until when. */
-export function Requests({ client, patient, vault }: { client: Client; patient: string; vault: Vault }) {
+/** Requests is the inbox: who asks for what, why and until when; the children are what comes before. */
+export function Requests({ client, patient, vault, children }: { client: Client; patient: string; vault: Vault; children?: ComponentChildren }) {
   const w = words.value
   const said = useSignal('')
   return (
     <section>
       <h1>{w.requests}</h1>
+      {children}
       <p role="status" aria-live="polite">{said.value}</p>
       <Loaded ask={() => openRequests(client, patient)} again={refreshed.value}>
         {(found) => (
