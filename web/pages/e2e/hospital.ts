@@ -7,7 +7,7 @@ import { button, heading, network, pictures, signs, visitor } from './scene.ts'
 // A name that a page must show, and never run.
 const marked = '<script>window.wasRun=1</script>'
 const scanName = `${marked}.dcm`
-const [size, frames] = [512, 40]
+const [size, frames] = [512, 24]
 
 const er = await network.hospitalOf('clinician')
 const [clinic, other] = [await network.gateway(1), await network.gateway(er)]
@@ -131,7 +131,7 @@ await check('several files are stored one after another, go on after a failure, 
   await page.getByLabel('Kind').selectOption({ label: 'document' })
   // The gateway has no room for a moment.
   await context.route('**/uploads', (route) => route.fulfill({ status: 429, json: { title: 'Too Many Requests', detail: 'you have 8 uploads under way' } }))
-  await page.getByLabel('choose files').setInputFiles([
+  await page.getByLabel('Choose files').setInputFiles([
     { name: 'letter.pdf', mimeType: 'application/pdf', buffer: pdfFile('Hello from page one', 'And from page two') },
     { name: 'skin.png', mimeType: 'image/png', buffer: pngFile(64, [200, 30, 60]) },
     { name: 'note.txt', mimeType: 'text/html', buffer: Buffer.from(`${marked}\nWundkontrolle in Woche 2`) },
@@ -199,6 +199,7 @@ await check('a doctor asks, an officer endorses, the patient approves, the docto
   await picture.press('End')
   const last = doctor.page.getByRole('img', { name: `Picture ${frames} of ${frames}` })
   await until(async () => (await shade(last, 0)) > 0)
+  await last.hover()
   await doctor.page.mouse.wheel(0, -100)
   await doctor.page.getByRole('img', { name: `Picture ${frames - 1} of ${frames}` }).waitFor()
   await looked(doctor.page, 'hospital-dicom', pictures)

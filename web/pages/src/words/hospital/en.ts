@@ -80,7 +80,7 @@ export const en = {
   class: 'Kind',
   patientFirst: 'First the patient number.',
   dropHere: 'Drop files here, or',
-  chooseFiles: 'choose files',
+  chooseFiles: 'Choose files',
   chooseAgain: (name: string) => `Choose ${name} again to go on`,
   jobStates: { waiting: 'waits', running: 'at work', paused: 'paused', failed: 'stopped', left: 'begun earlier', elsewhere: 'another tab is at it', stored: 'stored' },
   parts: { upload: 'encrypting and uploading', 'read back': 'reading back and checking' },
