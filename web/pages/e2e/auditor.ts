@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { check, demand, looked } from './check.ts'
+import { check, demand, looked, until } from './check.ts'
 import { button, heading, home, network, pictures, visitor } from './scene.ts'
 
 // The auditor is of the last hospital, whose gateway is restarted in the end.
@@ -159,7 +159,7 @@ await check('a file of which one bit was changed is refused, with the place', as
 await check('the page compares its files with those of the other hospitals', async () => {
   await page.getByRole('link', { name: 'This page' }).click()
   const same = page.locator('.checks .passed')
-  await same.nth(2).waitFor()
+  await same.nth(3).waitFor()
   await looked(page, 'auditor-page', pictures)
   const other = await network.gateway(2)
   await page.route(`${other}/chain`, async (route) => {
@@ -169,11 +169,17 @@ await check('the page compares its files with those of the other hospitals', asy
   await page.getByRole('link', { name: 'Log', exact: true }).click()
   await page.getByRole('link', { name: 'This page' }).click()
   await page.locator('.checks .failed').filter({ hasText: 'Hospital 02' }).filter({ hasText: 'other files' }).waitFor()
-  demand((await same.count()) === 2, 'the other two serve the same files')
+  demand((await same.count()) === 3, 'the other three serve the same files')
   await page.unrouteAll()
   await page.locator('footer').filter({ hasText: 'have not voted for any' }).waitFor()
   const { proposal } = await network.as(1, 'admin', 'hospital', 'propose', 'pages')
-  for (const hospital of [1, 2, 3, 4]) await network.as(hospital, 'admin', 'hospital', 'vote', String(proposal), 'yes')
+  for (const voter of [1, 2, 3, 4]) await network.as(voter, 'admin', 'hospital', 'vote', String(proposal), 'yes')
+  await until(async () => (await network.as(1, 'admin', 'hospital', 'pages'))['accepted'] === true)
+  const { page: anybody } = await visitor()
+  await anybody.goto(`${origin}/#/page`)
+  await anybody.locator('footer').filter({ hasText: 'the hospitals voted for it' }).waitFor()
+  await anybody.locator('.checks .passed').filter({ hasText: 'the same; the hospitals voted for it' }).nth(3).waitFor()
+  await looked(anybody, 'page-voted', pictures)
 })
 
 await check('the auditor reads German', async () => {

@@ -34,6 +34,15 @@ export function demand(is: boolean, what: string): void {
   if (!is) throw new Error(what)
 }
 
+/** until waits for something to be so. */
+export async function until(is: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000
+  while (!(await is())) {
+    demand(Date.now() < end, `it is not so after 30 s: ${is.toString()}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
 interface Violation {
   readonly id: string
   readonly impact: string

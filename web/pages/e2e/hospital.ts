@@ -1,6 +1,6 @@
 import type { BrowserContext, Locator, Page } from 'playwright-core'
 import decodeQR from 'qr/decode.js'
-import { check, demand, looked } from './check.ts'
+import { check, demand, looked, until } from './check.ts'
 import { dicomFile, pdfFile, pngFile, wavFile } from './files.ts'
 import { button, heading, network, pictures, signs, visitor } from './scene.ts'
 
@@ -313,15 +313,6 @@ function counter(context: BrowserContext): { patches: () => number; bytes: () =>
     bytes += request.postDataBuffer()?.length ?? 0
   })
   return { patches: () => patches, bytes: () => bytes }
-}
-
-/** until waits for something to be so. */
-async function until(is: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000
-  while (!(await is())) {
-    demand(Date.now() < end, `it is not so after 30 s: ${is.toString()}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
 }
 
 // A person's hand: the file is made in the page, as if it came from the desktop.
