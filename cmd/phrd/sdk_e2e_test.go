@@ -179,9 +179,10 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 		p.hired(t, c.localNet, 2, "ts-auditor", "auditor")
 		trust := genesisOf(t, c.hospital(2).home)
 		exported := func(in map[string]any) (logproof.Report, []*auditv1.Entry) {
-			in["path"] = filepath.Join(t.TempDir(), "log.ndjson")
+			path := filepath.Join(t.TempDir(), "log.ndjson")
+			in["path"] = path
 			p.does(t, "ts-auditor", "exportLog", in, nil)
-			file, err := os.Open(in["path"].(string))
+			file, err := os.Open(path)
 			require.NoError(t, err)
 			defer file.Close()
 			var entries []*auditv1.Entry

@@ -69,10 +69,13 @@ func (n *network) octets(size int) []byte {
 
 func (n *network) key() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(n.octets(ed25519.SeedSize)) }
 
+// public is the second half of a key (RFC 8032).
+func public(key ed25519.PrivateKey) []byte { return key[ed25519.SeedSize:] }
+
 func (n *network) genesisFile() []byte {
 	members := []map[string]any{{"status": "MEMBER_STATUS_LEFT", "consensus_key": n.octets(32)}}
 	for _, key := range n.members {
-		members = append(members, map[string]any{"status": "MEMBER_STATUS_ACTIVE", "consensus_key": key.Public()})
+		members = append(members, map[string]any{"status": "MEMBER_STATUS_ACTIVE", "consensus_key": public(key)})
 	}
 	return must(json.Marshal(map[string]any{
 		"chain_id": n.chainID, "app_state": map[string]any{"consortium": map[string]any{"network_id": n.octets(32), "members": members}},
@@ -238,7 +241,7 @@ func (n *network) block(height int64, appHash []byte, now, next []ed25519.Privat
 			continue
 		}
 		for _, key := range now {
-			if bytes.Equal(v.Key, key.Public().(ed25519.PublicKey)) {
+			if bytes.Equal(v.Key, public(key)) {
 				signed := at.Add(time.Duration(n.Int64N(1e9)))
 				b.Signatures = append(b.Signatures, logproof.Signature{Validator: i, Time: signed, Signature: ed25519.Sign(key, b.SignBytes(signed))})
 			}
@@ -250,7 +253,7 @@ func (n *network) block(height int64, appHash []byte, now, next []ed25519.Privat
 func validators(keys []ed25519.PrivateKey) []logproof.Validator {
 	var list []logproof.Validator
 	for _, key := range keys {
-		list = append(list, logproof.Validator{Key: key.Public().(ed25519.PublicKey), Votes: 1})
+		list = append(list, logproof.Validator{Key: public(key), Votes: 1})
 	}
 	logproof.SortValidators(list)
 	return list
