@@ -122,7 +122,9 @@ func UnwrapDEK(l lock.Lock, p *Half, k lock.Point, wantC [32]byte, wrap []byte, 
 }
 
 // ShareInfo is the info of a guardian's share that is given for a recovery.
-func ShareInfo(n lock.Network, unlock [32]byte, place uint64) []byte { return shareInfo(n, unlock, place) }
+func ShareInfo(n lock.Network, unlock [32]byte, place uint64) []byte {
+	return shareInfo(n, unlock, place)
+}
 
 // CapsuleInfo is the info of a capsule.
 func CapsuleInfo(n lock.Network, unlock [32]byte) []byte { return capsuleInfo(n, unlock) }
