@@ -16,11 +16,12 @@ import (
 type Capsules interface {
 	// Capsule seals the owner's halves of an unlock's versions to the one-time key of its requester, an account of a clinician of the
 	// hospital. block gets a small block. The error is a status: NotFound where nothing is due to that account, FailedPrecondition
-	// where a version is not sealed to the hospital's vault.
+	// where a version is not sealed to the hospital's vault, Unavailable where other hospitals do not vouch for what the node says.
 	Capsule(ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error)) ([]byte, error)
 	// EmergencyHalf seals the owner's halves of an emergency's versions, which are given as the box has them for the hospital's emergency
 	// vault, to the one-time key of its requester; now is in unix seconds. The error is a status: NotFound where nothing is due to that
-	// account from this hospital, InvalidArgument where what is given is none of the versions'.
+	// account from this hospital, InvalidArgument where what is given is none of the versions', Unavailable where other hospitals do
+	// not vouch for what the node says.
 	EmergencyHalf(
 		ctx context.Context, emergency, requester string, hospital uint64, sealed []byte, now int64, block func(context.Context, lock.CID) ([]byte, error),
 	) ([]byte, error)
@@ -48,6 +49,8 @@ func (g *Gateway) serveCapsule(w http.ResponseWriter, r *http.Request, c caller)
 		return notFound()
 	case code == codes.FailedPrecondition:
 		return refuse(http.StatusConflict, "%s", status.Convert(err).Message())
+	case code == codes.Unavailable:
+		return unavailable(err, "other hospitals do not say that this one's node is at the head of the network")
 	case errors.Is(err, errUnavailable):
 		return unavailable(err, "no hospital within reach has a block of the unlock")
 	default:

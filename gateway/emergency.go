@@ -47,6 +47,8 @@ func (g *Gateway) serveEmergencyHalf(w http.ResponseWriter, r *http.Request, c c
 		return notFound()
 	case code == codes.InvalidArgument:
 		return refuse(http.StatusUnprocessableEntity, "%s", status.Convert(err).Message())
+	case code == codes.Unavailable:
+		return unavailable(err, "other hospitals do not say that this one's node is at the head of the network")
 	case errors.Is(err, errUnavailable):
 		return unavailable(err, "no hospital within reach has a block of the unlock")
 	default:

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -28,23 +28,81 @@ type VaultKeys interface {
 // Capsules hands clinicians of a hospital the owner's halves that patients' consents to one of its wards, or to all of them, had
 // sealed to the hospital's vault. The server that does so sees those halves and no other: the network's are bound to what the
 // clinician's program alone holds.
+//
+// It hands over nothing that its node may only believe to be due: other hospitals vouch for the
+// node's newest block, as for a [Holder]'s.
 type Capsules struct {
-	vault      VaultKeys
+	config     CapsulesConfig
 	access     accessv1.QueryClient
 	consortium consortiumv1.QueryClient
 	custody    custodyv1.QueryClient
 	records    recordsv1.QueryClient
 }
 
+// CapsulesConfig says what [Capsules] work with.
+type CapsulesConfig struct {
+	// Chain is the hospital's own node.
+	Chain Chain
+	// Vault has the keys of the hospital's vaults.
+	Vault VaultKeys
+	// Ask asks another member how it stands; [AskGateway] with what the chain says of it if nil.
+	Ask Ask
+	// Now tells the time; time.Now if nil.
+	Now func() time.Time
+}
+
 // NewCapsules makes it over the hospital's own node and vault.
-func NewCapsules(chain grpc.ClientConnInterface, vault VaultKeys) (*Capsules, error) {
-	if chain == nil || vault == nil {
+func NewCapsules(config CapsulesConfig) (*Capsules, error) {
+	if config.Chain == nil || config.Vault == nil {
 		return nil, errors.New("capsules: a part is missing")
 	}
+	if config.Ask == nil {
+		config.Ask = askMember
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	chain := config.Chain
 	return &Capsules{
-		vault: vault, access: accessv1.NewQueryClient(chain), consortium: consortiumv1.NewQueryClient(chain),
+		config: config, access: accessv1.NewQueryClient(chain), consortium: consortiumv1.NewQueryClient(chain),
 		custody: custodyv1.NewQueryClient(chain), records: recordsv1.NewQueryClient(chain),
 	}, nil
+}
+
+// vouchTime is how long one who asks waits for this node to come where the others are.
+const vouchTime = 2 * askTime
+
+// due reads what is due twice: what seems due by the own state is worth asking the other hospitals for, and what is due then is so by a
+// state that they vouch for. The error is Unavailable where they do not.
+func (c *Capsules) due(ctx context.Context, hospital uint64, read func(context.Context) (*accessv1.Unlock, error)) (*accessv1.Unlock, error) {
+	if u, err := read(ctx); err != nil {
+		return u, err
+	}
+	waits, cancel := context.WithTimeout(ctx, vouchTime)
+	defer cancel()
+	for {
+		committed := c.config.Chain.Committed()
+		err := c.checkVouched(waits, hospital)
+		if err == nil {
+			return read(ctx)
+		}
+		if !errors.Is(err, ErrNotReady) {
+			return nil, err
+		}
+		sleep(waits, committed, firstRetry)
+		if waits.Err() != nil {
+			return nil, status.Error(codes.Unavailable, err.Error())
+		}
+	}
+}
+
+// checkVouched makes sure that this node is at the head of the chain, and that other hospitals are there too.
+func (c *Capsules) checkVouched(ctx context.Context, hospital uint64) error {
+	head, err := freshHead(ctx, c.config.Chain, c.config.Now())
+	if err != nil {
+		return err
+	}
+	return voucher{c.config.Chain, c.consortium, c.config.Ask}.check(ctx, head, hospital)
 }
 
 // errNoCapsule says that an unlock is none for which this hospital hands anything to the account that asks, and nothing of why.
@@ -59,12 +117,13 @@ type capsuleFor struct {
 
 // Capsule opens the owner's halves of an unlock's versions, checks each against its commitment, and seals them to the requester's
 // one-time key; block gets a small block. The error is a status: NotFound unless the account is the unlock's requester, and a consent to the hospital or to a ward
-// where the requester works approved it and is live; FailedPrecondition where a version is not sealed to the hospital's vault.
+// where the requester works approved it and is live; FailedPrecondition where a version is not sealed to the hospital's vault; Unavailable
+// where other hospitals do not vouch for what the own node says.
 func (c *Capsules) Capsule(
 	ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error),
 ) ([]byte, error) {
 	f := capsuleFor{unlock, requester, hospital, block}
-	u, err := c.approved(ctx, f)
+	u, err := c.due(ctx, hospital, func(ctx context.Context) (*accessv1.Unlock, error) { return c.approved(ctx, f) })
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +233,7 @@ func (c *Capsules) half(h seal.Header, recipient seal.Recipient, block []byte) (
 		if own.Recipient != recipient {
 			continue
 		}
-		key, err := c.vault.HospitalVault(own.Epoch)
+		key, err := c.config.Vault.HospitalVault(own.Epoch)
 		if err != nil {
 			return nil, fmt.Errorf("epoch %d of the hospital's vault: %w", own.Epoch, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -57,7 +58,9 @@ func newConsentedScan(t *testing.T) *consentedScan {
 	s.unlock.Unlock.RequestKey = s.rk.Public().CID().String()
 	s.blocks[s.rk.Public().CID()] = s.rk.Public().Bytes()
 	var err error
-	if s.capsules, err = node.NewCapsules(n.conn, s.vault); err != nil {
+	chain := &holderChain{ClientConn: n.conn, n: n, bell: &node.Bell{}}
+	n.bells = append(n.bells, chain.bell)
+	if s.capsules, err = node.NewCapsules(node.CapsulesConfig{Chain: chain, Vault: s.vault, Ask: n.ask, Now: n.time}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -119,7 +122,11 @@ func (s shelf) Put(_ context.Context, c lock.CID, block []byte) error {
 }
 
 func (s *consentedScan) ask(requester string, hospital uint64) ([]byte, error) {
-	return s.capsules.Capsule(s.t.Context(), s.unlock.GetUnlock().GetId(), requester, hospital, func(_ context.Context, c lock.CID) ([]byte, error) {
+	return s.askWithin(s.t.Context(), requester, hospital)
+}
+
+func (s *consentedScan) askWithin(ctx context.Context, requester string, hospital uint64) ([]byte, error) {
+	return s.capsules.Capsule(ctx, s.unlock.GetUnlock().GetId(), requester, hospital, func(_ context.Context, c lock.CID) ([]byte, error) {
 		if block := s.blocks[c]; block != nil {
 			return block, nil
 		}
@@ -216,6 +223,58 @@ func TestNoCapsule(t *testing.T) {
 				t.Errorf("%d bytes, %v, want %v", len(capsule), err, tc.code)
 			}
 		})
+	}
+}
+
+// Each line is a node that may be one of the past. It hands over nothing, and does when it is put right.
+func TestNoCapsuleOfThePast(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		spoil func(n *custodyNet)
+	}{
+		{"catching up", func(n *custodyNet) { n.head.CatchingUp = true }},
+		{"head 30 seconds old", func(n *custodyNet) { n.headAge = 30 * time.Second }},
+		{"head without signatures", func(n *custodyNet) { n.head.Signed = false }},
+		{"the others are a block ahead", func(n *custodyNet) { n.told = n.tells(1) }},
+		{"nobody else answers", func(n *custodyNet) {
+			n.told = func(uint64) (node.Told, error) { return node.Told{}, errors.New("no route to host") }
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newConsentedScan(t)
+			restore := s.snapshot()
+			s.set(func() { tc.spoil(s.custodyNet) })
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			capsule, err := s.askWithin(ctx, s.requester.GetAddress(), er)
+			if len(capsule) != 0 || status.Code(err) != codes.Unavailable {
+				t.Errorf("%d bytes, %v", len(capsule), err)
+			}
+
+			// Who asks waits for the block that the others have.
+			answered := make(chan error)
+			go func() {
+				_, err := s.ask(s.requester.GetAddress(), er)
+				answered <- err
+			}()
+			s.set(restore)
+			s.commit(0)
+			if err := <-answered; err != nil {
+				t.Errorf("put right: %v", err)
+			}
+		})
+	}
+}
+
+// What ends while the others are asked is not handed over.
+func TestNoCapsuleForWhatEndsMeanwhile(t *testing.T) {
+	s := newConsentedScan(t)
+	s.told = func(uint64) (node.Told, error) {
+		s.set(func() { s.unlock.Status = accessv1.UnlockStatus_UNLOCK_STATUS_WITHDRAWN_MAY_BE_OPENED })
+		return s.tells(0)(0)
+	}
+	if capsule, err := s.ask(s.requester.GetAddress(), er); len(capsule) != 0 || status.Code(err) != codes.NotFound {
+		t.Errorf("%d bytes, %v", len(capsule), err)
 	}
 }
 

@@ -22,12 +22,12 @@ var errNoHalf = status.Error(codes.NotFound, "there is no emergency here that yo
 //
 // The error is a status: NotFound unless the account is the requester of an emergency that this hospital approved, that is due, and
 // of which the holders have released both parts, as this hospital's own node sees it; InvalidArgument where the entries are none of
-// its versions'.
+// its versions'; Unavailable where other hospitals do not vouch for what the own node says.
 func (c *Capsules) EmergencyHalf(
 	ctx context.Context, emergency, requester string, hospital uint64, sealed []byte, now int64, block func(context.Context, lock.CID) ([]byte, error),
 ) ([]byte, error) {
 	f := capsuleFor{emergency, requester, hospital, block}
-	u, err := c.released(ctx, f, now)
+	u, err := c.due(ctx, hospital, func(ctx context.Context) (*accessv1.Unlock, error) { return c.released(ctx, f, now) })
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (c *Capsules) EmergencyHalf(
 			return nil, err
 		}
 		asked[i] = seal.Asked{Record: header.Context.Record, Version: header.Context.Version, Lock: header.Context.Lock}
-		key, err := c.vault.EmergencyVault(entries[i].Epoch)
+		key, err := c.config.Vault.EmergencyVault(entries[i].Epoch)
 		if err != nil {
 			return nil, fmt.Errorf("epoch %d of the hospital's emergency vault: %w", entries[i].Epoch, err)
 		}

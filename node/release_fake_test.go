@@ -506,6 +506,13 @@ func (n *custodyNet) start(member uint64) *holding {
 	return h
 }
 
+// time is the network's time.
+func (n *custodyNet) time() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.now
+}
+
 // ask asks a member how it stands.
 func (n *custodyNet) ask(_ context.Context, m *consortiumv1.Member) (node.Told, error) {
 	n.mu.Lock()
@@ -527,11 +534,7 @@ func (h *holding) start() {
 		n.rounds[h.account] = 0
 	})
 	holder, err := node.NewHolder(node.HolderConfig{
-		Chain: chain, Shares: h.shares, Ask: n.ask, Log: quiet(n.t), Now: func() time.Time {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			return n.now
-		},
+		Chain: chain, Shares: h.shares, Ask: n.ask, Log: quiet(n.t), Now: n.time,
 	})
 	if err != nil {
 		n.t.Fatal(err)

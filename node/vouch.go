@@ -28,22 +28,30 @@ func askMember(ctx context.Context, m *consortiumv1.Member) (Told, error) {
 // checkVouched makes sure, once in a round, that enough other hospitals are where this node is.
 func (r *round) checkVouched(ctx context.Context) error {
 	if !r.asked {
-		r.asked, r.vouched = true, r.askOthers(ctx)
+		r.asked, r.vouched = true, (voucher{r.config.Chain, r.consortium, r.config.Ask}).check(ctx, r.head, r.index)
 	}
 	return r.vouched
 }
 
-// askOthers asks the other members, all at once, for their newest block, and returns nil as soon as
-// this node has the block of enough of them: more than can be faulty, so that an honest one is
-// among them, and what that one had seen before it was asked is in the state that is read from
-// then on. Those that are faulty can neither vouch for a past state nor, by what heights they make
-// up, keep a share from being given.
+// voucher asks other members whether this node is where they are.
+type voucher struct {
+	chain      Chain
+	consortium consortiumv1.QueryClient
+	ask        Ask
+}
+
+// check asks the members other than self, all at once, for their newest block, and returns nil as
+// soon as this node has the block of enough of them: more than can be faulty, so that an honest
+// one is among them, and what that one had seen before it was asked is in the state that is read
+// from then on. Those that are faulty can neither vouch for a past state nor, by what heights they
+// make up, keep a share from being given. head is this node's own block; the error is errAlone, or
+// one of the connection.
 //
 // A node's own clock and what its peers send are no proof that it is at the head: its whole
 // machine may have been set back, and its lines may lead to others that were. What the gateways
 // say comes at this moment, over TLS with the keys that stand on the chain.
-func (r *round) askOthers(ctx context.Context) error {
-	members, err := takingPart(ctx, r.consortium)
+func (v voucher) check(ctx context.Context, head Head, self uint64) error {
+	members, err := takingPart(ctx, v.consortium)
 	if err != nil {
 		return err
 	}
@@ -55,12 +63,12 @@ func (r *round) askOthers(ctx context.Context) error {
 	}()
 	others, answers := 0, make(chan Told, len(members))
 	for _, m := range members {
-		if m.GetNumber() == r.index {
+		if m.GetNumber() == self {
 			continue
 		}
 		others++
 		asked.Go(func() {
-			told, err := r.config.Ask(ctx, m)
+			told, err := v.ask(ctx, m)
 			if err != nil {
 				told = Told{} // vouches for nothing
 			}
@@ -68,7 +76,7 @@ func (r *round) askOthers(ctx context.Context) error {
 		})
 	}
 	needed := min((len(members)-1)/3+1, others)
-	newest, vouching := r.head, 0
+	newest, vouching := head, 0
 	for range others {
 		if vouching >= needed {
 			break
@@ -76,11 +84,11 @@ func (r *round) askOthers(ctx context.Context) error {
 		told := <-answers
 		if told.Height > newest.Height {
 			// It may have come here, too, meanwhile.
-			if newest, err = r.config.Chain.Ready(ctx); err != nil {
+			if newest, err = v.chain.Ready(ctx); err != nil {
 				return err
 			}
 		}
-		if told.ChainID == r.head.ChainID && told.Height >= r.head.Height-vouchBlocks && told.Height <= newest.Height {
+		if told.ChainID == head.ChainID && told.Height >= head.Height-vouchBlocks && told.Height <= newest.Height {
 			vouching++
 		}
 	}

@@ -266,7 +266,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 	if err != nil {
 		return err
 	}
-	capsules, err := node.NewCapsules(client, c.Keys)
+	capsules, err := node.NewCapsules(node.CapsulesConfig{Chain: client, Vault: c.Keys})
 	if err != nil {
 		return err
 	}
