@@ -127,7 +127,7 @@ pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gatewa
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
 .PHONY: e2e-web
-e2e-web: build $(VITE) $(WITNESS) ## part of test: people in browsers, with a network of five hospitals; pictures in bin/pictures
+e2e-web: build $(VITE) $(WITNESS) web/sdk/dist ## part of test: people in browsers, with a network of five hospitals; pictures in bin/pictures
 	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
 
 .PHONY: package

@@ -72,7 +72,12 @@ export class Network {
 
   /** gateway is where a hospital's pages are. */
   async gateway(hospital: number): Promise<string> {
-    const file = JSON.parse(await readFile(join(this.#home, `hospital-${hospital}`, 'client.json'), 'utf8')) as { gateway: string }
-    return file.gateway
+    return (await this.door(hospital)).gateway
+  }
+
+  /** door is a hospital's gateway, for a program with the SDK. */
+  async door(hospital: number): Promise<{ hospital: bigint; name: string; gateway: string; fingerprint: string }> {
+    const { gateway, fingerprint } = JSON.parse(await readFile(join(this.#home, `hospital-${hospital}`, 'client.json'), 'utf8')) as { gateway: string; fingerprint: string }
+    return { hospital: 0n, name: '', gateway, fingerprint }
   }
 }

@@ -3,6 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { check, demand, looked } from './check.ts'
+import { Class } from '../../sdk/dist/sdk/src/generated/phrd/records/v1/record_pb.js'
+import { Client, LocalSigner, newWords, refText, store } from '../../sdk/dist/sdk/src/index.js'
+import { pinnedTransport } from '../../sdk/dist/sdk/src/node/index.js'
 import { button, heading, home, network, pictures, signs, visitor } from './scene.ts'
 
 const [origin, er] = [await network.gateway(1), await network.hospitalOf('clinician')]
@@ -159,8 +162,8 @@ await check('a consent that is withdrawn approves nothing more', async () => {
 })
 
 /** emergency has the clinician ask in an emergency, and so many other hospitals approve it. */
-async function emergency(approvals: number): Promise<string> {
-  const { unlock: id } = await network.as(er, 'clinician', 'emergency', 'request', record, '--reason', 'unconscious')
+async function emergency(approvals: number, of = record): Promise<string> {
+  const { unlock: id } = await network.as(er, 'clinician', 'emergency', 'request', of, '--reason', 'unconscious')
   for (const hospital of [third, fourth].slice(0, approvals)) await network.as(hospital, 'officer', 'emergency', 'approve', String(id))
   return String(id)
 }
@@ -195,10 +198,15 @@ await check('an emergency is seen when it begins, and the patient stops it', asy
   await page.getByText('The emergency has ended.').waitFor()
 })
 
-await check('an emergency that is approved opens after the delay, and its review is shown', async () => {
+await check('an emergency that is approved opens after the delay what a clerk’s program stored meanwhile, and its review is shown', async () => {
   const { page } = alice
-  const id = await emergency(2)
-  await opens(result, 'emergency', 'open', id, `${record}/1`, '--wait', '1m')
+  const desk = await LocalSigner.fromWords(newWords())
+  await network.as(1, 'admin', 'staff', 'add', `desk-${desk.address.slice(-6)}`, '--role', 'clerk', '--address', desk.address)
+  const client = await Client.dial({ doors: [await network.door(1)], signer: desk, transport: pinnedTransport })
+  const draft = { name: 'report.txt', mediaType: 'text/plain', modified: 1_700_000_000n }
+  const ref = refText(await store(client, { place: { patient: alice.patient, class: Class.DOCUMENT }, draft, content: new Blob([result]) }))
+  const id = await emergency(2, ref)
+  await opens(result, 'emergency', 'open', id, ref, '--wait', '1m')
   await network.as(er, 'clinician', 'emergency', 'end', id)
   await network.as(third, 'officer', 'emergency', 'review', id, '--finding', 'justified')
   await way(page, 'Emergencies')
@@ -303,7 +311,7 @@ await check('a lost wallet comes back on a new device, by two guardians', async 
   await looked(page, 'vault', pictures)
   await button(page, 'Seal them to the new key').click()
   await signs(page)
-  await page.getByText('1 version was sealed anew.').waitFor()
+  await page.getByText('2 versions were sealed anew.').waitFor()
   const unlock = await asked(record)
   await way(page, 'Requests')
   await button(page, 'Check this request').click()
@@ -334,6 +342,38 @@ await check('another wallet takes the place of one’s own', async () => {
   await page.getByText(record).waitFor()
 })
 
+await check('without guardians officers of two hospitals approve, and the words open the vault', async () => {
+  const { page } = await visitor()
+  await account(page, origin)
+  await button(page, 'I am a patient already and lost my wallet').click()
+  await page.getByLabel('Your patient number').fill(bob.patient)
+  await button(page, 'Ask for my account').click()
+  await signs(page)
+  const number = /\d+/.exec(await page.getByText(/^Tell those who approve this number/).innerText())?.[0] ?? ''
+  for (const hospital of [third, fourth]) await network.as(hospital, 'officer', 'recovery', 'approve', number, '--yes')
+  await page.getByLabel('Your 24 words').fill(alice.code, { timeout: 60_000 })
+  await button(page, 'Open my vault').click()
+  await page.getByRole('alert').waitFor()
+  await page.getByLabel('Your 24 words').fill(bob.code)
+  await button(page, 'Open my vault').click()
+  await signs(page, 2)
+  await wordsWritten(page, 'Take my account back')
+  await signs(page)
+  await heading(page, 'Requests').waitFor()
+  await way(page, 'Your vault')
+  await button(page, 'Change the vault’s key').click()
+  await signs(page, 2)
+  const code = await wordsWritten(page, 'Write the vault')
+  const [written] = await signs(page)
+  shows(written, 'phrd/MsgRotateVault', 'vault_key')
+  await page.getByText('Your vault was written anew.').waitFor()
+  await button(page, 'Lock and sign out').click()
+  await button(page, 'Use the demo wallet').click()
+  await page.getByLabel('Recovery code, 24 words').fill(code)
+  await button(page, 'Open with the recovery code').click()
+  await heading(page, 'Requests').waitFor()
+})
+
 await check('the patient’s pages speak German, in the dark', async () => {
   const { page } = alice
   await page.emulateMedia({ colorScheme: 'dark' })
@@ -341,7 +381,7 @@ await check('the patient’s pages speak German, in the dark', async () => {
   for (const [link, title] of [['Einwilligungen', 'consents'], ['Notfälle', 'emergency'], ['Vertraute', 'guardians'], ['Ihr Tresor', 'vault']] as const) {
     await way(page, link)
     await heading(page, link).waitFor()
-    await page.getByRole('main').getByRole('button').first().waitFor()
+    await page.getByText('Einen Moment …').first().waitFor({ state: 'detached' })
     await looked(page, `german-${title}`, pictures)
   }
   await page.getByLabel('Sprache').selectOption('en')

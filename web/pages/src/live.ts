@@ -14,7 +14,7 @@ const slowTime = 30_000
 export function keepFresh(): void {
   let asked = Date.now()
   setInterval(() => {
-    if (document.visibilityState !== 'visible' || Date.now() - asked < (listening.value ? slowTime : askTime)) return
+    if (document.visibilityState !== 'visible' || !navigator.onLine || Date.now() - asked < (listening.value ? slowTime : askTime)) return
     asked = Date.now()
     refreshed.value++
   }, askTime)

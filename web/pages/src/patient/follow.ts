@@ -22,7 +22,7 @@ export function follow(): void {
   for (const kind of ['online', 'offline']) {
     addEventListener(kind, () => {
       offline.value = !navigator.onLine
-      refreshed.value++
+      if (navigator.onLine) refreshed.value++
     })
   }
   effect(() => {

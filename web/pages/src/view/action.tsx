@@ -42,7 +42,7 @@ export function Action({ run, children, kind = 'main', disabled = false }: {
   )
 }
 
-/** Loaded shows what a question answers, once it has; again asks anew when it changes. */
+/** Loaded shows what a question answers, once it has; again asks anew when it changes. What it answered last stays where it can't be asked now. */
 export function Loaded<T>({ ask, again, children }: { ask: () => Promise<T>; again: unknown; children: (found: T) => ComponentChildren }) {
   const found = useSignal<{ value: T } | undefined>(undefined)
   const fault = useSignal<unknown>(undefined)
@@ -61,7 +61,11 @@ export function Loaded<T>({ ask, again, children }: { ask: () => Promise<T>; aga
       current = false
     }
   }, [again])
-  if (fault.value !== undefined) return <ErrorNote cause={fault.value} />
-  if (found.value === undefined) return <p aria-live="polite">{words.value.working}</p>
-  return <>{children(found.value.value)}</>
+  if (found.value === undefined) return fault.value === undefined ? <p aria-live="polite">{words.value.working}</p> : <ErrorNote cause={fault.value} />
+  return (
+    <>
+      <ErrorNote cause={fault.value} />
+      {children(found.value.value)}
+    </>
+  )
 }

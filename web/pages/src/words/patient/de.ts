@@ -130,7 +130,7 @@ export const de: PatientWords = {
   recoveryStatuses: { PROPOSED: 'wartet auf Zustimmungen', DELAYED: 'zugestimmt, die Frist läuft', DUE: 'die Krankenhäuser geben ihre Hälfte', READY: 'bereit', FINISHED: 'beendet', CANCELLED: 'abgebrochen', EXPIRED: 'abgelaufen' },
   approvedOf: (n, of) => `${n} von ${of}`,
   approvedLabel: 'Zugestimmt',
-  byGuardians: 'durch Ihre Vertrauten',
+  byGuardians: 'durch Vertraute',
   byHospitals: 'durch Beauftragte von Krankenhäusern',
   delayOver: 'Frist vorbei',
   mayBeOpened: 'kann geöffnet worden sein',

@@ -135,7 +135,7 @@ export const en = {
   recoveryStatuses: { PROPOSED: 'waits for approvals', DELAYED: 'approved, the delay runs', DUE: 'the hospitals give their half', READY: 'ready', FINISHED: 'finished', CANCELLED: 'cancelled', EXPIRED: 'ran out' } as Record<string, string>,
   approvedOf: (n: number, of: number) => `${n} of ${of}`,
   approvedLabel: 'Approved',
-  byGuardians: 'by your guardians',
+  byGuardians: 'by guardians',
   byHospitals: 'by officers of hospitals',
   delayOver: 'Delay over',
   mayBeOpened: 'may have been opened',
