@@ -1,10 +1,13 @@
+import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
+import type { OpenedFile } from '#sdk/content/file.js'
 import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
 import { OwnView } from '../viewer/own'
+import { Viewer } from '../viewer/viewer'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
 
@@ -26,6 +29,8 @@ async function all(client: Client, patient: string): Promise<Row[]> {
 /** Records lists what is stored for the patient. */
 export function Records({ client, patient, vault }: { client: Client; patient: string; vault: Vault }) {
   const w = words.value
+  const opened = useSignal<OpenedFile | undefined>(undefined)
+  if (opened.value !== undefined) return <Viewer file={opened.value} close={() => (opened.value = undefined)} />
   return (
     <section>
       <h1>{w.records}</h1>
@@ -46,7 +51,7 @@ export function Records({ client, patient, vault }: { client: Client; patient: s
                       {found.map((version) => (
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
-                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} />
+                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} show={(file) => (opened.value = file)} />
                         </li>
                       ))}
                     </ul>

@@ -16,6 +16,16 @@ export async function* records(client: Client, patient: string): AsyncGenerator<
   }
 }
 
+/** recordsKept lists the records in a hospital's custody. Its staff may ask. */
+export async function* recordsKept(client: Client, custodian: bigint): AsyncGenerator<Record, undefined> {
+  for (let key = new Uint8Array(); ; ) {
+    const { records: found, pagination } = await client.gateways.query(Query.method.records, { custodian, pagination: { key, limit: pageSize } })
+    yield* found
+    if (pagination === undefined || pagination.nextKey.length === 0) return
+    key = Uint8Array.from(pagination.nextKey)
+  }
+}
+
 /** versions lists the versions of a record from the first one on. */
 export async function* versions(client: Client, record: Bytes): AsyncGenerator<Version, undefined> {
   for (let key = new Uint8Array(); ; ) {
