@@ -47,14 +47,25 @@ export function dicomFile(patient: string, size: number, frames: number): Uint8A
   return whole
 }
 
-/** pdfFile is a document of two pages that say these words. */
+// One black square of 32 by 32 pixels as a fax has it (ITU-T T.6): a row that is black, 31 rows like the one before, and the end.
+const fax = bits(`001${'00110101'}${'000001101010'}${'11'.repeat(31)}${'000000000001'.repeat(2)}`)
+
+function bits(digits: string): Uint8Array {
+  return Uint8Array.from(digits.match(/.{1,8}/g) ?? [], (byte) => parseInt(byte.padEnd(8, '0'), 2))
+}
+
+/** pdfFile is a document of two pages that say these words, and have a black square below on the left that was scanned. */
 export function pdfFile(first: string, second: string): Buffer {
-  const content = (words: string) => `BT /F1 36 Tf 40 120 Td (${words}) Tj ET`
+  const content = (words: string) => `BT /F1 36 Tf 40 120 Td (${words}) Tj ET q 40 0 0 40 40 20 cm /Im1 Do Q`
   const stream = (words: string) => `<< /Length ${content(words).length} >>\nstream\n${content(words)}\nendstream`
-  const page = (contents: number) => `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] /Contents ${contents} 0 R /Resources << /Font << /F1 7 0 R >> >> >>`
+  const page = (contents: number) => `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 200] /Contents ${contents} 0 R /Resources << /Font << /F1 7 0 R >> /XObject << /Im1 8 0 R >> >> >>`
   const objects = [
     '<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 2 >>', page(5), page(6), stream(first), stream(second),
     '<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
+    `<< /Type /XObject /Subtype /Image /Width 32 /Height 32 /ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 32 /Rows 32 >> /Length ${fax.length} >>
+stream
+${String.fromCharCode(...fax)}
+endstream`,
   ]
   let file = '%PDF-1.4\n'
   const places = objects.map((object, i) => {

@@ -29,6 +29,9 @@ export const pages = signal<ServedPages | undefined>(undefined)
 /** hospitals are the names of the members, by number. */
 export const hospitals = signal<ReadonlyMap<bigint, string>>(new Map())
 
+/** atWork is whether the page does something that takes longer than people stay: it is not locked meanwhile. */
+export const atWork = signal(false)
+
 /** idleTime locks the page that nobody uses, in milliseconds. */
 export const idleTime = 10 * 60_000
 const fileName = 'file'
@@ -136,7 +139,7 @@ export function lockWhenIdle(): void {
   let timer = 0
   const again = () => {
     clearTimeout(timer)
-    timer = window.setTimeout(() => void lock(), idleTime)
+    timer = window.setTimeout(() => (atWork.value ? again() : void lock()), idleTime)
   }
   for (const kind of ['pointerdown', 'keydown', 'visibilitychange']) addEventListener(kind, again)
   again()

@@ -1,4 +1,6 @@
+import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
+import type { OpenedFile } from '#sdk/content/file.js'
 import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
@@ -6,6 +8,7 @@ import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
 import { CopiesLine, ExportNote } from '../patient/copies'
 import { OwnView } from '../viewer/own'
+import { Viewer } from '../viewer/viewer'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
 
@@ -27,6 +30,8 @@ async function all(client: Client, patient: string): Promise<Row[]> {
 /** Records lists what is stored for the patient. */
 export function Records({ client, patient, vault }: { client: Client; patient: string; vault: Vault }) {
   const w = words.value
+  const opened = useSignal<OpenedFile | undefined>(undefined)
+  if (opened.value !== undefined) return <Viewer file={opened.value} close={() => (opened.value = undefined)} />
   return (
     <section>
       <h1>{w.records}</h1>
@@ -48,7 +53,7 @@ export function Records({ client, patient, vault }: { client: Client; patient: s
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
                           <CopiesLine client={client} version={version} />
-                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} />
+                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} show={(file) => (opened.value = file)} />
                         </li>
                       ))}
                     </ul>

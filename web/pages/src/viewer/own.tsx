@@ -1,4 +1,3 @@
-import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import type { OpenedFile } from '#sdk/content/file.js'
 import { UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
@@ -10,16 +9,13 @@ import { holdsSession } from '#sdk/unlock/session.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { Action } from '../view/action'
 import { hospitalWords } from '../words/hospital/words'
-import { Viewer } from './viewer'
 
 // How long the shares of the hospitals are awaited, in milliseconds.
 const openTime = 60_000
 
-/** OwnView is a button with which a patient reads an own record, and the record. */
-export function OwnView({ client, patient, vault, of }: { client: Client; patient: string; vault: Vault; of: string }) {
-  const opened = useSignal<OpenedFile | undefined>(undefined)
-  if (opened.value !== undefined) return <Viewer file={opened.value} close={() => (opened.value = undefined)} />
-  return <Action kind="plain" run={async () => void (opened.value = await openOwn(client, patient, vault, parseRef(of)))}>{hospitalWords.value.view}</Action>
+/** OwnView is a button with which a patient opens an own record. */
+export function OwnView({ client, patient, vault, of, show }: { client: Client; patient: string; vault: Vault; of: string; show: (file: OpenedFile) => void }) {
+  return <Action kind="plain" run={async () => show(await openOwn(client, patient, vault, parseRef(of)))}>{hospitalWords.value.view}</Action>
 }
 
 async function openOwn(client: Client, patient: string, vault: Vault, ref: Ref): Promise<OpenedFile> {

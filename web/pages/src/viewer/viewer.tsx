@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import type { ComponentChild } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { OpenedFile } from '#sdk/content/file.js'
 import { Action, ErrorNote } from '../view/action'
@@ -12,18 +13,22 @@ import { TextView } from './text'
 // Larger files are not held in the memory of a page.
 const mostShown = 512n << 20n
 
-/** Viewer shows a file that was opened, from memory alone, and gives it back when it is closed. */
+/** Viewer shows a file that was opened, from memory alone. */
 export function Viewer({ file, close }: { file: OpenedFile; close: () => void }) {
   const w = hospitalWords.value
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => heading.current?.focus(), [])
+  const saved = useRef<string[]>([])
+  useEffect(() => {
+    heading.current?.focus()
+    return () => saved.current.forEach((address) => URL.revokeObjectURL(address))
+  }, [])
   return (
     <section class="viewer">
       <h1 ref={heading} tabIndex={-1} class="name">{file.name === '' ? w.unnamed : file.name}</h1>
       <p>{file.mediaType}, {sizeText(file.size)}</p>
       <div class="buttons">
         <button type="button" class="main" onClick={close}>{w.close}</button>
-        <Action kind="plain" run={() => download(file)}>{w.download}</Action>
+        <Action kind="plain" run={async () => void saved.current.push(await download(file))}>{w.download}</Action>
       </div>
       <p>{w.downloadNote}</p>
       {file.size > mostShown ? <p class="note">{w.tooLarge}</p> : <Content file={file} />}
@@ -83,7 +88,7 @@ function Shown({ kind, content, name }: Loaded & { name: string }) {
 }
 
 // The content has an address as long as it is shown.
-function Addressed({ content, children }: { content: Blob; children: (address: string) => preact.ComponentChild }) {
+function Addressed({ content, children }: { content: Blob; children: (address: string) => ComponentChild }) {
   const address = useSignal('')
   useEffect(() => {
     const made = URL.createObjectURL(content)
@@ -108,13 +113,14 @@ async function load(file: OpenedFile, signal: AbortSignal, progress: (bytes: num
   return { kind, content: new Blob(parts, { type: file.mediaType }) }
 }
 
-// The name is somebody else's: the browser makes a file name of it. The type is that of nothing that a browser would run.
-async function download(file: OpenedFile): Promise<void> {
+// The name is somebody else's: the browser makes a file name of it. The type is that of nothing that a browser would run. The address that it gives
+// is good until it is revoked: when a browser has read all of it nobody is told.
+async function download(file: OpenedFile): Promise<string> {
   const content = new Blob([await new Response(file.stream()).blob()], { type: 'application/octet-stream' })
   const address = URL.createObjectURL(content)
   const link = document.createElement('a')
   link.href = address
   link.download = file.name === '' ? 'record' : file.name
   link.click()
-  URL.revokeObjectURL(address)
+  return address
 }

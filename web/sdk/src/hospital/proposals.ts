@@ -61,7 +61,14 @@ function proposalOf(json: unknown): Proposal {
 function decisionOf(json: unknown): Decision {
   if (typeof json !== 'object' || json === null) throw new PhrdError('answer', 'a proposal has a message that is none')
   const fields = Object.entries(json).filter(([name]) => name !== '@type' && name !== 'authority')
-  return { name: textOf(json, '@type').replace(/^\//, ''), fields: fields.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]) }
+  return { name: textOf(json, '@type').replace(/^\//, ''), fields: fields.flatMap(([name, value]) => linesOf(name, value)) }
+}
+
+// Fields of fields are named by both, and what is empty is left out.
+function linesOf(name: string, value: unknown): [string, string][] {
+  if (value === null || value === '') return []
+  if (typeof value !== 'object') return [[name, String(value)]]
+  return Object.entries(value).flatMap(([inner, of]) => linesOf(`${name}.${inner}`, of))
 }
 
 function listOf(json: unknown, field: string): unknown[] {

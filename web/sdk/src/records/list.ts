@@ -13,6 +13,16 @@ export function records(client: Client, patient: string): AsyncGenerator<Record,
   })
 }
 
+/** recordsKept lists the records in a hospital's custody. Its staff may ask. */
+export async function* recordsKept(client: Client, custodian: bigint): AsyncGenerator<Record, undefined> {
+  for (let key = new Uint8Array(); ; ) {
+    const { records: found, pagination } = await client.gateways.query(Query.method.records, { custodian, pagination: { key, limit: pageSize } })
+    yield* found
+    if (pagination === undefined || pagination.nextKey.length === 0) return
+    key = Uint8Array.from(pagination.nextKey)
+  }
+}
+
 /** versions lists the versions of a record from the first one on. */
 export function versions(client: Client, record: Bytes): AsyncGenerator<Version, undefined> {
   return paged(async (pagination) => {

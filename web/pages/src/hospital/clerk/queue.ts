@@ -4,7 +4,7 @@ import { isKind } from '#sdk/errors.js'
 import { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from '#sdk/records/begun.js'
 import type { Ref } from '#sdk/records/ref.js'
 import type { Stage as Part } from '#sdk/records/store.js'
-import { stage } from '../../session'
+import { atWork, stage } from '../../session'
 
 /** State is where a file stands on its way into a record. One that was left has been begun by an earlier visit, and needs the file again. */
 export type State =
@@ -34,11 +34,11 @@ export class Job {
   /** run stores the file, from where an earlier try has come. */
   async run(client: Client): Promise<void> {
     const file = this.file
-    if (file === undefined) throw new TypeError('there is no file')
     this.#stop = new AbortController()
     const { signal: stopped } = this.#stop
-    this.state.value = { at: 'running', part: 'upload', done: 0n, total: BigInt(file.size) }
+    this.state.value = { at: 'running', part: 'upload', done: 0n, total: BigInt(this.of.size) }
     try {
+      if (file === undefined) throw new TypeError('there is no file')
       const begun = (this.begun ??= await begin(client, this.of))
       const ref = await alone(begun, () => carryOn(client, begun, file, {
         signal: stopped,
@@ -63,7 +63,6 @@ export class Job {
 /** jobs are the files of this clerk, in the order in which they were given. */
 export const jobs = signal<readonly Job[]>([])
 
-let working = false
 let recalled = false
 
 /** add has files stored for a patient, one after another. */
@@ -95,13 +94,10 @@ export async function recall(client: Client): Promise<void> {
 }
 
 async function work(client: Client): Promise<void> {
-  if (working) return
-  working = true
-  try {
-    for (let job = next(); job !== undefined; job = next()) await job.run(client)
-  } finally {
-    working = false
-  }
+  if (atWork.value) return
+  atWork.value = true
+  for (let job = next(); job !== undefined; job = next()) await job.run(client)
+  atWork.value = false
 }
 
 function next(): Job | undefined {

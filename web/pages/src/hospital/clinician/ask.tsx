@@ -3,7 +3,7 @@ import type { Client } from '#sdk/client.js'
 import { isKind } from '#sdk/errors.js'
 import { Class, type Record as Stored } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import { Query } from '#sdk/generated/phrd/records/v1/query_pb.js'
-import { records } from '#sdk/records/list.js'
+import { records, recordsKept } from '#sdk/records/list.js'
 import { parseRef, type Ref } from '#sdk/records/ref.js'
 import { propose } from '#sdk/unlock/propose.js'
 import { Action } from '../../view/action'
@@ -16,7 +16,7 @@ const hour = 3600n
 const lifetimes = [hour, 12n * hour, 24n * hour, 7n * 24n * hour, 14n * 24n * hour] as const
 
 /** Ask asks to open records, by their names. */
-export function Ask({ client }: Person) {
+export function Ask({ client, hospital }: Person) {
   const w = hospitalWords.value
   const refs = useSignal('')
   const purpose = useSignal<string>(purposes[0])
@@ -27,7 +27,7 @@ export function Ask({ client }: Person) {
       <p>{w.askText}</p>
       <label for="refs">{w.whichRecords}</label>
       <textarea id="refs" rows={4} autocomplete="off" spellcheck={false} value={refs.value} onInput={(e) => (refs.value = e.currentTarget.value)} />
-      <OfPatient client={client} take={(found) => (refs.value = found)} />
+      <OfPatient client={client} hospital={hospital} take={(found) => (refs.value = found)} />
       <label for="purpose">{words.value.purpose}</label>
       <select id="purpose" class="field" value={purpose.value} onChange={(e) => (purpose.value = e.currentTarget.value)}>
         {purposes.map((p) => <option key={p} value={p}>{words.value.purposes[p] ?? p}</option>)}
@@ -51,39 +51,49 @@ export function Ask({ client }: Person) {
   )
 }
 
-// Patients who agreed to emergencies let clinicians see what there is; of others a clinician is told.
-function OfPatient({ client, take }: { client: Client; take: (refs: string) => void }) {
+interface Listed {
+  readonly records: readonly Stored[]
+  /** Whether these are all that the patient has. */
+  readonly isAll: boolean
+}
+
+function OfPatient({ client, hospital, take }: { client: Client; hospital: bigint; take: (refs: string) => void }) {
   const w = hospitalWords.value
   const number = useSignal('')
-  const found = useSignal<readonly Stored[] | 'hidden' | undefined>(undefined)
+  const found = useSignal<Listed | undefined>(undefined)
   return (
     <details>
       <summary>{w.byPatient}</summary>
       <label for="of">{w.patientNumber}</label>
       <input id="of" class="field" autocomplete="off" spellcheck={false} maxLength={64} value={number.value} onInput={(e) => (number.value = e.currentTarget.value)} />
-      <Action kind="plain" disabled={number.value.trim() === ''} run={async () => void (found.value = await listed(client, number.value.trim().toUpperCase()))}>{w.list}</Action>
-      {found.value === 'hidden' && <p class="note">{w.listHidden}</p>}
-      {Array.isArray(found.value) && (
+      <Action kind="plain" disabled={number.value.trim() === ''} run={async () => void (found.value = await listed(client, hospital, number.value.trim().toUpperCase()))}>{w.list}</Action>
+      {found.value !== undefined && (
         <>
-          <p role="status">{w.found(found.value.length)}</p>
+          {!found.value.isAll && <p class="note">{w.listHidden}</p>}
+          <p role="status">{w.found(found.value.records.length)}</p>
           <ul>
-            {found.value.map((record: Stored) => <li key={record.id}>{words.value.classes[Class[record.class]]} <span class="long">{newest(record)}</span></li>)}
+            {found.value.records.map((record) => <li key={record.id}>{words.value.classes[Class[record.class]]} <span class="long">{newest(record)}</span></li>)}
           </ul>
-          <button type="button" class="plain" disabled={found.value.length === 0} onClick={() => take((found.value as Stored[]).map(newest).join('\n'))}>{w.takeAll}</button>
+          <button type="button" class="plain" disabled={found.value.records.length === 0} onClick={() => take(found.value?.records.map(newest).join('\n') ?? '')}>{w.takeAll}</button>
         </>
       )}
     </details>
   )
 }
 
-async function listed(client: Client, patient: string): Promise<readonly Stored[] | 'hidden'> {
-  const found: Stored[] = []
+// Patients who agreed to emergencies let clinicians see what there is. Of others a clinician sees what the own hospital keeps.
+async function listed(client: Client, hospital: bigint, patient: string): Promise<Listed> {
   try {
-    for await (const record of records(client, patient)) found.push(record)
+    return { records: await collect(records(client, patient)), isAll: true }
   } catch (cause) {
-    if (isKind(cause, 'forbidden', 'not found')) return 'hidden'
-    throw cause
+    if (!isKind(cause, 'forbidden', 'not found')) throw cause
   }
+  return { records: await collect(recordsKept(client, hospital), (record) => record.patient === patient), isAll: false }
+}
+
+async function collect(from: AsyncIterable<Stored>, is: (record: Stored) => boolean = () => true): Promise<Stored[]> {
+  const found: Stored[] = []
+  for await (const record of from) if (is(record)) found.push(record)
   return found
 }
 

@@ -1,4 +1,4 @@
-import type { Frame, Picture, Window } from './read'
+import type { Frame, Picture, Window } from './read.ts'
 
 /** paint gives the pixels of a frame as a window shows it: linear from black to white (PS3.3 C.11.2.1.2). Colours are shown as they are. */
 export function paint(picture: Picture, frame: Frame, window: Window): Uint8ClampedArray<ArrayBuffer> {

@@ -1,5 +1,5 @@
 import type { DataSet, Element } from 'dicom-parser'
-import { decodeRLE } from './rle'
+import { decodeRLE } from './rle.ts'
 
 /** Unshown says why a picture can't be shown here. */
 export class Unshown extends Error {
@@ -45,7 +45,9 @@ const tag = {
   intercept: 'x00281052', slope: 'x00281053', pixels: 'x7fe00010',
 } as const
 
-const syntaxes: Readonly<Record<string, 'raw' | 'big' | 'rle' | 'jpeg'>> = {
+type Syntax = 'raw' | 'big' | 'rle' | 'jpeg'
+
+const syntaxes: Readonly<Record<string, Syntax>> = {
   '1.2.840.10008.1.2': 'raw', '1.2.840.10008.1.2.1': 'raw', '1.2.840.10008.1.2.2': 'big', '1.2.840.10008.1.2.5': 'rle', '1.2.840.10008.1.2.4.50': 'jpeg',
 }
 
@@ -56,7 +58,7 @@ const charsets: Readonly<Record<string, string>> = {
 }
 
 interface Layout {
-  readonly syntax: 'raw' | 'big' | 'rle' | 'jpeg'
+  readonly syntax: Syntax
   readonly rows: number
   readonly columns: number
   readonly samples: 1 | 3
@@ -71,13 +73,9 @@ interface Layout {
 /** readPicture reads a DICOM file (PS3.10). The error is Unshown where its picture is of a kind that is not read here. */
 export async function readPicture(bytes: Uint8Array<ArrayBuffer>): Promise<Picture> {
   const { default: dicom } = await import('dicom-parser')
-  let set: DataSet
-  try {
-    set = dicom.parseDicom(bytes)
-  } catch (cause) {
-    throw new Unshown(reasonOf(cause), { cause })
-  }
-  const l = layoutOf(set)
+  const syntax = syntaxOf(known(() => dicom.readPart10Header(bytes)))
+  const set = known(() => dicom.parseDicom(bytes))
+  const l = layoutOf(set, syntax)
   const pixels = set.elements[tag.pixels]
   if (pixels === undefined) throw new Unshown('the file has no picture')
   const frame = (at: number) => frameAt(dicom, set, pixels, l, at, bytes)
@@ -89,17 +87,32 @@ export async function readPicture(bytes: Uint8Array<ArrayBuffer>): Promise<Pictu
   }
 }
 
-function layoutOf(set: DataSet): Layout {
-  const uid = (set.string(tag.syntax) ?? '').trim()
+// What a reader of DICOM refuses is no picture.
+function known<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new Unshown(reasonOf(cause), { cause })
+  }
+}
+
+function syntaxOf(header: DataSet): Syntax {
+  const uid = (header.string(tag.syntax) ?? '').trim()
   const syntax = syntaxes[uid]
   if (syntax === undefined) throw new Unshown(`transfer syntax ${uid}`)
+  return syntax
+}
+
+function layoutOf(set: DataSet, syntax: Syntax): Layout {
   const [rows = 0, columns = 0] = [set.uint16(tag.rows), set.uint16(tag.columns)]
   const [samples = 1, allocated = 16] = [set.uint16(tag.samples), set.uint16(tag.allocated)]
   const photometric = (set.string(tag.photometric) ?? 'MONOCHROME2').trim()
   if (rows === 0 || columns === 0) throw new Unshown('the file has no picture')
   if (samples !== 1 && samples !== 3) throw new Unshown(`${samples} samples a pixel`)
   if (allocated !== 8 && allocated !== 16) throw new Unshown(`${allocated} bits a sample`)
-  const isKnown = samples === 1 ? photometric.startsWith('MONOCHROME') : (syntax === 'jpeg' || ['RGB', 'YBR_FULL'].includes(photometric)) && allocated === 8
+  // A browser takes the colours of a JPEG for YBR, whatever the file says.
+  const colours = syntax === 'jpeg' ? ['YBR_FULL', 'YBR_FULL_422'] : ['RGB', 'YBR_FULL']
+  const isKnown = samples === 1 ? photometric.startsWith('MONOCHROME') : colours.includes(photometric) && allocated === 8
   if (!isKnown) throw new Unshown(`${photometric} with ${allocated} bits a sample`)
   return {
     syntax, rows, columns, samples, photometric, allocated, isPlanar: set.uint16(tag.planar) === 1, stored: Math.min(set.uint16(tag.stored) ?? allocated, allocated),
@@ -123,14 +136,12 @@ async function frameAt(dicom: Parser, set: DataSet, pixels: Element, l: Layout, 
 
 function encapsulated(dicom: Parser, set: DataSet, pixels: Element, l: Layout, at: number): Uint8Array {
   const fragments = pixels.fragments ?? []
-  try {
+  return known(() => {
     if (fragments.length === l.frames) return dicom.readEncapsulatedPixelDataFromFragments(set, pixels, at, 1) as Uint8Array
     if (l.frames === 1) return dicom.readEncapsulatedPixelDataFromFragments(set, pixels, 0, fragments.length) as Uint8Array
     const table = pixels.basicOffsetTable !== undefined && pixels.basicOffsetTable.length > 0 ? undefined : dicom.createJPEGBasicOffsetTable(set, pixels)
     return dicom.readEncapsulatedImageFrame(set, pixels, at, table) as Uint8Array
-  } catch (cause) {
-    throw new Unshown(reasonOf(cause), { cause })
-  }
+  })
 }
 
 // A baseline JPEG is one that browsers decode themselves.
@@ -187,7 +198,7 @@ function rangeOf(frame: Frame, slope: number, intercept: number): Window {
   let [least, most] = [Infinity, -Infinity]
   for (const value of frame.values) [least, most] = [Math.min(least, value), Math.max(most, value)]
   const [a, b] = [least * slope + intercept, most * slope + intercept]
-  return { center: (a + b) / 2, width: Math.max(1, Math.abs(b - a)) }
+  return { center: (a + b + 1) / 2, width: Math.abs(b - a) + 1 }
 }
 
 function decimal(set: DataSet, at: string): number | undefined {

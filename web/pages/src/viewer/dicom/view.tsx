@@ -2,8 +2,8 @@ import { useSignal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { ErrorNote } from '../../view/action'
 import { hospitalWords } from '../../words/hospital/words'
-import { paint } from './paint'
-import { type Frame, type Picture, readPicture, Unshown, type Window } from './read'
+import { paint } from './paint.ts'
+import { type Frame, type Picture, readPicture, Unshown, type Window } from './read.ts'
 
 /** DICOMView shows the pictures of a DICOM file: grey values through a window that mouse and keys change. */
 export function DICOMView({ content }: { content: Blob }) {

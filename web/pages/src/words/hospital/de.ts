@@ -19,7 +19,7 @@ export const de: HospitalWords = {
   whichRecords: 'Akten, eine je Zeile, etwa AKTE/1; ohne Zahl die neueste Fassung',
   byPatient: 'Nachsehen, was es von einem Patienten gibt',
   list: 'Auflisten',
-  listHidden: 'Sie dürfen die Akten dieses Patienten nicht auflisten: Nur wer Notfällen zugestimmt hat, lässt Ärztinnen und Ärzte sehen, was es gibt. Fragen Sie, wer Ihnen den Patienten schickt, nach den Namen der Akten.',
+  listHidden: 'Von diesem Patienten sehen Sie nur, was Ihr eigenes Krankenhaus verwahrt: Nur wer Notfällen zugestimmt hat, lässt Ärztinnen und Ärzte alles sehen. Fragen Sie, wer Ihnen den Patienten schickt, nach den Namen anderer Akten.',
   found: (n) => (n === 1 ? '1 Akte' : `${n} Akten`),
   takeAll: 'Alle anfragen',
   openFor: 'Offen für',

@@ -20,7 +20,7 @@ export const en = {
   whichRecords: 'Records, one a line, like RECORD/1; without a number the newest version',
   byPatient: 'Look up what a patient has',
   list: 'List',
-  listHidden: 'You may not list this patient’s records: only patients who agreed to emergencies let clinicians see what there is. Ask whoever sends you the patient for the records’ names.',
+  listHidden: 'Of this patient you see only what your own hospital keeps: patients who agreed to emergencies let clinicians see everything. For other records ask whoever sends you the patient for their names.',
   found: (n: number) => (n === 1 ? '1 record' : `${n} records`),
   takeAll: 'Ask for all of them',
   openFor: 'Open for',
