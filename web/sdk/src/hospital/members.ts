@@ -3,17 +3,14 @@ import type { Client } from '../client.js'
 import type { Door } from '../gateway/door.js'
 import { type Member, MemberStatus } from '../generated/phrd/consortium/v1/member_pb.js'
 import { Query } from '../generated/phrd/consortium/v1/query_pb.js'
-
-const pageSize = 200n
+import { paged } from '../pages.js'
 
 /** members lists the hospitals of the network by number, those that left included. */
-export async function* members(client: Client): AsyncGenerator<Member, undefined> {
-  for (let key = new Uint8Array(); ; ) {
-    const { members: found, pagination } = await client.gateways.query(Query.method.members, { pagination: { key, limit: pageSize } })
-    yield* found
-    if (pagination === undefined || pagination.nextKey.length === 0) return
-    key = Uint8Array.from(pagination.nextKey)
-  }
+export function members(client: Client): AsyncGenerator<Member, undefined> {
+  return paged(async (pagination) => {
+    const { members: found, pagination: next } = await client.gateways.query(Query.method.members, { pagination })
+    return { found, pagination: next }
+  })
 }
 
 /** memberDoors are the gateways of the members that take part, with the fingerprints that the chain has of them. */

@@ -14,13 +14,11 @@ export function records(client: Client, patient: string): AsyncGenerator<Record,
 }
 
 /** recordsKept lists the records in a hospital's custody. Its staff may ask. */
-export async function* recordsKept(client: Client, custodian: bigint): AsyncGenerator<Record, undefined> {
-  for (let key = new Uint8Array(); ; ) {
-    const { records: found, pagination } = await client.gateways.query(Query.method.records, { custodian, pagination: { key, limit: pageSize } })
-    yield* found
-    if (pagination === undefined || pagination.nextKey.length === 0) return
-    key = Uint8Array.from(pagination.nextKey)
-  }
+export function recordsKept(client: Client, custodian: bigint): AsyncGenerator<Record, undefined> {
+  return paged(async (pagination) => {
+    const { records: found, pagination: next } = await client.gateways.query(Query.method.records, { custodian, pagination })
+    return { found, pagination: next }
+  })
 }
 
 /** versions lists the versions of a record from the first one on. */
