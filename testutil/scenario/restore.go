@@ -127,7 +127,7 @@ func (h *Hospital) HoldsAgain(block []byte) {
 // its key.
 func (h *Hospital) IsTwin(at *Hospital) {
 	h.t.Helper()
-	h.Start()
+	h.Launch() // it may see the other one before it is ready
 	for deadline := time.Now().Add(StepTime); time.Now().Before(deadline); at.goesOn() {
 		select {
 		case <-h.server.Failed():
