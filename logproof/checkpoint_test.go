@@ -55,6 +55,25 @@ func TestWitnessed(t *testing.T) {
 	}
 }
 
+// A signature has one form: bits of base64 that no byte takes are 0.
+func TestSignaturesHaveOneForm(t *testing.T) {
+	file := open(t, "witnessed")
+	var line struct {
+		Witness struct{ Note []byte }
+	}
+	require.NoError(t, json.Unmarshal(file[file.at("witness")[0]], &line))
+	text := line.Witness.Note
+	_, err := logproof.OpenCosigned(text, witnessKey(t))
+	require.NoError(t, err)
+	end := bytes.LastIndex(text, []byte("==\n"))
+	require.Positive(t, end)
+	text[end-1]++
+	for _, keys := range [][]note.Verifier{nil, {witnessKey(t)}} {
+		_, err = logproof.OpenCosigned(text, keys...)
+		require.ErrorIs(t, err, logproof.ErrFormat)
+	}
+}
+
 // What witnesses have signed is of this log, or the file is refused.
 func TestWitnessOfAnotherLog(t *testing.T) {
 	r, err := verify(genesis(t), sample(t, "witnessed"))

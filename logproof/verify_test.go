@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -367,6 +368,17 @@ func TestForgedClaims(t *testing.T) {
 
 		{"a later block", line("log", "block", func(b map[string]any) { b["height"] = number(b["height"]) + 1 }), logproof.ErrBlock},
 		{"another time", line("log", "block", func(b map[string]any) { b["time"] = "2026-11-30T03:18:37.21296073Z" }), logproof.ErrBlock},
+		{"the same time in another zone", line("log", "block", func(b map[string]any) {
+			at, err := time.Parse(time.RFC3339Nano, text(t, b["time"]))
+			require.NoError(t, err)
+			b["time"] = at.In(time.FixedZone("", 3600)).Format(time.RFC3339Nano)
+		}), logproof.ErrFormat},
+		{"a signature's time in another zone", line("log", "block", func(b map[string]any) {
+			signed := object(t, list(t, b["signatures"])[0])
+			at, err := time.Parse(time.RFC3339Nano, text(t, signed["time"]))
+			require.NoError(t, err)
+			signed["time"] = at.In(time.FixedZone("", -3600)).Format(time.RFC3339Nano)
+		}), logproof.ErrFormat},
 		{"another state", line("log", "block", func(b map[string]any) { flipped(b, "app_hash") }), logproof.ErrBlock},
 		{"other hospitals", line("log", "block", func(b map[string]any) { flipped(b, "validators_hash") }), logproof.ErrBlock},
 		{"other hospitals afterwards", line("log", "block", func(b map[string]any) { flipped(b, "next_validators_hash") }), logproof.ErrBlock},

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -31,6 +32,8 @@ import (
 type network struct {
 	*rand.Rand
 	chainID string
+	// before is the chain of the block that hands over; where it is set, there is one.
+	before  string
 	genesis string // path of the file
 	// members sign the first blocks, successors those after the hand-over.
 	members, successors []ed25519.PrivateKey
@@ -121,11 +124,11 @@ func (n *network) write(file io.Writer, head logproof.Head, notes [][]byte) {
 			panic(err)
 		}
 	}
-	if n.IntN(2) == 0 {
-		check(out.Block(n.block(3, n.octets(32), n.members, n.successors)))
+	if n.before != "" || n.IntN(2) == 0 {
+		check(out.Block(n.block(cmp.Or(n.before, n.chainID), 3, n.octets(32), n.members, n.successors)))
 		signers = n.successors
 	}
-	check(out.Block(n.block(900, root, signers, signers)))
+	check(out.Block(n.block(n.chainID, 900, root, signers, signers)))
 	check(out.State(state))
 	size := len(n.entries)
 	for _, text := range notes {
@@ -225,10 +228,10 @@ func (n *network) innerOp(prefix []byte, length int) *ics23.InnerOp {
 }
 
 // block is signed by three or four of its validators.
-func (n *network) block(height int64, appHash []byte, now, next []ed25519.PrivateKey) *logproof.Block {
+func (n *network) block(chainID string, height int64, appHash []byte, now, next []ed25519.PrivateKey) *logproof.Block {
 	at := time.Unix(1_800_000_000+height, n.Int64N(1e9)).UTC()
 	b := &logproof.Block{
-		ChainID: n.chainID, Height: height, Time: at, LastBlock: logproof.BlockID{Hash: n.octets(32), PartsTotal: 1, PartsHash: n.octets(32)},
+		ChainID: chainID, Height: height, Time: at, LastBlock: logproof.BlockID{Hash: n.octets(32), PartsTotal: 1, PartsHash: n.octets(32)},
 		LastCommitHash: n.octets(32), DataHash: n.octets(32), ConsensusHash: n.octets(32), AppHash: appHash, LastResultsHash: n.octets(32),
 		EvidenceHash: n.octets(32), Proposer: n.octets(20), Round: n.Int32N(3), PartsTotal: 1, PartsHash: n.octets(32),
 	}

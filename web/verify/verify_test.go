@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -126,6 +127,34 @@ func TestBothProveTheSame(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBothWantOneChain has a block of another chain, or of the same, hand over to the validators of a trusted block.
+func TestBothWantOneChain(t *testing.T) {
+	n, p := newNetwork(t, seeded(t), 20), newPartner(t)
+	for chain, want := range map[string]bool{n.chainID: true, "phrd-other-1": false} {
+		n.before = chain
+		file := n.export(logproof.Head{Kind: logproof.Period})
+		q := question{File: file, Block: lastBlock(t, file)}
+		if p.both(t, "a block of chain "+chain, q) != want {
+			t.Fatalf("a block of chain %s before a trusted one of %s: %s", chain, n.chainID, orProven(verified(t, q)))
+		}
+	}
+}
+
+// lastBlock is the last block of a file as somebody trusts it.
+func lastBlock(t *testing.T, file []byte) string {
+	t.Helper()
+	var line struct{ Block *logproof.Block }
+	for _, text := range linesOf(file) {
+		if bytes.HasPrefix(text, []byte(`{"block"`)) {
+			line.Block = nil
+			if err := json.Unmarshal(text, &line); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return fmt.Sprintf("%d:%x", line.Block.Height, line.Block.Hash())
 }
 
 // TestBothRefuseOneChangedBit flips one bit anywhere, cuts the file, and puts something behind it.
