@@ -371,7 +371,7 @@ await check('without guardians officers of two hospitals approve, and the words 
   await button(page, 'Use the demo wallet').click()
   await page.getByLabel('Recovery code, 24 words').fill(code)
   await button(page, 'Open with the recovery code').click()
-  await heading(page, 'Requests').waitFor()
+  await heading(page, 'Your vault').waitFor()
 })
 
 await check('the patient’s pages speak German, in the dark', async () => {

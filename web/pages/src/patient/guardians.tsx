@@ -34,13 +34,16 @@ export function GuardiansPage({ open }: { open: Open }) {
   const made = next.value
   if (made !== undefined) {
     return (
-      <NewCode made={made} finish={async () => {
-        await writeVault(open.client, open.file, made.file)
-        await takeVault(open.client, made.file, made.vault)
-        next.value = undefined
-        said.value = w.vaultWritten
-        refreshed.value++
-      }}>{w.writeVault}</NewCode>
+      <>
+        <NewCode made={made} finish={async () => {
+          await writeVault(open.client, open.file, made.file)
+          await takeVault(open.client, made.file, made.vault)
+          next.value = undefined
+          said.value = w.vaultWritten
+          refreshed.value++
+        }}>{w.writeVault}</NewCode>
+        <p><button type="button" class="plain" onClick={() => (next.value = undefined)}>{w.cancel}</button></p>
+      </>
     )
   }
   const prepare = async (guardians: GuardianWish | 'none') => {

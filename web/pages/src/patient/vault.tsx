@@ -32,7 +32,14 @@ export function VaultPage({ open }: { open: Open }) {
     said.value = text
     refreshed.value++
   }
-  if (next.value !== undefined) return <NewCode made={next.value.made} finish={next.value.finish}>{w.writeVault}</NewCode>
+  if (next.value !== undefined) {
+    return (
+      <>
+        <NewCode made={next.value.made} finish={next.value.finish}>{w.writeVault}</NewCode>
+        <p><button type="button" class="plain" onClick={() => (next.value = undefined)}>{w.cancel}</button></p>
+      </>
+    )
+  }
   const { client, file, vault } = open
   return (
     <section>

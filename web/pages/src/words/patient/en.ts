@@ -7,7 +7,6 @@ export const en = {
   copiesAt: (sites: string) => `(${sites})`,
   standings: { WHOLE: '', PLACING: 'copies are on their way', REPAIRING: 'a lost copy is being replaced', ENDANGERED: 'too few copies: the hospitals are replacing them', UNRECOVERABLE: 'no copy can be reached now' } as Record<string, string>,
   erased: 'erased',
-  versions: (n: number) => (n === 1 ? '1 version' : `${n} versions`),
   export: 'To take all your records along, use the command “phrd patient export”.',
   // Consents
   consents: 'Consents',
@@ -143,7 +142,6 @@ export const en = {
   openMine: 'Open my vault',
   wordsNeeded: 'Your 24 words',
   finishRecovery: 'Take my account back',
-  recovered: 'Your account is yours again.',
   cancelAsked: 'Give it up',
   // Recovery, of others and by others
   alarm: 'Somebody asks to take the place of your wallet',
