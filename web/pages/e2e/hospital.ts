@@ -13,7 +13,7 @@ const [size, frames] = [512, 24]
 const er = await network.hospitalOf('clinician')
 const [clinic, other] = [await network.gateway(1), await network.gateway(er)]
 const [admin, clerk, officer, doctor, patient] = await Promise.all([visitor(), visitor(), visitor(), visitor(), visitor()])
-let [link, number, record] = ['', '', '']
+let [link, number, record, clerks] = ['', '', '', '']
 
 /** arrives opens a hospital's page, and gives the address of the visitor's wallet, which is nobody's yet. */
 async function arrives(page: Page, origin: string): Promise<string> {
@@ -48,6 +48,7 @@ await check('an admin registers the hospital’s people', async () => {
     const [shown = ''] = await signs(admin.page)
     demand(shown.includes('phrd/MsgRegisterStaff') && shown.includes(theirs), `the wallet shows ${shown}`)
     await card(admin.page, `${role} …${theirs.slice(-6)}`).waitFor()
+    if (role === 'clerk') clerks = theirs
   }
   await looked(admin.page, 'hospital-team', pictures)
   const theirs = await arrives(doctor.page, other)
@@ -288,13 +289,16 @@ await check('an admin sees members, votes and health, and deactivates somebody',
   await looked(page, 'hospital-health', pictures)
 
   await page.getByRole('link', { name: 'Staff' }).click()
-  const clerks = page.getByRole('article').filter({ hasText: 'clerk' })
-  const before = await clerks.getByText('Deactivated', { exact: true }).count()
-  const address = await clerk.page.evaluate(() => sessionStorage.getItem('phrd/demo-words') ?? '')
-  demand(address !== '', 'the clerk is there')
-  await clerks.getByRole('button', { name: 'Deactivate' }).last().click()
+  const theirs = card(page, `clerk …${clerks.slice(-6)}`)
+  await theirs.getByRole('button', { name: 'Deactivate' }).click()
   await signs(page)
-  await until(async () => (await clerks.getByText('Deactivated', { exact: true }).count()) === before + 1)
+  await theirs.getByText('Deactivated', { exact: true }).waitFor()
+  // What made an invitation before makes none now.
+  await clerk.page.getByRole('link', { name: 'Invite a patient' }).click()
+  await button(clerk.page, 'Make an invitation').click()
+  await signs(clerk.page)
+  await clerk.page.getByRole('alert').waitFor()
+  demand((await card(clerk.page, 'Invitation').count()) === 0, 'a clerk who was deactivated invites')
 })
 
 await check('the pages for a hospital’s people speak German, and run nothing that a name says', async () => {
