@@ -23,7 +23,7 @@ func newTPM(t *testing.T) tpm {
 			t.Skipf("%s is not installed; scripts/setup does that on Debian", program)
 		}
 	}
-	for _, library := range []string{"libtss2-tcti-swtpm.so.0", "libtss2-esys.so.0"} {
+	for _, library := range []string{"libtss2-tcti-swtpm.so.0", "libtss2-esys.so.0", "libtss2-rc.so.0"} {
 		if found, err := filepath.Glob("/usr/lib/*/" + library); err != nil || len(found) == 0 {
 			t.Skipf("%s is not installed; scripts/setup does that on Debian", library)
 		}
