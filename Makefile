@@ -46,7 +46,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 custody=60 verify-ts=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=300 package=120
+	@scripts/test lint=180 unit=180 custody=60 verify-ts=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=180 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need
@@ -128,8 +128,8 @@ pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gatewa
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
 .PHONY: e2e-web
-e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist ## part of test: people in browsers, with a network of five hospitals; pictures in bin/pictures
-	@PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
+e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
+	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
 
 .PHONY: package
 package: ## part of test: the Debian package, built twice, and what linters say of it and of the container
