@@ -272,12 +272,14 @@ await check('an admin sees members, votes and health, and deactivates somebody',
   const { page } = admin
   await page.getByRole('link', { name: 'Members' }).click()
   await page.getByText('(your hospital)').waitFor()
-  demand((await page.getByRole('article').count()) === 4, 'four members are shown')
+  const all = (await network.hospitals()).length
+  demand((await page.getByRole('article').count()) === all, 'all members are shown')
   await looked(page, 'hospital-members', pictures)
-  await network.as(2, 'admin', 'hospital', 'propose', 'upgrade', 'next', '1000000')
+  const { proposal } = await network.as(2, 'admin', 'hospital', 'propose', 'upgrade', 'next', '1000000')
   await page.getByRole('link', { name: 'Votes' }).click()
-  await card(page, 'Proposal 1').getByText('MsgSoftwareUpgrade').waitFor()
-  await card(page, 'Proposal 1').getByText('1000000', { exact: true }).waitFor()
+  const proposed = card(page, `Proposal ${String(proposal)}`)
+  await proposed.getByText('MsgSoftwareUpgrade').waitFor()
+  await proposed.getByText('1000000', { exact: true }).waitFor()
   await looked(page, 'hospital-votes', pictures)
   await button(page, 'Vote against it').click()
   const [shown = ''] = await signs(page)
@@ -285,7 +287,7 @@ await check('an admin sees members, votes and health, and deactivates somebody',
   await page.getByText('Your hospital has voted.').waitFor()
   await button(page, 'Vote against it').waitFor({ state: 'detached' })
   await page.getByRole('link', { name: 'Health' }).click()
-  await until(async () => (await page.getByText('Ready', { exact: true }).count()) === 4)
+  await until(async () => (await page.getByText('Ready', { exact: true }).count()) === all)
   await looked(page, 'hospital-health', pictures)
 
   await page.getByRole('link', { name: 'Staff' }).click()
