@@ -72,7 +72,7 @@ export class Network {
 
   /** chainID is the name of the network's chain. */
   async chainID(): Promise<string> {
-    return String((await this.as(1, 'admin', 'status'))['chain_id'])
+    return (JSON.parse(await readFile(join(this.#home, 'hospital-1', 'client.json'), 'utf8')) as { chain_id: string }).chain_id
   }
 
   /** gateway is where a hospital's pages are. */
