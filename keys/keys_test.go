@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -239,6 +240,32 @@ func TestNothingSecretIsOnTheDiskInClear(t *testing.T) {
 	})
 	if err != nil || files != 2 {
 		t.Fatalf("%d files, %v", files, err)
+	}
+}
+
+// A drawn passphrase has a fast hash, and one that a person chooses later has a slow one again.
+func TestDrawnPassphrase(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	store, err := keys.Create(dir, passphrase, keys.WithDrawnPassphrase())
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := func() string {
+		text, err := os.ReadFile(filepath.Join(dir, "identity.age"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stanza := strings.Fields(strings.Split(string(text), "\n")[1]) // -> scrypt SALT WORK
+		return stanza[len(stanza)-1]
+	}
+	if got := work(); got != "10" {
+		t.Errorf("work factor %s of a drawn passphrase", got)
+	}
+	if err := store.Change([]byte("chosen by a person")); err != nil {
+		t.Fatal(err)
+	}
+	if got := work(); got != strconv.Itoa(keys.DefaultWorkFactor) {
+		t.Errorf("work factor %s of a chosen passphrase", got)
 	}
 }
 
