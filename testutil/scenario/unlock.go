@@ -254,7 +254,7 @@ func (n *Network) ApproveAndWithdraw(u Unlock, owner *Patient, other Person) boo
 func (n *Network) Stands(u Unlock, want accessv1.UnlockStatus) {
 	n.t.Helper()
 	auditor := n.Hospital(names[0]).Auditor()
-	ctx, cancel := step(n.t)
+	ctx, cancel := auditor.step() // who acts upon it does so where it is known
 	defer cancel()
 	for {
 		got, err := auditor.client.Unlock(ctx, u.ID)
