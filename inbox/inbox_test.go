@@ -330,9 +330,28 @@ func TestLateTransactionAndItsRepetition(t *testing.T) {
 		}
 	}
 	d.rounds()
+	d.holds("a.txt/1: one")
+	d.stages("a.txt safe")
+}
+
+// What was told of a file does not stand for another content that the file has by then.
+func TestLateTransactionOfAnEarlierContent(t *testing.T) {
+	d := newDesk(t, nil)
+	d.write("a.txt", "one")
+	d.archive.commit = phr.ErrNotCommitted
+	d.rounds()
+	d.restart()
+	d.write("a.txt", "two")
+	d.archive.during = func(string) {
+		d.archive.during = nil
+		for up, s := range d.archive.uploads {
+			d.archive.records[up.Record] = []stored{s}
+		}
+	}
+	d.rounds()
 	d.restart()
 	d.rounds()
-	d.holds("a.txt/1: one")
+	d.holds("a.txt/1: one", "a.txt/1: two")
 	d.stages("a.txt safe")
 }
 

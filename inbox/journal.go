@@ -39,7 +39,7 @@ type line struct {
 	Patient  string  `json:"patient"`
 	Record   lock.ID `json:"record"`
 	Version  uint64  `json:"version"`
-	// Objects are the CIDs of everything that was uploaded for it: one of them is what the chain has, or will have.
+	// Objects are the CIDs of everything that was uploaded of this content: one of them is what the chain has, or will have.
 	Objects []string `json:"objects,omitempty"`
 	// Same tells that the content had been stored before, as this version.
 	Same bool `json:"same,omitempty"`
