@@ -1,5 +1,4 @@
 import { Auditor, AuditorWays } from '../auditor/auditor'
-import { PagesLine, PageTrust } from '../auditor/bundle'
 import { Verify } from '../auditor/verify'
 import { Staff, StaffWays } from '../hospital/staff'
 import { route } from '../route'
@@ -12,6 +11,7 @@ import { Log } from './log'
 import { DemoQuestion } from './question'
 import { Records } from './records'
 import { Shut } from './shut'
+import { PagesLine, PageTrust } from './trust'
 import { Join } from './visit'
 import { Welcome } from './welcome'
 

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import type { OpenedFile } from '#sdk/content/file.js'
 import { Class, type Record as Stored, type Version } from '#sdk/generated/phrd/records/v1/record_pb.js'
+import { collect } from '#sdk/pages.js'
 import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
 import type { Vault } from '#sdk/vault/open.js'
@@ -20,9 +21,7 @@ interface Row {
 async function all(client: Client, patient: string): Promise<Row[]> {
   const rows: Row[] = []
   for await (const record of records(client, patient)) {
-    const found: Version[] = []
-    for await (const version of versions(client, parseIDText(record.id))) found.push(version)
-    rows.push({ record, versions: found })
+    rows.push({ record, versions: await collect(versions(client, parseIDText(record.id))) })
   }
   return rows
 }

@@ -1,4 +1,3 @@
-import { GatewayQuestion } from '../auditor/gateway'
 import { forget, home, unreached } from '../home'
 import { hasWallet, connectWallet } from '../wallet/keplr'
 import { demoWallet, isDemo } from '../wallet/demo'
@@ -6,6 +5,7 @@ import { chain, signIn } from '../session'
 import { auditorWords } from '../words/auditor/words'
 import { words } from '../words/words'
 import { Action } from './action'
+import { GatewayQuestion } from './gateway'
 
 /** Welcome lets somebody connect a wallet. */
 export function Welcome() {
@@ -29,7 +29,7 @@ export function Welcome() {
       )}
       <p class="ways">
         <a href="#/verify">{auditorWords.value.verifyTitle}</a>
-        {home.value.gateway !== location.origin && <button type="button" class="plain" onClick={askAgain}>{auditorWords.value.otherGateway}</button>}
+        {home.value.gateway !== location.origin && <button type="button" class="plain" onClick={askAgain}>{w.otherGateway}</button>}
       </p>
     </section>
   )

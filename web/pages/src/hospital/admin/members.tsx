@@ -1,17 +1,11 @@
-import type { Client } from '#sdk/client.js'
-import { type Member, MemberStatus } from '#sdk/generated/phrd/consortium/v1/member_pb.js'
+import { MemberStatus } from '#sdk/generated/phrd/consortium/v1/member_pb.js'
 import { members } from '#sdk/hospital/members.js'
+import { collect } from '#sdk/pages.js'
 import { refreshed } from '../../live'
 import { Loaded } from '../../view/action'
 import { hospitalWords } from '../../words/hospital/words'
 import { timeText } from '../../words/words'
 import type { Person } from '../staff'
-
-async function all(client: Client): Promise<Member[]> {
-  const found: Member[] = []
-  for await (const member of members(client)) found.push(member)
-  return found
-}
 
 /** Members is who is in the network. */
 export function Members({ client, hospital }: Person) {
@@ -19,7 +13,7 @@ export function Members({ client, hospital }: Person) {
   return (
     <section>
       <h1>{w.members}</h1>
-      <Loaded ask={() => all(client)} again={refreshed.value}>
+      <Loaded ask={() => collect(members(client))} again={refreshed.value}>
         {(found) => (
           <ul class="cards">
             {found.map((m) => (

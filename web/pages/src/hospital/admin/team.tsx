@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { Role, type Staff } from '#sdk/generated/phrd/consortium/v1/member_pb.js'
 import { registerStaff, revokeStaff, staff, staffRoles } from '#sdk/hospital/staff.js'
+import { collect } from '#sdk/pages.js'
 import { refreshed } from '../../live'
 import { Action, Loaded } from '../../view/action'
 import { hospitalWords } from '../../words/hospital/words'
@@ -9,8 +10,7 @@ import { timeText, words } from '../../words/words'
 import type { Person } from '../staff'
 
 async function everybody(client: Client, hospital: bigint): Promise<Staff[]> {
-  const found: Staff[] = []
-  for await (const person of staff(client, hospital)) found.push(person)
+  const found = await collect(staff(client, hospital))
   return found.sort((a, b) => Number(a.revoked) - Number(b.revoked) || a.role - b.role)
 }
 

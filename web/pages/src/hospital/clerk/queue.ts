@@ -85,11 +85,14 @@ export async function drop(client: Client, job: Job): Promise<void> {
   jobs.value = jobs.value.filter((other) => other !== job)
 }
 
-/** recall lists, once a visit, what earlier ones have begun on this device. */
+/** recall lists, once a visit, what earlier ones have begun on this device. Where that can't be read the next call tries again. */
 export async function recall(client: Client): Promise<void> {
   if (recalled) return
   recalled = true
-  const left = await begunFiles(client.secrets)
+  const left = await begunFiles(client.secrets).catch((cause: unknown) => {
+    recalled = false
+    throw cause
+  })
   jobs.value = [...left.map((begun) => new Job(begun, undefined, begun)), ...jobs.value]
 }
 

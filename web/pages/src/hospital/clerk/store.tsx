@@ -19,7 +19,8 @@ export function Store({ client }: Person) {
   const w = hospitalWords.value
   const patient = useSignal('')
   const kind = useSignal<(typeof classes)[number]>(Class.IMAGING)
-  useEffect(() => void recall(client), [client])
+  const fault = useSignal<unknown>(undefined)
+  useEffect(() => void recall(client).catch((cause: unknown) => (fault.value = cause)), [client])
   const number = patient.value.trim().toUpperCase()
   return (
     <section>
@@ -32,6 +33,7 @@ export function Store({ client }: Person) {
         {classes.map((c) => <option key={c} value={String(c)}>{words.value.classes[Class[c]] ?? Class[c]}</option>)}
       </select>
       <Drop disabled={number === ''} take={(files) => add(client, files, number, kind.value)} />
+      <ErrorNote cause={fault.value} />
       <ul class="cards">
         {jobs.value.map((job) => <li key={job.id}><JobCard client={client} job={job} /></li>)}
       </ul>

@@ -6,7 +6,6 @@ export const en = {
   log: 'Log',
   exports: 'Export',
   verify: 'Verify',
-  pageTrust: 'This page',
   logText: 'Who did what, newest first. Every hospital keeps this log, and none can change it.',
   // Search
   search: 'Search',
@@ -74,26 +73,6 @@ export const en = {
   needGenesis: 'Choose the genesis file.',
   entriesTitle: 'Verified entries',
   firstOf: (shown: number, all: string) => `The first ${shown} of ${all}.`,
-  // This page
-  trustText: 'Who serves a page can change it. All hospitals serve the same files: compare them here, and by telephone, also with those that they voted for.',
-  ownBundle: 'Hash of the files that this gateway serves',
-  compared: 'What other hospitals serve',
-  same: 'the same',
-  differs: 'other files',
-  voted: 'the hospitals voted for it',
-  votedForOthers: 'the hospitals voted for other pages',
-  noVote: 'the hospitals have not voted for any',
-  noPages: 'no pages',
-  noAnswer: 'does not answer',
-  bundleHow: 'The hash is the SHA-256 of what sha256sum prints for the files of web/pages/built, by name. A page that lies could lie about this, too: whoever must be sure builds the pages and serves them from a host of their own.',
-  // Gateway
-  gatewayTitle: 'Which hospital?',
-  gatewayText: 'This page was not loaded from a hospital. Type the address of your hospital’s gateway.',
-  gateway: 'Gateway (https://…)',
-  useGateway: 'Use this gateway',
-  why: 'Why this page asks',
-  verifyWithout: 'Verify an export without a hospital',
-  otherGateway: 'Another gateway',
   report: english as ReportWords,
 }
 
