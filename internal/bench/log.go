@@ -114,10 +114,19 @@ func (b *bench) openIndex(ctx context.Context, size uint64) (*indexed, error) {
 	if err := x.Start(ctx); err != nil {
 		return i, err
 	}
-	for end := time.Now().Add(logWait); ; time.Sleep(10 * time.Millisecond) {
-		_, _, err := x.Entries(ctx, &audit.QueryEntriesRequest{Limit: 1})
-		if err == nil || !errors.Is(err, audit.ErrIndexBuilding) || time.Now().After(end) {
-			return i, err
+	_, err = newestIndexed(ctx, x)
+	return i, err
+}
+
+// newestIndexed waits until an index has read its log, and answers the sequence of the newest entry.
+func newestIndexed(ctx context.Context, x *index.Index) (uint64, error) {
+	for end := time.Now().Add(logWait); ; time.Sleep(time.Millisecond) {
+		found, _, err := x.Entries(ctx, &audit.QueryEntriesRequest{Limit: 1})
+		if err == nil && len(found) == 1 {
+			return found[0].Sequence, nil
+		}
+		if err != nil && !errors.Is(err, audit.ErrIndexBuilding) || time.Now().After(end) {
+			return 0, errors.Join(err, errors.New("the index has not read the log"))
 		}
 	}
 }
