@@ -1,12 +1,14 @@
 package main_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,32 +45,71 @@ func newNetWith(t *testing.T, count int, rules map[string]string) *localNet {
 	return n
 }
 
+// rogueProgram runs in place of a hospital's server. What it spoiled so far is in told, a line each.
+type rogueProgram struct {
+	cmd    *exec.Cmd
+	spoils chan string
+	told   []string
+	faults bytes.Buffer
+	ended  bool
+}
+
 // turnsRogue runs, in place of a hospital's server, which must not run, a program of its operator's that breaks the rules in one phase,
-// by way of the first hospital's node. What it spoiled is told by the returned function, which ends it.
-func (n *localNet) turnsRogue(t *testing.T, number int, phase string) (ends func() string) {
+// by way of the first hospital's node.
+func (n *localNet) turnsRogue(t *testing.T, number int, phase string) *rogueProgram {
 	t.Helper()
 	p := n.hospital(number)
-	var told, faults bytes.Buffer
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), rogue, "--home", p.home, "--passphrase-file", p.passphrase,
+	r := &rogueProgram{spoils: make(chan string)}
+	r.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), rogue, "--home", p.home, "--passphrase-file", p.passphrase,
 		"--node", fmt.Sprintf("127.0.0.1:%d", 9090+n.offset), "--at", phase)
-	cmd.Stdout, cmd.Stderr = &told, &faults
-	require.NoError(t, cmd.Start())
-	ended := false
-	ends = func() string {
-		ended = true
-		require.NoError(t, cmd.Process.Signal(os.Interrupt))
-		require.NoError(t, cmd.Wait(), "%s", faults.String())
-		return told.String()
-	}
-	t.Cleanup(func() {
-		if !ended {
-			ends()
+	r.cmd.Stderr = &r.faults
+	out, err := r.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, r.cmd.Start())
+	go func() {
+		defer close(r.spoils)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			r.spoils <- lines.Text()
 		}
+	}()
+	t.Cleanup(func() {
+		r.ends(t)
 		if t.Failed() {
-			t.Logf("the rogue of phase %s said:\n%s%s", phase, told.String(), faults.String())
+			t.Logf("the rogue of phase %s said:\n%s\n%s", phase, strings.Join(r.told, "\n"), r.faults.String())
 		}
 	})
-	return ends
+	return r
+}
+
+// hasSpoiled waits until it has spoiled each of the messages.
+func (r *rogueProgram) hasSpoiled(t *testing.T, messages ...string) {
+	t.Helper()
+	late := time.After(time.Minute)
+	for _, message := range messages {
+		for !slices.Contains(r.told, "spoiled "+message) {
+			select {
+			case line, ok := <-r.spoils:
+				require.True(t, ok, "it ended before it spoiled %s", message)
+				r.told = append(r.told, line)
+			case <-late:
+				require.Fail(t, "it did not spoil "+message)
+			}
+		}
+	}
+}
+
+// ends ends it, if it runs.
+func (r *rogueProgram) ends(t *testing.T) {
+	t.Helper()
+	if r.ended {
+		return
+	}
+	r.ended = true
+	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
+	for line := range r.spoils {
+		r.told = append(r.told, line)
+	}
+	require.NoError(t, r.cmd.Wait(), "%s", r.faults.String())
 }
 
 // recordsKey waits until the network's only key is as it should be.
@@ -127,40 +168,48 @@ func TestAHospitalWithAProgramOfItsOwn(t *testing.T) {
 	watch := watcher.dial(t)
 
 	// It deals while the key is made.
-	ends := n.turnsRogue(t, 4, "deals")
+	r := n.turnsRogue(t, 4, "deals")
 	made := recordsKey(t, watch, "the key is made", func(k phr.NetworkKey) bool { return k.IsWhole() })
-	told := ends()
-	require.Contains(t, told, "spoiled MsgSubmitDeal\n")
-	require.Contains(t, told, "spoiled MsgSubmitJustification\n")
+	r.hasSpoiled(t, "MsgSubmitDeal", "MsgSubmitJustification")
+	r.ends(t)
 	require.Equal(t, []uint64{1, 2, 3}, made.Round.GetQualified())
 	require.Len(t, made.Holders, hospitals)
 
 	// It complains, and the other one answers; its own deal counts.
-	renew := func(epoch uint64, phase string, is func(phr.NetworkKey) bool) (phr.NetworkKey, string) {
+	renew := func(phase, spoiled string, holding int) phr.NetworkKey {
 		t.Helper()
-		ends := n.turnsRogue(t, 4, phase)
+		r := n.turnsRogue(t, 4, phase)
+		before := recordsKey(t, watch, "the shares are held", func(phr.NetworkKey) bool { return true })
 		var p struct{ Proposal uint64 }
 		one.does(t, &p, "hospital", "propose", "reshare")
 		for number := 1; number <= 3; number++ {
 			n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
 		}
-		key := recordsKey(t, watch, "the shares are renewed", func(k phr.NetworkKey) bool { return k.Key.GetShareEpoch() == epoch && is(k) })
+		r.hasSpoiled(t, spoiled)
+		key := recordsKey(t, watch, "the shares are renewed", func(k phr.NetworkKey) bool {
+			confirmed := 0
+			for _, h := range k.Holders {
+				if h.GetConfirmed() {
+					confirmed++
+				}
+			}
+			return k.Key.GetShareEpoch() > before.Key.GetShareEpoch() && len(k.Holders) == hospitals && confirmed == holding
+		})
 		require.Equal(t, made.Key.GetPublicKey(), key.Key.GetPublicKey())
-		return key, ends()
+		require.Equal(t, before.Key.GetShareEpoch()+1, key.Key.GetShareEpoch())
+		r.ends(t)
+		return key
 	}
-	renewed, told := renew(2, "complaints", func(k phr.NetworkKey) bool { return k.IsWhole() })
-	require.Contains(t, told, "spoiled MsgSubmitComplaint\n")
+	renewed := renew("complaints", "MsgSubmitComplaint", hospitals)
 	require.Equal(t, []uint64{1, 2, 3, 4}, renewed.Round.GetQualified())
 
 	// It proves to have a share that it has not, and holds none.
-	renewed, told = renew(3, "confirmations", func(k phr.NetworkKey) bool { return len(k.Holders) == hospitals })
-	require.Contains(t, told, "spoiled MsgConfirmShare\n")
-	for _, h := range renewed.Holders {
+	for _, h := range renew("confirmations", "MsgConfirmShare", hospitals-1).Holders {
 		require.Equal(t, h.GetIndex() != 4, h.GetConfirmed(), "hospital %d", h.GetIndex())
 	}
 
 	// With its share it gives wrong ones. Records open by those of the others, and the network notes whose share was wrong.
-	ends = n.turnsRogue(t, 4, "shares")
+	r = n.turnsRogue(t, 4, "shares")
 	recordsKey(t, watch, "it holds its share", func(k phr.NetworkKey) bool { return k.IsWhole() })
 	c := castOf(t, n, 2)
 	path, content := file(t, "scan.dcm", 3000)
@@ -181,7 +230,7 @@ func TestAHospitalWithAProgramOfItsOwn(t *testing.T) {
 		}
 		return false
 	})
-	require.Contains(t, ends(), "spoiled MsgSubmitShares\n")
+	r.hasSpoiled(t, "MsgSubmitShares")
 	require.Contains(t, strings.Join(c.kinds(t, ref[:strings.Index(ref, "/")]), " "), "released")
 	require.Less(t, n.longestPause(t), 30*time.Second)
 }
