@@ -151,6 +151,11 @@ load: build ## people and a flood at four hospitals for a minute, and the table 
 drain: ## a thousand unlocks are approved at once, and how the hospitals release them (SIZE=short: 48, as in make test)
 	$(if $(filter short,$(SIZE)),,PHRD_DRAIN=1000) go test -count=1 -timeout 1h -v -run '^TestManyUnlocksAreApprovedAtOnce$$' ./testutil/scenario
 
+.PHONY: growth
+growth: ## a state of 100,000 records, a snapshot of it and a server that begins with it; messages beside bank sends (SIZE=short: a few hundred, as in make test)
+	$(if $(filter short,$(SIZE)),,PHRD_GROWTH=100000) go test -count=1 -timeout 1h -v -run '^TestStateOfManyRecords$$' ./testutil/scenario
+	$(if $(filter short,$(SIZE)),,PHRD_ROUNDS=9) go test -count=1 -v -run '^TestMessagesBesideBankSends$$' ./testutil/scenario
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)

@@ -91,10 +91,13 @@ type chain struct {
 // newChain starts an application in memory from the text of a genesis.json.
 func newChain(t *testing.T, genesis []byte, validators int, more ...func(*baseapp.BaseApp)) *chain {
 	t.Helper()
-	a, err := app.New(app.Config{
-		Logger: log.NewNopLogger(), DB: dbm.NewMemDB(), Home: t.TempDir(),
-		Options: append(more, baseapp.SetChainID("phrd-test")),
-	})
+	return newChainOn(t, dbm.NewMemDB(), genesis, validators, more...)
+}
+
+// newApp makes an application on a database, and closes both when the test ends.
+func newApp(t *testing.T, db dbm.DB, more ...func(*baseapp.BaseApp)) *app.App {
+	t.Helper()
+	a, err := app.New(app.Config{Logger: log.NewNopLogger(), DB: db, Home: t.TempDir(), Options: append(more, baseapp.SetChainID("phrd-test"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +106,13 @@ func newChain(t *testing.T, genesis []byte, validators int, more ...func(*baseap
 			t.Error(err)
 		}
 	})
+	return a
+}
+
+// newChainOn is newChain on an empty database.
+func newChainOn(t *testing.T, db dbm.DB, genesis []byte, validators int, more ...func(*baseapp.BaseApp)) *chain {
+	t.Helper()
+	a := newApp(t, db, more...)
 	var file struct {
 		AppState json.RawMessage `json:"app_state"`
 	}
@@ -126,6 +136,12 @@ func newChain(t *testing.T, genesis []byte, validators int, more ...func(*baseap
 // block commits a block of these transactions and returns its app hash.
 func (c *chain) block(txs ...[]byte) []byte {
 	c.t.Helper()
+	return c.finalize(txs...).AppHash
+}
+
+// finalize is block with all that the application answers.
+func (c *chain) finalize(txs ...[]byte) *abci.ResponseFinalizeBlock {
+	c.t.Helper()
 	c.height++
 	c.at = c.at.Add(5 * time.Second)
 	res, err := c.app.FinalizeBlock(&abci.RequestFinalizeBlock{Height: c.height, Time: c.at, Txs: txs})
@@ -135,5 +151,5 @@ func (c *chain) block(txs ...[]byte) []byte {
 	if _, err := c.app.Commit(); err != nil {
 		c.t.Fatal(err)
 	}
-	return res.AppHash
+	return res
 }

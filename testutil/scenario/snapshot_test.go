@@ -7,14 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"cosmossdk.io/log/v2"
 	abci "github.com/cometbft/cometbft/abci/types"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/store/v2/snapshots"
 	snapshottypes "github.com/cosmos/cosmos-sdk/store/v2/snapshots/types"
-
-	"github.com/phrd/phrd/app"
 )
 
 // keepsSnapshots has an application make a snapshot every second block.
@@ -45,17 +42,7 @@ func TestRottenPartsOfASnapshotAreRefused(t *testing.T) {
 		}
 	}
 
-	fresh, err := app.New(app.Config{
-		Logger: log.NewNopLogger(), DB: dbm.NewMemDB(), Home: t.TempDir(), Options: []func(*baseapp.BaseApp){baseapp.SetChainID("phrd-test"), keepsSnapshots(t)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := fresh.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	fresh := newApp(t, dbm.NewMemDB(), keepsSnapshots(t))
 	if answer, err := fresh.OfferSnapshot(&abci.RequestOfferSnapshot{Snapshot: offered, AppHash: hash}); err != nil || answer.Result != abci.ResponseOfferSnapshot_ACCEPT {
 		t.Fatalf("offered: %v, %v", answer, err)
 	}
