@@ -92,6 +92,7 @@ func TestUpgrade(t *testing.T) {
 	if program == "" || release == "" {
 		t.Skip("PHRD_BINARY and PHRD_RELEASE do not name the programs; make e2e does")
 	}
+	t.Parallel() // most of it waits for blocks of an idle network
 	before := copyOf(t, release)
 	n := newNetOf(t, before)
 	one, four := n.hospital(1), n.hospital(4)
@@ -252,6 +253,7 @@ func TestServersEndForAnUpgrade(t *testing.T) {
 	if program == "" {
 		t.Skip("PHRD_BINARY does not name the program; make e2e does")
 	}
+	t.Parallel()
 	n := newNetOf(t, program)
 	one := n.hospital(1)
 	one.does(t, nil, "staff", "add", "desk", "--role", "clerk")
