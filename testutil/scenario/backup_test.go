@@ -123,7 +123,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, err := store.Names("")
-	if err != nil || !slices.Equal(names, []string{"account/admin", "account/clerk", "account/node", "libp2p", "share/1-1-1", "vault/hospital/1"}) {
+	if err != nil || !slices.Equal(names, []string{"account/admin", "account/clerk", "account/node", "libp2p", "pepper/ab/abababababababababababababababab", "share/1-1-1", "vault/hospital/1"}) {
 		t.Errorf("keys %q, %v", names, err)
 	}
 	for name, path := range map[string]string{"consensus key": restored.ConsensusKey(), "node key": restored.NodeKey(), "state": restored.ConsensusState()} {
