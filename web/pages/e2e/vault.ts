@@ -30,8 +30,9 @@ async function forgotten(): Promise<void> {
 /** locked signs out and comes back with the same wallet. */
 async function locked(before = async () => undefined as void): Promise<void> {
   await button(page, 'Lock and sign out').click()
-  await before()
   await page.reload()
+  await heading(page, 'Welcome').waitFor()
+  await before()
   await button(page, 'Use the demo wallet').click()
   await heading(page, 'Open your vault').waitFor()
 }

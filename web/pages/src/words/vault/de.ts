@@ -3,7 +3,7 @@ import type { VaultWords } from './en'
 /** de are the German texts about what opens the vault. */
 export const de: VaultWords = {
   keeping: 'Die Wallet auf einem anderen Gerät',
-  keepingText: 'Neben ihrer Signatur braucht Ihre Wallet ein zweites Geheimnis, um den Tresor zu öffnen; dieser Browser verwahrt es. Auch ein Krankenhaus verwahrt es und gibt es einem neuen Gerät von Ihnen für die 24 Wörter, für einen Passkey oder Ihnen persönlich; nie für die Wallet allein. Jedes Mal steht in Ihrem Protokoll.',
+  keepingText: 'Neben ihrer Signatur braucht Ihre Wallet ein zweites Geheimnis, um den Tresor zu öffnen. Ein Krankenhaus kann es für Sie verwahren und gibt es einem neuen Gerät von Ihnen für die 24 Wörter, für einen Passkey oder Ihnen persönlich; nie für die Wallet allein. Jedes Mal steht in Ihrem Protokoll.',
   keptBy: (hospital) => `${hospital} verwahrt es.`,
   keptNowhere: 'Kein Krankenhaus verwahrt es.',
   keptHere: 'Dieser Browser verwahrt es: Ihre Wallet öffnet den Tresor hier.',
@@ -22,7 +22,7 @@ export const de: VaultWords = {
   passkeyAdded: 'Der Passkey öffnet jetzt Ihren Tresor.',
   noPasskeys: 'Dieser Browser hat keine Passkeys, die einen Tresor öffnen können.',
   removePasskeys: 'Passkeys entfernen',
-  removePasskeysText: 'Der Tresor wird mit anderen 24 Wörtern neu geschrieben, und kein Passkey öffnet ihn.',
+  removePasskeysText: 'Um sie zu entfernen, wird der Tresor mit anderen 24 Wörtern neu geschrieben.',
   openByPasskey: 'Mit einem Passkey öffnen',
   inPersonText: 'Weder Wörter noch Passkey? Zeigen Sie einem Krankenhaus, das das zweite Geheimnis der Wallet verwahrt, wer Sie sind. Sie bekommen dort ein Wort, das eine Viertelstunde gilt.',
   word: 'Ein Wort, das Ihnen ein Krankenhaus gegeben hat',

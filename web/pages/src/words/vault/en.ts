@@ -1,7 +1,7 @@
 /** en are the English texts about what opens the vault. */
 export const en = {
   keeping: 'The wallet on another device',
-  keepingText: 'Beside its signature your wallet needs a second secret to open the vault, which this browser keeps. A hospital keeps it, too, and gives it to a new device of yours for the 24 words, for a passkey, or to you in person; never for the wallet alone. Each time stands in your log.',
+  keepingText: 'Beside its signature your wallet needs a second secret to open the vault. One hospital can keep it for you, and gives it to a new device of yours for the 24 words, for a passkey, or to you in person; never for the wallet alone. Each time stands in your log.',
   keptBy: (hospital: string) => `${hospital} keeps it.`,
   keptNowhere: 'No hospital keeps it.',
   keptHere: 'This browser keeps it: your wallet opens the vault here.',
@@ -20,7 +20,7 @@ export const en = {
   passkeyAdded: 'The passkey opens your vault now.',
   noPasskeys: 'This browser has no passkeys that can open a vault.',
   removePasskeys: 'Remove the passkeys',
-  removePasskeysText: 'The vault is written anew with other 24 words, and no passkey opens it.',
+  removePasskeysText: 'To remove them, the vault is written anew with other 24 words.',
   openByPasskey: 'Open with a passkey',
   inPersonText: 'Neither words nor passkey? Show a hospital that keeps the wallet’s second secret who you are. Its staff gives you a word, which is good for a quarter of an hour.',
   word: 'A word that a hospital’s staff gave you',
