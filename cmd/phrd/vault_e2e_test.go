@@ -225,6 +225,9 @@ func (c *cast) pepperInPerson(t *testing.T, p person, number, exported, passphra
 
 	p.does(t, nil, "vault", "pepper", "delete")
 	c.clerk.fails(t, 1, "no pepper of this patient", "vault", "pepper", "admit", number)
+	// Whoever has it on a device may leave it elsewhere; where it was deleted that slot gets none again.
+	p.does(t, nil, "vault", "pepper", "deposit")
+	p.does(t, nil, "vault", "pepper", "delete")
 	p.fails(t, 1, "was deleted", "vault", "pepper", "deposit")
 	var view shownVault
 	p.does(t, &view, "vault", "show")
