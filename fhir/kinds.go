@@ -97,6 +97,7 @@ var patterns = map[string]pattern{
 	"invitation_created": grants, "invitation_revoked": grants, "account_opened": grants,
 
 	"logged_in": enters, "login_failed": enters, "logged_out": leaves, "log_read": audits,
+	"pepper_deposited": rotates, "pepper_collected": rotates, "pepper_refused": rotates, "pepper_admitted": decides, "pepper_deleted": rotates,
 
 	"staff_registered": appoints, "staff_revoked": appoints, "staff_updated": appoints, "staff_vault_published": rotates,
 	"site_added": arranges, "site_updated": arranges, "site_removed": arranges,

@@ -69,6 +69,8 @@ type Config struct {
 	Ready []func(ctx context.Context) error
 	// Capsules opens what patients consented that clinicians of this hospital may open; without it, consents to wards and hospitals open nothing here.
 	Capsules Capsules
+	// Peppers keeps peppers of patients' wallet slots; nil keeps none.
+	Peppers Peppers
 	// Log is told what goes wrong; slog.Default() if nil.
 	Log *slog.Logger
 	// Limits bound what callers may ask; zero fields take their defaults.
@@ -122,6 +124,10 @@ type Limits struct {
 	AccountRefusals Rate
 	// AccountBlocks of one account: bytes put with PUT /blocks, 16 MiB an hour.
 	AccountBlocks Rate
+	// AccountPeppers of one account: requests about a pepper, 60 an hour.
+	AccountPeppers Rate
+	// PepperFailures are after how many failures to collect a pepper nobody collects it for a while; 5.
+	PepperFailures int
 	// Transfers of one account at the same time, 16, and of all, 256: uploads and downloads.
 	Transfers, AllTransfers int
 
@@ -134,6 +140,10 @@ type Limits struct {
 
 	// Challenge is how long a login may take from the challenge to its signature; 2 min.
 	Challenge time.Duration
+	// PepperLock is how long nobody collects a pepper after too many failures, unless staff admit it; 24 h.
+	PepperLock time.Duration
+	// PepperAdmission is how long staff admit a collection for; 15 min.
+	PepperAdmission time.Duration
 	// SessionIdle ends a session that was not used; 15 min.
 	SessionIdle time.Duration
 	// SessionAge ends every session; 12 h.
@@ -187,6 +197,8 @@ func defaults() Limits {
 		AccountRequests:       Rate{Burst: 1000, Count: 200, Per: time.Second},
 		AccountRefusals:       Rate{Burst: 30, Count: 30, Per: time.Minute},
 		AccountBlocks:         Rate{Burst: 4 << 20, Count: 16 << 20, Per: time.Hour},
+		AccountPeppers:        Rate{Burst: 60, Count: 60, Per: time.Hour},
+		PepperFailures:        5,
 		Transfers:             16,
 		AllTransfers:          256,
 		Followers:             8,
@@ -194,7 +206,10 @@ func defaults() Limits {
 		Heartbeat:             15 * time.Second,
 		WebhookRetry:          5 * time.Second,
 
-		Challenge:   2 * time.Minute,
+		Challenge:       2 * time.Minute,
+		PepperLock:      24 * time.Hour,
+		PepperAdmission: 15 * time.Minute,
+
 		SessionIdle: 15 * time.Minute,
 		SessionAge:  12 * time.Hour,
 		Sessions:    16,
@@ -262,20 +277,20 @@ func (c Config) Validate() error {
 }
 
 func (l Limits) validate() error {
-	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.Reaches, l.HandIns, l.AccountRequests, l.AccountRefusals, l.AccountBlocks} {
+	for _, r := range []Rate{l.Requests, l.Logins, l.Openings, l.Reaches, l.HandIns, l.AccountRequests, l.AccountRefusals, l.AccountBlocks, l.AccountPeppers} {
 		if r != (Rate{}) && (r.Burst < 1 || r.Count < 1 || r.Per < 1) {
 			return fmt.Errorf("rate of %d at once and %d in %s: every part must be above 0", r.Burst, r.Count, r.Per)
 		}
 	}
 	for _, n := range []int{
-		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges, l.Candidates, l.Followers, l.AllFollowers,
+		l.HeaderBytes, l.Connections, l.ConnectionsPerAddress, l.Transfers, l.AllTransfers, l.Sessions, l.Uploads, l.Ranges, l.Candidates, l.Followers, l.AllFollowers, l.PepperFailures,
 	} {
 		if n < 0 {
 			return fmt.Errorf("a limit is %d", n)
 		}
 	}
 	for _, d := range []time.Duration{
-		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat, l.WebhookRetry, l.SessionReports,
+		l.QueryTime, l.FetchTime, l.WriteTime, l.Stall, l.Challenge, l.SessionIdle, l.SessionAge, l.UploadIdle, l.ReportQuiet, l.ReportAge, l.Heartbeat, l.WebhookRetry, l.SessionReports, l.PepperLock, l.PepperAdmission,
 	} {
 		if d < 0 {
 			return fmt.Errorf("a time limit is %s", d)
@@ -330,6 +345,8 @@ func (c Config) complete() Config {
 	orRate(&l.AccountRequests, d.AccountRequests)
 	orRate(&l.AccountRefusals, d.AccountRefusals)
 	orRate(&l.AccountBlocks, d.AccountBlocks)
+	orRate(&l.AccountPeppers, d.AccountPeppers)
+	orInt(&l.PepperFailures, d.PepperFailures)
 	orInt(&l.Transfers, d.Transfers)
 	orInt(&l.AllTransfers, d.AllTransfers)
 	orInt(&l.Followers, d.Followers)
@@ -337,6 +354,8 @@ func (c Config) complete() Config {
 	orTime(&l.Heartbeat, d.Heartbeat)
 	orTime(&l.WebhookRetry, d.WebhookRetry)
 	orTime(&l.Challenge, d.Challenge)
+	orTime(&l.PepperLock, d.PepperLock)
+	orTime(&l.PepperAdmission, d.PepperAdmission)
 	orTime(&l.SessionIdle, d.SessionIdle)
 	orTime(&l.SessionAge, d.SessionAge)
 	orInt(&l.Sessions, d.Sessions)

@@ -17,6 +17,13 @@
 // is written down and synced before its first byte leaves, and becomes an entry of the log by
 // MsgReportAccess; a refused read too. The gateway never sees a key.
 //
+// # Peppers
+//
+// For patients who want it the gateway keeps the pepper of a wallet's slot, which opens nothing
+// without the wallet's signature. It gives it to who shows, beside the wallet's login, a
+// recovery code or a passkey, or a word that the staff handed over in person. Each step is
+// written down as a session is.
+//
 // Every error is a problem document (RFC 9457).
 package gateway
 
@@ -75,9 +82,13 @@ type Gateway struct {
 	candidates  candidates
 	feed        feed
 	webhooks    *webhooks
+	peppers     peppers
+
+	pepperChallenges challenges
 
 	requests, logins, openings, reaches, handIns    *buckets
 	accountRequests, accountRefusals, accountBlocks *buckets
+	accountPeppers                                  *buckets
 	transfers, followers                            *slots
 	measures                                        measures
 
@@ -110,9 +121,9 @@ func New(config Config) (*Gateway, error) {
 		reaches: newBuckets(l.Reaches, now), handIns: newBuckets(l.HandIns, now),
 		candidates:      candidates{folder: filepath.Join(config.Folder, "candidates"), most: l.Candidates},
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
-		accountBlocks: newBuckets(l.AccountBlocks, now), transfers: newSlots(l.Transfers, l.AllTransfers),
+		accountBlocks: newBuckets(l.AccountBlocks, now), accountPeppers: newBuckets(l.AccountPeppers, now), transfers: newSlots(l.Transfers, l.AllTransfers),
 		followers: newSlots(l.Followers, l.AllFollowers), feed: feed{chain: config.Chain, log: config.Log},
-		spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
+		peppers: peppers{store: config.Peppers}, spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
 	}
 	g.following, g.unfollow = context.WithCancel(context.Background())
 	var err error
@@ -235,6 +246,15 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	if g.config.Capsules != nil {
 		mux.Handle("POST /unlocks/{unlock}/capsule", g.loggedIn(g.serveCapsule))
 		mux.Handle("POST /emergencies/{emergency}/half", g.loggedIn(g.serveEmergencyHalf))
+	}
+	if g.config.Peppers != nil {
+		mux.Handle("PUT /pepper", g.loggedIn(g.servePutPepper))
+		mux.Handle("GET /pepper", g.loggedIn(g.serveGetPepper))
+		mux.Handle("DELETE /pepper", g.loggedIn(g.serveDeletePepper))
+		mux.Handle("POST /pepper/challenge", g.loggedIn(g.servePepperChallenge))
+		mux.Handle("POST /pepper/collect", g.loggedIn(g.serveCollectPepper))
+		mux.Handle("POST /pepper/collect-in-person", g.loggedIn(g.serveCollectInPerson))
+		mux.Handle("POST /pepper/admissions", g.loggedIn(g.serveAdmitPepper))
 	}
 	mux.Handle("OPTIONS /uploads", g.open(g.serveUploadOptions))
 	mux.Handle("OPTIONS /uploads/{id}", g.open(g.serveUploadOptions))

@@ -47,6 +47,7 @@ type happening struct {
 	account, reason       string
 	read                  string
 	patient, record, lock string // lock is the unlock's id
+	way                   string // in which a pepper was collected
 	refused               bool
 }
 
@@ -127,7 +128,7 @@ func (h *happenings) grow(what happening) (*openHappening, error) {
 	}
 	o := &openHappening{what: what, first: h.now(), report: &consortiumv1.SessionReport{
 		Number: h.next, Kind: what.kind, Account: what.account, Reason: what.reason, Read: what.read, Patient: what.patient,
-		Record: what.record, Unlock: what.lock, Refused: what.refused, At: h.now().Unix(),
+		Record: what.record, Unlock: what.lock, Refused: what.refused, Way: what.way, At: h.now().Unix(),
 	}}
 	h.next++
 	h.open[what] = o

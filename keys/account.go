@@ -23,7 +23,9 @@ const (
 	EmergencyVaultPrefix = "vault/emergency/"
 	StaffVaultPrefix     = "vault/staff/"
 	PatientVault         = "vault/patient"
-	Libp2p               = "libp2p"
+	// PepperPrefix is for peppers of patients' wallet slots that a hospital's gateway keeps.
+	PepperPrefix = "pepper/"
+	Libp2p       = "libp2p"
 )
 
 // NewAccount draws an account key and keeps it as account/<name>. Errors are those of Put.

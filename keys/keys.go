@@ -14,6 +14,7 @@
 //	vault/hospital/<epoch>                   seed of the hospital vault's X-Wing key, 32 bytes
 //	vault/staff/<address>/<epoch>            seed of the X-Wing key of a clinician's vault, 32 bytes
 //	vault/patient                            the patient's vault
+//	pepper/<aa>/<patient number in hex>      pepper of a patient's wallet slot, with who may have it
 //	round/<kind>-<gen>-<epoch>-<attempt>/key    seed of a round key, 32 bytes; beside it "deal", the seed of a polynomial
 //	share/<kind>-<generation>-<epoch>        one share of the network's key, see [Share]
 //	session/<unlock>                         seed of an unlock's session, 32 bytes

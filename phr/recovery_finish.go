@@ -136,7 +136,8 @@ func (c *Client) kvByGuardians(ctx context.Context, f VaultFile, number uint64) 
 	if err != nil {
 		return seal.KV{}, err
 	}
-	return f.openSlot(slotGuardians, func(VaultSlot) (*seal.SlotSecret, error) { return &secret, nil })
+	_, kv, err := f.openSlot(slotGuardians, func(VaultSlot) (*seal.SlotSecret, error) { return &secret, nil })
+	return kv, err
 }
 
 // givenShares opens what guardians sealed for a recovery. One that is not there, or is wrong, does not count.

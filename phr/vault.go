@@ -2,6 +2,7 @@ package phr
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,8 @@ type VaultSlot struct {
 	Revision uint64 `json:"revision"`
 	Site     string `json:"site,omitempty"` // of a wallet slot: stands in the text that the wallet signs
 	Wrapped  []byte `json:"wrapped"`
+	// Collect, of a code or a passkey, is the public key by which who has it may collect the wallet slot's pepper. It stays on this device.
+	Collect []byte `json:"collect,omitempty"`
 }
 
 const (
@@ -157,10 +160,55 @@ func (f VaultFile) kvByCode(words string) (seal.KV, error) {
 	if err != nil {
 		return seal.KV{}, fmt.Errorf("%w: %w", err, ErrVault)
 	}
+	_, kv, err := f.codeSlot(code)
+	return kv, err
+}
+
+// codeSlot is the slot that a recovery code opens, by its place in the file, and the key of the vault's blob.
+func (f VaultFile) codeSlot(code seal.Code) (int, seal.KV, error) {
 	return f.openSlot(slotCode, func(VaultSlot) (*seal.SlotSecret, error) {
 		secret := seal.CodeSecret(code)
 		return &secret, nil
 	})
+}
+
+// WithCode is the file with what it keeps of who may collect the wallet slot's pepper: whoever has the recovery code. Files of programs of
+// before lack it. The error is ErrVault where the code does not open the vault.
+func (f VaultFile) WithCode(words string) (VaultFile, error) {
+	code, err := seal.ParseCode(words)
+	if err != nil {
+		return f, fmt.Errorf("%w: %w", err, ErrVault)
+	}
+	i, _, err := f.codeSlot(code)
+	if err != nil {
+		return f, err
+	}
+	f.Slots = slices.Clone(f.Slots)
+	f.Slots[i].Collect, err = f.collectKey(f.Slots[i], seal.CodeSecret(code))
+	return f, err
+}
+
+// collectKey is the public key by which who has the secret of a slot may collect the pepper.
+func (f VaultFile) collectKey(slot VaultSlot, secret seal.SlotSecret) ([]byte, error) {
+	place, err := f.place(slot)
+	if err != nil {
+		return nil, err
+	}
+	key, err := place.PepperKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return bytes.Clone(key[ed25519.SeedSize:]), nil
+}
+
+// walletSlot is the vault's slot that the wallet and the pepper open.
+func (f VaultFile) walletSlot() (VaultSlot, bool) {
+	i := slices.IndexFunc(f.Slots, func(s VaultSlot) bool { return s.Kind == slotWallet })
+	if i < 0 {
+		return VaultSlot{}, false
+	}
+	return f.Slots[i], true
 }
 
 // OpenVaultByWallet opens the patient's vault with a signature of the wallet and the pepper that Secrets keep.
@@ -169,21 +217,27 @@ func (c *Client) OpenVaultByWallet(f VaultFile) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	pepper, err := seal.PepperFromBytes(kept.Pepper)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, ErrVault)
-	}
-	kv, err := f.openSlot(slotWallet, func(slot VaultSlot) (*seal.SlotSecret, error) { return f.walletSecret(slot, c.key, pepper) })
+	kv, err := c.openByWallet(f, kept.Pepper)
 	if err != nil {
 		return nil, err
 	}
 	return f.open(kv)
 }
 
-// openSlot tries the slots of a kind, and returns the key of the vault's blob.
-func (f VaultFile) openSlot(kind string, secret func(VaultSlot) (*seal.SlotSecret, error)) (seal.KV, error) {
+// openByWallet is the key of the vault's blob, by a signature of the wallet and a pepper.
+func (c *Client) openByWallet(f VaultFile, kept []byte) (seal.KV, error) {
+	pepper, err := seal.PepperFromBytes(kept)
+	if err != nil {
+		return seal.KV{}, fmt.Errorf("%w: %w", err, ErrVault)
+	}
+	_, kv, err := f.openSlot(slotWallet, func(slot VaultSlot) (*seal.SlotSecret, error) { return f.walletSecret(slot, c.key, pepper) })
+	return kv, err
+}
+
+// openSlot tries the slots of a kind, and returns the place in the file of the one that opens and the key of the vault's blob.
+func (f VaultFile) openSlot(kind string, secret func(VaultSlot) (*seal.SlotSecret, error)) (int, seal.KV, error) {
 	err := fmt.Errorf("it has no %s slot: %w", kind, ErrVault)
-	for _, slot := range f.Slots {
+	for i, slot := range f.Slots {
 		if slot.Kind != kind {
 			continue
 		}
@@ -192,19 +246,19 @@ func (f VaultFile) openSlot(kind string, secret func(VaultSlot) (*seal.SlotSecre
 			failed = errors.New("the wallet signs differently each time")
 		}
 		if failed != nil {
-			return seal.KV{}, fmt.Errorf("%w: %w", failed, ErrVault)
+			return 0, seal.KV{}, fmt.Errorf("%w: %w", failed, ErrVault)
 		}
 		place, failed := f.place(slot)
 		if failed != nil {
-			return seal.KV{}, failed
+			return 0, seal.KV{}, failed
 		}
 		kv, failed := place.Unwrap(*s, slot.Wrapped)
 		if failed == nil {
-			return kv, nil
+			return i, kv, nil
 		}
 		err = fmt.Errorf("%w: %w", failed, ErrVault)
 	}
-	return seal.KV{}, err
+	return 0, seal.KV{}, err
 }
 
 func (f VaultFile) open(kv seal.KV) (*Vault, error) {

@@ -20,7 +20,11 @@ func (f *VaultFile) addCode(kv seal.KV) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("draw slot id: %w", err)
 	}
-	return code.Words(), f.add(VaultSlot{Kind: slotCode, ID: id.String(), Revision: f.Revision}, seal.CodeSecret(code), kv)
+	slot, secret := VaultSlot{Kind: slotCode, ID: id.String(), Revision: f.Revision}, seal.CodeSecret(code)
+	if slot.Collect, err = f.collectKey(slot, secret); err != nil {
+		return "", err
+	}
+	return code.Words(), f.add(slot, secret, kv)
 }
 
 // addWallet adds a slot that the wallet's signature and the pepper open, unless two signatures of the wallet over the

@@ -179,9 +179,25 @@ func (c *Client) SettleVault(ctx context.Context, former, next VaultFile) (Vault
 }
 
 // RecoverVault opens the vault of the account's patient as the network has it, with the recovery code, on a device that has the wallet
-// and nothing else, and keeps what opens it in Secrets, in place of what they had for it. The caller keeps the file. The wallet's slot needs a pepper that is not there, so
-// the vault should be written anew then, see [Client.PrepareVault]. The error is ErrVault where the code does not open it.
+// and nothing else, and keeps what opens it in Secrets, in place of what they had for it. The caller keeps the file. The wallet's slot needs a
+// pepper that is not there: [Client.CollectPepper] gets it from the hospital that keeps it. The error is ErrVault where the code does not open it.
 func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, error) {
+	f, err := c.networkVault(ctx)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	kv, err := f.kvByCode(words)
+	if err != nil {
+		return VaultFile{}, err
+	}
+	if f, err = f.WithCode(words); err != nil {
+		return VaultFile{}, err
+	}
+	return f, c.takeVault(f, vaultSecrets{KV: kv.Bytes()})
+}
+
+// networkVault is the vault of the account's patient as the network has it, shut.
+func (c *Client) networkVault(ctx context.Context) (VaultFile, error) {
 	p, err := c.self(ctx)
 	if err != nil {
 		return VaultFile{}, fmt.Errorf("account %s: %w", c.key.Address(), err)
@@ -199,24 +215,28 @@ func (c *Client) RecoverVault(ctx context.Context, words string) (VaultFile, err
 	if err != nil {
 		return VaultFile{}, fmt.Errorf("the network has the vault without its slots: %w: %w", err, ErrVault)
 	}
-	f := VaultFile{
+	return VaultFile{
 		Patient: p.GetId(), Address: c.key.Address(), ChainID: c.chainID, Network: c.network[:], Vault: v.GetId(), Epoch: v.GetEpoch(),
 		Revision: v.GetRevision(), Blob: chest.Blob, Key: v.GetKey(), Slots: slotsOf(chest),
-	}
-	kv, err := f.kvByCode(words)
+	}, nil
+}
+
+// takeVault keeps what opens a vault that the network has, once it has opened it and found the key that the network shows.
+func (c *Client) takeVault(f VaultFile, kept vaultSecrets) error {
+	kv, err := seal.KVFromBytes(kept.KV)
 	if err != nil {
-		return VaultFile{}, err
+		return fmt.Errorf("%w: %w", err, ErrVault)
 	}
 	opened, err := f.open(kv)
 	if err != nil {
-		return VaultFile{}, err
+		return err
 	}
 	if !bytes.Equal(opened.newest.Key.Bytes(), f.Key) {
-		return VaultFile{}, fmt.Errorf("the gateway shows another key than the vault has: %w", ErrVault)
+		return fmt.Errorf("the gateway shows another key than the vault has: %w", ErrVault)
 	}
 	// A try that was cut may have kept it before the caller kept the file.
 	if err := c.drop(vaultSecretOf(f.Revision)); err != nil {
-		return VaultFile{}, err
+		return err
 	}
-	return f, c.keepVaultSecrets(f, vaultSecrets{KV: kv.Bytes()})
+	return c.keepVaultSecrets(f, kept)
 }

@@ -23,6 +23,7 @@ var reproduce = map[string]func(*testing.T, vector){
 	"padme": reproducePadme, "object_layout": reproduceObject, "manifest_one_leaf": reproduceManifest,
 	"manifest_index": reproduceManifest, "dag_root": reproduceDAG, "guardians": reproduceGuardians, "e2e": reproduceOpening,
 	"emergency_box": reproduceBox, "shares_block": reproduceShares, "share_capsule": reproduceShareCapsule, "emergency_half": reproduceEmergencyHalf,
+	"pepper": reproducePepper, "passkey_input": reproducePasskeyInput,
 	"wycheproof_gcm": reproduceGCM, "wycheproof_hkdf_sha256": reproduceHKDF,
 	"wycheproof_hkdf_sha512": reproduceHKDF,
 }

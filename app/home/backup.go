@@ -25,9 +25,9 @@ const (
 	backupFormat = "phrd backup v1"
 	// backupHead is the first file of a backup and says what it is.
 	backupHead = "backup.json"
-	// maxBackupFile and maxBackupFiles bound what a backup may hold: a genesis is the longest file.
+	// maxBackupFile and maxBackupFiles bound what a backup may hold: a genesis is the longest file, and there is a pepper for each patient who left one.
 	maxBackupFile  = maxGenesis
-	maxBackupFiles = 1 << 16
+	maxBackupFiles = 1 << 22
 )
 
 // ErrBackup says that a file is not a whole backup of a home.

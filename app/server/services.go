@@ -280,7 +280,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, WebhookHosts: files.Services.WebhookHosts, Pages: pages, Version: c.Version,
 		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
-		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Capsules: capsules, Log: logger.With("module", "gateway"), Limits: c.Limits,
+		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Capsules: capsules, Peppers: c.Keys, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
 		return err

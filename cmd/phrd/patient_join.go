@@ -29,6 +29,7 @@ type joined struct {
 	RecoveryCode string `json:"recovery_code"`
 	// WalletSlot says whether the account's key can open the vault too.
 	WalletSlot bool `json:"wallet_slot"`
+	leftPepper
 }
 
 // joinOptions say with what and where a person joins.
@@ -88,7 +89,7 @@ func joinNetwork(ctx context.Context, j joinOptions) (joined, error) {
 			return joined{}, err
 		}
 	}
-	return joined{Patient: p.File.Patient, Address: client.Address(), Home: j.Home, RecoveryCode: p.Code, WalletSlot: p.WalletSlot}, nil
+	return joined{Patient: p.File.Patient, Address: client.Address(), Home: j.Home, RecoveryCode: p.Code, WalletSlot: p.WalletSlot, leftPepper: leavePepper(ctx, client, p.File)}, nil
 }
 
 // pinned adds gateways to those that are known, which keep the fingerprint that the invitation gave them.
@@ -179,7 +180,7 @@ func patientJoinCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.print(result, nil, [][]string{{"patient", result.Patient}, {"account", result.Address}, {"home", result.Home}})
+			return o.print(result, nil, append([][]string{{"patient", result.Patient}, {"account", result.Address}, {"home", result.Home}}, result.rows()...))
 		},
 	}
 	userFlags(cmd)

@@ -40,22 +40,25 @@ func changeWallet(ctx context.Context, u *user, name string, invitation *phr.Inv
 	if err != nil {
 		return changedWallet{}, err
 	}
-	return changedWallet{r, u.client.Address(), next.Address(), name}, nameGuardians(ctx, u, name)
+	r.leftPepper, err = settleWallet(ctx, u, name)
+	return changedWallet{r, u.client.Address(), next.Address(), name}, err
 }
 
-// nameGuardians makes the guardians of the vault known as the next wallet, whose they are now.
-func nameGuardians(ctx context.Context, u *user, name string) (err error) {
+// settleWallet makes the guardians of the vault known as the next wallet, whose they are now, and leaves the vault's pepper with a hospital.
+func settleWallet(ctx context.Context, u *user, name string) (left leftPepper, err error) {
 	file, err := readVault(u.home)
-	if err != nil || file.Guardians == nil {
-		return err
+	if err != nil {
+		return left, err
 	}
 	next, err := u.as(ctx, name)
 	if err != nil {
-		return err
+		return left, err
 	}
 	defer func() { err = errors.Join(err, next.close()) }()
-	_, err = next.client.SetGuardians(ctx, file)
-	return err
+	if _, err := next.client.SetGuardians(ctx, file); err != nil {
+		return left, err
+	}
+	return leavePepper(ctx, next.client, file), nil
 }
 
 // openWallet opens the next wallet's account, unless an earlier try did.

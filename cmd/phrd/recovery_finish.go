@@ -122,6 +122,7 @@ type finishedRecovery struct {
 	Epoch        uint64 `json:"epoch"`
 	Revision     uint64 `json:"revision"`
 	RecoveryCode string `json:"recovery_code,omitempty"` // none where an earlier try has shown it
+	leftPepper
 }
 
 // finishRecovery makes the account of a home the patient's wallet. It can be repeated after it was cut short. words gives the recovery
@@ -185,8 +186,10 @@ func placeRecovered(ctx context.Context, u *user, number uint64, former, next ph
 	if _, err := u.client.FinishRecovery(ctx, number, former, next); err != nil {
 		return finishedRecovery{}, err
 	}
-	f := finishedRecovery{number, next.Patient, next.Address, next.Vault, next.Epoch, next.Revision, code}
-	return f, os.Rename(nextVaultPath(u.home), vaultPath(u.home))
+	if err := os.Rename(nextVaultPath(u.home), vaultPath(u.home)); err != nil {
+		return finishedRecovery{}, err
+	}
+	return finishedRecovery{number, next.Patient, next.Address, next.Vault, next.Epoch, next.Revision, code, leavePepper(ctx, u.client, next)}, nil
 }
 
 func recoveryFinishCommand() *cobra.Command {

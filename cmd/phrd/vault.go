@@ -18,7 +18,7 @@ import (
 
 func vaultCommand() *cobra.Command {
 	return group("vault", "the vault that opens your records: show it, change its key, seal and lock records anew",
-		vaultShowCommand(), vaultRotateCommand(), vaultResealCommand(), vaultRelockCommand())
+		vaultShowCommand(), vaultRotateCommand(), vaultResealCommand(), vaultRelockCommand(), vaultPepperCommand())
 }
 
 // nextVaultPath is where a patient's home has a vault that is on its way to the network.

@@ -16,6 +16,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/phr"
 )
 
 // What the vault's commands print under --json, as far as the tests look at it.
@@ -125,6 +127,17 @@ func TestVault(t *testing.T) {
 	require.NoFileExists(t, next)
 	require.Equal(t, after, readAll(t, filepath.Join(vera.home, "vault.json")))
 
+	var kept struct {
+		Kept bool
+		At   phr.Door
+		Ways []phr.PepperWay
+	}
+	vera.does(t, &kept, "vault", "pepper", "show")
+	require.True(t, kept.Kept)
+	require.Len(t, kept.Ways, 1)
+	require.Equal(t, "code", kept.Ways[0].Way)
+	c.logged(t, vera, number, "pepper_deposited")
+
 	// The computer burns; the wallet's key was kept elsewhere.
 	exported := filepath.Join(t.TempDir(), "vera.key")
 	vera.does(t, nil, "keys", "export", "patient", "--out", exported, "--export-passphrase-file", vera.passphrase)
@@ -137,10 +150,15 @@ func TestVault(t *testing.T) {
 		exit, told := laptop.says(t, words, nil, args...)
 		require.NotZero(t, exit, told)
 	}
-	var back struct{ Patient string }
+	// The hospital of her first gateway keeps the pepper of her wallet, and another one's gateway helps to find it.
+	var back struct {
+		Patient    string
+		WalletSlot bool `json:"wallet_slot"`
+	}
 	exit, told := laptop.says(t, strings.ToUpper(r.RecoveryCode), &back, args...)
 	require.Zero(t, exit, told)
 	require.Equal(t, number, back.Patient)
+	require.True(t, back.WalletSlot, told)
 	// As if it had been cut before its end.
 	require.NoError(t, os.Remove(filepath.Join(laptop.home, "vault.json")))
 	exit, told = laptop.says(t, r.RecoveryCode, &back, args...)
@@ -148,6 +166,7 @@ func TestVault(t *testing.T) {
 	exit, told = laptop.says(t, r.RecoveryCode, nil, args...)
 	require.Equal(t, 1, exit)
 	require.Contains(t, told, "has a vault already")
+	c.pepperInPerson(t, laptop, number, exported, vera.passphrase)
 	unlock := c.propose(t, refs[0])
 	c.officer.does(t, nil, "unlock", "endorse", unlock)
 	laptop.does(t, nil, "unlock", "approve", unlock, "--yes")
@@ -166,6 +185,55 @@ func TestVault(t *testing.T) {
 	laptop.as("new").does(t, &sealed, "vault", "relock", "--all")
 	require.Equal(t, 3, sealed.Versions)
 	exportedRecords(t, laptop.as("new"), files)
+}
+
+// logged waits until a patient's log has an entry of a kind.
+func (c *cast) logged(t *testing.T, p person, patient, kind string) {
+	t.Helper()
+	eventually(t, 2*time.Minute, "the log tells: "+kind, func() bool {
+		var entries []struct{ Kind, Patient string }
+		p.does(t, &entries, "audit", "log", "--kind", kind)
+		return len(entries) > 0 && entries[0].Patient == patient
+	})
+}
+
+// pepperInPerson has a patient without words come back by a word of the staff of the hospital that keeps the pepper, once, and not after the
+// pepper was deleted.
+func (c *cast) pepperInPerson(t *testing.T, p person, number, exported, passphrase string) {
+	t.Helper()
+	door := c.hospital(1).door(t)
+	returns := func(name, word string) (person, []string) {
+		machine := c.machine(t, name)
+		machine.does(t, nil, "keys", "import", "patient", "--in", exported, "--export-passphrase-file", passphrase)
+		return machine, []string{"patient", "recover", "--gateway", door.Gateway, "--fingerprint", door.Fingerprint, "--in-person", word}
+	}
+	var admitted struct{ Word string }
+	c.doctor.fails(t, 4, "clerks and officers", "vault", "pepper", "admit", number)
+	c.clerk.does(t, &admitted, "vault", "pepper", "admit", number)
+	tablet, args := returns("tablet", admitted.Word)
+	_, wrong := returns("thief", "abcd-efgh-jkmn-pqrs")
+	tablet.fails(t, 4, "the pepper is not given", wrong...)
+	var back struct {
+		Patient    string
+		WalletSlot bool `json:"wallet_slot"`
+	}
+	tablet.does(t, &back, args...)
+	require.Equal(t, number, back.Patient)
+	require.True(t, back.WalletSlot)
+	again, args := returns("again", admitted.Word)
+	again.fails(t, 4, "the pepper is not given", args...)
+
+	p.does(t, nil, "vault", "pepper", "delete")
+	c.clerk.fails(t, 1, "no pepper of this patient", "vault", "pepper", "admit", number)
+	// Whoever has it on a device may leave it elsewhere; where it was deleted that slot gets none again.
+	p.does(t, nil, "vault", "pepper", "deposit")
+	p.does(t, nil, "vault", "pepper", "delete")
+	p.fails(t, 1, "was deleted", "vault", "pepper", "deposit")
+	var view shownVault
+	p.does(t, &view, "vault", "show")
+	require.ElementsMatch(t, []string{"wallet", "code"}, view.Slots)
+	c.logged(t, p, number, "pepper_admitted")
+	c.logged(t, p, number, "pepper_deleted")
 }
 
 // exportedRecords has a patient take everything along, in an archive that the public age tool opens.

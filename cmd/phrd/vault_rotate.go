@@ -20,13 +20,14 @@ type vaultRotated struct {
 	RecoveryCode string   `json:"recovery_code"`
 	WalletSlot   bool     `json:"wallet_slot"`
 	Height       int64    `json:"height"`
+	leftPepper
 }
 
 func (r vaultRotated) rows() [][]string {
-	return [][]string{
+	return append([][]string{
 		{"vault", r.Vault}, {"key", "epoch " + strconv.FormatUint(r.Epoch, 10)}, {"revision", strconv.FormatUint(r.Revision, 10)},
 		{"written", "block " + strconv.FormatInt(r.Height, 10)},
-	}
+	}, r.leftPepper.rows()...)
 }
 
 // rotateVault writes a patient's vault anew. show is given the recovery code before anything is sent.
@@ -52,10 +53,17 @@ func rotateVault(ctx context.Context, u *user, change phr.VaultChange, show func
 	if err != nil {
 		return vaultRotated{}, err
 	}
-	return vaultRotated{
+	if err := os.Rename(nextVaultPath(u.home), vaultPath(u.home)); err != nil {
+		return vaultRotated{}, err
+	}
+	r := vaultRotated{
 		Vault: next.File.Vault, Epoch: next.File.Epoch, Revision: next.File.Revision, Retired: change.Retire, RecoveryCode: next.Code,
 		WalletSlot: next.WalletSlot, Height: receipt.Height,
-	}, os.Rename(nextVaultPath(u.home), vaultPath(u.home))
+	}
+	if next.File.Address == u.client.Address() {
+		r.leftPepper = leavePepper(ctx, u.client, next.File)
+	}
+	return r, nil
 }
 
 // unused are the former epochs that no version is sealed to, and no share of a vault whose guardian the patient is. No new version can be, for the

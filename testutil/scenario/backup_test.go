@@ -86,7 +86,7 @@ func (a archive) pack(t *testing.T, to age.Recipient) []byte {
 func TestBackup(t *testing.T) {
 	homes, _ := newHomes(t, 1)
 	made, identity := homes[0], newIdentity(t)
-	for _, name := range []string{keys.SessionPrefix + strings.Repeat("ab", 32), keys.AccountPrefix + "clerk", keys.SharePrefix + "1-1-1"} {
+	for _, name := range []string{keys.SessionPrefix + strings.Repeat("ab", 32), keys.AccountPrefix + "clerk", keys.SharePrefix + "1-1-1", keys.PepperPrefix + "ab/" + strings.Repeat("ab", 16)} {
 		if err := made.Keys.Put(name, bytes.Repeat([]byte{7}, 32)); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestBackup(t *testing.T) {
 	want := []string{
 		"backup.json", "config/config.toml", "config/app.toml", "config/node_key.json", "config/priv_validator_key.json",
 		"config/gateway.crt", "config/gateway.key", "member.json", "keys/account/admin.age", "keys/account/clerk.age", "keys/account/node.age",
-		"keys/identity.age", "keys/libp2p.age", "keys/share/1-1-1.age", "keys/vault/hospital/1.age",
+		"keys/identity.age", "keys/libp2p.age", "keys/pepper/ab/abababababababababababababababab.age", "keys/share/1-1-1.age", "keys/vault/hospital/1.age",
 	}
 	if got := unpack(t, backup.Bytes(), identity).names; !slices.Equal(got, want) {
 		t.Errorf("a backup holds %q, want %q", got, want)
@@ -123,7 +123,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, err := store.Names("")
-	if err != nil || !slices.Equal(names, []string{"account/admin", "account/clerk", "account/node", "libp2p", "share/1-1-1", "vault/hospital/1"}) {
+	if err != nil || !slices.Equal(names, []string{"account/admin", "account/clerk", "account/node", "libp2p", "pepper/ab/abababababababababababababababab", "share/1-1-1", "vault/hospital/1"}) {
 		t.Errorf("keys %q, %v", names, err)
 	}
 	for name, path := range map[string]string{"consensus key": restored.ConsensusKey(), "node key": restored.NodeKey(), "state": restored.ConsensusState()} {

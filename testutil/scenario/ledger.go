@@ -118,6 +118,12 @@ var sessionKinds = map[consortiumv1.SessionKind]string{
 	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED: audit.KindLoginFailed,
 	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:   audit.KindLoggedOut,
 	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:     audit.KindLogRead,
+
+	consortiumv1.SessionKind_SESSION_KIND_PEPPER_DEPOSITED: audit.KindPepperDeposited,
+	consortiumv1.SessionKind_SESSION_KIND_PEPPER_COLLECTED: audit.KindPepperCollected,
+	consortiumv1.SessionKind_SESSION_KIND_PEPPER_REFUSED:   audit.KindPepperRefused,
+	consortiumv1.SessionKind_SESSION_KIND_PEPPER_ADMITTED:  audit.KindPepperAdmitted,
+	consortiumv1.SessionKind_SESSION_KIND_PEPPER_DELETED:   audit.KindPepperDeleted,
 }
 
 func (l *ledger) countSessions(o Operation, m *consortiumv1.MsgReportSessions) error {

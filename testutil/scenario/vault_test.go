@@ -51,6 +51,18 @@ func TestVaultGetsAnotherKey(t *testing.T) {
 	if _, err := phone.Client().OpenVaultByWallet(phone.File); err == nil {
 		t.Error("the wallet opens the vault without its pepper")
 	}
+	phone.CannotCollectPepper(alice.Code, phr.ErrNotFound)
+	alice.DepositPepper()
+	phone.CannotCollectPepper(lost, phr.ErrVault)
+	phone.CollectPepper(alice.Code)
+	if _, err := phone.Client().OpenVaultByWallet(phone.File); err != nil {
+		t.Errorf("the wallet with the pepper that came back: %v", err)
+	}
+	// Who has the wallet alone may not have it: the clinic sees who she is, and she comes back without the words.
+	tablet := alice.RecoversInPerson(alice.Hospital().AdmitPepper(alice))
+	if _, err := tablet.Client().OpenVaultByWallet(tablet.File); err != nil {
+		t.Errorf("the wallet with the pepper that was given in person: %v", err)
+	}
 	for _, v := range []scenario.Version{scan, letter, result} {
 		reader := net.Hospital("north")
 		unlock := reader.Propose(v, scenario.Treatment)

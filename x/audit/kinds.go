@@ -199,6 +199,17 @@ const (
 	// KindLogRead says that somebody of the staff read the log, or somebody was not let; what was read stands behind the hospital's number, and the count is how many entries were shown.
 	KindLogRead = "log_read"
 
+	// KindPepperDeposited says that a patient left the pepper of a wallet's slot with a gateway; the target is the gateway's hospital, as for all of these.
+	KindPepperDeposited = "pepper_deposited"
+	// KindPepperCollected says that a device of the patient was given the pepper; how it showed that it may have it stands behind the hospital's number.
+	KindPepperCollected = "pepper_collected"
+	// KindPepperRefused says that an account that owns the vault was not given the pepper, for a reason.
+	KindPepperRefused = "pepper_refused"
+	// KindPepperAdmitted says that somebody of the staff admitted one collection by a patient whose papers they saw.
+	KindPepperAdmitted = "pepper_admitted"
+	// KindPepperDeleted says that a patient had the pepper deleted, which closes the slot for whoever does not keep the pepper.
+	KindPepperDeleted = "pepper_deleted"
+
 	// KindProposalSubmitted says that the members were asked to decide.
 	KindProposalSubmitted = "proposal_submitted"
 	// KindProposalVoted says that a hospital cast its vote.
@@ -247,6 +258,7 @@ var kinds = map[string]bool{
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
 	KindLoggedIn: true, KindLoginFailed: true, KindLoggedOut: true, KindLogRead: true,
+	KindPepperDeposited: true, KindPepperCollected: true, KindPepperRefused: true, KindPepperAdmitted: true, KindPepperDeleted: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
 	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,
 }

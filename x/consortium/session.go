@@ -23,12 +23,25 @@ const (
 	ReasonSignature = "signature"
 	// ReasonNoRole says that the account has no role, or none that may act now.
 	ReasonNoRole = "no_role"
+	// ReasonAdmission says that the word of an admission was not given, or that there was none or it had ended.
+	ReasonAdmission = "admission"
+	// ReasonLocked says that there were too many failures within a short time.
+	ReasonLocked = "locked"
 	// ReasonRefusedByGateway says that the gateway did not show the log.
 	ReasonRefusedByGateway = "refused_by_gateway"
 )
 
 // readsOfLog are what of the log a report names.
 var readsOfLog = []string{"entries", "entry", "subject", "notices"}
+
+// reasons are those for which each kind of report is a refusal; other kinds are none.
+var reasons = map[SessionKind][]string{
+	SESSION_KIND_LOGIN_FAILED:   {ReasonChallenge, ReasonSignature, ReasonNoRole},
+	SESSION_KIND_PEPPER_REFUSED: {ReasonChallenge, ReasonSignature, ReasonAdmission, ReasonLocked},
+}
+
+// waysToPepper are how a device shows that it may have the pepper.
+var waysToPepper = []string{"code", "passkey", "in_person"}
 
 // AuditKind is the kind of entry that a report becomes; empty for none.
 func (k SessionKind) AuditKind() string {
@@ -41,6 +54,16 @@ func (k SessionKind) AuditKind() string {
 		return audit.KindLoggedOut
 	case SESSION_KIND_LOG_READ:
 		return audit.KindLogRead
+	case SESSION_KIND_PEPPER_DEPOSITED:
+		return audit.KindPepperDeposited
+	case SESSION_KIND_PEPPER_COLLECTED:
+		return audit.KindPepperCollected
+	case SESSION_KIND_PEPPER_REFUSED:
+		return audit.KindPepperRefused
+	case SESSION_KIND_PEPPER_ADMITTED:
+		return audit.KindPepperAdmitted
+	case SESSION_KIND_PEPPER_DELETED:
+		return audit.KindPepperDeleted
 	default:
 		return ""
 	}
@@ -60,9 +83,11 @@ func (r SessionReport) Validate() error {
 	if err := r.validateAccount(); err != nil {
 		return err
 	}
-	failed := r.Kind == SESSION_KIND_LOGIN_FAILED
-	if known := slices.Contains([]string{ReasonChallenge, ReasonSignature, ReasonNoRole}, r.Reason); failed != known || !failed && r.Reason != "" {
+	if known, failed := reasons[r.Kind]; failed && !slices.Contains(known, r.Reason) || !failed && r.Reason != "" {
 		return ErrInvalidReport.Wrapf("report %d: %s with reason %q", r.Number, r.Kind, r.Reason)
+	}
+	if collected := r.Kind == SESSION_KIND_PEPPER_COLLECTED; collected && !slices.Contains(waysToPepper, r.Way) || !collected && r.Way != "" {
+		return ErrInvalidReport.Wrapf("report %d: %s in way %q", r.Number, r.Kind, r.Way)
 	}
 	return r.validateRead()
 }
@@ -80,6 +105,12 @@ func (r SessionReport) validateAccount() error {
 }
 
 func (r SessionReport) validateRead() error {
+	if r.Kind == SESSION_KIND_PEPPER_ADMITTED {
+		if _, err := lock.ParseCanonicalID(r.Patient); err != nil {
+			return ErrInvalidReport.Wrapf("report %d: %v", r.Number, err)
+		}
+		r.Patient = "" // and no more than that
+	}
 	if r.Kind != SESSION_KIND_LOG_READ {
 		if r.Read != "" || r.Patient != "" || r.Record != "" || r.Unlock != "" || r.Refused {
 			return ErrInvalidReport.Wrapf("report %d: %s of the log", r.Number, r.Kind)

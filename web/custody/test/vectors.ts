@@ -29,6 +29,7 @@ import * as own from '../src/own.js'
 import { padme } from '../src/padme.js'
 import { encodePoint, G, hashToGroup, parseAnyPoint, parseEncapsulation, parsePoint, type Point, times } from '../src/point.js'
 import { evaluate } from '../src/polynomial.js'
+import * as pepper from '../src/pepper.js'
 import * as possession from '../src/possession.js'
 import { Refusal } from '../src/refusal.js'
 import * as request from '../src/request.js'
@@ -276,9 +277,19 @@ export const vectors: Readonly<Record<string, Reproduce>> = {
   e2e: (g) => wholeStory(g),
 }
 
+/** A code's or a passkey's secret, whichever is given. */
+const secretOf = (g: Given): Bytes => (g.has('words') ? parseCodeWords(g.text('words')) : slots.passkeySecret(g.bytes('prf')))
+
 /** Those of own.json, which the vectors of custody.md leave out. */
 export const ownVectors: Readonly<Record<string, Reproduce>> = {
   nonce: (g) => ({ nonce: encodeScalar(dleq.nonce(g.text('kind'), parseSecretScalar(g.bytes('secret')), g.bytes('label'), g.bytes('fresh'))) }),
+  pepper: (g) => {
+    const head = form.slotHead(g)
+    const seed = pepper.pepperSeed(head, secretOf(g))
+    const asked = { ...head, host: g.text('host'), slot: g.bytes('wallet_slot_id'), by: head.slot, nonce: g.bytes('pepper_nonce') }
+    return { seed, public_key: pepper.pepperKey(seed), digest: pepper.pepperDigest(asked), signature: pepper.signPepperRequest(asked, seed) }
+  },
+  passkey_input: (g) => ({ prf_input: pepper.passkeyInput(g.bytes('net'), g.bytes('vault_id')) }),
   id_text: (g) => {
     assert.deepEqual(parseIDText(idText(g.bytes('id'))), g.bytes('id'))
     return { text: idText(g.bytes('id')) }

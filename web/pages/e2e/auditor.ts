@@ -1,9 +1,8 @@
-import { createServer } from 'node:http'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { check, demand, looked, until } from './check.ts'
+import { host } from './host.ts'
 import { button, heading, home, network, pictures, visitor } from './scene.ts'
 
 // The auditor is of the last hospital, whose gateway is restarted in the end.
@@ -193,37 +192,8 @@ await check('the auditor reads German', async () => {
   demand(faults.length === 0, faults.join('\n'))
 })
 
-/** host serves the built pages from an origin of their own, with the policy of docs/operate.md. */
-async function host(): Promise<string> {
-  const kinds: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
-  const folder = join(import.meta.dirname, '..', 'built')
-  const files = new Map<string, Buffer>()
-  for (const name of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(name.parentPath, name.name)
-    if (name.isFile()) files.set(path.slice(folder.length), await readFile(path))
-  }
-  const policy = await documentedPolicy()
-  const server = createServer((request, response) => {
-    const path = request.url === '/' ? '/index.html' : (request.url ?? '')
-    const file = files.get(path)
-    response.writeHead(file === undefined ? 404 : 200, { 'content-type': kinds[extname(path)] ?? 'text/plain', 'content-security-policy': policy })
-    response.end(file)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  server.unref()
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** documentedPolicy is the policy that the document tells the owner of such a host to send. */
-async function documentedPolicy(): Promise<string> {
-  const document = await readFile(join(import.meta.dirname, '..', '..', '..', 'docs', 'operate.md'), 'utf8')
-  const policy = /Content-Security-Policy "([^"]+)"/.exec(document)?.[1]
-  if (policy === undefined) throw new Error('docs/operate.md names no policy')
-  return policy
-}
-
 await check('the pages work from a host of their own, at a gateway that allows it', async () => {
-  const elsewhere = await host()
+  const elsewhere = await host('127.0.0.1')
   const { page: outsider, context, faults: theirs } = await visitor()
   await outsider.goto(elsewhere)
   await heading(outsider, 'Which hospital?').waitFor()

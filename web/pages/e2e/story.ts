@@ -137,7 +137,11 @@ await check('the page locks, and opens with the wallet or with the code', async 
   await heading(page, 'Requests').waitFor()
 })
 
-await check('the vault opens on another device with the code, and not with the wallet alone', async () => {
+await check('the vault opens on another device with the code, and not with the wallet alone before', async () => {
+  // The log names the hospital that keeps what the wallet needs there.
+  await page.getByRole('link', { name: 'Who looked' }).click()
+  await page.locator('ol.log li').filter({ hasText: 'left the wallet’s second secret with a hospital' }).waitFor({ timeout: 60_000 })
+  await page.getByRole('link', { name: 'Requests' }).click()
   const words = await page.evaluate(() => sessionStorage.getItem('phrd/demo-words') ?? '')
   const { page: there, context: device } = await visitor()
   await device.addInitScript((text) => sessionStorage.setItem('phrd/demo-words', text), words)
@@ -150,6 +154,15 @@ await check('the vault opens on another device with the code, and not with the w
   await heading(there, 'Requests').waitFor()
   await there.getByRole('link', { name: 'Records' }).click()
   await there.getByText(record).waitFor()
+  await there.getByRole('link', { name: 'Your vault' }).click()
+  await there.getByText('Hospital 01 keeps it.').waitFor()
+  await there.getByText('This browser keeps it: your wallet opens the vault here.').waitFor()
+  await looked(there, 'vault-kept', pictures)
+  await button(there, 'Lock and sign out').click()
+  await button(there, 'Use the demo wallet').click()
+  await button(there, 'Open with the wallet').click()
+  await signs(there, 2)
+  await heading(there, 'Your vault').waitFor()
   await device.close()
 })
 

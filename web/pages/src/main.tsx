@@ -1,6 +1,7 @@
 import { effect } from '@preact/signals'
 import { render } from 'preact'
 import './hospital/hospital.css'
+import './vault/vault.css'
 import { keepFresh } from './live'
 import { follow } from './patient/follow'
 import { learn, lockWhenIdle } from './session'

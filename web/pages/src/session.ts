@@ -6,11 +6,13 @@ import { servedPages, type ServedPages } from '#sdk/hospital/pages.js'
 import { hasAccount, type Invitation, openAccount } from '#sdk/invitation.js'
 import { fetchVault } from '#sdk/vault/fetch.js'
 import type { VaultFile } from '#sdk/vault/file.js'
-import { openVault, openVaultByCode, openVaultByWallet, type Vault } from '#sdk/vault/open.js'
+import { openVault, openVaultByCode, openVaultByPasskey, openVaultByWallet, type Vault } from '#sdk/vault/open.js'
+import { collectPepperInPerson } from '#sdk/vault/pepper.js'
 import { type PreparedVault, preparePatient, registerPatient } from '#sdk/vault/prepare.js'
 import type { Signer } from '#sdk/wallet/signer.js'
 import { DeviceSecrets } from './device'
 import { candidates, home, unreached } from './home'
+import { leavePepper, regainByCode, regainByPasskey } from './vault/pepper'
 
 /** Stage is how far somebody has come: a stranger, an account without a vault, a vault that is shut, or open. */
 export type Stage =
@@ -91,12 +93,14 @@ export async function prepare(client: Client): Promise<PreparedVault> {
 export async function register(client: Client, prepared: PreparedVault): Promise<void> {
   await keepFile(prepared.file)
   await registerPatient(client, prepared.file)
+  await leavePepper(client, prepared.file)
   stage.value = { at: 'open', client, patient: prepared.file.patient, file: prepared.file, vault: await openVault(client, prepared.file) }
 }
 
 /** takeVault goes on with a vault that was written anew, and is open. */
 export async function takeVault(client: Client, file: VaultFile, vault: Vault): Promise<void> {
   await keepFile(file)
+  await leavePepper(client, file)
   stage.value = { at: 'open', client, patient: file.patient, file, vault }
 }
 
@@ -121,9 +125,24 @@ export async function unlockByWallet(client: Client, file: VaultFile): Promise<v
   stage.value = { at: 'open', client, patient: file.patient, file, vault: await openVaultByWallet(client, file) }
 }
 
-/** unlockByCode opens the vault with the recovery code. */
+/** unlockByCode opens the vault with the recovery code, after which the wallet opens it in this browser, too, where a hospital keeps the pepper. */
 export async function unlockByCode(client: Client, file: VaultFile, code: string): Promise<void> {
-  stage.value = { at: 'open', client, patient: file.patient, file, vault: await openVaultByCode(file, code) }
+  const vault = await openVaultByCode(file, code)
+  await regainByCode(client, file, code)
+  stage.value = { at: 'open', client, patient: file.patient, file, vault }
+}
+
+/** unlockInPerson opens the vault with a word of a hospital's staff, which gives the pepper, and two signatures of the wallet. */
+export async function unlockInPerson(client: Client, file: VaultFile, word: string): Promise<void> {
+  await collectPepperInPerson(client, file, word)
+  await unlockByWallet(client, file)
+}
+
+/** unlockByPasskey is unlockByCode with what a passkey gave. */
+export async function unlockByPasskey(client: Client, file: VaultFile, prf: Uint8Array): Promise<void> {
+  const vault = await openVaultByPasskey(file, prf)
+  await regainByPasskey(client, file, prf)
+  stage.value = { at: 'open', client, patient: file.patient, file, vault }
 }
 
 /** lock forgets every key and ends the logins. */

@@ -17,6 +17,7 @@
  * - reviewGrant, grantConsent: who may ask without asking each time (consents/)
  * - agree, sealEmergency: what holds when the patient can't answer (emergency/agree.ts)
  * - prepareVault, writeVault: another key, another wallet, guardians (vault/write.ts)
+ * - depositPepper, collectPepper: another device for the wallet; preparePasskey: a passkey that opens the vault (vault/)
  * - proposeRecovery, reviewRecovery, approveRecovery, finishRecovery: a wallet that is lost (recovery/)
  * - staff, members, proposals, health: a hospital and its network (hospital/)
  *
@@ -76,8 +77,10 @@ export { holdsSession } from './unlock/session.js'
 export { longestLifetime, propose, type Request } from './unlock/propose.js'
 export { type Check, type CheckName, ownReading, type Review, review } from './unlock/review.js'
 export type { VaultFile, VaultGuardians, VaultSlot } from './vault/file.js'
-export { openVault, openVaultByCode, openVaultByWallet, type Vault } from './vault/open.js'
+export { openVault, openVaultByCode, openVaultByPasskey, openVaultByWallet, type Vault } from './vault/open.js'
 export { fetchVault } from './vault/fetch.js'
+export { preparePasskey } from './vault/passkey.js'
+export { collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, type KeptPepper, keptPepper, passkeyQuestion, withCode } from './vault/pepper.js'
 export { defaultSite, type PreparedVault, preparePatient, registerPatient } from './vault/prepare.js'
 export { type NextVault, prepareVault, type VaultChange, writeVault } from './vault/write.js'
 export { addressOf } from './wallet/address.js'

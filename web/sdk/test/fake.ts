@@ -17,6 +17,7 @@ import { Query as Custody } from '../src/generated/phrd/custody/v1/query_pb.js'
 import { Query as Records } from '../src/generated/phrd/records/v1/query_pb.js'
 import { MemorySecrets } from '../src/secrets.js'
 import { LocalSigner } from '../src/wallet/local.js'
+import type { Keeper } from './keeper.js'
 import { changed, names, newWorld, type State, type Wishes, type World } from './world.js'
 
 const chainID = 'phrd-test-1'
@@ -34,6 +35,8 @@ export class FakeNetwork {
   /** Blocks that a hospital gives in the place of others. */
   readonly otherBlocks = new Map<string, (cid: string) => Bytes | undefined>()
   readonly away = new Set<string>()
+  /** What hospitals keep of the patient's pepper. */
+  readonly keepers = new Map<string, Keeper>()
   readonly #more: { readonly path: string; readonly answer: JsonValue; readonly by: string }[] = []
   /** What gateways ask to sign at login. */
   loginText = (text: string): string => text
@@ -94,6 +97,7 @@ export class FakeNetwork {
       case 'GET /cosmos/tx/v1beta1/txs/APPROVED':
         return { tx_response: { height: '8', codespace: '', code: 0, data: hex(approvedData()), raw_log: '' } }
     }
+    if (path.startsWith('/pepper')) return this.keepers.get(name)?.answer(method, path, body)
     if (path.startsWith('/cosmos/auth/')) return { info: { account_number: '9', sequence: '1' } }
     const cid = /\/blocks\/(b[a-z2-7]+)/.exec(path)?.[1]
     if (cid !== undefined) return this.#block(name, method, cid, body)

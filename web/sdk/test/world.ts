@@ -80,7 +80,7 @@ export async function newWorld(doctor: string, wishes: Wishes = {}): Promise<Wor
     requester: create(PrincipalSchema, { address: doctor, role: Role.CLINICIAN, hospital: 3n, active: true }),
     members: [1, 2, 3, 4].map((n) => create(MemberSchema, { number: BigInt(n), name: names[n] ?? '', status: MemberStatus.ACTIVE, gatewayUrl: `https://${names[n]}.test` })),
   }
-  return { state, plain, vault: new Vault(patient, [{ epoch: 1n, seed: vaultSeed }]), seed: asked.session.seed, blocks }
+  return { state, plain, vault: new Vault(patient, [{ epoch: 1n, seed: vaultSeed }], randomBytes(32)), seed: asked.session.seed, blocks }
 }
 
 function generationAt(net: Bytes, polynomial: readonly Scalar[]): Generation {

@@ -10,7 +10,7 @@ import (
 	"github.com/phrd/phrd/x/consortium"
 )
 
-// ReportSessions writes who logged in and out at a hospital's gateway and who read the log there. Numbers rise within
+// ReportSessions writes who logged in and out at a hospital's gateway, who read the log there, and who left or collected a pepper. Numbers rise within
 // a message, and what was reported before is skipped, so that a gateway may send its journal again after a crash. A
 // report is evidence of what a gateway says happened: it is about the gateway's hospital, which is the entry's target.
 func (s msgServer) ReportSessions(ctx context.Context, msg *consortium.MsgReportSessions) (*consortium.MsgReportSessionsResponse, error) {
@@ -82,7 +82,7 @@ func (k *Keeper) happened(ctx context.Context, report consortium.SessionReport, 
 			return audit.Entry{}, err
 		}
 		entry = byAccount
-		if report.Kind != consortium.SESSION_KIND_LOG_READ {
+		if report.Patient == "" && report.Kind != consortium.SESSION_KIND_LOG_READ {
 			patient = who.Patient
 		}
 	}
@@ -99,6 +99,9 @@ func (k *Keeper) happened(ctx context.Context, report consortium.SessionReport, 
 	entry.Kind, entry.Target, entry.Unlock, entry.Count = report.Kind.AuditKind(), text(byNode.Hospital), report.Unlock, report.Count
 	if report.Read != "" {
 		entry.Target += "/" + report.Read
+	}
+	if report.Way != "" {
+		entry.Target += "/" + report.Way
 	}
 	if report.Record != "" {
 		entry.Subjects = []audit.Subject{{Record: report.Record}}

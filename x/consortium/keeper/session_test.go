@@ -74,6 +74,30 @@ func TestReportSessions(t *testing.T) {
 	require.Len(t, f.log.entries, before+7)
 }
 
+// Every step about a pepper is in the log of the patient whose vault it is, whoever took it.
+func TestReportPeppers(t *testing.T) {
+	f := newFixture(t, 4)
+	clerk, alice, known := f.staff(2, consortium.ROLE_CLERK), f.patient(1), f.id()
+	f.keeper.SetPrincipals(fakePrincipals{alice: known})
+	_, err := f.log.Append(f.ctx, audit.Entry{Kind: audit.KindPatientRegistered, Actor: alice, Role: "patient", Patient: known, Outcome: audit.OUTCOME_OK})
+	require.NoError(t, err)
+	before := len(f.log.entries)
+	require.EqualValues(t, 5, f.sessions(
+		consortium.SessionReport{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_DEPOSITED, Account: alice, Count: 1},
+		consortium.SessionReport{Number: 2, Kind: consortium.SESSION_KIND_PEPPER_REFUSED, Account: alice, Reason: consortium.ReasonLocked, Count: 3},
+		consortium.SessionReport{Number: 3, Kind: consortium.SESSION_KIND_PEPPER_ADMITTED, Account: clerk, Patient: known, Count: 1},
+		consortium.SessionReport{Number: 4, Kind: consortium.SESSION_KIND_PEPPER_COLLECTED, Account: alice, Way: "in_person", Count: 1},
+		consortium.SessionReport{Number: 5, Kind: consortium.SESSION_KIND_PEPPER_DELETED, Account: alice, Count: 1},
+	))
+	require.Equal(t, []audit.Entry{
+		{Kind: audit.KindPepperDeposited, Actor: alice, Role: "patient", Patient: known, Target: "2", Count: 1, Outcome: audit.OUTCOME_OK},
+		{Kind: audit.KindPepperRefused, Actor: alice, Role: "patient", Patient: known, Target: "2", Count: 3, Outcome: audit.OUTCOME_REFUSED, Reason: "locked"},
+		{Kind: audit.KindPepperAdmitted, Actor: clerk, Role: "clerk", Hospital: 2, Patient: known, Target: "2", Count: 1, Outcome: audit.OUTCOME_OK},
+		{Kind: audit.KindPepperCollected, Actor: alice, Role: "patient", Patient: known, Target: "2/in_person", Count: 1, Outcome: audit.OUTCOME_OK},
+		{Kind: audit.KindPepperDeleted, Actor: alice, Role: "patient", Patient: known, Target: "2", Count: 1, Outcome: audit.OUTCOME_OK},
+	}, f.log.entries[before:])
+}
+
 func TestReportSessionsErrors(t *testing.T) {
 	f := newFixture(t, 4)
 	auditor := f.staff(1, consortium.ROLE_AUDITOR)
@@ -104,7 +128,7 @@ func TestReportSessionsErrors(t *testing.T) {
 		{"numbers that fall", f.nodes[0], []consortium.SessionReport{many[1], many[0]}, consortium.ErrInvalidReport},
 		{"number 0", f.nodes[0], with(func(r *consortium.SessionReport) { r.Number = 0 }), consortium.ErrInvalidReport},
 		{"no kind", f.nodes[0], with(func(r *consortium.SessionReport) { r.Kind = 0 }), consortium.ErrInvalidReport},
-		{"another kind", f.nodes[0], with(func(r *consortium.SessionReport) { r.Kind = 9 }), consortium.ErrInvalidReport},
+		{"another kind", f.nodes[0], with(func(r *consortium.SessionReport) { r.Kind = 10 }), consortium.ErrInvalidReport},
 		{"nobody reads", f.nodes[0], with(func(r *consortium.SessionReport) { r.Account = "" }), consortium.ErrInvalidReport},
 		{"an account in capitals", f.nodes[0], with(func(r *consortium.SessionReport) { r.Account = strings.ToUpper(auditor) }), consortium.ErrInvalidReport},
 		{"a read with a reason", f.nodes[0], with(func(r *consortium.SessionReport) { r.Reason = consortium.ReasonSignature }), consortium.ErrInvalidReport},
@@ -115,6 +139,14 @@ func TestReportSessionsErrors(t *testing.T) {
 		{"a count beyond any", f.nodes[0], with(func(r *consortium.SessionReport) { r.Count = 1 << 63 }), consortium.ErrInvalidReport},
 		{"a login with a read", f.nodes[0], with(func(r *consortium.SessionReport) { r.Kind = consortium.SESSION_KIND_LOGGED_IN }), consortium.ErrInvalidReport},
 		{"a failure without a reason", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_LOGIN_FAILED}}, consortium.ErrInvalidReport},
+		{"a collection in no way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_COLLECTED, Account: auditor}}, consortium.ErrInvalidReport},
+		{"a collection in another way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_COLLECTED, Account: auditor, Way: "wallet"}}, consortium.ErrInvalidReport},
+		{"a deposit in a way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_DEPOSITED, Account: auditor, Way: "code"}}, consortium.ErrInvalidReport},
+		{"a pepper refused for a role", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_REFUSED, Account: auditor, Reason: consortium.ReasonNoRole}}, consortium.ErrInvalidReport},
+		{"a pepper refused to nobody", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_REFUSED, Reason: consortium.ReasonLocked}}, consortium.ErrInvalidReport},
+		{"an admission of nobody", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_ADMITTED, Account: auditor}}, consortium.ErrInvalidReport},
+		{"an admission with a record", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_ADMITTED, Account: auditor, Patient: f.id(), Record: f.id()}}, consortium.ErrInvalidReport},
+		{"a deposit for another patient", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_DEPOSITED, Account: auditor, Patient: f.id()}}, consortium.ErrInvalidReport},
 		{"a failure with another reason", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_LOGIN_FAILED, Reason: "x"}}, consortium.ErrInvalidReport},
 	} {
 		t.Run(c.name, func(t *testing.T) {

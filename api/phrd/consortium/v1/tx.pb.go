@@ -41,6 +41,16 @@ const (
 	SessionKind_SESSION_KIND_LOGGED_OUT SessionKind = 3
 	// SESSION_KIND_LOG_READ says that an account read the log, or was not let.
 	SessionKind_SESSION_KIND_LOG_READ SessionKind = 4
+	// SESSION_KIND_PEPPER_DEPOSITED says that a patient left the pepper of a wallet's slot with the gateway.
+	SessionKind_SESSION_KIND_PEPPER_DEPOSITED SessionKind = 5
+	// SESSION_KIND_PEPPER_COLLECTED says that a device of the patient was given the pepper, and in which way it had shown that it may have it.
+	SessionKind_SESSION_KIND_PEPPER_COLLECTED SessionKind = 6
+	// SESSION_KIND_PEPPER_REFUSED says that an account that owns the vault was not given the pepper.
+	SessionKind_SESSION_KIND_PEPPER_REFUSED SessionKind = 7
+	// SESSION_KIND_PEPPER_ADMITTED says that somebody of the staff admitted one collection by a patient whose papers they saw.
+	SessionKind_SESSION_KIND_PEPPER_ADMITTED SessionKind = 8
+	// SESSION_KIND_PEPPER_DELETED says that a patient had the gateway delete the pepper.
+	SessionKind_SESSION_KIND_PEPPER_DELETED SessionKind = 9
 )
 
 // Enum value maps for SessionKind.
@@ -51,13 +61,23 @@ var (
 		2: "SESSION_KIND_LOGIN_FAILED",
 		3: "SESSION_KIND_LOGGED_OUT",
 		4: "SESSION_KIND_LOG_READ",
+		5: "SESSION_KIND_PEPPER_DEPOSITED",
+		6: "SESSION_KIND_PEPPER_COLLECTED",
+		7: "SESSION_KIND_PEPPER_REFUSED",
+		8: "SESSION_KIND_PEPPER_ADMITTED",
+		9: "SESSION_KIND_PEPPER_DELETED",
 	}
 	SessionKind_value = map[string]int32{
-		"SESSION_KIND_UNSPECIFIED":  0,
-		"SESSION_KIND_LOGGED_IN":    1,
-		"SESSION_KIND_LOGIN_FAILED": 2,
-		"SESSION_KIND_LOGGED_OUT":   3,
-		"SESSION_KIND_LOG_READ":     4,
+		"SESSION_KIND_UNSPECIFIED":      0,
+		"SESSION_KIND_LOGGED_IN":        1,
+		"SESSION_KIND_LOGIN_FAILED":     2,
+		"SESSION_KIND_LOGGED_OUT":       3,
+		"SESSION_KIND_LOG_READ":         4,
+		"SESSION_KIND_PEPPER_DEPOSITED": 5,
+		"SESSION_KIND_PEPPER_COLLECTED": 6,
+		"SESSION_KIND_PEPPER_REFUSED":   7,
+		"SESSION_KIND_PEPPER_ADMITTED":  8,
+		"SESSION_KIND_PEPPER_DELETED":   9,
 	}
 )
 
@@ -2998,11 +3018,11 @@ type SessionReport struct {
 	Kind SessionKind `protobuf:"varint,2,opt,name=kind,proto3,enum=phrd.consortium.v1.SessionKind" json:"kind,omitempty"`
 	// account that acted; empty where a login failed as an account that the network does not know.
 	Account string `protobuf:"bytes,3,opt,name=account,proto3" json:"account,omitempty"`
-	// reason of a failed login: challenge, signature or no_role; empty for all else.
+	// reason of a failed login: challenge, signature or no_role; of a pepper that was not given: challenge, signature, admission or locked; empty for all else.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// read is what of the log was read: entries, entry, subject or notices; empty for all else.
 	Read string `protobuf:"bytes,5,opt,name=read,proto3" json:"read,omitempty"`
-	// patient number whose entries were asked for or shown; empty where it was nobody's in particular.
+	// patient number whose entries were asked for or shown, empty where it was nobody's in particular; or whom the staff admitted.
 	Patient string `protobuf:"bytes,6,opt,name=patient,proto3" json:"patient,omitempty"`
 	// record id that was asked for; may be empty.
 	Record string `protobuf:"bytes,7,opt,name=record,proto3" json:"record,omitempty"`
@@ -3010,10 +3030,12 @@ type SessionReport struct {
 	Unlock string `protobuf:"bytes,8,opt,name=unlock,proto3" json:"unlock,omitempty"`
 	// refused says that the gateway refused to show the log.
 	Refused bool `protobuf:"varint,9,opt,name=refused,proto3" json:"refused,omitempty"`
-	// count is how many logins, failures or logouts this stands for, or how many entries were shown.
+	// count is how many logins, failures, logouts or steps about a pepper this stands for, or how many entries were shown.
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
 	// at is the gateway's clock when it first happened, unix seconds.
-	At            int64 `protobuf:"varint,11,opt,name=at,proto3" json:"at,omitempty"`
+	At int64 `protobuf:"varint,11,opt,name=at,proto3" json:"at,omitempty"`
+	// way in which a pepper was collected: code, passkey or in_person; empty for all else.
+	Way           string `protobuf:"bytes,12,opt,name=way,proto3" json:"way,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3123,6 +3145,13 @@ func (x *SessionReport) GetAt() int64 {
 		return x.At
 	}
 	return 0
+}
+
+func (x *SessionReport) GetWay() string {
+	if x != nil {
+		return x.Way
+	}
+	return ""
 }
 
 // MsgReportSessions writes what happened at a gateway.
@@ -3392,7 +3421,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tsignature\x18\x04 \x01(\fR\tsignature:!\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x13phrd/MsgOpenAccount\"b\n" +
 	"\x16MsgOpenAccountResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xd8\x02\n" +
 	"\rSessionReport\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x123\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1f.phrd.consortium.v1.SessionKindR\x04kind\x122\n" +
@@ -3405,18 +3434,24 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\arefused\x18\t \x01(\bR\arefused\x12\x14\n" +
 	"\x05count\x18\n" +
 	" \x01(\x04R\x05count\x12\x0e\n" +
-	"\x02at\x18\v \x01(\x03R\x02at\"\xaf\x01\n" +
+	"\x02at\x18\v \x01(\x03R\x02at\x12\x10\n" +
+	"\x03way\x18\f \x01(\tR\x03way\"\xaf\x01\n" +
 	"\x11MsgReportSessions\x12,\n" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12F\n" +
 	"\areports\x18\x02 \x03(\v2!.phrd.consortium.v1.SessionReportB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\areports:$\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x16phrd/MsgReportSessions\"5\n" +
 	"\x19MsgReportSessionsResponse\x12\x18\n" +
-	"\awritten\x18\x01 \x01(\rR\awritten*\xa4\x01\n" +
+	"\awritten\x18\x01 \x01(\rR\awritten*\xce\x02\n" +
 	"\vSessionKind\x12\x1c\n" +
 	"\x18SESSION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SESSION_KIND_LOGGED_IN\x10\x01\x12\x1d\n" +
 	"\x19SESSION_KIND_LOGIN_FAILED\x10\x02\x12\x1b\n" +
 	"\x17SESSION_KIND_LOGGED_OUT\x10\x03\x12\x19\n" +
-	"\x15SESSION_KIND_LOG_READ\x10\x04\x1a\x04\x88\xa3\x1e\x002\xb9\x16\n" +
+	"\x15SESSION_KIND_LOG_READ\x10\x04\x12!\n" +
+	"\x1dSESSION_KIND_PEPPER_DEPOSITED\x10\x05\x12!\n" +
+	"\x1dSESSION_KIND_PEPPER_COLLECTED\x10\x06\x12\x1f\n" +
+	"\x1bSESSION_KIND_PEPPER_REFUSED\x10\a\x12 \n" +
+	"\x1cSESSION_KIND_PEPPER_ADMITTED\x10\b\x12\x1f\n" +
+	"\x1bSESSION_KIND_PEPPER_DELETED\x10\t\x1a\x04\x88\xa3\x1e\x002\xb9\x16\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +

@@ -27,6 +27,7 @@ export const kinds = [
   'endorsed', 'approved', 'denied', 'withdrawn', 'expired', 'released', 'opened', 'consent_granted', 'consent_used', 'consent_withdrawn', 'consent_ended', 'emergency_enabled',
   'emergency_disabled', 'emergency_requested', 'emergency_approved', 'emergency_due', 'emergency_reviewed', 'guardians_set', 'recovery_proposed', 'recovery_approved', 'recovery_due',
   'recovery_released', 'recovery_cancelled', 'wallet_recovered', 'logged_in', 'login_failed', 'logged_out', 'log_read',
+  'pepper_deposited', 'pepper_collected', 'pepper_refused', 'pepper_admitted', 'pepper_deleted',
 ] as const
 
 /** purposes are those of HL7 v3 ActReason that are met most. */

@@ -13,6 +13,8 @@ import { Action, Loaded } from '../view/action'
 import { NewCode } from '../view/code'
 import { isDemo, newDemoWallet } from '../wallet/demo'
 import { connectWallet, hasWallet } from '../wallet/keplr'
+import { Keeping } from '../vault/keeping'
+import { Passkeys } from '../vault/passkeys'
 import { patientWords } from '../words/patient/words'
 import type { Open } from './pages'
 
@@ -41,6 +43,15 @@ export function VaultPage({ open }: { open: Open }) {
     )
   }
   const { client, file, vault } = open
+  const anew = async (newKey: boolean): Promise<Next> => {
+    const made = await prepareVault(client, file, vault, { newKey })
+    const finish = async () => {
+      await writeVault(client, file, made.file)
+      await takeVault(client, made.file, made.vault)
+      done(w.vaultWritten)
+    }
+    return { made, finish }
+  }
   return (
     <section>
       <h1>{w.vault}</h1>
@@ -51,15 +62,13 @@ export function VaultPage({ open }: { open: Open }) {
         <p>{w.rotateText}</p>
         <p>{w.newWordsText}</p>
         <Action run={async () => {
-          const made = await prepareVault(client, file, vault, { newKey: true })
-          const finish = async () => {
-            await writeVault(client, file, made.file)
-            await takeVault(client, made.file, made.vault)
-            done(w.vaultWritten)
-          }
-          next.value = { made, finish }
+          next.value = await anew(true)
         }}>{w.rotate}</Action>
       </article>
+      <Keeping open={open} />
+      <Passkeys open={open} done={done} remove={async () => {
+        next.value = await anew(false)
+      }} />
       <ChangeWallet change={async (signer, invitation, keep) => {
         next.value = await walletChange(open, signer, invitation, () => {
           keep()

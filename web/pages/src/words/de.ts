@@ -21,7 +21,7 @@ export const de: Words = {
   invitation: 'Einladung',
   openAccount: 'Mein Konto eröffnen',
   makeVault: 'Meinen Tresor anlegen',
-  makeVaultText: 'Der Tresor enthält den Schlüssel zu Ihren Akten. Ihre Wallet unterschreibt zweimal denselben Text, damit sie den Tresor wieder öffnen kann.',
+  makeVaultText: 'Der Tresor enthält den Schlüssel zu Ihren Akten. Ihre Wallet unterschreibt zweimal denselben Text, damit sie den Tresor wieder öffnen kann. Das Krankenhaus dieser Seite verwahrt, was die Wallet dafür auf einem anderen Gerät braucht; ohne Ihre Wallet öffnet es nichts.',
   codeTitle: 'Schreiben Sie Ihren Wiederherstellungscode auf',
   codeText: 'Diese 24 Wörter öffnen Ihren Tresor, wenn Wallet und Geräte verloren sind. Sie werden einmal gezeigt. Niemand kann sie Ihnen noch einmal geben.',
   codeWritten: 'Ich habe sie aufgeschrieben',
@@ -97,6 +97,8 @@ export const de: Words = {
     expired: 'Anfrage abgelaufen', released: 'die Krankenhäuser haben ihre Hälfte gegeben', opened: 'hat geöffnet', patient_registered: 'hat das Konto eröffnet',
     vault_rotated: 'hat den Schlüssel des Tresors gewechselt', vault_written: 'hat den Tresor geschrieben', consent_granted: 'hat eingewilligt', consent_used: 'hat eine Einwilligung benutzt',
     consent_withdrawn: 'hat eine Einwilligung zurückgezogen', emergency_requested: 'hat im Notfall gefragt', erased: 'hat eine Akte gelöscht', replicated: 'ein Krankenhaus hat eine Kopie',
+    pepper_deposited: 'hat das zweite Geheimnis der Wallet bei einem Krankenhaus hinterlegt', pepper_collected: 'ein Gerät bekam das zweite Geheimnis der Wallet', pepper_refused: 'ein Gerät bekam das zweite Geheimnis der Wallet nicht',
+    pepper_admitted: 'hat eine Abholung vor Ort zugelassen', pepper_deleted: 'hat das zweite Geheimnis der Wallet löschen lassen',
     share_given: 'ein Krankenhaus hat seinen Anteil gegeben', account_opened: 'das Konto wurde eröffnet',
   },
   checkNames: {

@@ -54,6 +54,8 @@ export interface VaultSlot {
   readonly site?: string
   /** In base64. */
   readonly wrapped: string
+  /** Of a code or a passkey: the public key, in base64, by which who has it may collect the wallet slot's pepper. It stays on this device. */
+  readonly collect?: string
 }
 
 /** slotHead is what the wrapping of a slot binds. */

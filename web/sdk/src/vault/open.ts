@@ -8,7 +8,7 @@ import { parseIDText } from '#custody/id.js'
 import { recipientKind } from '#custody/kinds.js'
 import { openOwn } from '#custody/own.js'
 import { Refusal } from '#custody/refusal.js'
-import { openSlot, walletSecret } from '#custody/slot.js'
+import { openSlot, passkeySecret, walletSecret } from '#custody/slot.js'
 import { type Epoch, openVault as openBlob, sealVault as sealBlob } from '#custody/vault.js'
 import type { Client } from '../client.js'
 import { PhrdError } from '../errors.js'
@@ -16,16 +16,18 @@ import type { VaultKey } from '../records/lock.js'
 import type { LockedVersion } from '../unlock/locked.js'
 import { slotHead, type VaultFile, type VaultSlot } from './file.js'
 import { signTwice } from './prepare.js'
-import { vaultSecrets } from './secrets.js'
+import { pepperOf, vaultSecrets } from './secrets.js'
 
 /** Vault is a patient's vault in the program's memory: it opens owner halves. */
 export class Vault {
   readonly #patient: Bytes
   readonly #epochs: readonly Epoch[]
+  readonly #kv: Bytes
 
-  constructor(patient: Bytes, epochs: readonly Epoch[]) {
+  constructor(patient: Bytes, epochs: readonly Epoch[], kv: Bytes) {
     this.#patient = patient
     this.#epochs = epochs
+    this.#kv = kv
   }
 
   /** ownerHalf opens the owner's half in an envelope, whatever epoch it is sealed to, and checks it against Pc. */
@@ -65,7 +67,13 @@ export class Vault {
     const last = newestOf(this.#epochs)
     const epochs = withKey ? [...this.#epochs, { epoch: last.epoch + 1n, seed: randomBytes(32) }] : this.#epochs
     const blob = await sealBlob({ ...at, newest: newestOf(epochs).epoch }, kv, randomBytes(12), epochs)
-    return { blob, vault: new Vault(this.#patient, epochs) }
+    return { blob, vault: new Vault(this.#patient, epochs, kv) }
+  }
+
+  /** again is the vault as a further revision under the same key of its blob, which a further slot is to wrap: those that there are open it, too. */
+  async again(at: { readonly net: Uint8Array; readonly vault: Uint8Array; readonly revision: bigint }): Promise<{ readonly blob: Bytes; readonly kv: Bytes }> {
+    const kv = Uint8Array.from(this.#kv)
+    return { blob: await sealBlob({ ...at, newest: newestOf(this.#epochs).epoch }, kv, randomBytes(12), this.#epochs), kv }
   }
 }
 
@@ -90,13 +98,18 @@ export async function openVaultByCode(file: VaultFile, words: string): Promise<V
 
 /** openVaultByWallet opens the vault with a signature of the wallet and the pepper that this device keeps. */
 export async function openVaultByWallet(client: Client, file: VaultFile): Promise<Vault> {
-  const { pepper } = await vaultSecrets(client.secrets, file)
+  const pepper = await pepperOf(client.secrets, file)
   if (pepper === undefined) throw new PhrdError('vault', 'this device does not keep the pepper of the vault')
   return opened(file, await kvOf(file, 'wallet', async (slot) => {
     const signature = await signTwice(file, client.signer, slot)
     if (signature === undefined) throw new PhrdError('vault', 'the wallet signs differently each time')
     return walletSecret(signature, pepper)
   }))
+}
+
+/** openVaultByPasskey opens the vault with the PRF output of a passkey, which was asked with passkeyQuestion. */
+export async function openVaultByPasskey(file: VaultFile, prf: Uint8Array): Promise<Vault> {
+  return opened(file, await kvOf(file, 'passkey', async () => passkeySecret(prf)))
 }
 
 /** kvOf is the key of the vault's blob, by the first slot of a kind that opens. */
@@ -125,7 +138,7 @@ export async function opened(file: VaultFile, kv: Bytes): Promise<Vault> {
   // What is locked to the key that a gateway shows must open with the one that is inside.
   const seed = epochs.find((e) => e.epoch === BigInt(file.epoch))?.seed
   if (seed === undefined || !equal(await hybrid.publicKey(seed), base64.decode(file.key))) throw new PhrdError('vault', 'the vault has another key than is shown')
-  return new Vault(parseIDText(file.patient), epochs)
+  return new Vault(parseIDText(file.patient), epochs, kv)
 }
 
 function given(read: () => Bytes): Bytes {

@@ -13,6 +13,7 @@ import { MsgRegisterPatientResponseSchema, MsgRegisterPatientSchema } from '../g
 import { gasBase, type Receipt } from '../send.js'
 import { isSignatureOf } from '../wallet/arbitrary.js'
 import type { Signer } from '../wallet/signer.js'
+import { collectKey } from './pepper.js'
 import { slotHead, vaultBlock, type VaultFile, type VaultSlot } from './file.js'
 import { keepVaultSecrets } from './secrets.js'
 
@@ -41,7 +42,7 @@ export async function preparePatient(client: Client, site = defaultSite): Promis
   const pepper = randomBytes(32)
   const byWallet = await walletSlot(empty, client.signer, site, pepper, kv)
   const code = randomBytes(32)
-  const byCode = await slotOf(empty, { kind: 'code', id: idText(randomBytes(16)), revision: 1 }, code, kv)
+  const byCode = await codeSlot(empty, code, kv)
   await keepVaultSecrets(client.secrets, empty, byWallet === undefined ? { kv } : { kv, pepper })
   return { file: { ...empty, slots: byWallet === undefined ? [byCode] : [byWallet, byCode] }, code: codeWords(code), walletSlot: byWallet !== undefined }
 }
@@ -61,6 +62,12 @@ export async function walletSlot(file: VaultFile, signer: Signer, site: string, 
   const slot = { kind: 'wallet', id: idText(randomBytes(16)), revision: file.revision, site } as const
   const signature = await signTwice(file, signer, slot)
   return signature === undefined ? undefined : slotOf(file, slot, walletSecret(signature, pepper), kv)
+}
+
+/** codeSlot is a slot that a recovery code opens. */
+export async function codeSlot(file: VaultFile, code: Uint8Array, kv: Uint8Array): Promise<VaultSlot> {
+  const slot = { kind: 'code', id: idText(randomBytes(16)), revision: file.revision } as const
+  return slotOf(file, { ...slot, collect: collectKey(file, slot, code) }, code, kv)
 }
 
 /** signTwice has the wallet sign the text of its slot, and again. It gives nothing where the signatures differ. */

@@ -2,7 +2,7 @@ import { base64 } from '@scure/base'
 import { cidText } from '#custody/cid.js'
 import { codeWords } from '#custody/code.js'
 import { type Bytes, randomBytes } from '#custody/encoding.js'
-import { idText, parseIDText } from '#custody/id.js'
+import { parseIDText } from '#custody/id.js'
 import type { Client } from '../client.js'
 import { guardianSlot, guardiansFor, type GuardianWish, setGuardians } from '../guardians/name.js'
 import { Query } from '../generated/phrd/records/v1/query_pb.js'
@@ -12,7 +12,7 @@ import type { Secrets } from '../secrets.js'
 import type { Signer } from '../wallet/signer.js'
 import { vaultBlock, type VaultFile, type VaultSlot } from './file.js'
 import type { Vault } from './open.js'
-import { defaultSite, inParts, type PreparedVault, slotOf, walletSlot } from './prepare.js'
+import { defaultSite, codeSlot, inParts, type PreparedVault, walletSlot } from './prepare.js'
 import { forgetVaultSecrets, keepVaultSecrets } from './secrets.js'
 
 /** VaultChange says how a vault is written anew. Its blob is sealed under a fresh key and has fresh slots in any case, so that none of the former ones opens it. */
@@ -50,7 +50,7 @@ export async function prepareVault(client: Client, former: VaultFile, vault: Vau
   await forgetVaultSecrets(secrets, file)
   const byWallet = await walletSlot(file, signer, change.site ?? defaultSite, pepper, kv)
   const slots: VaultSlot[] = byWallet === undefined ? [] : [byWallet]
-  slots.push(await slotOf(file, { kind: 'code', id: idText(randomBytes(16)), revision: file.revision }, code, kv))
+  slots.push(await codeSlot(file, code, kv))
   const made = named === undefined ? undefined : await guardianSlot(file, named, kv)
   if (made !== undefined) slots.push(made.slot)
   await keepVaultSecrets(secrets, file, byWallet === undefined ? { kv } : { kv, pepper })

@@ -1,0 +1,32 @@
+import type { VaultWords } from './en'
+
+/** de are the German texts about what opens the vault. */
+export const de: VaultWords = {
+  keeping: 'Die Wallet auf einem anderen Gerät',
+  keepingText: 'Neben ihrer Signatur braucht Ihre Wallet ein zweites Geheimnis, um den Tresor zu öffnen. Ein Krankenhaus kann es für Sie verwahren und gibt es einem neuen Gerät von Ihnen für die 24 Wörter, für einen Passkey oder Ihnen persönlich; nie für die Wallet allein. Jedes Mal steht in Ihrem Protokoll.',
+  keptBy: (hospital) => `${hospital} verwahrt es.`,
+  keptNowhere: 'Kein Krankenhaus verwahrt es.',
+  keptHere: 'Dieser Browser verwahrt es: Ihre Wallet öffnet den Tresor hier.',
+  notHere: 'Dieser Browser hat es nicht: Ihre Wallet allein öffnet den Tresor hier nicht.',
+  codeToLeave: 'Ihre 24 Wörter, für die ein anderes Gerät es bekommt',
+  leave: 'Beim Krankenhaus dieser Seite hinterlegen',
+  codeToRegain: 'Ihre 24 Wörter, für die das Krankenhaus es gibt',
+  regain: 'Die Wallet den Tresor hier öffnen lassen',
+  remove: 'Beim Krankenhaus löschen lassen',
+  removeText: 'Das Krankenhaus löscht es endgültig. Ein neues Gerät von Ihnen öffnet den Tresor dann nur mit den 24 Wörtern.',
+  removeForGood: 'Endgültig löschen',
+  passkeys: 'Passkeys',
+  passkeysText: 'Ein Passkey dieses Geräts oder eines Sicherheitsschlüssels öffnet den Tresor ohne die 24 Wörter. Er gehört zur Adresse dieser Seite.',
+  passkeyCount: (n) => (n === 0 ? 'Der Tresor hat keinen Passkey.' : n === 1 ? 'Ein Passkey öffnet den Tresor.' : `${n} Passkeys öffnen den Tresor.`),
+  addPasskey: 'Passkey hinzufügen',
+  passkeyAdded: 'Der Passkey öffnet jetzt Ihren Tresor.',
+  noPasskeys: 'Dieser Browser hat keine Passkeys, die einen Tresor öffnen können.',
+  removePasskeys: 'Passkeys entfernen',
+  removePasskeysText: 'Um sie zu entfernen, wird der Tresor mit anderen 24 Wörtern neu geschrieben.',
+  openByPasskey: 'Mit einem Passkey öffnen',
+  inPersonText: 'Weder Wörter noch Passkey? Zeigen Sie einem Krankenhaus, das das zweite Geheimnis der Wallet verwahrt, wer Sie sind. Sie bekommen dort ein Wort, das eine Viertelstunde gilt.',
+  word: 'Ein Wort, das Ihnen ein Krankenhaus gegeben hat',
+  openInPerson: 'Mit dem Wort und der Wallet öffnen',
+  noPRF: 'dieser Passkey gibt kein Geheimnis für einen Tresor (die PRF-Erweiterung); nehmen Sie einen anderen',
+  passkeyCancelled: 'der Passkey wurde nicht gegeben',
+}
