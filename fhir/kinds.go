@@ -99,6 +99,7 @@ var patterns = map[string]pattern{
 	"logged_in": enters, "login_failed": enters, "logged_out": leaves, "log_read": audits,
 
 	"staff_registered": appoints, "staff_revoked": appoints, "staff_updated": appoints, "staff_vault_published": rotates,
+	"auditor_appointed": appoints, "auditor_dismissed": appoints, "role_ended": appoints,
 	"site_added": arranges, "site_updated": arranges, "site_removed": arranges,
 	"storage_node_registered": arranges, "storage_node_updated": arranges, "storage_node_retired": arranges,
 

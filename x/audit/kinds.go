@@ -152,6 +152,12 @@ const (
 	KindStaffUpdated = "staff_updated"
 	// KindStaffVaultPublished says that a clinician made the key of a vault known.
 	KindStaffVaultPublished = "staff_vault_published"
+	// KindAuditorAppointed says that the members appointed an auditor, or anew.
+	KindAuditorAppointed = "auditor_appointed"
+	// KindAuditorDismissed says that the members ended the role of an auditor whom they had appointed.
+	KindAuditorDismissed = "auditor_dismissed"
+	// KindRoleEnded says that the time of an auditor's role was over; the target is the hospital's number, 0 for the members, and the account.
+	KindRoleEnded = "role_ended"
 	// KindSiteAdded says that a hospital got a further site.
 	KindSiteAdded = "site_added"
 	// KindSiteUpdated says that a site's name or time zone changed; the target is its number.
@@ -241,7 +247,8 @@ var kinds = map[string]bool{
 	KindRecoveryCancelled: true, KindRecoveryExpired: true, KindWalletRecovered: true,
 	KindHandOverSet: true, KindWalletClosed: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
-	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
+	KindStaffRegistered: true, KindStaffRevoked: true, KindAuditorAppointed: true, KindAuditorDismissed: true, KindRoleEnded: true,
+	KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
