@@ -105,16 +105,16 @@ func TestFailedLoginsAreReported(t *testing.T) {
 // reported without what was asked for.
 func TestReadsOfTheLogAreReported(t *testing.T) {
 	d := newDoor(t, soon)
-	auditor := d.people["auditor3"].address()
+	auditor := d.people["auditor"].address()
 	d.node.append(&auditv1.Entry{Kind: "stored", Patient: d.bob})
 	for range 3 {
-		d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
+		d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	}
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusOK)
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusOK)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusForbidden)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries/2", nil, nil), http.StatusNotFound)
-	s := d.notices("auditor3", "")
+	s := d.notices("auditor", "")
 	d.node.append(d.unlockSteps()...)
 	s.kinds(3)
 	var got []string
@@ -143,7 +143,7 @@ func TestReadsOfTheLogAreReported(t *testing.T) {
 // That the log was read is told to those whom it concerns, and is no reading that is reported again.
 func TestNoticesOfReadingComeToAnEnd(t *testing.T) {
 	d := newDoor(t, soon)
-	s := d.notices("auditor3", "")
+	s := d.notices("auditor", "")
 	d.sessions(logRead, 1)
 	d.node.append(&auditv1.Entry{Kind: "log_read"}, &auditv1.Entry{Kind: "stored"})
 	s.kinds(2)
@@ -188,12 +188,12 @@ func TestSessionsSurviveRestarts(t *testing.T) {
 // A gateway that can't write down who gets in lets nobody in, and shows no log.
 func TestNobodyGetsInUnnoticed(t *testing.T) {
 	d := newDoor(t)
-	d.token("auditor3")
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
+	d.token("auditor")
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	gateway.BreakSessions(d.gateway)
 	alice := d.people["alice"]
 	d.want(d.login(alice.key, d.challenge(alice.address())), http.StatusServiceUnavailable)
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusServiceUnavailable)
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusServiceUnavailable)
 	if r := d.do("", http.MethodGet, "/readyz", nil, nil); r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready: %s", r.body)
 	}

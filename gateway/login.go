@@ -124,6 +124,21 @@ type principalBody struct {
 	Role     string `json:"role"`
 	Hospital uint64 `json:"hospital"`
 	Patient  string `json:"patient"`
+	// Audits is what of the log an auditor sees; null for others.
+	Audits *auditsBody `json:"audits"`
+}
+
+type auditsBody struct {
+	All       bool     `json:"all"`
+	Hospitals []uint64 `json:"hospitals"`
+}
+
+func bodyOf(c caller) principalBody {
+	p := principalBody{Address: c.address, Role: roleWord(c.role), Hospital: c.hospital, Patient: c.patient}
+	if c.isAuditor() {
+		p.Audits = &auditsBody{All: c.audits.GetAll(), Hospitals: append([]uint64{}, c.audits.GetHospitals()...)}
+	}
+	return p
 }
 
 type loginBody struct {
@@ -184,7 +199,7 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 	}
 	return answer(w, http.StatusOK, loginBody{
 		Token: token, ExpiresAt: end.UTC(),
-		Principal: principalBody{Address: c.address, Role: roleWord(c.role), Hospital: c.hospital, Patient: c.patient},
+		Principal: bodyOf(c),
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,18 +32,27 @@ type caller struct {
 	role     consortiumv1.Role
 	hospital uint64
 	patient  string
+	audits   *consortiumv1.AuditScope // of an auditor
 }
 
 func (c caller) isNobody() bool  { return c.address == "" }
 func (c caller) isPatient() bool { return c.role == consortiumv1.Role_ROLE_PATIENT }
 func (c caller) isAuditor() bool { return c.role == consortiumv1.Role_ROLE_AUDITOR }
 
+// auditsAll tells whether the caller is an auditor of the whole log.
+func (c caller) auditsAll() bool { return c.isAuditor() && c.audits.GetAll() }
+
+// auditsAny tells whether the caller is an auditor of one of the hospitals; nobody audits hospital 0 alone.
+func (c caller) auditsAny(hospitals ...uint64) bool {
+	return c.auditsAll() || c.isAuditor() && slices.ContainsFunc(hospitals, func(h uint64) bool { return slices.Contains(c.audits.GetHospitals(), h) })
+}
+
 // isNode tells whether the caller is a server of a member.
 func (c caller) isNode() bool {
 	return c.role == consortiumv1.Role_ROLE_NODE || c.role == consortiumv1.Role_ROLE_STORAGE
 }
 
-// isStaff tells whether the caller is a person whom a hospital's admin registered.
+// isStaff tells whether the caller is a person whom a hospital's admin registered, or whom the members appointed.
 func (c caller) isStaff() bool {
 	return c.role >= consortiumv1.Role_ROLE_ADMIN && c.role <= consortiumv1.Role_ROLE_AUDITOR
 }
@@ -255,7 +265,7 @@ func (g *Gateway) principal(ctx context.Context, address string) (caller, error)
 	if !p.GetActive() || p.GetAddress() != address || p.GetRole() == consortiumv1.Role_ROLE_UNSPECIFIED {
 		return caller{}, errNobody
 	}
-	return caller{address: address, role: p.GetRole(), hospital: p.GetHospital(), patient: p.GetPatient()}, nil
+	return caller{address: address, role: p.GetRole(), hospital: p.GetHospital(), patient: p.GetPatient(), audits: p.GetAudits()}, nil
 }
 
 func loginNeeded() *fault {

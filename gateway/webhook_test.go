@@ -213,7 +213,7 @@ func TestWebhookRegistration(t *testing.T) {
 		return d.do(who, http.MethodPut, "/webhooks/"+name, headers{"Content-Type": "application/json"}, []byte(body))
 	}
 	good := `{"url":"` + a.server.URL + `/x","kinds":""}`
-	for _, who := range []string{"alice", "officer1", "admin2", "auditor3", "node1"} {
+	for _, who := range []string{"alice", "officer1", "admin2", "auditor", "node1"} {
 		d.want(put(who, "portal", good), http.StatusForbidden)
 		d.want(d.do(who, http.MethodGet, "/webhooks", nil, nil), http.StatusForbidden)
 		d.want(d.do(who, http.MethodDelete, "/webhooks/portal", nil, nil), http.StatusForbidden)
