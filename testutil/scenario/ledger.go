@@ -455,7 +455,8 @@ func (n *Network) HasWholeLog() {
 	}
 	for _, kind := range []string{
 		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberAdmitted,
-		audit.KindMemberRemoved, audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
+		audit.KindMemberRemoved, audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindAuditorAppointed, audit.KindAuditorDismissed,
+		audit.KindExpired, audit.KindWithdrawn,
 	} {
 		if byChain[kind] != want[kind] {
 			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
@@ -520,6 +521,10 @@ func kindOfVote(m proto.Message) string {
 		return audit.KindMemberReinstated
 	case *consortiumv1.MsgReplaceAdmin:
 		return audit.KindAdminReplaced
+	case *consortiumv1.MsgAppointAuditor:
+		return audit.KindAuditorAppointed
+	case *consortiumv1.MsgDismissAuditor:
+		return audit.KindAuditorDismissed
 	case *custodyv1.MsgStartReshare, *custodyv1.MsgStartGeneration:
 		return audit.KindRoundStarted
 	default:
