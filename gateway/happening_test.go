@@ -45,6 +45,10 @@ const (
 	loginFailed = consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED
 	loggedOut   = consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT
 	logRead     = consortiumv1.SessionKind_SESSION_KIND_LOG_READ
+
+	sessionEnded   = consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED
+	webhookAdded   = consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED
+	webhookRemoved = consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED
 )
 
 func TestSessionsAreReported(t *testing.T) {
@@ -59,6 +63,26 @@ func TestSessionsAreReported(t *testing.T) {
 	}
 	if got := d.sessions(loggedOut, 1); len(got) != 1 || got[0].GetAccount() != alice || got[0].GetCount() != 1 {
 		t.Errorf("logouts %v", got)
+	}
+}
+
+// A session that its account does not end is reported when it ends: because nobody used it, or because the account's role is over. One that
+// its account ended has not ended twice.
+func TestEndsOfSessionsAreReported(t *testing.T) {
+	d := newDoor(t, soon)
+	alice, bob := d.people["alice"].address(), d.people["bob"].address()
+	d.token("clerk1")
+	d.want(d.do("clerk1", http.MethodPost, "/logout", nil, nil), http.StatusNoContent)
+	d.token("alice")
+	d.clock.move(time.Hour)
+	d.token("bob")
+	if got := d.sessions(sessionEnded, 1); len(got) != 1 || got[0].GetAccount() != alice || got[0].GetCount() != 1 {
+		t.Errorf("ended for want of use: %v", got)
+	}
+	d.node.change(func() { d.node.principals[bob].Active = false })
+	d.want(d.do("bob", http.MethodGet, "/phrd/consortium/v1/sites", nil, nil), http.StatusUnauthorized)
+	if got := d.sessions(sessionEnded, 2); len(got) != 2 || got[1].GetAccount() != bob {
+		t.Errorf("ended with the role: %v", got)
 	}
 }
 

@@ -218,10 +218,10 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noteSession writes down that a session began or ended.
+// noteSession writes down what somebody did in a session.
 func (g *Gateway) noteSession(ctx context.Context, kind consortiumv1.SessionKind, address string) error {
 	if err := g.happenings.note(ctx, happening{kind: kind, account: address}, 1); err != nil {
-		return unavailable(err, "logins can't be written down now")
+		return unavailable(err, "what is done here can't be written down now")
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func drawScope(t *rapid.T, a *gateway.Asker) {
 func drawEntry(t *rapid.T) *auditv1.Entry {
 	text := func(name string, of ...string) string { return rapid.SampledFrom(append(of, "")).Draw(t, name) }
 	e := &auditv1.Entry{
-		Kind: rapid.SampledFrom([]string{"logged_in", "opened"}).Draw(t, "kind"), Actor: text("actor", "a", "b", "c"), Target: text("target", "a", "b", "1", "2"),
+		Kind: rapid.SampledFrom([]string{"logged_in", "stored"}).Draw(t, "kind"), Actor: text("actor", "a", "b", "c"), Target: text("target", "a", "b", "1", "2"),
 		Patient: text("about", "p", "q"), Hospital: uint64(rapid.IntRange(0, 3).Draw(t, "by")), Unlock: text("unlock", "u", "v"),
 	}
 	if record := text("record", "r", "s"); record != "" {

@@ -94,7 +94,8 @@ func staffAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add NAME --role ROLE", Short: "register a member of staff",
 		Long: "Register a member of staff under a role: " + strings.Join(staffRoles, ", ") + ".\n\n" +
-			"A key of this name is made in the home's key store, unless the address of a key that the\nperson keeps is given. Names stay in this home; the network knows addresses and roles only.",
+			"A key of this name is made in the home's key store, unless the address of a key that the\nperson keeps is given. Names stay in this home; the network knows addresses and roles only.\n" +
+			"An auditor sees what concerns the hospital; the hospitals vote on those who see the whole log: `phrd hospital propose auditor`.",
 		Example: "  phrd staff add dr-weber --role clinician\n  phrd staff add desk --role clerk --address phrd1…",
 		Args:    exactArgs("a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {

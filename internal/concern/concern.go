@@ -9,11 +9,12 @@ import (
 )
 
 // ofMember are the kinds of entries whose target is the number of a member, or begins with
-// it and a slash, beside those of sessions at the member's gateway.
+// it and a slash: what is done to the member, and what happened at its gateway.
 var ofMember = map[string]bool{
 	"member_admitted": true, "member_updated": true, "member_keys_rotated": true, "member_suspended": true, "member_reinstated": true,
 	"member_leaving": true, "member_left": true, "member_removed": true, "admin_replaced": true, "double_sign_seen": true,
-	"role_ended": true, "logged_in": true, "login_failed": true, "logged_out": true, "log_read": true,
+	"role_ended": true, "opened": true, "logged_in": true, "login_failed": true, "logged_out": true, "session_ended": true, "log_read": true,
+	"webhook_added": true, "webhook_removed": true,
 }
 
 // Member is the number of the member that the target of an entry of that kind names; 0 where

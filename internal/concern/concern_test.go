@@ -15,6 +15,9 @@ func TestMember(t *testing.T) {
 		{audit.KindMemberSuspended, "3", 3},
 		{audit.KindLoggedIn, "12", 12},
 		{audit.KindLogRead, "2/entries", 2},
+		{audit.KindOpened, "2", 2},
+		{audit.KindSessionEnded, "2", 2},
+		{audit.KindWebhookAdded, "2", 2},
 		{audit.KindRoleEnded, "4/phrd1xyz", 4},
 		{audit.KindRoleEnded, "0/phrd1xyz", 0},
 		{audit.KindNodeLost, "3", 0},             // a storage node's number

@@ -114,10 +114,13 @@ func (l *ledger) count(o Operation) error {
 
 // sessionKinds are the kinds of entries that session reports become.
 var sessionKinds = map[consortiumv1.SessionKind]string{
-	consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN:    audit.KindLoggedIn,
-	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED: audit.KindLoginFailed,
-	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:   audit.KindLoggedOut,
-	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:     audit.KindLogRead,
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN:       audit.KindLoggedIn,
+	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED:    audit.KindLoginFailed,
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:      audit.KindLoggedOut,
+	consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED:   audit.KindSessionEnded,
+	consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED:   audit.KindWebhookAdded,
+	consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED: audit.KindWebhookRemoved,
+	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:        audit.KindLogRead,
 }
 
 func (l *ledger) countSessions(o Operation, m *consortiumv1.MsgReportSessions) error {

@@ -202,6 +202,12 @@ const (
 	KindLoginFailed = "login_failed"
 	// KindLoggedOut says that an account ended a session.
 	KindLoggedOut = "logged_out"
+	// KindSessionEnded says that a session ended that its account did not end: it was not used or too old, or the account's role ended.
+	KindSessionEnded = "session_ended"
+	// KindWebhookAdded says that an admin had the gateway tell an application what concerns the hospital.
+	KindWebhookAdded = "webhook_added"
+	// KindWebhookRemoved says that an admin ended that.
+	KindWebhookRemoved = "webhook_removed"
 	// KindLogRead says that somebody of the staff read the log, or somebody was not let; what was read stands behind the hospital's number, and the count is how many entries were shown.
 	KindLogRead = "log_read"
 
@@ -254,6 +260,7 @@ var kinds = map[string]bool{
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
 	KindLoggedIn: true, KindLoginFailed: true, KindLoggedOut: true, KindLogRead: true,
+	KindSessionEnded: true, KindWebhookAdded: true, KindWebhookRemoved: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
 	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,
 }

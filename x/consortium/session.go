@@ -41,6 +41,12 @@ func (k SessionKind) AuditKind() string {
 		return audit.KindLoggedOut
 	case SESSION_KIND_LOG_READ:
 		return audit.KindLogRead
+	case SESSION_KIND_SESSION_ENDED:
+		return audit.KindSessionEnded
+	case SESSION_KIND_WEBHOOK_ADDED:
+		return audit.KindWebhookAdded
+	case SESSION_KIND_WEBHOOK_REMOVED:
+		return audit.KindWebhookRemoved
 	default:
 		return ""
 	}

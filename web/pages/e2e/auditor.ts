@@ -50,9 +50,9 @@ await check('an auditor signs in and sees the whole log', async () => {
   const address = await addressOf(page)
   await heading(page, 'Your first visit').waitFor()
   const name = `revisor-${address.slice(-6)}`
-  const until = new Date(Date.now() + 24 * 3600 * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
-  const asked = await network.as(hospital, 'admin', 'hospital', 'propose', 'auditor', name, '--address', address, '--until', until)
-  for (const voter of [1, 2, 3]) await network.as(voter, 'admin', 'hospital', 'vote', String(asked['proposal']), 'yes')
+  const end = new Date(Date.now() + 24 * 3600 * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+  const asked = await network.as(hospital, 'admin', 'hospital', 'propose', 'auditor', name, '--address', address, '--until', end)
+  for (const voter of [1, 2, 3, 4]) await network.as(voter, 'admin', 'hospital', 'vote', String(asked['proposal']), 'yes')
   // The gateway's own server may be a block behind the voters'.
   await until(async () => {
     const { proposal } = await network.as(hospital, 'admin', 'hospital', 'proposals', String(asked['proposal']))

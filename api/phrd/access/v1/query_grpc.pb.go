@@ -78,7 +78,7 @@ type QueryClient interface {
 	// nodes, auditors of the whole log.
 	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
 	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-	// account, the guardian; for those that are open officers, nodes, auditors.
+	// account, the guardian; for those that are open officers, nodes, auditors of the whole log.
 	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
@@ -282,7 +282,7 @@ type QueryServer interface {
 	// nodes, auditors of the whole log.
 	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
 	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-	// account, the guardian; for those that are open officers, nodes, auditors.
+	// account, the guardian; for those that are open officers, nodes, auditors of the whole log.
 	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 	mustEmbedUnimplementedQueryServer()
 }

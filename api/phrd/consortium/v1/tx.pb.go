@@ -41,6 +41,12 @@ const (
 	SessionKind_SESSION_KIND_LOGGED_OUT SessionKind = 3
 	// SESSION_KIND_LOG_READ says that an account read the log, or was not let.
 	SessionKind_SESSION_KIND_LOG_READ SessionKind = 4
+	// SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, or its role ended.
+	SessionKind_SESSION_KIND_SESSION_ENDED SessionKind = 5
+	// SESSION_KIND_WEBHOOK_ADDED says that an admin registered an application that the gateway tells of what concerns the hospital.
+	SessionKind_SESSION_KIND_WEBHOOK_ADDED SessionKind = 6
+	// SESSION_KIND_WEBHOOK_REMOVED says that an admin removed one.
+	SessionKind_SESSION_KIND_WEBHOOK_REMOVED SessionKind = 7
 )
 
 // Enum value maps for SessionKind.
@@ -51,13 +57,19 @@ var (
 		2: "SESSION_KIND_LOGIN_FAILED",
 		3: "SESSION_KIND_LOGGED_OUT",
 		4: "SESSION_KIND_LOG_READ",
+		5: "SESSION_KIND_SESSION_ENDED",
+		6: "SESSION_KIND_WEBHOOK_ADDED",
+		7: "SESSION_KIND_WEBHOOK_REMOVED",
 	}
 	SessionKind_value = map[string]int32{
-		"SESSION_KIND_UNSPECIFIED":  0,
-		"SESSION_KIND_LOGGED_IN":    1,
-		"SESSION_KIND_LOGIN_FAILED": 2,
-		"SESSION_KIND_LOGGED_OUT":   3,
-		"SESSION_KIND_LOG_READ":     4,
+		"SESSION_KIND_UNSPECIFIED":     0,
+		"SESSION_KIND_LOGGED_IN":       1,
+		"SESSION_KIND_LOGIN_FAILED":    2,
+		"SESSION_KIND_LOGGED_OUT":      3,
+		"SESSION_KIND_LOG_READ":        4,
+		"SESSION_KIND_SESSION_ENDED":   5,
+		"SESSION_KIND_WEBHOOK_ADDED":   6,
+		"SESSION_KIND_WEBHOOK_REMOVED": 7,
 	}
 )
 
@@ -3622,13 +3634,16 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12F\n" +
 	"\areports\x18\x02 \x03(\v2!.phrd.consortium.v1.SessionReportB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\areports:$\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x16phrd/MsgReportSessions\"5\n" +
 	"\x19MsgReportSessionsResponse\x12\x18\n" +
-	"\awritten\x18\x01 \x01(\rR\awritten*\xa4\x01\n" +
+	"\awritten\x18\x01 \x01(\rR\awritten*\x86\x02\n" +
 	"\vSessionKind\x12\x1c\n" +
 	"\x18SESSION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SESSION_KIND_LOGGED_IN\x10\x01\x12\x1d\n" +
 	"\x19SESSION_KIND_LOGIN_FAILED\x10\x02\x12\x1b\n" +
 	"\x17SESSION_KIND_LOGGED_OUT\x10\x03\x12\x19\n" +
-	"\x15SESSION_KIND_LOG_READ\x10\x04\x1a\x04\x88\xa3\x1e\x002\x89\x18\n" +
+	"\x15SESSION_KIND_LOG_READ\x10\x04\x12\x1e\n" +
+	"\x1aSESSION_KIND_SESSION_ENDED\x10\x05\x12\x1e\n" +
+	"\x1aSESSION_KIND_WEBHOOK_ADDED\x10\x06\x12 \n" +
+	"\x1cSESSION_KIND_WEBHOOK_REMOVED\x10\a\x1a\x04\x88\xa3\x1e\x002\x89\x18\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +

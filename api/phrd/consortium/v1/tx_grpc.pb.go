@@ -118,7 +118,7 @@ type MsgClient interface {
 	RevokeInvitation(ctx context.Context, in *MsgRevokeInvitation, opts ...grpc.CallOption) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(ctx context.Context, in *MsgOpenAccount, opts ...grpc.CallOption) (*MsgOpenAccountResponse, error)
-	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, which staff read the log there and which webhooks it has, at most 100 reports at
 	// once; a report that was made before is skipped. Signer: a member's node account.
 	ReportSessions(ctx context.Context, in *MsgReportSessions, opts ...grpc.CallOption) (*MsgReportSessionsResponse, error)
 }
@@ -498,7 +498,7 @@ type MsgServer interface {
 	RevokeInvitation(context.Context, *MsgRevokeInvitation) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(context.Context, *MsgOpenAccount) (*MsgOpenAccountResponse, error)
-	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, which staff read the log there and which webhooks it has, at most 100 reports at
 	// once; a report that was made before is skipped. Signer: a member's node account.
 	ReportSessions(context.Context, *MsgReportSessions) (*MsgReportSessionsResponse, error)
 	mustEmbedUnimplementedMsgServer()

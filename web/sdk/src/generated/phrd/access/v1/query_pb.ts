@@ -1090,7 +1090,7 @@ export const Query: GenService<{
   },
   /**
    * Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-   * account, the guardian; for those that are open officers, nodes, auditors.
+   * account, the guardian; for those that are open officers, nodes, auditors of the whole log.
    *
    * @generated from rpc phrd.access.v1.Query.Recoveries
    */
