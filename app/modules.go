@@ -69,6 +69,9 @@ func (app *App) makeModules() error {
 	app.modules.SetOrderExportGenesis(genesisOrder...)
 
 	app.configurator = module.NewConfigurator(app.codec, app.MsgServiceRouter(), app.GRPCQueryRouter())
+	if err := app.configurator.RegisterMigration(consortium.ModuleName, 1, func(ctx sdk.Context) error { return app.Consortium.MigrateEndings(ctx) }); err != nil {
+		return err
+	}
 	if err := app.configurator.RegisterMigration(custody.ModuleName, 1, func(ctx sdk.Context) error { return app.Custody.MigrateWaiting(ctx) }); err != nil {
 		return err
 	}

@@ -96,10 +96,12 @@ var patterns = map[string]pattern{
 	"hand_over_set": grants, "wallet_closed": grants,
 	"invitation_created": grants, "invitation_revoked": grants, "account_opened": grants,
 
-	"logged_in": enters, "login_failed": enters, "logged_out": leaves, "log_read": audits,
+	"logged_in": enters, "login_failed": enters, "logged_out": leaves, "session_ended": leaves, "log_read": audits,
+	"webhook_added": arranges, "webhook_removed": arranges,
 	"pepper_deposited": rotates, "pepper_collected": rotates, "pepper_refused": rotates, "pepper_admitted": decides, "pepper_deleted": rotates,
 
 	"staff_registered": appoints, "staff_revoked": appoints, "staff_updated": appoints, "staff_vault_published": rotates,
+	"auditor_appointed": appoints, "auditor_dismissed": appoints, "role_ended": appoints,
 	"site_added": arranges, "site_updated": arranges, "site_removed": arranges,
 	"storage_node_registered": arranges, "storage_node_updated": arranges, "storage_node_retired": arranges,
 

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
 )
@@ -104,10 +106,11 @@ type Asker struct {
 	Role     consortiumv1.Role
 	Hospital uint64
 	Patient  string
+	Audits   *consortiumv1.AuditScope
 }
 
 func (a Asker) caller() caller {
-	return caller{address: a.Address, role: a.Role, hospital: a.Hospital, patient: a.Patient}
+	return caller{address: a.Address, role: a.Role, hospital: a.Hospital, patient: a.Patient, audits: a.Audits}
 }
 
 // MayAsk tells whether the scope table lets somebody ask.
@@ -116,7 +119,26 @@ func MayAsk(a Asker, method string, request proto.Message) bool {
 	return r.public || r.asks == nil || r.asks(a.caller(), request) == nil
 }
 
-// Sees tells whether the scope table shows somebody an answer for which it needs to ask nobody else.
-func Sees(a Asker, method string, request, answer proto.Message) (bool, error) {
-	return scopeTable()[method].sees(context.Background(), nil, a.caller(), request, answer)
+// Narrowed is what the scope table makes of a request for the log that somebody may make.
+func Narrowed(a Asker, q *auditv1.QueryEntriesRequest) (*auditv1.QueryEntriesRequest, error) {
+	narrowed := proto.CloneOf(q)
+	return narrowed, scopeTable()[auditv1.Query_Entries_FullMethodName].admits(a.caller(), narrowed)
+}
+
+// World is what the chain says of unlocks and records.
+type World struct {
+	// Askers are the hospitals that asked for unlocks, and Custodians those that keep records.
+	Askers, Custodians map[string]uint64
+}
+
+// Sees tells whether the scope table shows somebody an answer in a world.
+func Sees(w World, a Asker, method string, request, answer proto.Message) (bool, error) {
+	s := &scope{}
+	for id, hospital := range w.Askers {
+		s.parties.keep(id, &accessv1.Unlock{Hospital: hospital})
+	}
+	for id, hospital := range w.Custodians {
+		s.custodians.keep(id, hospital)
+	}
+	return scopeTable()[method].sees(context.Background(), s, a.caller(), request, answer)
 }

@@ -271,10 +271,18 @@ func (d *door) populate() {
 		"officer3": {consortiumv1.Role_ROLE_OFFICER, 3},
 		"officer4": {consortiumv1.Role_ROLE_OFFICER, 4},
 		"admin2":   {consortiumv1.Role_ROLE_ADMIN, 2},
+		"auditor":  {consortiumv1.Role_ROLE_AUDITOR, 0},
+		"auditor1": {consortiumv1.Role_ROLE_AUDITOR, 1},
 		"auditor3": {consortiumv1.Role_ROLE_AUDITOR, 3},
+		"auditor4": {consortiumv1.Role_ROLE_AUDITOR, 0},
 		"node2":    {consortiumv1.Role_ROLE_NODE, 2},
 	} {
 		d.newPerson(name, staff.role, staff.hospital, "")
+	}
+	for name, scope := range map[string]*consortiumv1.AuditScope{
+		"auditor": {All: true}, "auditor1": {Hospitals: []uint64{1}}, "auditor3": {Hospitals: []uint64{3}}, "auditor4": {Hospitals: []uint64{2, 4}},
+	} {
+		n.principals[d.people[name].address()].Audits = scope
 	}
 	alice := d.newPerson("alice", consortiumv1.Role_ROLE_PATIENT, 0, d.alice)
 	bob := d.newPerson("bob", consortiumv1.Role_ROLE_PATIENT, 0, d.bob)

@@ -319,6 +319,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.work, g.cancel = work, cancel
 	g.workers.Go(func() { g.reports.run(work) })
 	g.workers.Go(func() { g.happenings.run(work) })
+	g.workers.Go(func() { g.followSessions(work) })
 	g.workers.Go(func() { g.uploads.run(work) })
 	g.workers.Go(func() { g.feed.run(work) })
 	g.workers.Go(func() { g.webhooks.run(work) })

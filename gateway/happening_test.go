@@ -45,6 +45,10 @@ const (
 	loginFailed = consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED
 	loggedOut   = consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT
 	logRead     = consortiumv1.SessionKind_SESSION_KIND_LOG_READ
+
+	sessionEnded   = consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED
+	webhookAdded   = consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED
+	webhookRemoved = consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED
 )
 
 func TestSessionsAreReported(t *testing.T) {
@@ -59,6 +63,26 @@ func TestSessionsAreReported(t *testing.T) {
 	}
 	if got := d.sessions(loggedOut, 1); len(got) != 1 || got[0].GetAccount() != alice || got[0].GetCount() != 1 {
 		t.Errorf("logouts %v", got)
+	}
+}
+
+// A session that its account does not end is reported when it ends: because nobody used it, or because the account's role is over. One that
+// its account ended has not ended twice.
+func TestEndsOfSessionsAreReported(t *testing.T) {
+	d := newDoor(t, soon)
+	alice, bob := d.people["alice"].address(), d.people["bob"].address()
+	d.token("clerk1")
+	d.want(d.do("clerk1", http.MethodPost, "/logout", nil, nil), http.StatusNoContent)
+	d.token("alice")
+	d.clock.move(time.Hour)
+	d.token("bob")
+	if got := d.sessions(sessionEnded, 1); len(got) != 1 || got[0].GetAccount() != alice || got[0].GetCount() != 1 {
+		t.Errorf("ended for want of use: %v", got)
+	}
+	d.node.change(func() { d.node.principals[bob].Active = false })
+	d.want(d.do("bob", http.MethodGet, "/phrd/consortium/v1/sites", nil, nil), http.StatusUnauthorized)
+	if got := d.sessions(sessionEnded, 2); len(got) != 2 || got[1].GetAccount() != bob {
+		t.Errorf("ended with the role: %v", got)
 	}
 }
 
@@ -105,16 +129,16 @@ func TestFailedLoginsAreReported(t *testing.T) {
 // reported without what was asked for.
 func TestReadsOfTheLogAreReported(t *testing.T) {
 	d := newDoor(t, soon)
-	auditor := d.people["auditor3"].address()
+	auditor := d.people["auditor"].address()
 	d.node.append(&auditv1.Entry{Kind: "stored", Patient: d.bob})
 	for range 3 {
-		d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
+		d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	}
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusOK)
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusOK)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries?patient="+d.bob, nil, nil), http.StatusForbidden)
 	d.want(d.do("alice", http.MethodGet, "/phrd/audit/v1/entries/2", nil, nil), http.StatusNotFound)
-	s := d.notices("auditor3", "")
+	s := d.notices("auditor", "")
 	d.node.append(d.unlockSteps()...)
 	s.kinds(3)
 	var got []string
@@ -143,7 +167,7 @@ func TestReadsOfTheLogAreReported(t *testing.T) {
 // That the log was read is told to those whom it concerns, and is no reading that is reported again.
 func TestNoticesOfReadingComeToAnEnd(t *testing.T) {
 	d := newDoor(t, soon)
-	s := d.notices("auditor3", "")
+	s := d.notices("auditor", "")
 	d.sessions(logRead, 1)
 	d.node.append(&auditv1.Entry{Kind: "log_read"}, &auditv1.Entry{Kind: "stored"})
 	s.kinds(2)
@@ -188,12 +212,12 @@ func TestSessionsSurviveRestarts(t *testing.T) {
 // A gateway that can't write down who gets in lets nobody in, and shows no log.
 func TestNobodyGetsInUnnoticed(t *testing.T) {
 	d := newDoor(t)
-	d.token("auditor3")
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
+	d.token("auditor")
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusOK)
 	gateway.BreakSessions(d.gateway)
 	alice := d.people["alice"]
 	d.want(d.login(alice.key, d.challenge(alice.address())), http.StatusServiceUnavailable)
-	d.want(d.do("auditor3", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusServiceUnavailable)
+	d.want(d.do("auditor", http.MethodGet, "/phrd/audit/v1/entries/1", nil, nil), http.StatusServiceUnavailable)
 	if r := d.do("", http.MethodGet, "/readyz", nil, nil); r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready: %s", r.body)
 	}

@@ -124,6 +124,21 @@ type principalBody struct {
 	Role     string `json:"role"`
 	Hospital uint64 `json:"hospital"`
 	Patient  string `json:"patient"`
+	// Audits is what of the log an auditor sees; null for others.
+	Audits *auditsBody `json:"audits"`
+}
+
+type auditsBody struct {
+	All       bool     `json:"all"`
+	Hospitals []uint64 `json:"hospitals"`
+}
+
+func bodyOf(c caller) principalBody {
+	p := principalBody{Address: c.address, Role: roleWord(c.role), Hospital: c.hospital, Patient: c.patient}
+	if c.isAuditor() {
+		p.Audits = &auditsBody{All: c.audits.GetAll(), Hospitals: append([]uint64{}, c.audits.GetHospitals()...)}
+	}
+	return p
 }
 
 type loginBody struct {
@@ -184,7 +199,7 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 	}
 	return answer(w, http.StatusOK, loginBody{
 		Token: token, ExpiresAt: end.UTC(),
-		Principal: principalBody{Address: c.address, Role: roleWord(c.role), Hospital: c.hospital, Patient: c.patient},
+		Principal: bodyOf(c),
 	})
 }
 
@@ -203,10 +218,10 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noteSession writes down that a session began or ended.
+// noteSession writes down what somebody did in a session.
 func (g *Gateway) noteSession(ctx context.Context, kind consortiumv1.SessionKind, address string) error {
 	if err := g.happenings.note(ctx, happening{kind: kind, account: address}, 1); err != nil {
-		return unavailable(err, "logins can't be written down now")
+		return unavailable(err, "what is done here can't be written down now")
 	}
 	return nil
 }

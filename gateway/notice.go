@@ -2,10 +2,8 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	queryv1 "cosmossdk.io/api/cosmos/base/query/v1beta1"
@@ -14,12 +12,8 @@ import (
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 )
 
-const (
-	// maxParties is how many unlocks are remembered with those whom they concern.
-	maxParties = 4096
-	// kindLogRead is the kind of an entry that says that the log was read.
-	kindLogRead = "log_read"
-)
+// kindLogRead is the kind of an entry that says that the log was read.
+const kindLogRead = "log_read"
 
 // Notice says that something happened, and nothing about anybody's health: whose it is, why it was done and to whom stands in the entry of
 // that sequence, for who may read it.
@@ -134,8 +128,8 @@ func (f *follower) wait(ctx context.Context, longest time.Duration, ended <-chan
 // emergency or a recovery, and the guardians of whom an emergency or a recovery is about.
 func (f *follower) concerns(ctx context.Context, c caller, e *auditv1.Entry) (bool, error) {
 	f.stale = f.stale || changesGuardians(e)
-	if readsEntry(c, e) {
-		return true, nil
+	if reads, err := f.scope.readsEntry(ctx, c, e); err != nil || reads {
+		return reads, err
 	}
 	if ofEmergency(e) || ofRecovery(e) {
 		if c.is(roleOfficer) {
@@ -180,40 +174,4 @@ func (s *scope) guardedBy(ctx context.Context, patient string) (map[string]bool,
 			return guarded, nil
 		}
 	}
-}
-
-// parties remembers what of an unlock never changes: whom it concerns.
-type parties struct {
-	mu sync.Mutex
-	by map[string]*accessv1.Unlock
-}
-
-func (p *parties) find(id string) *accessv1.Unlock {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.by[id]
-}
-
-func (p *parties) keep(id string, u *accessv1.Unlock) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.by == nil || len(p.by) >= maxParties {
-		p.by = map[string]*accessv1.Unlock{}
-	}
-	p.by[id] = &accessv1.Unlock{Requester: u.GetRequester(), Patient: u.GetPatient(), Custodian: u.GetCustodian(), Hospital: u.GetHospital()}
-}
-
-// isPartyOf tells whether an unlock is the caller's business. What is no unlock, as that of a recovery, is nobody's.
-func (s *scope) isPartyOf(ctx context.Context, c caller, id string) (bool, error) {
-	u := s.parties.find(id)
-	if u == nil {
-		var err error
-		if u, err = s.unlock(plain(ctx), id); errors.Is(err, errUnknown) {
-			u = &accessv1.Unlock{}
-		} else if err != nil {
-			return false, err
-		}
-		s.parties.keep(id, u)
-	}
-	return isParty(c, u), nil
 }

@@ -144,7 +144,8 @@ func TestNoticesReachWhomTheyConcern(t *testing.T) {
 	d.node.append(append(d.unlockSteps(), emergency)...)
 	all := []string{"proposed", "approved", "released", "emergency_requested"}
 	want := map[string][]string{
-		"alice": all, "er": all, "officer1": all, "officer4": all, "auditor3": all,
+		"alice": all, "er": all, "officer1": all, "officer4": all, "auditor": all, "auditor4": all,
+		"auditor1": {"proposed", "approved", "released"},
 		"doctor1":  {"proposed", "approved", "released"},
 		"officer3": {"emergency_requested"},
 		"bob":      {"emergency_requested"}, // who guards alice

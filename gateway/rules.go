@@ -55,7 +55,7 @@ func scopeTable() map[string]rule {
 		accessv1.Query_Recoveries_FullMethodName:        {asks: asks(asksRecoveries)},
 
 		auditv1.Query_Entry_FullMethodName:       {sees: sees(seesEntry)},
-		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries)},
+		auditv1.Query_Entries_FullMethodName:     {asks: asks(asksEntries), narrows: narrowsEntries},
 		auditv1.Query_Head_FullMethodName:        everybody,
 		auditv1.Query_SubjectHead_FullMethodName: {asks: asks(asksSubjectHead)},
 		auditv1.Query_IndexStatus_FullMethodName: loggedIn,
@@ -198,7 +198,7 @@ func (s *scope) hasLeft(ctx context.Context, hospital uint64) (bool, error) {
 
 func seesUnlock(ctx context.Context, s *scope, c caller, _ *accessv1.QueryUnlockRequest, a *accessv1.QueryUnlockResponse) (bool, error) {
 	u := a.GetUnlock()
-	if c.isNode() || c.isAuditor() || isParty(c, u) || u.GetEmergency() != "" && c.is(roleOfficer) {
+	if c.isNode() || c.auditsAny(u.GetHospital(), u.GetCustodian()) || isParty(c, u) || u.GetEmergency() != "" && c.is(roleOfficer) {
 		return true, nil
 	}
 	if !standsIn(c, u) {
@@ -218,34 +218,12 @@ func asksUnlocks(c caller, q *accessv1.QueryUnlocksRequest) error {
 	if named != 1 {
 		return status.Error(codes.InvalidArgument, "name a patient, a requester or a custodian, and only one of them")
 	}
-	return allow(c.isNode() || c.isAuditor() || c.owns(q.GetPatient()) || q.GetRequester() == c.address ||
+	return allow(c.isNode() || c.auditsAny(q.GetCustodian()) || c.owns(q.GetPatient()) || q.GetRequester() == c.address ||
 		c.is(roleOfficer) && c.of(q.GetCustodian()))
 }
 
-func seesEntry(_ context.Context, _ *scope, c caller, _ *auditv1.QueryEntryRequest, a *auditv1.QueryEntryResponse) (bool, error) {
-	return readsEntry(c, a.GetEntry()), nil
-}
-
-// readsEntry tells who may read an entry: auditors, the patient whom it is about, who made it or is its target, and whose hospital did.
-func readsEntry(c caller, e *auditv1.Entry) bool {
-	return c.isAuditor() || c.owns(e.GetPatient()) || !c.isNobody() && (e.GetActor() == c.address || e.GetTarget() == c.address) ||
-		!c.isPatient() && c.of(e.GetHospital())
-}
-
-func asksEntries(c caller, q *auditv1.QueryEntriesRequest) error {
-	// Every filter must match, so one that is the caller's own covers the whole list.
-	if c.isAuditor() || c.owns(q.GetPatient()) || q.GetActor() == c.address || !c.isPatient() && c.of(q.GetHospital()) {
-		return nil
-	}
-	return status.Error(codes.PermissionDenied, "only auditors read the whole log: filter by your own patient number, account or hospital")
-}
-
-func asksSubjectHead(c caller, q *auditv1.QuerySubjectHeadRequest) error {
-	return allow(c.isAuditor() || c.owns(q.GetPatient()))
-}
-
 func asksStaff(c caller, q *consortiumv1.QueryStaffRequest) error {
-	return allow(c.isAuditor() || c.is(roleAdmin, roleOfficer, roleNode) && c.of(q.GetHospital()))
+	return allow(c.auditsAny(q.GetHospital()) || c.is(roleAdmin, roleOfficer, roleNode) && c.of(q.GetHospital()))
 }
 
 // seesPrincipal shows staff and nodes to everybody who has logged in, since a patient checks
@@ -269,31 +247,27 @@ func (s *scope) unlock(ctx context.Context, id string) (*accessv1.Unlock, error)
 }
 
 func seesRelease(ctx context.Context, s *scope, c caller, q *custodyv1.QueryReleaseRequest, _ *custodyv1.QueryReleaseResponse) (bool, error) {
-	if c.isNode() || c.isAuditor() {
-		return true, nil
-	}
-	u, err := s.unlock(ctx, q.GetUnlock())
-	if errors.Is(err, errUnknown) {
-		return s.isRecoveryOf(ctx, c, q.GetUnlock())
-	}
-	if err != nil {
-		return false, err
-	}
-	return isParty(c, u), nil
+	return s.seesCustodyOf(ctx, c, q.GetUnlock(), isParty)
 }
 
 func seesShares(ctx context.Context, s *scope, c caller, q *custodyv1.QuerySharesRequest, _ *custodyv1.QuerySharesResponse) (bool, error) {
-	if c.isNode() || c.isAuditor() {
+	return s.seesCustodyOf(ctx, c, q.GetUnlock(), func(c caller, u *accessv1.Unlock) bool { return c.address == u.GetRequester() })
+}
+
+// seesCustodyOf shows what custody did for an unlock, or for a recovery's, to nodes, to auditors of its hospitals, and to whom the
+// rule lets see it; of a recovery, which is no hospital's, to auditors of the whole log and to who proposed it.
+func (s *scope) seesCustodyOf(ctx context.Context, c caller, unlock string, mine func(caller, *accessv1.Unlock) bool) (bool, error) {
+	if c.isNode() || c.auditsAll() {
 		return true, nil
 	}
-	u, err := s.unlock(ctx, q.GetUnlock())
+	u, err := s.unlock(ctx, unlock)
 	if errors.Is(err, errUnknown) {
-		return s.isRecoveryOf(ctx, c, q.GetUnlock())
+		return s.isRecoveryOf(ctx, c, unlock)
 	}
 	if err != nil {
 		return false, err
 	}
-	return c.address == u.GetRequester(), nil
+	return c.auditsAny(u.GetHospital(), u.GetCustodian()) || mine(c, u), nil
 }
 
 func asksPatient(c caller, q *recordsv1.QueryPatientRequest) error {
@@ -312,7 +286,7 @@ func asksRecords(c caller, q *recordsv1.QueryRecordsRequest) error {
 }
 
 func mayList(c caller, q *recordsv1.QueryRecordsRequest) bool {
-	return c.isNode() || c.isAuditor() || c.owns(q.GetPatient()) || c.isStaff() && c.of(q.GetCustodian())
+	return c.isNode() || c.auditsAny(q.GetCustodian()) || c.owns(q.GetPatient()) || c.isStaff() && c.of(q.GetCustodian())
 }
 
 // seesRecords shows clinicians the records of a patient who agreed to be opened in emergencies: whoever is unconscious tells nobody what
@@ -338,13 +312,13 @@ func asksSessionsReported(c caller, q *consortiumv1.QuerySessionsReportedRequest
 }
 
 func asksErasureRequests(c caller, q *recordsv1.QueryErasureRequestsRequest) error {
-	return allow(c.isNode() || c.isAuditor() || c.isStaff() && c.of(q.GetCustodian()))
+	return allow(c.isNode() || c.auditsAny(q.GetCustodian()) || c.isStaff() && c.of(q.GetCustodian()))
 }
 
-// seesErasure shows a certificate to the owner, the custodian's staff, nodes and auditors.
+// seesErasure shows a certificate to the owner, the custodian's staff, nodes and auditors of the custodian.
 func seesErasure(_ context.Context, _ *scope, c caller, _ *recordsv1.QueryErasureCertificateRequest, a *recordsv1.QueryErasureCertificateResponse) (bool, error) {
 	h := a.GetCertificate().GetVersion().GetHeader()
-	return c.isNode() || c.isAuditor() || c.owns(h.GetPatient()) || c.isStaff() && c.of(h.GetCustodian()), nil
+	return c.isNode() || c.auditsAny(h.GetCustodian()) || c.owns(h.GetPatient()) || c.isStaff() && c.of(h.GetCustodian()), nil
 }
 
 func seesRecord(ctx context.Context, s *scope, c caller, _ *recordsv1.QueryRecordRequest, a *recordsv1.QueryRecordResponse) (bool, error) {
@@ -371,11 +345,11 @@ func (s *scope) mayKnowRecord(ctx context.Context, c caller, id string) (bool, e
 }
 
 // mayKnow tells whether the caller may read what the chain holds about a record: its owner,
-// the custodian's staff, nodes, auditors, officers of a hospital that asked for it or that
+// the custodian's staff, nodes, auditors of the custodian, officers of a hospital that asked for it or that
 // stand in for a custodian that has left, and any clinician: who can name the 128 random bits was told, and without the lock header nobody
 // could ask for an unlock.
 func (s *scope) mayKnow(ctx context.Context, c caller, r *recordsv1.Record) (bool, error) {
-	if c.isNode() || c.isAuditor() || c.owns(r.GetPatient()) || c.isStaff() && c.of(r.GetCustodian()) || c.is(roleClinician) {
+	if c.isNode() || c.auditsAny(r.GetCustodian()) || c.owns(r.GetPatient()) || c.isStaff() && c.of(r.GetCustodian()) || c.is(roleClinician) {
 		return true, nil
 	}
 	if !c.is(roleOfficer) {

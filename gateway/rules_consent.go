@@ -11,10 +11,10 @@ import (
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 )
 
-// seesConsent shows a consent to the patient who granted it and to those to whom it was granted.
+// seesConsent shows a consent to the patient who granted it, to those to whom it was granted, and to auditors of their hospital.
 func seesConsent(ctx context.Context, s *scope, c caller, _ *accessv1.QueryConsentRequest, a *accessv1.QueryConsentResponse) (bool, error) {
 	consent := a.GetConsent()
-	if c.isNode() || c.isAuditor() || c.owns(consent.GetPatient()) {
+	if c.isNode() || c.auditsAny(consent.GetHospital()) || c.owns(consent.GetPatient()) {
 		return true, nil
 	}
 	if !c.is(roleClinician) || !c.of(consent.GetHospital()) {
@@ -37,13 +37,13 @@ func asksConsents(c caller, q *accessv1.QueryConsentsRequest) error {
 	if named != 1 {
 		return status.Error(codes.InvalidArgument, "name a patient, a clinician or a hospital, and only one of them")
 	}
-	return allow(c.isNode() || c.isAuditor() || c.owns(q.GetPatient()) || q.GetStaff() == c.address ||
+	return allow(c.isNode() || c.auditsAny(q.GetHospital()) || c.owns(q.GetPatient()) || q.GetStaff() == c.address ||
 		c.is(roleClinician) && q.GetHospital() != 0 && c.of(q.GetHospital()))
 }
 
 // seesConsents keeps consents to a ward from those who do not work there.
 func seesConsents(ctx context.Context, s *scope, c caller, q *accessv1.QueryConsentsRequest, _ *accessv1.QueryConsentsResponse) (bool, error) {
-	if q.GetHospital() == 0 || c.isNode() || c.isAuditor() {
+	if q.GetHospital() == 0 || c.isNode() || c.auditsAny(q.GetHospital()) {
 		return true, nil
 	}
 	return s.worksAt(ctx, c, q.GetWard())

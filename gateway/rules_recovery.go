@@ -22,16 +22,16 @@ func (c caller) guards(guardians []string) bool {
 // number: without them, who lost the wallet could not ask for a recovery.
 func seesGuardians(_ context.Context, _ *scope, c caller, _ *accessv1.QueryGuardiansRequest, a *accessv1.QueryGuardiansResponse) (bool, error) {
 	g := a.GetGuardians()
-	return c.isNode() || c.isAuditor() || c.owns(g.GetPatient()) || c.guards(g.GetGuardians()) || c.isFree(), nil
+	return c.isNode() || c.auditsAll() || c.owns(g.GetPatient()) || c.guards(g.GetGuardians()) || c.isFree(), nil
 }
 
 // seesHandOver shows a hand-over to those who ask for a recovery, too, as seesGuardians does.
 func seesHandOver(_ context.Context, _ *scope, c caller, _ *accessv1.QueryHandOverRequest, a *accessv1.QueryHandOverResponse) (bool, error) {
-	return c.isNode() || c.isAuditor() || c.is(roleOfficer) || c.owns(a.GetHandOver().GetPatient()) || c.isFree(), nil
+	return c.isNode() || c.auditsAll() || c.is(roleOfficer) || c.owns(a.GetHandOver().GetPatient()) || c.isFree(), nil
 }
 
 func asksGuarded(c caller, q *accessv1.QueryGuardedRequest) error {
-	return allow(c.isNode() || c.isAuditor() || c.owns(q.GetGuardian()))
+	return allow(c.isNode() || c.auditsAll() || c.owns(q.GetGuardian()))
 }
 
 // asksGuardianKey lets patients ask who seal a share to a guardian, and those who are about to be one again.
@@ -45,7 +45,7 @@ func seesRecovery(_ context.Context, _ *scope, c caller, _ *accessv1.QueryRecove
 	if c.address != r.GetAccount() {
 		a.Vault = nil // it is for who is to open it
 	}
-	return c.isNode() || c.isAuditor() || c.is(roleOfficer) || c.owns(r.GetPatient()) || c.address == r.GetAccount() || c.guards(r.GetGuardians()), nil
+	return c.isNode() || c.auditsAll() || c.is(roleOfficer) || c.owns(r.GetPatient()) || c.address == r.GetAccount() || c.guards(r.GetGuardians()), nil
 }
 
 func asksRecoveries(c caller, q *accessv1.QueryRecoveriesRequest) error {
@@ -59,7 +59,7 @@ func asksRecoveries(c caller, q *accessv1.QueryRecoveriesRequest) error {
 	if named != 1 {
 		return status.Error(codes.InvalidArgument, "name a patient, an account or a guardian, or ask for those that are open, and only one of them")
 	}
-	return allow(c.isNode() || c.isAuditor() || c.owns(q.GetPatient()) || c.owns(q.GetGuardian()) || q.GetAccount() == c.address ||
+	return allow(c.isNode() || c.auditsAll() || c.owns(q.GetPatient()) || c.owns(q.GetGuardian()) || q.GetAccount() == c.address ||
 		c.is(roleOfficer) && q.GetOpen())
 }
 

@@ -17,6 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	accessv1 "github.com/phrd/phrd/api/phrd/access/v1"
 )
 
 // ErrNoRule says that the program has a query method for which nobody decided who may call
@@ -34,6 +36,8 @@ type rule struct {
 	// asks judges the request alone, before the chain is asked, so that a refusal tells
 	// nothing about what exists. Nil lets everybody ask who has logged in.
 	asks func(c caller, request proto.Message) error
+	// narrows changes a request that the caller may make to one for what the caller may see. Nil leaves it as it is.
+	narrows func(c caller, request proto.Message) error
 	// sees judges the answer. Who may not see it is told the same as who asked for
 	// something that does not exist. Nil shows it.
 	sees func(ctx context.Context, s *scope, c caller, request, answer proto.Message) (bool, error)
@@ -47,7 +51,8 @@ type scope struct {
 	time  time.Duration
 	log   *slog.Logger
 
-	parties    parties
+	parties    remembered[*accessv1.Unlock]
+	custodians remembered[uint64]
 	happenings *happenings // set before the gateway serves
 }
 
@@ -110,10 +115,8 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 		if c.isNobody() {
 			return errLogin
 		}
-		if r.asks != nil {
-			if err := r.asks(c, request); err != nil {
-				return s.noted(plain(ctx), c, request, response, err)
-			}
+		if err := r.admits(c, request); err != nil {
+			return s.noted(plain(ctx), c, request, response, err)
 		}
 	}
 	at, err := atHeight(ctx)
@@ -133,6 +136,19 @@ func (s *scope) Invoke(ctx context.Context, method string, args, reply any, opts
 		proto.Reset(response)
 	}
 	return s.shown(ctx, method, err)
+}
+
+// admits judges a request, and narrows it.
+func (r rule) admits(c caller, request proto.Message) error {
+	if r.asks != nil {
+		if err := r.asks(c, request); err != nil {
+			return err
+		}
+	}
+	if r.narrows == nil {
+		return nil
+	}
+	return r.narrows(c, request)
 }
 
 // judge lets through what the caller may see, and answers errUnknown for what does not exist and for what the caller may not know.

@@ -69,14 +69,17 @@ func (d *door) as(who string) context.Context {
 }
 
 // everyone who has logged in, by the names of the fixture. doctor3 and officer3 belong to a
-// hospital that has nothing to do with the record.
+// hospital that has nothing to do with the record. The auditor sees the whole log, auditor1 and
+// auditor3 what concerns their hospitals, and auditor4 what concerns hospitals 2 and 4, of which 4
+// asked.
 var everyone = []string{
-	"alice", "bob", "newcomer", "clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor3", "node1", "node2",
+	"alice", "bob", "newcomer", "clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor", "auditor1", "auditor3", "auditor4", "node1", "node2",
 }
 
 var (
-	allStaff = []string{"clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor3"}
+	allStaff = []string{"clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor", "auditor1", "auditor3", "auditor4"}
 	allNodes = []string{"node1", "node2"}
+	auditors = []string{"auditor", "auditor1", "auditor3", "auditor4"}
 	anybody  = append([]string{""}, everyone...)
 )
 
@@ -111,63 +114,63 @@ func scopeCases(d *door) []scopeCase {
 	address := func(who string) string { return d.people[who].address() }
 	nowhere, noUnlock := newID(d.t), hexOf(0xee)
 	strangerAddress := address("stranger")
-	whoKnowRecord := and([]string{"alice", "clerk1", "doctor1", "officer1", "doctor3", "er", "officer4", "auditor3"}, allNodes)
+	whoKnowRecord := and([]string{"alice", "clerk1", "doctor1", "officer1", "doctor3", "er", "officer4", "auditor", "auditor1"}, allNodes)
 	parties := []string{"alice", "er", "doctor1", "officer1", "officer4"}
 	return []scopeCase{
 		{accessv1.Query_Params_FullMethodName, &accessv1.QueryParamsRequest{}, anybody, nil},
-		{accessv1.Query_Unlock_FullMethodName, &accessv1.QueryUnlockRequest{Id: d.unlock}, and(parties, []string{"auditor3"}, allNodes), &accessv1.QueryUnlockRequest{Id: noUnlock}},
-		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryUnlocksRequest{Patient: nowhere}},
-		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: address("er")}, and([]string{"er", "auditor3"}, allNodes), &accessv1.QueryUnlocksRequest{Requester: strangerAddress}},
-		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Custodian: 1}, and([]string{"officer1", "auditor3"}, allNodes), nil},
+		{accessv1.Query_Unlock_FullMethodName, &accessv1.QueryUnlockRequest{Id: d.unlock}, and(parties, []string{"auditor", "auditor1", "auditor4"}, allNodes), &accessv1.QueryUnlockRequest{Id: noUnlock}},
+		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Patient: d.alice}, and([]string{"alice", "auditor"}, allNodes), &accessv1.QueryUnlocksRequest{Patient: nowhere}},
+		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: address("er")}, and([]string{"er", "auditor"}, allNodes), &accessv1.QueryUnlocksRequest{Requester: strangerAddress}},
+		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Custodian: 1}, and([]string{"officer1", "auditor", "auditor1"}, allNodes), nil},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{}, nil, nil},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: address("er"), Patient: d.alice}, nil, nil},
 
-		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 1}, and([]string{"alice", "er", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
-		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 2}, and([]string{"alice", "doctor1", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
-		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 3}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
-		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 4}, and([]string{"alice", "doctor1", "auditor3"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
-		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryConsentsRequest{Patient: nowhere}},
-		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Staff: address("er")}, and([]string{"er", "auditor3"}, allNodes), &accessv1.QueryConsentsRequest{Staff: strangerAddress}},
-		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1}, and([]string{"doctor1", "auditor3"}, allNodes), nil},
-		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 7}, and([]string{"doctor1", "auditor3"}, allNodes), nil},
-		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 8}, and([]string{"auditor3"}, allNodes), nil},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 1}, and([]string{"alice", "er", "auditor", "auditor4"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 2}, and([]string{"alice", "doctor1", "auditor", "auditor1"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 3}, and([]string{"alice", "auditor", "auditor1"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: 4}, and([]string{"alice", "doctor1", "auditor", "auditor1"}, allNodes), &accessv1.QueryConsentRequest{Number: 99}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: d.alice}, and([]string{"alice", "auditor"}, allNodes), &accessv1.QueryConsentsRequest{Patient: nowhere}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Staff: address("er")}, and([]string{"er", "auditor"}, allNodes), &accessv1.QueryConsentsRequest{Staff: strangerAddress}},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1}, and([]string{"doctor1", "auditor", "auditor1"}, allNodes), nil},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 7}, and([]string{"doctor1", "auditor", "auditor1"}, allNodes), nil},
+		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Hospital: 1, Ward: 8}, and([]string{"auditor", "auditor1"}, allNodes), nil},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{}, nil, nil},
 		{accessv1.Query_EmergencyTerms_FullMethodName, &accessv1.QueryEmergencyTermsRequest{Patient: d.alice}, and([]string{"alice"}, allStaff, allNodes), nil},
-		{accessv1.Query_EmergencyAccess_FullMethodName, &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x55)}, and([]string{"alice", "er", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x56)}},
-		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
-		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: d.alice}, and([]string{"alice", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
-		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: address("er")}, and([]string{"er", "officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
+		{accessv1.Query_EmergencyAccess_FullMethodName, &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x55)}, and([]string{"alice", "er", "officer1", "officer3", "officer4", "auditor", "auditor1", "auditor4"}, allNodes), &accessv1.QueryEmergencyAccessRequest{Id: hexOf(0x56)}},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{}, and([]string{"officer1", "officer3", "officer4", "auditor"}, allNodes), nil},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Patient: d.alice}, and([]string{"alice", "officer1", "officer3", "officer4", "auditor"}, allNodes), nil},
+		{accessv1.Query_EmergencyAccesses_FullMethodName, &accessv1.QueryEmergencyAccessesRequest{Requester: address("er")}, and([]string{"er", "officer1", "officer3", "officer4", "auditor"}, allNodes), nil},
 		{accessv1.Query_Grantees_FullMethodName, &accessv1.QueryGranteesRequest{Patient: d.alice}, and([]string{"alice", "clerk1", "clerk2"}, allNodes), nil},
 
-		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.alice}, and([]string{"alice", "bob", "newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
-		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.carol}, and([]string{"newcomer", "auditor3"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
-		{accessv1.Query_HandOver_FullMethodName, &accessv1.QueryHandOverRequest{Patient: d.alice}, and([]string{"alice", "newcomer", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryHandOverRequest{Patient: nowhere}},
-		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: d.bob}, and([]string{"bob", "auditor3"}, allNodes), &accessv1.QueryGuardedRequest{Guardian: nowhere}},
+		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.alice}, and([]string{"alice", "bob", "newcomer", "auditor"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
+		{accessv1.Query_Guardians_FullMethodName, &accessv1.QueryGuardiansRequest{Patient: d.carol}, and([]string{"newcomer", "auditor"}, allNodes), &accessv1.QueryGuardiansRequest{Patient: nowhere}},
+		{accessv1.Query_HandOver_FullMethodName, &accessv1.QueryHandOverRequest{Patient: d.alice}, and([]string{"alice", "newcomer", "officer1", "officer3", "officer4", "auditor"}, allNodes), &accessv1.QueryHandOverRequest{Patient: nowhere}},
+		{accessv1.Query_Guarded_FullMethodName, &accessv1.QueryGuardedRequest{Guardian: d.bob}, and([]string{"bob", "auditor"}, allNodes), &accessv1.QueryGuardedRequest{Guardian: nowhere}},
 		{accessv1.Query_GuardianKey_FullMethodName, &accessv1.QueryGuardianKeyRequest{Guardian: d.bob}, and([]string{"alice", "bob", "newcomer"}, allNodes), nil},
-		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 1}, and([]string{"alice", "bob", "newcomer", "officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
-		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 2}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
-		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Patient: nowhere}},
-		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Guardian: d.bob}, and([]string{"bob", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Guardian: nowhere}},
-		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Account: address("newcomer")}, and([]string{"newcomer", "auditor3"}, allNodes), &accessv1.QueryRecoveriesRequest{Account: strangerAddress}},
-		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true}, and([]string{"officer1", "officer3", "officer4", "auditor3"}, allNodes), nil},
+		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 1}, and([]string{"alice", "bob", "newcomer", "officer1", "officer3", "officer4", "auditor"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
+		{accessv1.Query_Recovery_FullMethodName, &accessv1.QueryRecoveryRequest{Number: 2}, and([]string{"officer1", "officer3", "officer4", "auditor"}, allNodes), &accessv1.QueryRecoveryRequest{Number: 99}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Patient: d.alice}, and([]string{"alice", "auditor"}, allNodes), &accessv1.QueryRecoveriesRequest{Patient: nowhere}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Guardian: d.bob}, and([]string{"bob", "auditor"}, allNodes), &accessv1.QueryRecoveriesRequest{Guardian: nowhere}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Account: address("newcomer")}, and([]string{"newcomer", "auditor"}, allNodes), &accessv1.QueryRecoveriesRequest{Account: strangerAddress}},
+		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true}, and([]string{"officer1", "officer3", "officer4", "auditor"}, allNodes), nil},
 		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{}, nil, nil},
 		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true, Patient: d.alice}, nil, nil},
-		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor3"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
-		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor3"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
+		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
+		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: hexOf(0x44)}, and([]string{"newcomer", "auditor"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
 
-		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: 1}, []string{"alice", "clerk1", "doctor1", "officer1", "node1", "auditor3"}, &auditv1.QueryEntryRequest{Sequence: 99}},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, []string{"auditor3"}, nil},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: d.alice, Record: d.record}, []string{"alice", "auditor3"}, &auditv1.QueryEntriesRequest{Patient: nowhere}},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Actor: address("er")}, []string{"er", "auditor3"}, nil},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Hospital: 1}, []string{"clerk1", "doctor1", "officer1", "node1", "auditor3"}, nil},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Record: d.record}, []string{"auditor3"}, &auditv1.QueryEntriesRequest{Record: nowhere}},
+		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: 1}, []string{"alice", "clerk1", "doctor1", "officer1", "node1", "auditor", "auditor1"}, &auditv1.QueryEntryRequest{Sequence: 99}},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, []string{"auditor", "auditor1", "auditor3", "auditor4"}, nil},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: d.alice, Record: d.record}, []string{"alice", "auditor", "auditor1", "auditor3", "auditor4"}, &auditv1.QueryEntriesRequest{Patient: nowhere}},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Actor: address("er")}, []string{"er", "auditor", "auditor1", "auditor3", "auditor4"}, nil},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Hospital: 1}, []string{"clerk1", "doctor1", "officer1", "node1", "auditor", "auditor1", "auditor3", "auditor4"}, nil},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Record: d.record}, []string{"auditor", "auditor1", "auditor3", "auditor4"}, &auditv1.QueryEntriesRequest{Record: nowhere}},
 		{auditv1.Query_Head_FullMethodName, &auditv1.QueryHeadRequest{}, anybody, nil},
-		{auditv1.Query_SubjectHead_FullMethodName, &auditv1.QuerySubjectHeadRequest{Patient: d.alice}, []string{"alice", "auditor3"}, &auditv1.QuerySubjectHeadRequest{Patient: nowhere}},
+		{auditv1.Query_SubjectHead_FullMethodName, &auditv1.QuerySubjectHeadRequest{Patient: d.alice}, []string{"alice", "auditor"}, &auditv1.QuerySubjectHeadRequest{Patient: nowhere}},
 		{auditv1.Query_IndexStatus_FullMethodName, &auditv1.QueryIndexStatusRequest{}, everyone, nil},
 		{auditv1.Query_InclusionProof_FullMethodName, &auditv1.QueryInclusionProofRequest{Sequence: 1}, everyone, nil},
 		{auditv1.Query_ConsistencyProof_FullMethodName, &auditv1.QueryConsistencyProofRequest{First: 1}, anybody, nil},
 		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{1}), anybody, nil},
-		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(subjectKey(d.t, d.alice)), []string{"alice", "auditor3"}, stateOf(subjectKey(d.t, nowhere))},
+		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(subjectKey(d.t, d.alice)), []string{"alice", "auditor"}, stateOf(subjectKey(d.t, nowhere))},
 		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf(nil), nil, nil},
 		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{2}), nil, nil},
 		{cmtservice.Service_ABCIQuery_FullMethodName, stateOf([]byte{0, 0, 0, 0, 0, 0, 0, 0, 1}), nil, nil},
@@ -179,12 +182,12 @@ func scopeCases(d *door) []scopeCase {
 		{consortiumv1.Query_Members_FullMethodName, &consortiumv1.QueryMembersRequest{}, anybody, nil},
 		{consortiumv1.Query_Sites_FullMethodName, &consortiumv1.QuerySitesRequest{}, everyone, nil},
 		{consortiumv1.Query_StorageNodes_FullMethodName, &consortiumv1.QueryStorageNodesRequest{}, everyone, nil},
-		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: 1}, []string{"officer1", "node1", "auditor3"}, nil},
-		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: 2}, []string{"admin2", "node2", "auditor3"}, nil},
-		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{}, []string{"auditor3"}, nil},
+		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: 1}, []string{"officer1", "node1", "auditor", "auditor1"}, nil},
+		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: 2}, []string{"admin2", "node2", "auditor", "auditor4"}, nil},
+		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{}, []string{"auditor"}, nil},
 		{consortiumv1.Query_Principal_FullMethodName, &consortiumv1.QueryPrincipalRequest{Address: address("er")}, everyone, nil},
 		{consortiumv1.Query_Principal_FullMethodName, &consortiumv1.QueryPrincipalRequest{Address: address("alice")}, []string{"alice"}, &consortiumv1.QueryPrincipalRequest{Address: strangerAddress}},
-		{consortiumv1.Query_Invitation_FullMethodName, &consortiumv1.QueryInvitationRequest{Key: hexOf(0x33)}, []string{"clerk1", "doctor1", "officer1"}, &consortiumv1.QueryInvitationRequest{Key: hexOf(0x34)}},
+		{consortiumv1.Query_Invitation_FullMethodName, &consortiumv1.QueryInvitationRequest{Key: hexOf(0x33)}, []string{"clerk1", "doctor1", "officer1", "auditor1"}, &consortiumv1.QueryInvitationRequest{Key: hexOf(0x34)}},
 		{consortiumv1.Query_Proposal_FullMethodName, &consortiumv1.QueryProposalRequest{Number: 1}, allStaff, nil},
 		{consortiumv1.Query_Proposals_FullMethodName, &consortiumv1.QueryProposalsRequest{}, allStaff, nil},
 
@@ -192,20 +195,20 @@ func scopeCases(d *door) []scopeCase {
 		{custodyv1.Query_Key_FullMethodName, &custodyv1.QueryKeyRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS}, anybody, nil},
 		{custodyv1.Query_Keys_FullMethodName, &custodyv1.QueryKeysRequest{}, anybody, nil},
 		{custodyv1.Query_Holders_FullMethodName, &custodyv1.QueryHoldersRequest{Kind: custodyv1.KeyKind_KEY_KIND_RECORDS}, everyone, nil},
-		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: d.unlock}, and(parties, []string{"auditor3"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
+		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: d.unlock}, and(parties, []string{"auditor", "auditor1", "auditor4"}, allNodes), &custodyv1.QueryReleaseRequest{Unlock: noUnlock}},
 		{custodyv1.Query_Releases_FullMethodName, &custodyv1.QueryReleasesRequest{Index: 1}, allNodes, nil},
 		{custodyv1.Query_Rounds_FullMethodName, &custodyv1.QueryRoundsRequest{}, anybody, nil},
-		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Receiver: 1}, and([]string{"auditor3"}, allNodes), nil},
-		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{}, and([]string{"auditor3"}, allNodes), nil},
-		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Dealer: 1}, and([]string{"auditor3"}, allNodes), nil},
-		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: d.unlock}, and([]string{"er", "auditor3"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
+		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Receiver: 1}, and([]string{"auditor", "auditor1", "auditor3", "auditor4"}, allNodes), nil},
+		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{}, and([]string{"auditor", "auditor1", "auditor3", "auditor4"}, allNodes), nil},
+		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Dealer: 1}, and([]string{"auditor", "auditor1", "auditor3", "auditor4"}, allNodes), nil},
+		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: d.unlock}, and([]string{"er", "auditor", "auditor1", "auditor4"}, allNodes), &custodyv1.QuerySharesRequest{Unlock: noUnlock}},
 
 		{recordsv1.Query_Params_FullMethodName, &recordsv1.QueryParamsRequest{}, anybody, nil},
 		{recordsv1.Query_Patient_FullMethodName, &recordsv1.QueryPatientRequest{Id: d.alice}, and([]string{"alice"}, allStaff, allNodes), &recordsv1.QueryPatientRequest{Id: nowhere}},
 		{recordsv1.Query_PatientByAddress_FullMethodName, &recordsv1.QueryPatientByAddressRequest{Address: address("alice")}, []string{"alice"}, &recordsv1.QueryPatientByAddressRequest{Address: strangerAddress}},
 		{recordsv1.Query_Record_FullMethodName, &recordsv1.QueryRecordRequest{Id: d.record}, whoKnowRecord, &recordsv1.QueryRecordRequest{Id: nowhere}},
-		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Patient: d.alice}, and([]string{"alice", "auditor3"}, allNodes), &recordsv1.QueryRecordsRequest{Patient: nowhere}},
-		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Custodian: 1}, and([]string{"clerk1", "doctor1", "officer1", "auditor3"}, allNodes), nil},
+		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Patient: d.alice}, and([]string{"alice", "auditor"}, allNodes), &recordsv1.QueryRecordsRequest{Patient: nowhere}},
+		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Custodian: 1}, and([]string{"clerk1", "doctor1", "officer1", "auditor", "auditor1"}, allNodes), nil},
 		{recordsv1.Query_Records_FullMethodName, &recordsv1.QueryRecordsRequest{Custodian: 1, Patient: d.alice}, nil, nil},
 		{recordsv1.Query_Version_FullMethodName, &recordsv1.QueryVersionRequest{Record: d.record, Version: 1}, whoKnowRecord, &recordsv1.QueryVersionRequest{Record: nowhere, Version: 1}},
 		{recordsv1.Query_Versions_FullMethodName, &recordsv1.QueryVersionsRequest{Record: d.record}, whoKnowRecord, &recordsv1.QueryVersionsRequest{Record: nowhere}},
@@ -213,9 +216,9 @@ func scopeCases(d *door) []scopeCase {
 		{recordsv1.Query_Reported_FullMethodName, &recordsv1.QueryReportedRequest{Member: 1}, []string{"node1"}, nil},
 
 		{recordsv1.Query_ErasureCertificate_FullMethodName, &recordsv1.QueryErasureCertificateRequest{Record: d.record, Version: 1},
-			and([]string{"alice", "clerk1", "doctor1", "officer1", "auditor3"}, allNodes), &recordsv1.QueryErasureCertificateRequest{Record: nowhere, Version: 1}},
+			and([]string{"alice", "clerk1", "doctor1", "officer1", "auditor", "auditor1"}, allNodes), &recordsv1.QueryErasureCertificateRequest{Record: nowhere, Version: 1}},
 		{recordsv1.Query_ErasureRequests_FullMethodName, &recordsv1.QueryErasureRequestsRequest{Custodian: 1},
-			and([]string{"clerk1", "doctor1", "officer1", "auditor3"}, allNodes), nil},
+			and([]string{"clerk1", "doctor1", "officer1", "auditor", "auditor1"}, allNodes), nil},
 		{recordsv1.Query_VersionOf_FullMethodName, &recordsv1.QueryVersionOfRequest{Object: d.object.Root.String()}, allNodes, nil},
 		{recordsv1.Query_Locks_FullMethodName, &recordsv1.QueryLocksRequest{}, everyone, nil},
 		{storagev1.Query_Erasures_FullMethodName, &storagev1.QueryErasuresRequest{}, allNodes, nil},
@@ -417,7 +420,7 @@ func TestChainServices(t *testing.T) {
 		txv1.Service_GetTxsEvent_FullMethodName:            &txv1.GetTxsEventRequest{},
 		cmtservice.Service_GetBlockByHeight_FullMethodName: &cmtservice.GetBlockByHeightRequest{},
 	} {
-		if err := conn.Invoke(d.as("auditor3"), method, refused, newResponse(t, method)); status.Code(err) != codes.Unimplemented {
+		if err := conn.Invoke(d.as("auditor"), method, refused, newResponse(t, method)); status.Code(err) != codes.Unimplemented {
 			t.Errorf("%s: %v, want that it is not served", method, err)
 		}
 	}

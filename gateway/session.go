@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
+	"github.com/phrd/phrd/node"
 )
 
 const (
@@ -31,18 +33,27 @@ type caller struct {
 	role     consortiumv1.Role
 	hospital uint64
 	patient  string
+	audits   *consortiumv1.AuditScope // of an auditor
 }
 
 func (c caller) isNobody() bool  { return c.address == "" }
 func (c caller) isPatient() bool { return c.role == consortiumv1.Role_ROLE_PATIENT }
 func (c caller) isAuditor() bool { return c.role == consortiumv1.Role_ROLE_AUDITOR }
 
+// auditsAll tells whether the caller is an auditor of the whole log.
+func (c caller) auditsAll() bool { return c.isAuditor() && c.audits.GetAll() }
+
+// auditsAny tells whether the caller is an auditor of one of the hospitals; nobody audits hospital 0 alone.
+func (c caller) auditsAny(hospitals ...uint64) bool {
+	return c.auditsAll() || c.isAuditor() && slices.ContainsFunc(hospitals, func(h uint64) bool { return slices.Contains(c.audits.GetHospitals(), h) })
+}
+
 // isNode tells whether the caller is a server of a member.
 func (c caller) isNode() bool {
 	return c.role == consortiumv1.Role_ROLE_NODE || c.role == consortiumv1.Role_ROLE_STORAGE
 }
 
-// isStaff tells whether the caller is a person whom a hospital's admin registered.
+// isStaff tells whether the caller is a person whom a hospital's admin registered, or whom the members appointed.
 func (c caller) isStaff() bool {
 	return c.role >= consortiumv1.Role_ROLE_ADMIN && c.role <= consortiumv1.Role_ROLE_AUDITOR
 }
@@ -84,7 +95,10 @@ func roleWord(r consortiumv1.Role) string {
 	return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_"))
 }
 
-// session is one login. Of its token only the hash is kept.
+// sessionKey is the hash of a session's token, of which nothing else is kept.
+type sessionKey [sha256.Size]byte
+
+// session is one login.
 type session struct {
 	address       string
 	began, used   time.Time
@@ -105,12 +119,15 @@ type sessions struct {
 	limits Limits
 	now    func() time.Time
 
-	mu sync.Mutex
-	by map[[sha256.Size]byte]*session
+	changed node.Bell // rung when a session began, and when there is an end to write down
+
+	mu   sync.Mutex
+	by   map[sessionKey]*session
+	over []string // accounts of sessions whose end is to be written down
 }
 
 func newSessions(l Limits, now func() time.Time) *sessions {
-	return &sessions{limits: l, now: now, by: map[[sha256.Size]byte]*session{}}
+	return &sessions{limits: l, now: now, by: map[sessionKey]*session{}}
 }
 
 // begin begins a session and returns its token, and when it ends if it is not used.
@@ -126,6 +143,7 @@ func (s *sessions) begin(address string) (token string, end time.Time, err error
 	s.makeRoom(address, now)
 	added := &session{address: address, began: now, used: now, idle: s.limits.SessionIdle, maximum: s.limits.SessionAge, ended: make(chan struct{})}
 	s.by[sha256.Sum256([]byte(token))] = added
+	s.changed.Ring()
 	return token, added.end(), nil
 }
 
@@ -133,10 +151,10 @@ func (s *sessions) begin(address string) (token string, end time.Time, err error
 // have too many.
 func (s *sessions) makeRoom(address string, now time.Time) {
 	own := 0
-	var oldest, oldestOwn [sha256.Size]byte
+	var oldest, oldestOwn sessionKey
 	for key, x := range s.by {
 		if !now.Before(x.end()) {
-			s.drop(key)
+			s.finish(key)
 			continue
 		}
 		if o := s.by[oldest]; o == nil || x.used.Before(o.used) {
@@ -151,10 +169,10 @@ func (s *sessions) makeRoom(address string, now time.Time) {
 		}
 	}
 	if own >= s.limits.Sessions {
-		s.drop(oldestOwn)
+		s.finish(oldestOwn)
 	}
 	if len(s.by) >= maxSessions {
-		s.drop(oldest)
+		s.finish(oldest)
 	}
 }
 
@@ -173,7 +191,7 @@ func (s *sessions) count() int {
 
 // use returns the account behind a token and counts the session as used now.
 func (s *sessions) use(token string) (address string, ok bool) {
-	key, now := sha256.Sum256([]byte(token)), s.now()
+	key, now := sessionKey(sha256.Sum256([]byte(token))), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.by[key]
@@ -181,7 +199,7 @@ func (s *sessions) use(token string) (address string, ok bool) {
 		return "", false
 	}
 	if !now.Before(found.end()) {
-		s.drop(key)
+		s.finish(key)
 		return "", false
 	}
 	found.used = now
@@ -195,19 +213,19 @@ func (s *sessions) end(token string) {
 	s.drop(sha256.Sum256([]byte(token)))
 }
 
-// endAll ends all sessions of an account.
+// endAll ends all sessions of an account whose role is over.
 func (s *sessions) endAll(address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, x := range s.by {
 		if x.address == address {
-			s.drop(key)
+			s.finish(key)
 		}
 	}
 }
 
 // drop forgets a session and tells who follows notices in it. s.mu is held.
-func (s *sessions) drop(key [sha256.Size]byte) {
+func (s *sessions) drop(key sessionKey) {
 	if x := s.by[key]; x != nil {
 		close(x.ended)
 		delete(s.by, key)
@@ -255,7 +273,7 @@ func (g *Gateway) principal(ctx context.Context, address string) (caller, error)
 	if !p.GetActive() || p.GetAddress() != address || p.GetRole() == consortiumv1.Role_ROLE_UNSPECIFIED {
 		return caller{}, errNobody
 	}
-	return caller{address: address, role: p.GetRole(), hospital: p.GetHospital(), patient: p.GetPatient()}, nil
+	return caller{address: address, role: p.GetRole(), hospital: p.GetHospital(), patient: p.GetPatient(), audits: p.GetAudits()}, nil
 }
 
 func loginNeeded() *fault {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
+	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 )
 
 const (
@@ -37,6 +38,9 @@ var (
 	webhookName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 	entryKind   = regexp.MustCompile(`^[a-z][a-z_]{0,63}$`)
 )
+
+// errKnownWebhook says that there is a webhook of that name.
+var errKnownWebhook = refuse(http.StatusConflict, "there is a webhook of that name: remove it first")
 
 // webhook is an application of the hospital that is told of what concerns the hospital. It is kept in a file, which alone knows the
 // secret and what was delivered.
@@ -135,12 +139,19 @@ func (h *webhooks) all() []*courier {
 	return list
 }
 
+// has tells whether there is a webhook of a name.
+func (h *webhooks) has(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.by[name] != nil
+}
+
 // add registers a webhook, durably, and begins to tell it what happens from now on.
 func (h *webhooks) add(hook webhook) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.by[hook.Name] != nil {
-		return refuse(http.StatusConflict, "there is a webhook of that name: remove it first")
+		return errKnownWebhook
 	}
 	if len(h.by) >= maxWebhooks {
 		return refuse(http.StatusConflict, "there are %d webhooks, which is the most", maxWebhooks)
@@ -239,6 +250,12 @@ func (g *Gateway) serveWebhookAdd(w http.ResponseWriter, r *http.Request, c call
 	hook := webhook{
 		Name: name, URL: fields["url"], Kinds: kinds, Secret: secretPrefix + base64.StdEncoding.EncodeToString(secret[:]), Cursor: head.GetSize(),
 	}
+	if g.webhooks.has(name) {
+		return errKnownWebhook
+	}
+	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED, c.address); err != nil {
+		return err
+	}
 	if err := g.webhooks.add(hook); err != nil {
 		return err
 	}
@@ -292,7 +309,14 @@ func (g *Gateway) serveWebhookRemove(w http.ResponseWriter, r *http.Request, c c
 	if err := g.ownAdmin(r.Context(), c); err != nil {
 		return err
 	}
-	removed, err := g.webhooks.remove(r.PathValue("name"))
+	name := r.PathValue("name")
+	if !g.webhooks.has(name) {
+		return notFound()
+	}
+	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED, c.address); err != nil {
+		return err
+	}
+	removed, err := g.webhooks.remove(name)
 	if err != nil {
 		return err
 	}

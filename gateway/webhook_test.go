@@ -115,7 +115,7 @@ func (d *door) register(name, url, kinds string) string {
 
 func newWebhookDoor(t *testing.T, a *application) *door {
 	t.Helper()
-	d := prepareDoor(t, a.allowed)
+	d := prepareDoor(t, a.allowed, soon)
 	d.newPerson("admin1", consortiumv1.Role_ROLE_ADMIN, 1, "")
 	d.start()
 	return d
@@ -213,7 +213,7 @@ func TestWebhookRegistration(t *testing.T) {
 		return d.do(who, http.MethodPut, "/webhooks/"+name, headers{"Content-Type": "application/json"}, []byte(body))
 	}
 	good := `{"url":"` + a.server.URL + `/x","kinds":""}`
-	for _, who := range []string{"alice", "officer1", "admin2", "auditor3", "node1"} {
+	for _, who := range []string{"alice", "officer1", "admin2", "auditor", "node1"} {
 		d.want(put(who, "portal", good), http.StatusForbidden)
 		d.want(d.do(who, http.MethodGet, "/webhooks", nil, nil), http.StatusForbidden)
 		d.want(d.do(who, http.MethodDelete, "/webhooks/portal", nil, nil), http.StatusForbidden)
@@ -246,6 +246,14 @@ func TestWebhookRegistration(t *testing.T) {
 	d.node.append(d.unlockSteps()[:1]...)
 	if got := a.taken(1); got[0].notice.Sequence != 5 {
 		t.Errorf("told of entry %d, want 5: what was before the registration, or for one that is gone", got[0].notice.Sequence)
+	}
+	// Who was let register and remove is in the log, and nobody else.
+	for kind, count := range map[consortiumv1.SessionKind]uint64{webhookAdded: 2, webhookRemoved: 1} {
+		for _, r := range d.sessions(kind, count) {
+			if r.GetAccount() != d.people["admin1"].address() {
+				t.Errorf("%s by %s", kind, r.GetAccount())
+			}
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package index answers searches of the log: by patient, record, actor, hospital,
-// kind, unlock and time, newest first.
+// kind, unlock, time and whom an entry concerns, newest first.
 //
 // Consensus keeps the log itself and nothing to search it by. Each node builds its
 // own index from the entries in committed state and keeps it up to date: an [Index]

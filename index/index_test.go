@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +76,7 @@ func (l *memoryLog) set(change func(l *memoryLog)) {
 // naive answers what the words of the query say, newest first.
 func (l *memoryLog) naive(f *audit.QueryEntriesRequest) []audit.Entry {
 	var found []audit.Entry
+	concerned := l.concerned()
 	for _, e := range slices.Backward(l.entries) {
 		records := ""
 		for _, s := range e.Subjects {
@@ -83,12 +85,42 @@ func (l *memoryLog) naive(f *audit.QueryEntriesRequest) []audit.Entry {
 		if (f.Patient == "" || e.Patient == f.Patient) && (f.Record == "" || strings.Contains(records, f.Record+" ")) &&
 			(f.Actor == "" || e.Actor == f.Actor) && (f.Hospital == 0 || e.Hospital == f.Hospital) &&
 			(f.Kind == "" || e.Kind == f.Kind) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, e.Kind)) &&
+			(len(f.Concerns) == 0 || slices.ContainsFunc(f.Concerns, func(h uint64) bool { return concerned[e.Sequence][h] })) &&
 			(f.Purpose == "" || e.Purpose == f.Purpose) && (f.Unlock == "" || e.Unlock == f.Unlock) &&
 			(f.From == 0 || e.Time >= f.From) && (f.To == 0 || e.Time < f.To) && (f.Before == 0 || e.Sequence < f.Before) {
 			found = append(found, e)
 		}
 	}
 	return found
+}
+
+// concerned are the hospitals that each entry concerns.
+func (l *memoryLog) concerned() map[uint64]map[uint64]bool {
+	all, custodians, askers := map[uint64]map[uint64]bool{}, map[string]uint64{}, map[string]uint64{}
+	for _, e := range l.entries {
+		says := e.Hospital != 0 && e.Outcome == audit.OUTCOME_OK
+		if says && e.Kind == audit.KindProposed {
+			askers[e.Unlock] = e.Hospital
+		}
+		hospitals := map[uint64]bool{e.Hospital: true}
+		if e.Unlock != "" {
+			hospitals[askers[e.Unlock]] = true
+		}
+		for _, s := range e.Subjects {
+			if says && e.Kind == audit.KindStored {
+				custodians[s.Record] = e.Hospital
+			}
+			hospitals[custodians[s.Record]] = true
+		}
+		if e.Kind == audit.KindMemberSuspended {
+			n, err := strconv.ParseUint(e.Target, 10, 64)
+			if err == nil {
+				hospitals[n] = true
+			}
+		}
+		all[e.Sequence] = hospitals
+	}
+	return all
 }
 
 const start = 1_800_000_000
@@ -100,8 +132,14 @@ func unlock(n uint64) string  { return fmt.Sprintf("%064x", n) }
 // entry is one of few values, so that searches meet it.
 func entry(r *rand.Rand, at int64) audit.Entry {
 	e := audit.Entry{
-		Time: at, Kind: []string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindMemberSuspended}[r.IntN(4)],
+		Time: at, Kind: []string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindMemberSuspended, audit.KindProposed}[r.IntN(5)],
 		Actor: account(r.Uint64N(4)), Role: "clerk", Hospital: r.Uint64N(12), Outcome: audit.OUTCOME_OK,
+	}
+	if r.IntN(8) == 0 {
+		e.Outcome, e.Reason = audit.OUTCOME_REFUSED, "wrong_role"
+	}
+	if e.Kind == audit.KindMemberSuspended {
+		e.Target = strconv.FormatUint(1+r.Uint64N(12), 10)
 	}
 	if r.IntN(5) == 0 {
 		e.Actor, e.Role, e.Hospital = "", audit.RoleChain, 0
@@ -204,11 +242,14 @@ func TestSearchIsTheNaiveFilter(t *testing.T) {
 		if n, ok := maybe(r, "hospital", 12); ok {
 			filter.Hospital = n
 		}
-		if n, ok := maybe(r, "kind", 3); ok {
-			filter.Kind = []string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindMemberSuspended}[n]
+		if n, ok := maybe(r, "kind", 4); ok {
+			filter.Kind = []string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindMemberSuspended, audit.KindProposed}[n]
 		}
 		if rapid.Bool().Draw(r, "with kinds") {
 			filter.Kinds = rapid.SliceOfN(rapid.SampledFrom([]string{audit.KindStored, audit.KindReplicated, audit.KindOpened, audit.KindErased}), 1, 4).Draw(r, "kinds")
+		}
+		if rapid.Bool().Draw(r, "with concerns") {
+			filter.Concerns = rapid.SliceOfN(rapid.Uint64Range(1, 13), 1, 3).Draw(r, "concerns")
 		}
 		if rapid.Bool().Draw(r, "with purpose") {
 			filter.Purpose = rapid.SampledFrom([]string{"TREAT", "TREA", "HRESCH", "ETREAT"}).Draw(r, "purpose")

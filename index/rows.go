@@ -21,6 +21,9 @@ import (
 //	't' time                       -> sequence of the first entry of that second
 //	'n' level ‖ position           -> root of the perfect subtree of 2^level leaves that begins with leaf position·2^level; level from 1
 //	'p' patient ‖ 0 ‖ sequence     -> empty; likewise for records, actors, hospitals, kinds, unlocks and purposes
+//	'o' hospital ‖ 0 ‖ sequence    -> empty: an entry that concerns the hospital, and was not made by it
+//	'd' record ‖ 0                 -> number of the hospital that keeps custody of it
+//	'q' unlock ‖ 0                 -> number of the hospital that asked
 const (
 	cursorTag   = 'c'
 	entryTag    = 'e'
@@ -34,8 +37,12 @@ const (
 	unlockTag   = 'u'
 	purposeTag  = 'w' // why
 
+	concernTag   = 'o' // of
+	custodianTag = 'd'
+	askerTag     = 'q'
+
 	// format is raised when the rows change; an index of another format is built anew.
-	format = 3
+	format = 4
 
 	cacheSize    = 16 << 20
 	memTableSize = 8 << 20
@@ -138,13 +145,13 @@ func decode(value []byte, sequence uint64) (audit.Entry, error) {
 // add writes the next entries and the new cursor, all or none.
 func (r *rows) add(entries []audit.Entry) error {
 	batch := r.db.NewBatch()
-	frontier, lastTime := r.frontier, r.lastTime
+	frontier, lastTime, known := r.frontier, r.lastTime, r.ties()
 	err := func() error {
 		for _, e := range entries {
 			if want := frontier.Size_ + 1; e.Sequence != want {
 				return fmt.Errorf("sequence %d, want %d", e.Sequence, want)
 			}
-			if err := addEntry(batch, e, lastTime); err != nil {
+			if err := addEntry(batch, known, e, lastTime); err != nil {
 				return err
 			}
 			leaf, err := e.LeafHash()
@@ -175,8 +182,15 @@ func (r *rows) add(entries []audit.Entry) error {
 }
 
 // addEntry writes the rows of one entry.
-func addEntry(batch *pebble.Batch, e audit.Entry, lastTime int64) error {
+func addEntry(batch *pebble.Batch, known *ties, e audit.Entry, lastTime int64) error {
 	value, err := e.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := known.learn(batch, e); err != nil {
+		return err
+	}
+	concerned, err := known.concerned(e)
 	if err != nil {
 		return err
 	}
@@ -192,7 +206,10 @@ func addEntry(batch *pebble.Batch, e audit.Entry, lastTime int64) error {
 		lists = append(lists, prefix(actorTag, e.Actor))
 	}
 	if e.Hospital != 0 {
-		lists = append(lists, hospitalPrefix(e.Hospital))
+		lists = append(lists, hospitalPrefix(hospitalTag, e.Hospital))
+	}
+	for _, hospital := range concerned {
+		lists = append(lists, hospitalPrefix(concernTag, hospital))
 	}
 	if e.Unlock != "" {
 		lists = append(lists, prefix(unlockTag, e.Unlock))
@@ -227,8 +244,8 @@ func prefix(tag byte, text string) []byte {
 	return append(key, 0)
 }
 
-func hospitalPrefix(number uint64) []byte {
-	return prefix(hospitalTag, strconv.FormatUint(number, 10))
+func hospitalPrefix(tag byte, number uint64) []byte {
+	return prefix(tag, strconv.FormatUint(number, 10))
 }
 
 // appendNumber appends eight bytes, big-endian, so that keys sort as the numbers do.

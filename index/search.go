@@ -95,7 +95,7 @@ func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
 		}
 	}
 	if filter.Hospital != 0 {
-		list = append(list, hospitalPrefix(filter.Hospital))
+		list = append(list, hospitalPrefix(hospitalTag, filter.Hospital))
 	}
 	return list
 }
@@ -123,8 +123,8 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 		}
 		s.lists = append(s.lists, l)
 	}
-	if len(filter.Kinds) != 0 {
-		if err := s.openKinds(db, filter.Kinds); err != nil {
+	for _, any := range eitherOf(filter) {
+		if err := s.openAny(db, any); err != nil {
 			return err
 		}
 	}
@@ -134,12 +134,32 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 	return nil
 }
 
-// openKinds opens the lists of several kinds as one.
-func (s *search) openKinds(db *pebble.DB, kinds []string) error {
+// eitherOf are the prefixes of lists of which an entry must be in one: for each group.
+func eitherOf(filter *audit.QueryEntriesRequest) [][][]byte {
+	var groups [][][]byte
+	if len(filter.Kinds) != 0 {
+		var kinds [][]byte
+		for _, kind := range filter.Kinds {
+			kinds = append(kinds, prefix(kindTag, kind))
+		}
+		groups = append(groups, kinds)
+	}
+	if len(filter.Concerns) != 0 {
+		var hospitals [][]byte
+		for _, hospital := range filter.Concerns {
+			hospitals = append(hospitals, hospitalPrefix(hospitalTag, hospital), hospitalPrefix(concernTag, hospital))
+		}
+		groups = append(groups, hospitals)
+	}
+	return groups
+}
+
+// openAny opens several lists as one.
+func (s *search) openAny(db *pebble.DB, prefixes [][]byte) error {
 	either := &merged{}
 	s.lists = append(s.lists, either)
-	for _, kind := range kinds {
-		l, err := s.list(db, prefix(kindTag, kind))
+	for _, prefix := range prefixes {
+		l, err := s.list(db, prefix)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // LogFilter says which entries of the log are wanted; every field that is set must match. The log shows an account what
-// is about itself or made by its hospital, and all of it to auditors.
+// is about itself or made by its hospital, and an auditor all of it, or what concerns the auditor's hospitals.
 type LogFilter struct {
 	// Patient number, Record id, Actor's address, Kind of entry, and hex id of an Unlock.
 	Patient, Record, Actor, Kind, Unlock string
@@ -19,6 +19,8 @@ type LogFilter struct {
 	// Purpose is a code of HL7 v3 ActReason. Kinds are up to 16 kinds, of which an entry has one.
 	Purpose string
 	Kinds   []string
+	// Concerns are members' numbers: entries that concern any of them, by whoever they were made. None for any.
+	Concerns []uint64
 }
 
 // Log lists the entries that match, newest first.
@@ -26,7 +28,7 @@ func (c *Client) Log(ctx context.Context, f LogFilter) iter.Seq2[*auditv1.Entry,
 	return func(yield func(*auditv1.Entry, error) bool) {
 		request := &auditv1.QueryEntriesRequest{
 			Patient: f.Patient, Record: f.Record, Actor: f.Actor, Kind: f.Kind, Unlock: f.Unlock, Hospital: f.Hospital, From: f.From, To: f.To,
-			Purpose: f.Purpose, Kinds: f.Kinds, Limit: pageSize,
+			Purpose: f.Purpose, Kinds: f.Kinds, Concerns: f.Concerns, Limit: pageSize,
 		}
 		for {
 			answer, err := auditv1.NewQueryClient(c).Entries(ctx, request)

@@ -86,10 +86,19 @@ type Principal struct {
 	Address string `json:"address"`
 	// Role is the text of the role: clerk, clinician, officer, patient and so on.
 	Role string `json:"role"`
-	// Hospital is the member's number; 0 for patients.
+	// Hospital is the member's number; 0 for patients, and for auditors whom the members appointed.
 	Hospital uint64 `json:"hospital"`
 	// Patient is the patient number; empty for others, and for a patient who is not registered yet.
 	Patient string `json:"patient"`
+	// Audits is what of the log an auditor sees; nil for others.
+	Audits *AuditScope `json:"audits"`
+}
+
+// AuditScope is what of the log an auditor sees: all of it, or what concerns some hospitals.
+type AuditScope struct {
+	All bool `json:"all"`
+	// Hospitals are the members' numbers, ascending; none where it is all.
+	Hospitals []uint64 `json:"hospitals"`
 }
 
 // Client talks to the network for one account. Its methods may be called at the same time.

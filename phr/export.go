@@ -18,7 +18,7 @@ import (
 // Export is what is to be exported of the log.
 type Export struct {
 	// Head says which entries: see logproof.Head. The account must be allowed to read them: a patient what is about the patient, an
-	// auditor everything.
+	// auditor of the whole log everything, an auditor of some hospitals a selection of what concerns them.
 	logproof.Head
 	// Block is the height of one more block to put in, so that the file can be verified by its hash; 0 for none.
 	Block int64
@@ -33,6 +33,11 @@ type Export struct {
 func (c *Client) ExportLog(ctx context.Context, w io.Writer, export Export) error {
 	if export.Kind == logproof.Patient && len(export.Witnesses) > 0 {
 		return fmt.Errorf("witnesses sign the whole log, and not a patient's: %w", logproof.ErrFormat)
+	}
+	if export.Kind == logproof.Period {
+		if err := c.seesAll(ctx); err != nil {
+			return err
+		}
 	}
 	out, err := logproof.NewWriter(w, export.Head)
 	if err != nil {
@@ -67,6 +72,15 @@ func (c *Client) ExportLog(ctx context.Context, w io.Writer, export Export) erro
 		return err
 	}
 	return out.Close()
+}
+
+// seesAll answers ErrForbidden where the account does not see the whole log.
+func (c *Client) seesAll(ctx context.Context) error {
+	who, err := c.Principal(ctx)
+	if err == nil && (who.Audits == nil || !who.Audits.All) {
+		err = fmt.Errorf("all of a time is exported by auditors of the whole log: %w", ErrForbidden)
+	}
+	return err
 }
 
 // exporter writes an export's entries.

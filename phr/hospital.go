@@ -178,7 +178,7 @@ func (c *Client) RetireStorageNode(ctx context.Context, number uint64) error {
 }
 
 // Staff are the accounts that a hospital registered, revoked ones included. The account is an admin, an officer or the
-// node of that hospital, or an auditor.
+// node of that hospital, or an auditor who sees its log.
 func (c *Client) Staff(ctx context.Context, hospital uint64) ([]*consortiumv1.Staff, error) {
 	return collect(pages(ctx, func(ctx context.Context, page *queryv1.PageRequest) ([]*consortiumv1.Staff, *queryv1.PageResponse, error) {
 		answer, err := c.consortium().Staff(ctx, &consortiumv1.QueryStaffRequest{Hospital: hospital, Pagination: page})
@@ -193,7 +193,7 @@ func (c *Client) RegisterStaff(ctx context.Context, address string, role consort
 	return err
 }
 
-// RegisterAuditor gives an address the role of an auditor, in the admin's hospital, that ends at a time.
+// RegisterAuditor gives an address the role of an auditor, in the admin's hospital, that ends at a time: it sees what concerns that hospital.
 func (c *Client) RegisterAuditor(ctx context.Context, address string, until time.Time) error {
 	msg := &consortiumv1.MsgRegisterStaff{Admin: c.key.Address(), Address: address, Role: consortiumv1.Role_ROLE_AUDITOR, Until: until.Unix()}
 	_, err := c.send(ctx, c.amino, gasBase, msg, &consortiumv1.MsgRegisterStaffResponse{})
@@ -267,6 +267,17 @@ func (c *Client) ProposeRemoval(ctx context.Context, hospital uint64) (uint64, e
 // ProposeAdmin asks the members to give a hospital whose admins are lost a new one.
 func (c *Client) ProposeAdmin(ctx context.Context, hospital uint64, admin string) (uint64, error) {
 	return c.ProposeToMembers(ctx, &consortiumv1.MsgReplaceAdmin{Authority: Authority(), Member: hospital, Admin: admin})
+}
+
+// ProposeAuditor asks the members to have an account see the log until a time: what concerns some hospitals, by their numbers, ascending, or
+// all of it where none is named.
+func (c *Client) ProposeAuditor(ctx context.Context, address string, hospitals []uint64, until time.Time) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgAppointAuditor{Authority: Authority(), Auditor: address, Hospitals: hospitals, Until: until.Unix()})
+}
+
+// ProposeNoAuditor asks the members to end the role of an auditor whom they appointed.
+func (c *Client) ProposeNoAuditor(ctx context.Context, address string) (uint64, error) {
+	return c.ProposeToMembers(ctx, &consortiumv1.MsgDismissAuditor{Authority: Authority(), Auditor: address})
 }
 
 // Vote casts the hospital's one vote. The error is *Refused where it does not count.

@@ -45,6 +45,8 @@ var roleTable = map[string][]consortium.Role{
 	"/phrd.consortium.v1.MsgReinstateMember":      nobody,
 	"/phrd.consortium.v1.MsgRemoveMember":         nobody,
 	"/phrd.consortium.v1.MsgReplaceAdmin":         nobody,
+	"/phrd.consortium.v1.MsgAppointAuditor":       nobody,
+	"/phrd.consortium.v1.MsgDismissAuditor":       nobody,
 	"/phrd.consortium.v1.MsgUpdateParams":         nobody,
 	"/phrd.consortium.v1.MsgUpdateMember":         {admin},
 	"/phrd.consortium.v1.MsgRotateMemberKeys":     {admin},

@@ -112,16 +112,20 @@ func readLog(ctx context.Context, c *phr.Client, filter phr.LogFilter, limit int
 
 func auditLogCommand() *cobra.Command {
 	var l logOptions
+	var concerns []uint
 	cmd := &cobra.Command{
 		Use: "log", Short: "list entries of the log, newest first",
 		Long: "List entries of the log, newest first. A patient sees what is about the patient, staff what their hospital did,\n" +
-			"an auditor everything. Every filter that is given must match.",
+			"an auditor everything, or what concerns the auditor's hospitals. Every filter that is given must match.",
 		Example: "  phrd audit log --limit 20\n  phrd audit log --record 7ABC… --json\n  phrd audit log --kind opened --from-time 2026-01-01\n" +
 			"  phrd audit log --kind proposed,denied --purpose HRESCH",
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := l.parse(); err != nil {
 				return err
+			}
+			for _, hospital := range concerns {
+				l.Concerns = append(l.Concerns, uint64(hospital))
 			}
 			return withUser(cmd, func(ctx context.Context, u *user, o *output) error {
 				filter, err := l.own(ctx, u.client)
@@ -140,6 +144,7 @@ func auditLogCommand() *cobra.Command {
 	l.filterFlags(cmd)
 	cmd.Flags().StringSliceVar(&l.Kinds, "kind", nil, kindUsage+"; several are any of them")
 	cmd.Flags().StringVar(&l.Purpose, "purpose", "", "entries with this purpose, a code of HL7 ActReason: TREAT, ETREAT, HPAYMT, HRESCH and so on")
+	cmd.Flags().UintSliceVar(&concerns, "concerns", nil, "entries that concern these hospitals, whoever made them")
 	cmd.Flags().IntVar(&l.limit, "limit", 50, "how many entries")
 	return cmd
 }

@@ -108,7 +108,8 @@ func auditExportCommand() *cobra.Command {
 			"or phrd-verify: that nothing in it was altered, that nothing was left out, and that more than two thirds of the hospitals signed it.\n\n" +
 			"Without filters, or with times alone, it is every entry of that time; with --patient alone every entry about the patient. Both are\n" +
 			"proven to be complete. With other filters it is a selection: each entry is proven, and that there are no others is not.\n" +
-			"A patient exports what is about the patient, staff a selection of what their hospital did, an auditor everything.",
+			"A patient exports what is about the patient, staff a selection of what their hospital did, an auditor of the whole log everything,\n" +
+			"an auditor of some hospitals a selection of what concerns them.",
 		Example: "  phrd audit export log.ndjson --from auditor\n  phrd audit export january.ndjson --from-time 2026-01-01 --to-time 2026-02-01\n" +
 			"  phrd audit export who-looked.ndjson            (a patient: all that is about the patient)",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -19,7 +19,7 @@ func auditWatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "watch", Short: "tell what happens, as it happens",
 		Long: "Tell what happens that concerns the account, as it happens: a patient's own records and requests, and emergencies and\n" +
-			"recoveries of whom the patient guards; for staff what their hospital does and what they are to decide; for an auditor all.\n" +
+			"recoveries of whom the patient guards; for staff what their hospital does and what they are to decide; for an auditor what the auditor sees of the log.\n" +
 			"Where a gateway goes away it goes on at another one, and misses nothing. ^C ends it.",
 		Example: "  phrd audit watch\n  phrd audit watch --kind proposed --kind emergency_requested --json\n  phrd audit watch --after 4711",
 		Args:    exactArgs(),

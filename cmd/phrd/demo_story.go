@@ -361,9 +361,57 @@ func (d *demo) log(ctx context.Context) error {
 	}
 }
 
-// export writes the whole log to a file, as an auditor of the hospital that asked.
+// demoAuditor is for how long the demo's auditor is appointed.
+const demoAuditor = 365 * 24 * time.Hour
+
+// appoint has the hospitals that are up appoint an auditor of the whole log, whose key lies in a home, and opens the account.
+func (d *demo) appoint(ctx context.Context, h localHospital, name string) (*user, error) {
+	admin, err := d.as(ctx, h, defaultAccount)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := proposeAuditor(ctx, admin, auditorOptions{staffOptions: staffOptions{Name: name, Until: time.Now().Add(demoAuditor).Unix()}})
+	if err != nil {
+		return nil, err
+	}
+	// More than two thirds decide, and whoever votes after that is refused. The first hospital is down.
+	for _, voter := range d.hospitals[1 : 2+2*len(d.hospitals)/3] {
+		v, err := d.as(ctx, voter, defaultAccount)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.client.Vote(ctx, asked.Proposal, true); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.carriedOut(ctx, admin, asked.Proposal); err != nil {
+		return nil, err
+	}
+	return d.as(ctx, h, name)
+}
+
+// carriedOut waits until a hospital knows that a proposal was carried out.
+func (d *demo) carriedOut(ctx context.Context, u *user, proposal uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, demoWait)
+	defer cancel()
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for {
+		p, _, err := u.client.Proposal(ctx, proposal)
+		if err != nil || p.GetStatus() == consortiumv1.ProposalStatus_PROPOSAL_STATUS_EXECUTED {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("proposal %d is %s: %w", proposal, p.GetStatus(), ctx.Err())
+		}
+	}
+}
+
+// export writes the whole log to a file, as an auditor whom the hospitals appointed.
 func (d *demo) export(ctx context.Context) error {
-	auditor, err := d.hire(ctx, d.hospitals[d.asker], "auditor", consortiumv1.Role_ROLE_AUDITOR)
+	auditor, err := d.appoint(ctx, d.hospitals[d.asker], "auditor")
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type proposalView struct {
 	Votes    []json.RawMessage `json:"votes"`
 	// Admits are the fingerprints of the hospitals that it would admit.
 	Admits []fingerprint `json:"admits,omitempty"`
+	// Appoints are the auditors whom it would appoint.
+	Appoints []appointment `json:"appoints,omitempty"`
 }
 
 func hospitalProposalsCommand() *cobra.Command {
@@ -72,14 +74,23 @@ func showProposal(ctx context.Context, u *user, o *output, text string) error {
 	if err != nil {
 		return err
 	}
+	appointed, err := appointments(p)
+	if err != nil {
+		return err
+	}
 	if o.json {
-		return o.value(proposalView{protoJSON(p), protosJSON(votes), admitted})
+		return o.value(proposalView{protoJSON(p), protosJSON(votes), admitted, appointed})
 	}
 	if err := o.print(nil, proposalHeader, [][]string{proposalRow(p)}); err != nil {
 		return err
 	}
 	for _, hospital := range admitted {
 		if err := o.print(nil, nil, hospital.rows()); err != nil {
+			return err
+		}
+	}
+	for _, auditor := range appointed {
+		if err := o.print(nil, nil, auditor.rows()); err != nil {
 			return err
 		}
 	}
@@ -148,6 +159,7 @@ func hospitalProposeCommand() *cobra.Command {
 				}
 				return u.client.ProposeAdmin(ctx, hospital, args[0])
 			}),
+		proposeAuditorCommand(), proposeNoAuditorCommand(),
 		proposeReshareCommand(), proposeKeyCommand(), proposeRecoveriesCommand(), proposePagesCommand(), proposeUpgradeCommand(), proposeNoUpgradeCommand(),
 	)
 }

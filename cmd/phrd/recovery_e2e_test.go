@@ -244,7 +244,7 @@ func (c *cast) witness(t *testing.T) {
 	})
 
 	export := filepath.Join(dir, "log.ndjson")
-	auditor := c.hire(t, 1, "auditor", "auditor")
+	auditor := c.auditor(t, 1, "auditor")
 	auditor.does(t, nil, "audit", "export", export, "--witness", seen.Path)
 	verify := []string{"audit", "verify", export, "--genesis", genesis, "--witness"}
 	said, code := offline(t, append(verify, made.Key)...)

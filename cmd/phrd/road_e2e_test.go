@@ -100,13 +100,38 @@ func (n *localNet) machine(t *testing.T, name string) person {
 // hire registers somebody at a hospital who keeps the key on a machine of their own.
 func (n *localNet) hire(t *testing.T, hospital int, name, role string) person {
 	t.Helper()
+	return n.joins(t, hospital, name, func(address string) {
+		n.hospital(hospital).does(t, nil, "staff", "add", name, "--role", role, "--address", address)
+	})
+}
+
+// auditor is somebody with the key on a machine of their own, at a hospital's gateway, whom the hospitals appoint to see the whole log.
+func (n *localNet) auditor(t *testing.T, hospital int, name string) person {
+	t.Helper()
+	return n.joins(t, hospital, name, func(address string) { n.appoints(t, name, address) })
+}
+
+// appoints has the first three of four hospitals appoint an auditor of the whole log.
+func (n *localNet) appoints(t *testing.T, name, address string) {
+	t.Helper()
+	var p struct{ Proposal uint64 }
+	until := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	n.hospital(1).does(t, &p, "hospital", "propose", "auditor", name, "--address", address, "--until", until)
+	for number := 1; number <= 3; number++ {
+		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
+	}
+}
+
+// joins makes somebody's machine, with a key that known makes an account of.
+func (n *localNet) joins(t *testing.T, hospital int, name string, known func(address string)) person {
+	t.Helper()
 	p := n.machine(t, name)
 	door, err := os.ReadFile(filepath.Join(n.hospital(hospital).home, "client.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(p.home, "client.json"), door, 0o600))
 	var key struct{ Address string }
 	p.does(t, &key, "keys", "add", name)
-	n.hospital(hospital).does(t, nil, "staff", "add", name, "--role", role, "--address", key.Address)
+	known(key.Address)
 	return p
 }
 

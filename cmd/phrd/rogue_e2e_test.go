@@ -164,7 +164,7 @@ func TestAHospitalWithAProgramOfItsOwn(t *testing.T) {
 	n := newNetWith(t, hospitals, map[string]string{"round_window": "10"})
 	n.turn(t, "start", 1, 2, 3)
 	one := n.hospital(1)
-	watcher := n.hire(t, 1, "watcher", "auditor")
+	watcher := n.auditor(t, 1, "watcher")
 	watch := watcher.dial(t)
 
 	// It deals while the key is made.

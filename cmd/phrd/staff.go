@@ -58,8 +58,9 @@ type staffAdded struct {
 	Role    string `json:"role"`
 }
 
-// addStaff registers a member of staff, with a key in the home's key store unless an address is given.
-func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) {
+// withKey makes the person's key in the home's key store, unless an address is given, and does something about it. A key that was made for
+// nothing is gone again.
+func withKey(u *user, s *staffOptions, do func() error) error {
 	fresh := false
 	if s.Address == "" {
 		key, err := u.store.NewAccount(s.Name)
@@ -68,16 +69,21 @@ func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) 
 			key, err = u.store.Account(s.Name)
 		}
 		if err != nil {
-			return staffAdded{}, fmt.Errorf("account %q: %w", s.Name, err)
+			return fmt.Errorf("account %q: %w", s.Name, err)
 		}
 		s.Address = key.Address()
 	}
-	err := s.register(ctx, u.client)
+	err := do()
 	var refused *phr.Refused
 	if errors.As(err, &refused) && fresh {
 		err = errors.Join(err, u.store.Delete(keys.AccountPrefix+s.Name))
 	}
-	if err != nil {
+	return err
+}
+
+// addStaff registers a member of staff, with a key in the home's key store unless an address is given.
+func addStaff(ctx context.Context, u *user, s staffOptions) (staffAdded, error) {
+	if err := withKey(u, &s, func() error { return s.register(ctx, u.client) }); err != nil {
 		return staffAdded{}, err
 	}
 	return staffAdded{s.Name, s.Address, roleText(s.Role)}, nil
@@ -88,7 +94,8 @@ func staffAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add NAME --role ROLE", Short: "register a member of staff",
 		Long: "Register a member of staff under a role: " + strings.Join(staffRoles, ", ") + ".\n\n" +
-			"A key of this name is made in the home's key store, unless the address of a key that the\nperson keeps is given. Names stay in this home; the network knows addresses and roles only.",
+			"A key of this name is made in the home's key store, unless the address of a key that the\nperson keeps is given. Names stay in this home; the network knows addresses and roles only.\n" +
+			"An auditor sees what concerns the hospital; the hospitals vote on those who see the whole log: `phrd hospital propose auditor`.",
 		Example: "  phrd staff add dr-weber --role clinician\n  phrd staff add desk --role clerk --address phrd1…",
 		Args:    exactArgs("a name"),
 		RunE: func(cmd *cobra.Command, args []string) error {

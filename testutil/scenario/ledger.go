@@ -114,10 +114,13 @@ func (l *ledger) count(o Operation) error {
 
 // sessionKinds are the kinds of entries that session reports become.
 var sessionKinds = map[consortiumv1.SessionKind]string{
-	consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN:    audit.KindLoggedIn,
-	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED: audit.KindLoginFailed,
-	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:   audit.KindLoggedOut,
-	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:     audit.KindLogRead,
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN:       audit.KindLoggedIn,
+	consortiumv1.SessionKind_SESSION_KIND_LOGIN_FAILED:    audit.KindLoginFailed,
+	consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT:      audit.KindLoggedOut,
+	consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED:   audit.KindSessionEnded,
+	consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED:   audit.KindWebhookAdded,
+	consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED: audit.KindWebhookRemoved,
+	consortiumv1.SessionKind_SESSION_KIND_LOG_READ:        audit.KindLogRead,
 
 	consortiumv1.SessionKind_SESSION_KIND_PEPPER_DEPOSITED: audit.KindPepperDeposited,
 	consortiumv1.SessionKind_SESSION_KIND_PEPPER_COLLECTED: audit.KindPepperCollected,
@@ -461,7 +464,8 @@ func (n *Network) HasWholeLog() {
 	}
 	for _, kind := range []string{
 		audit.KindProposalExecuted, audit.KindProposalFailed, audit.KindProposalRejected, audit.KindParamsChanged, audit.KindMemberAdmitted,
-		audit.KindMemberRemoved, audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindExpired, audit.KindWithdrawn,
+		audit.KindMemberRemoved, audit.KindMemberSuspended, audit.KindMemberReinstated, audit.KindAdminReplaced, audit.KindAuditorAppointed, audit.KindAuditorDismissed,
+		audit.KindExpired, audit.KindWithdrawn,
 	} {
 		if byChain[kind] != want[kind] {
 			n.t.Errorf("the log has %d entries %q of the chain itself, want %d", byChain[kind], kind, want[kind])
@@ -526,6 +530,10 @@ func kindOfVote(m proto.Message) string {
 		return audit.KindMemberReinstated
 	case *consortiumv1.MsgReplaceAdmin:
 		return audit.KindAdminReplaced
+	case *consortiumv1.MsgAppointAuditor:
+		return audit.KindAuditorAppointed
+	case *consortiumv1.MsgDismissAuditor:
+		return audit.KindAuditorDismissed
 	case *custodyv1.MsgStartReshare, *custodyv1.MsgStartGeneration:
 		return audit.KindRoundStarted
 	default:

@@ -2,6 +2,7 @@ package scenario_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strconv"
 	"testing"
@@ -141,7 +142,7 @@ type messageStory struct {
 
 func (s *messageStory) people() {
 	t, net, clinic := s.t, s.net, s.clinic
-	clinic.Auditor() // who reads the log is staff too
+	clinic.Revisor() // who reads the log is staff too
 	admin, clerk := clinic.Admin(), clinic.Clerk()
 	net.Tells(target(entryOf(admin, "admin", audit.KindStaffRegistered), clerk.Address()))
 	nurse := clinic.Staff(consortiumv1.Role_ROLE_CLINICIAN, "nurse")
@@ -511,6 +512,8 @@ func (s *messageStory) votes() {
 	net.Tells(byChain(audit.KindMemberReinstated, number(s.south.Number())))
 	s.succession(successor)
 
+	s.auditors()
+
 	taken, err := admin.Client().ProposeSuspension(t.Context(), s.south.Number())
 	if err != nil {
 		t.Fatal(err)
@@ -524,6 +527,21 @@ func (s *messageStory) votes() {
 		t.Fatalf("vote on a proposal that was taken back: %v", err)
 	}
 	net.Tells(because(target(entryOf(s.er.Admin(), "admin", audit.KindProposalVoted), number(taken)), consortium.ReasonClosed))
+}
+
+// auditors are appointed by the members and dismissed by them.
+func (s *messageStory) auditors() {
+	by, revisor := phr.Authority(), s.net.Stranger()
+	appoint := &consortiumv1.MsgAppointAuditor{Authority: by, Auditor: revisor.Address(), Hospitals: []uint64{s.er.Number()}, Until: time.Now().Add(time.Hour).Unix()}
+	s.decide(appoint)
+	s.net.Tells(byChain(audit.KindAuditorAppointed, revisor.Address()))
+	s.net.SeesWhatConcerns(revisor, s.er)
+	s.net.SeesWhatConcerns(s.clinic.Revisor().Person, s.clinic)
+	s.decide(&consortiumv1.MsgDismissAuditor{Authority: by, Auditor: revisor.Address()})
+	s.net.Tells(byChain(audit.KindAuditorDismissed, revisor.Address()))
+	if _, err := revisor.Client().Entry(s.t.Context(), 1); !errors.Is(err, phr.ErrForbidden) {
+		s.t.Fatalf("who was dismissed reads the log: %v", err)
+	}
 }
 
 // rounds renew the shares of the records key, in spite of a complaint without need, and make a new key.

@@ -18,6 +18,7 @@ import (
 	"github.com/phrd/phrd/gateway"
 	"github.com/phrd/phrd/keys"
 	"github.com/phrd/phrd/lock"
+	"github.com/phrd/phrd/wallet"
 	"github.com/phrd/phrd/x/consortium"
 	"github.com/phrd/phrd/x/storage"
 )
@@ -88,6 +89,7 @@ type network struct {
 	dir       string
 	id        lock.Network
 	genesis   string // path
+	auditor   *wallet.Key
 	hospitals []*hospital
 
 	// done is the height up to which the steps of all stories were done.
@@ -242,6 +244,9 @@ func (n *network) assemble(set settings) error {
 	}
 	assembled, err := home.Assemble(ChainID, time.Now().Add(-time.Second), members)
 	if err != nil {
+		return err
+	}
+	if err := n.appoint(assembled); err != nil {
 		return err
 	}
 	if len(set.storage) > 0 || set.window != 0 || set.open != 0 || set.delay != 0 {

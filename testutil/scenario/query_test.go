@@ -43,14 +43,14 @@ func queryMethods() []string {
 }
 
 const (
-	everybody = "owner patient requester officer clerk admin foreigner auditor node stranger"
-	loggedIn  = "owner patient requester officer clerk admin foreigner auditor node"
-	staff     = "requester officer clerk admin foreigner auditor"
-	custodian = "officer clerk admin"
+	everybody = "owner patient requester officer clerk admin foreigner auditor revisor node stranger"
+	loggedIn  = "owner patient requester officer clerk admin foreigner auditor revisor node"
+	staff     = "requester officer clerk admin foreigner auditor revisor"
+	custodian = "officer clerk admin revisor"
 )
 
 // Alice's scan is in the custody of the clinic, whose clerk, officer, admin and node are asked here; a clinician of the er has opened
-// it; the foreigner is a clerk of a third hospital, the auditor one of a fourth; the patient is another one; the stranger is nobody.
+// it; the foreigner is a clerk of a third hospital, the auditor sees the whole log, and the revisor is the clinic's own; the patient is another one; the stranger is nobody.
 func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 	t.Parallel()
 	net := scenario.Join(t)
@@ -82,7 +82,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 	people := map[string]scenario.Person{
 		"owner": alice.Person, "patient": net.Patient("bob").Person, "requester": er.Clinician().Person, "officer": clinic.Officer().Person,
 		"clerk": clinic.Clerk().Person, "admin": clinic.Admin().Person, "foreigner": net.Hospital("north").Clerk().Person,
-		"auditor": net.Hospital("south").Auditor().Person, "node": clinic.Node().Person, "stranger": net.Stranger(),
+		"auditor": net.Hospital("south").Auditor().Person, "revisor": clinic.Revisor().Person, "node": clinic.Node().Person, "stranger": net.Stranger(),
 	}
 	consent := alice.ConsentsTo(er.Clinician().PublishesVault())
 	gone := clinic.Store(alice, "gone.dcm")
@@ -97,9 +97,9 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		allowed           string
 	}{
 		{accessv1.Query_Params_FullMethodName, &accessv1.QueryParamsRequest{}, &accessv1.QueryParamsResponse{}, everybody},
-		{accessv1.Query_Unlock_FullMethodName, &accessv1.QueryUnlockRequest{Id: unlock.ID}, &accessv1.QueryUnlockResponse{}, "owner requester officer auditor node"},
+		{accessv1.Query_Unlock_FullMethodName, &accessv1.QueryUnlockRequest{Id: unlock.ID}, &accessv1.QueryUnlockResponse{}, "owner requester officer auditor revisor node"},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Patient: alice.Number}, &accessv1.QueryUnlocksResponse{}, "owner auditor node"},
-		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Custodian: number}, &accessv1.QueryUnlocksResponse{}, "officer auditor node"},
+		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Custodian: number}, &accessv1.QueryUnlocksResponse{}, "officer auditor revisor node"},
 		{accessv1.Query_Unlocks_FullMethodName, &accessv1.QueryUnlocksRequest{Requester: er.Clinician().Address()}, &accessv1.QueryUnlocksResponse{}, "requester auditor node"},
 		{accessv1.Query_Consent_FullMethodName, &accessv1.QueryConsentRequest{Number: consent}, &accessv1.QueryConsentResponse{}, "owner requester auditor node"},
 		{accessv1.Query_Consents_FullMethodName, &accessv1.QueryConsentsRequest{Patient: alice.Number}, &accessv1.QueryConsentsResponse{}, "owner auditor node"},
@@ -119,9 +119,9 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{accessv1.Query_Recoveries_FullMethodName, &accessv1.QueryRecoveriesRequest{Open: true}, &accessv1.QueryRecoveriesResponse{}, "officer auditor node"},
 
 		{auditv1.Query_Entry_FullMethodName, &auditv1.QueryEntryRequest{Sequence: endorsed}, &auditv1.QueryEntryResponse{}, "owner auditor node " + custodian},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: alice.Number}, &auditv1.QueryEntriesResponse{}, "owner auditor"},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Patient: alice.Number}, &auditv1.QueryEntriesResponse{}, "owner auditor revisor"},
 		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{Hospital: number}, &auditv1.QueryEntriesResponse{}, "auditor node " + custodian},
-		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, &auditv1.QueryEntriesResponse{}, "auditor"},
+		{auditv1.Query_Entries_FullMethodName, &auditv1.QueryEntriesRequest{}, &auditv1.QueryEntriesResponse{}, "auditor revisor"},
 		{auditv1.Query_Head_FullMethodName, &auditv1.QueryHeadRequest{}, &auditv1.QueryHeadResponse{}, everybody},
 		{auditv1.Query_SubjectHead_FullMethodName, &auditv1.QuerySubjectHeadRequest{Patient: alice.Number}, &auditv1.QuerySubjectHeadResponse{}, "owner auditor"},
 		{auditv1.Query_IndexStatus_FullMethodName, &auditv1.QueryIndexStatusRequest{}, &auditv1.QueryIndexStatusResponse{}, loggedIn},
@@ -134,7 +134,7 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{consortiumv1.Query_Members_FullMethodName, &consortiumv1.QueryMembersRequest{}, &consortiumv1.QueryMembersResponse{}, everybody},
 		{consortiumv1.Query_Sites_FullMethodName, &consortiumv1.QuerySitesRequest{}, &consortiumv1.QuerySitesResponse{}, loggedIn},
 		{consortiumv1.Query_StorageNodes_FullMethodName, &consortiumv1.QueryStorageNodesRequest{}, &consortiumv1.QueryStorageNodesResponse{}, loggedIn},
-		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: number}, &consortiumv1.QueryStaffResponse{}, "officer admin auditor node"},
+		{consortiumv1.Query_Staff_FullMethodName, &consortiumv1.QueryStaffRequest{Hospital: number}, &consortiumv1.QueryStaffResponse{}, "officer admin auditor revisor node"},
 		{consortiumv1.Query_Principal_FullMethodName, &consortiumv1.QueryPrincipalRequest{Address: alice.Address()}, &consortiumv1.QueryPrincipalResponse{}, "owner"},
 		{consortiumv1.Query_Principal_FullMethodName, &consortiumv1.QueryPrincipalRequest{Address: er.Clinician().Address()}, &consortiumv1.QueryPrincipalResponse{}, loggedIn},
 		{consortiumv1.Query_Invitation_FullMethodName, &consortiumv1.QueryInvitationRequest{Key: hex.EncodeToString(invitation.Key())}, &consortiumv1.QueryInvitationResponse{}, custodian},
@@ -145,13 +145,13 @@ func TestEveryQueryAnswersWhomItMay(t *testing.T) {
 		{custodyv1.Query_Key_FullMethodName, &custodyv1.QueryKeyRequest{Kind: records}, &custodyv1.QueryKeyResponse{}, everybody},
 		{custodyv1.Query_Keys_FullMethodName, &custodyv1.QueryKeysRequest{}, &custodyv1.QueryKeysResponse{}, everybody},
 		{custodyv1.Query_Holders_FullMethodName, &custodyv1.QueryHoldersRequest{Kind: records, Generation: 1}, &custodyv1.QueryHoldersResponse{}, loggedIn},
-		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: unlock.ID}, &custodyv1.QueryReleaseResponse{}, "owner requester officer auditor node"},
+		{custodyv1.Query_Release_FullMethodName, &custodyv1.QueryReleaseRequest{Unlock: unlock.ID}, &custodyv1.QueryReleaseResponse{}, "owner requester officer auditor revisor node"},
 		{custodyv1.Query_Releases_FullMethodName, &custodyv1.QueryReleasesRequest{Index: number}, &custodyv1.QueryReleasesResponse{}, "node"},
 		{custodyv1.Query_Rounds_FullMethodName, &custodyv1.QueryRoundsRequest{}, &custodyv1.QueryRoundsResponse{}, everybody},
-		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Kind: records, Generation: 1, Receiver: number}, &custodyv1.QueryReceivedResponse{}, "auditor node"},
-		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{Kind: records, Generation: 1}, &custodyv1.QueryRoundKeysResponse{}, "auditor node"},
-		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Kind: records, Generation: 1, Dealer: number}, &custodyv1.QueryComplaintsResponse{}, "auditor node"},
-		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: unlock.ID}, &custodyv1.QuerySharesResponse{}, "requester auditor node"},
+		{custodyv1.Query_Received_FullMethodName, &custodyv1.QueryReceivedRequest{Kind: records, Generation: 1, Receiver: number}, &custodyv1.QueryReceivedResponse{}, "auditor revisor node"},
+		{custodyv1.Query_RoundKeys_FullMethodName, &custodyv1.QueryRoundKeysRequest{Kind: records, Generation: 1}, &custodyv1.QueryRoundKeysResponse{}, "auditor revisor node"},
+		{custodyv1.Query_Complaints_FullMethodName, &custodyv1.QueryComplaintsRequest{Kind: records, Generation: 1, Dealer: number}, &custodyv1.QueryComplaintsResponse{}, "auditor revisor node"},
+		{custodyv1.Query_Shares_FullMethodName, &custodyv1.QuerySharesRequest{Unlock: unlock.ID}, &custodyv1.QuerySharesResponse{}, "requester auditor revisor node"},
 
 		{consortiumv1.Query_SessionsReported_FullMethodName, &consortiumv1.QuerySessionsReportedRequest{Member: number}, &consortiumv1.QuerySessionsReportedResponse{}, "node"},
 

@@ -60,10 +60,10 @@ func (h *Hospital) Director() Staff {
 	return h.Staff(consortiumv1.Role_ROLE_OFFICER, "director")
 }
 
-// Auditor reads the whole log.
-func (h *Hospital) Auditor() Staff {
+// Revisor is the hospital's own auditor, who sees what concerns it.
+func (h *Hospital) Revisor() Staff {
 	h.t.Helper()
-	return h.Staff(consortiumv1.Role_ROLE_AUDITOR, "auditor")
+	return h.Staff(consortiumv1.Role_ROLE_AUDITOR, "revisor")
 }
 
 // Staff is somebody with a role in the hospital. Whoever is asked for first is registered by the admin.

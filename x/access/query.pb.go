@@ -1942,40 +1942,41 @@ const _ = grpc.SupportPackageIsVersion4
 type QueryClient interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(ctx context.Context, in *QueryParamsRequest, opts ...grpc.CallOption) (*QueryParamsResponse, error)
-	// Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors.
+	// Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors of either hospital.
 	Unlock(ctx context.Context, in *QueryUnlockRequest, opts ...grpc.CallOption) (*QueryUnlockResponse, error)
-	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
+	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors of the custodian; auditors of
+	// the whole log by any of them.
 	Unlocks(ctx context.Context, in *QueryUnlocksRequest, opts ...grpc.CallOption) (*QueryUnlocksResponse, error)
-	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors of their hospital.
 	Consent(ctx context.Context, in *QueryConsentRequest, opts ...grpc.CallOption) (*QueryConsentResponse, error)
-	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
-	// hospital's own and those of a ward its clinicians, of that ward.
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors of
+	// the whole log; for a hospital's own and those of a ward its clinicians, of that ward, and its auditors.
 	Consents(ctx context.Context, in *QueryConsentsRequest, opts ...grpc.CallOption) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(ctx context.Context, in *QueryGranteesRequest, opts ...grpc.CallOption) (*QueryGranteesResponse, error)
 	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
 	EmergencyTerms(ctx context.Context, in *QueryEmergencyTermsRequest, opts ...grpc.CallOption) (*QueryEmergencyTermsResponse, error)
-	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors of the requester's hospital or the custodian.
 	EmergencyAccess(ctx context.Context, in *QueryEmergencyAccessRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessResponse, error)
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
-	// of everybody officers, nodes, auditors.
+	// of everybody officers, nodes, auditors of the whole log.
 	EmergencyAccesses(ctx context.Context, in *QueryEmergencyAccessesRequest, opts ...grpc.CallOption) (*QueryEmergencyAccessesResponse, error)
-	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors of the whole log, and accounts that are nobody's yet: who lost a
 	// wallet asks by the patient number.
 	Guardians(ctx context.Context, in *QueryGuardiansRequest, opts ...grpc.CallOption) (*QueryGuardiansResponse, error)
-	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors of the whole log.
 	Guarded(ctx context.Context, in *QueryGuardedRequest, opts ...grpc.CallOption) (*QueryGuardedResponse, error)
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(ctx context.Context, in *QueryGuardianKeyRequest, opts ...grpc.CallOption) (*QueryGuardianKeyResponse, error)
-	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors, and accounts that are nobody's
-	// yet, as for Guardians.
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors of the whole log, and accounts
+	// that are nobody's yet, as for Guardians.
 	HandOver(ctx context.Context, in *QueryHandOverRequest, opts ...grpc.CallOption) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
-	// nodes, auditors.
+	// nodes, auditors of the whole log.
 	Recovery(ctx context.Context, in *QueryRecoveryRequest, opts ...grpc.CallOption) (*QueryRecoveryResponse, error)
 	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-	// account, the guardian; for those that are open officers, nodes, auditors.
+	// account, the guardian; for those that are open officers, nodes, auditors of the whole log.
 	Recoveries(ctx context.Context, in *QueryRecoveriesRequest, opts ...grpc.CallOption) (*QueryRecoveriesResponse, error)
 }
 
@@ -2126,40 +2127,41 @@ func (c *queryClient) Recoveries(ctx context.Context, in *QueryRecoveriesRequest
 type QueryServer interface {
 	// Params returns the bounds. Callers: everybody.
 	Params(context.Context, *QueryParamsRequest) (*QueryParamsResponse, error)
-	// Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors.
+	// Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors of either hospital.
 	Unlock(context.Context, *QueryUnlockRequest) (*QueryUnlockResponse, error)
-	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
+	// Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors of the custodian; auditors of
+	// the whole log by any of them.
 	Unlocks(context.Context, *QueryUnlocksRequest) (*QueryUnlocksResponse, error)
-	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+	// Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors of their hospital.
 	Consent(context.Context, *QueryConsentRequest) (*QueryConsentResponse, error)
-	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
-	// hospital's own and those of a ward its clinicians, of that ward.
+	// Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors of
+	// the whole log; for a hospital's own and those of a ward its clinicians, of that ward, and its auditors.
 	Consents(context.Context, *QueryConsentsRequest) (*QueryConsentsResponse, error)
 	// Grantees lists the vaults to which a version is sealed beside its owner's, and nothing of why. Callers: clerks, the patient, nodes.
 	Grantees(context.Context, *QueryGranteesRequest) (*QueryGranteesResponse, error)
 	// EmergencyTerms returns what a patient agreed to for emergencies. Callers: the patient, staff, nodes.
 	EmergencyTerms(context.Context, *QueryEmergencyTermsRequest) (*QueryEmergencyTermsResponse, error)
-	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+	// EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors of the requester's hospital or the custodian.
 	EmergencyAccess(context.Context, *QueryEmergencyAccessRequest) (*QueryEmergencyAccessResponse, error)
 	// EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
-	// of everybody officers, nodes, auditors.
+	// of everybody officers, nodes, auditors of the whole log.
 	EmergencyAccesses(context.Context, *QueryEmergencyAccessesRequest) (*QueryEmergencyAccessesResponse, error)
-	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+	// Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors of the whole log, and accounts that are nobody's yet: who lost a
 	// wallet asks by the patient number.
 	Guardians(context.Context, *QueryGuardiansRequest) (*QueryGuardiansResponse, error)
-	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+	// Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors of the whole log.
 	Guarded(context.Context, *QueryGuardedRequest) (*QueryGuardedResponse, error)
 	// GuardianKey returns the public key of a patient's vault, and nothing else of the patient, to whom somebody is to seal a share. Callers: patients,
 	// nodes.
 	GuardianKey(context.Context, *QueryGuardianKeyRequest) (*QueryGuardianKeyResponse, error)
-	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors, and accounts that are nobody's
-	// yet, as for Guardians.
+	// HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors of the whole log, and accounts
+	// that are nobody's yet, as for Guardians.
 	HandOver(context.Context, *QueryHandOverRequest) (*QueryHandOverResponse, error)
 	// Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
-	// nodes, auditors.
+	// nodes, auditors of the whole log.
 	Recovery(context.Context, *QueryRecoveryRequest) (*QueryRecoveryResponse, error)
 	// Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-	// account, the guardian; for those that are open officers, nodes, auditors.
+	// account, the guardian; for those that are open officers, nodes, auditors of the whole log.
 	Recoveries(context.Context, *QueryRecoveriesRequest) (*QueryRecoveriesResponse, error)
 }
 

@@ -246,7 +246,7 @@ func TestFilterBounded(t *testing.T) {
 	require.Equal(t, &audit.QueryEntriesRequest{Limit: 50}, filter)
 	_, err = (&audit.QueryEntriesRequest{
 		Patient: alice, Record: record, Actor: clerk, Hospital: math.MaxUint32, Kind: audit.KindStored, Unlock: unlock, From: 1, To: 2, Before: 3,
-		Purpose: "TREAT", Kinds: slices.Repeat([]string{audit.KindStored}, 16),
+		Purpose: "TREAT", Kinds: slices.Repeat([]string{audit.KindStored}, 16), Concerns: slices.Repeat([]uint64{1}, 128),
 	}).Bounded()
 	require.NoError(t, err)
 
@@ -261,6 +261,9 @@ func TestFilterBounded(t *testing.T) {
 		{Kinds: []string{audit.KindStored, "store"}},
 		{Kinds: []string{""}},
 		{Kinds: slices.Repeat([]string{audit.KindStored}, 17)},
+		{Concerns: []uint64{1, 0}},
+		{Concerns: []uint64{1 << 32}},
+		{Concerns: slices.Repeat([]uint64{1}, 129)},
 		{Purpose: "treat"},
 		{Purpose: "TREAT "},
 		{Purpose: strings.Repeat("T", 17)},

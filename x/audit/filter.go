@@ -15,6 +15,8 @@ const (
 	defaultPageSize = 50
 	// maxKinds is how many kinds one filter names at most.
 	maxKinds = 16
+	// maxConcerns is how many hospitals one filter names at most, as many as a network has.
+	maxConcerns = 128
 )
 
 // Bounded is a copy of the filter with a page size from 1 to MaxPageSize. It answers
@@ -57,6 +59,14 @@ func (r *QueryEntriesRequest) validate() error {
 	if len(r.Kinds) > maxKinds {
 		return ErrInvalidFilter.Wrapf("%d kinds, at most %d", len(r.Kinds), maxKinds)
 	}
+	if len(r.Concerns) > maxConcerns {
+		return ErrInvalidFilter.Wrapf("concerns %d hospitals, at most %d", len(r.Concerns), maxConcerns)
+	}
+	for _, hospital := range r.Concerns {
+		if hospital == 0 || hospital > math.MaxUint32 {
+			return ErrInvalidFilter.Wrapf("concerns hospital %d", hospital)
+		}
+	}
 	for _, kind := range r.Kinds {
 		if !isKind(kind) {
 			return ErrInvalidFilter.Wrapf("kind %q", kind)
@@ -75,7 +85,7 @@ func (r *QueryEntriesRequest) validate() error {
 }
 
 // Matches says whether the entry has all that the filter asks for. Where the page
-// begins and ends is not asked.
+// begins and ends is not asked, nor whom the entry concerns, which it does not say alone.
 func (r *QueryEntriesRequest) Matches(e Entry) bool {
 	switch {
 	case r.Patient != "" && e.Patient != r.Patient,

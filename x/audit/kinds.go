@@ -152,6 +152,12 @@ const (
 	KindStaffUpdated = "staff_updated"
 	// KindStaffVaultPublished says that a clinician made the key of a vault known.
 	KindStaffVaultPublished = "staff_vault_published"
+	// KindAuditorAppointed says that the members appointed an auditor, or anew.
+	KindAuditorAppointed = "auditor_appointed"
+	// KindAuditorDismissed says that the members ended the role of an auditor whom they had appointed.
+	KindAuditorDismissed = "auditor_dismissed"
+	// KindRoleEnded says that the time of an auditor's role was over; the target is the hospital's number, 0 for the members, and the account.
+	KindRoleEnded = "role_ended"
 	// KindSiteAdded says that a hospital got a further site.
 	KindSiteAdded = "site_added"
 	// KindSiteUpdated says that a site's name or time zone changed; the target is its number.
@@ -196,6 +202,12 @@ const (
 	KindLoginFailed = "login_failed"
 	// KindLoggedOut says that an account ended a session.
 	KindLoggedOut = "logged_out"
+	// KindSessionEnded says that a session ended that its account did not end: it was not used or too old, or the account's role ended.
+	KindSessionEnded = "session_ended"
+	// KindWebhookAdded says that an admin had the gateway tell an application what concerns the hospital.
+	KindWebhookAdded = "webhook_added"
+	// KindWebhookRemoved says that an admin ended that.
+	KindWebhookRemoved = "webhook_removed"
 	// KindLogRead says that somebody of the staff read the log, or somebody was not let; what was read stands behind the hospital's number, and the count is how many entries were shown.
 	KindLogRead = "log_read"
 
@@ -252,13 +264,15 @@ var kinds = map[string]bool{
 	KindRecoveryCancelled: true, KindRecoveryExpired: true, KindWalletRecovered: true,
 	KindHandOverSet: true, KindWalletClosed: true,
 	KindStaffUpdated: true, KindStaffVaultPublished: true,
-	KindStaffRegistered: true, KindStaffRevoked: true, KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
+	KindStaffRegistered: true, KindStaffRevoked: true, KindAuditorAppointed: true, KindAuditorDismissed: true, KindRoleEnded: true,
+	KindSiteAdded: true, KindSiteUpdated: true, KindSiteRemoved: true,
 	KindStorageNodeRegistered: true, KindStorageNodeRetired: true,
 	KindMemberAdmitted: true, KindMemberUpdated: true, KindMemberKeysRotated: true, KindMemberVaultRotated: true, KindMemberSuspended: true, KindMemberReinstated: true,
 	KindMemberLeaving: true, KindMemberLeft: true, KindMemberRemoved: true, KindStorageNodeUpdated: true,
 	KindAdminReplaced: true, KindDoubleSignSeen: true,
 	KindLoggedIn: true, KindLoginFailed: true, KindLoggedOut: true, KindLogRead: true,
 	KindPepperDeposited: true, KindPepperCollected: true, KindPepperRefused: true, KindPepperAdmitted: true, KindPepperDeleted: true,
+	KindSessionEnded: true, KindWebhookAdded: true, KindWebhookRemoved: true,
 	KindProposalSubmitted: true, KindProposalVoted: true, KindProposalWithdrawn: true, KindProposalExecuted: true,
 	KindProposalFailed: true, KindProposalRejected: true, KindParamsChanged: true,
 }

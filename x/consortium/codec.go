@@ -10,7 +10,7 @@ import (
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSubmitProposal{}, &MsgVote{}, &MsgWithdrawProposal{},
-		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgRemoveMember{}, &MsgReplaceAdmin{}, &MsgUpdateParams{},
+		&MsgAdmitMember{}, &MsgSuspendMember{}, &MsgReinstateMember{}, &MsgRemoveMember{}, &MsgReplaceAdmin{}, &MsgAppointAuditor{}, &MsgDismissAuditor{}, &MsgUpdateParams{},
 		&MsgUpdateMember{}, &MsgRotateMemberKeys{}, &MsgRotateMemberVault{}, &MsgRotateEmergencyVault{}, &MsgRequestLeave{}, &MsgAddSite{}, &MsgUpdateSite{}, &MsgRemoveSite{},
 		&MsgRegisterStorageNode{}, &MsgUpdateStorageNode{}, &MsgRetireStorageNode{},
 		&MsgUpdateStaff{}, &MsgPublishStaffVault{},

@@ -40,4 +40,5 @@ var (
 	ErrInvalidWards       = errorsmod.Register(ModuleName, 33, "invalid wards")
 	ErrInvalidEpoch       = errorsmod.Register(ModuleName, 34, "invalid epoch of a vault")
 	ErrInvalidReport      = errorsmod.Register(ModuleName, 35, "invalid report of sessions")
+	ErrInvalidScope       = errorsmod.Register(ModuleName, 36, "invalid hospitals of an auditor")
 )

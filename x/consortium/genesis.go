@@ -237,11 +237,16 @@ func (g genesisCheck) former(f *FormerKeys) error {
 }
 
 func (g genesisCheck) person(s Staff) error {
-	if g.members[s.Hospital] == nil {
-		return ErrUnknownMember
-	}
 	if err := s.Validate(); err != nil {
 		return err
+	}
+	if g.members[s.Hospital] == nil && !s.IsAppointed() {
+		return ErrUnknownMember
+	}
+	for _, hospital := range s.Hospitals {
+		if g.members[hospital] == nil {
+			return ErrUnknownMember.Wrapf("%d", hospital)
+		}
 	}
 	if err := g.account(s.Address); err != nil {
 		return err

@@ -125,6 +125,17 @@ func TestGenesisInvariants(t *testing.T) {
 		{"a vault without an epoch", func(g *consortium.GenesisState) {
 			g.Staff[2].Role, g.Staff[2].VaultKey = consortium.ROLE_CLINICIAN, g.Members[0].VaultKey
 		}},
+		{"a clerk of the members", func(g *consortium.GenesisState) { g.Staff[2].Hospital = 0 }},
+		{"an auditor of the members without an end", func(g *consortium.GenesisState) {
+			g.Staff[2].Hospital, g.Staff[2].Role = 0, consortium.ROLE_AUDITOR
+		}},
+		{"an auditor of a hospital that there is not", func(g *consortium.GenesisState) {
+			g.Staff[2].Hospital, g.Staff[2].Role, g.Staff[2].Until, g.Staff[2].Hospitals = 0, consortium.ROLE_AUDITOR, since+1, []uint64{1, 3}
+		}},
+		{"a member's auditor of other hospitals", func(g *consortium.GenesisState) {
+			g.Staff[2].Role, g.Staff[2].Hospitals = consortium.ROLE_AUDITOR, []uint64{1}
+		}},
+		{"a role that ended at no time", func(g *consortium.GenesisState) { g.Staff[2].Role, g.Staff[2].Ended = consortium.ROLE_AUDITOR, true }},
 		{"a member without an admin", func(g *consortium.GenesisState) { g.Staff[1].Revoked = true }},
 
 		{"an invitation twice", func(g *consortium.GenesisState) { g.Invitations[1].Key = g.Invitations[0].Key }},

@@ -42,6 +42,7 @@ var (
 	FormerKeysPrefix           = collections.NewPrefix(24)
 	ReplacedPrefix             = collections.NewPrefix(25)
 	SessionsReportedPrefix     = collections.NewPrefix(26)
+	EndingPrefix               = collections.NewPrefix(27)
 )
 
 // Account is the consortium's account, whose signature is a vote. It is a hash of

@@ -12,6 +12,8 @@ const (
 	// MaxClosingsPerBlock is how many proposals one block closes at most because
 	// their voting period ended.
 	MaxClosingsPerBlock = 100
+	// MaxEndingsPerBlock is of how many roles one block tells at most that they ended.
+	MaxEndingsPerBlock = 100
 	// MaxExecutionsPerBlock is how many accepted proposals one block carries out.
 	MaxExecutionsPerBlock = 1
 	// ProposalGas is what carrying one proposal out may use.

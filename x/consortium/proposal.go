@@ -39,6 +39,8 @@ var proposable = []string{
 	"/cosmos.upgrade.v1beta1.MsgSoftwareUpgrade",
 	"/phrd.access.v1.MsgUpdateParams",
 	"/phrd.consortium.v1.MsgAdmitMember",
+	"/phrd.consortium.v1.MsgAppointAuditor",
+	"/phrd.consortium.v1.MsgDismissAuditor",
 	"/phrd.consortium.v1.MsgReinstateMember",
 	"/phrd.consortium.v1.MsgRemoveMember",
 	"/phrd.consortium.v1.MsgReplaceAdmin",
@@ -75,6 +77,8 @@ func CheckProposable(msg sdk.Msg) error {
 	case *MsgAdmitMember:
 		_, err := m.Hospital.Open()
 		return err
+	case *MsgAppointAuditor:
+		return m.Validate()
 	default:
 		return nil
 	}

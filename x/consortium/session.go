@@ -64,6 +64,12 @@ func (k SessionKind) AuditKind() string {
 		return audit.KindPepperAdmitted
 	case SESSION_KIND_PEPPER_DELETED:
 		return audit.KindPepperDeleted
+	case SESSION_KIND_SESSION_ENDED:
+		return audit.KindSessionEnded
+	case SESSION_KIND_WEBHOOK_ADDED:
+		return audit.KindWebhookAdded
+	case SESSION_KIND_WEBHOOK_REMOVED:
+		return audit.KindWebhookRemoved
 	default:
 		return ""
 	}

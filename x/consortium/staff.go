@@ -59,14 +59,15 @@ func (s Staff) HasVault() bool { return s.VaultEpoch > 0 }
 // IsActive says whether the person has the role at a block time.
 func (s Staff) IsActive(at int64) bool { return !s.Revoked && (s.Until == 0 || at < s.Until) }
 
-// Validate answers ErrInvalidRole, ErrInvalidWards or ErrInvalidKey where the person's role,
-// wards or vault is none that a hospital can have registered.
+// Validate answers ErrInvalidRole, ErrInvalidScope, ErrInvalidWards or ErrInvalidKey where the
+// person's role, hospitals, wards or vault is none that a hospital or the members can have
+// registered.
 func (s Staff) Validate() error {
 	if !s.Role.IsStaff() {
 		return ErrInvalidRole.Wrapf("%d", s.Role)
 	}
-	if s.Until < 0 || s.Until != 0 && s.Role != ROLE_AUDITOR {
-		return ErrInvalidRole.Wrapf("%s until %d", s.Role.Text(), s.Until)
+	if err := s.validateAuditor(); err != nil {
+		return err
 	}
 	if err := CheckWards(s.Wards); err != nil {
 		return err

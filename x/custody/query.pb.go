@@ -1229,11 +1229,11 @@ type QueryClient interface {
 	Keys(ctx context.Context, in *QueryKeysRequest, opts ...grpc.CallOption) (*QueryKeysResponse, error)
 	// Holders lists the holders of a key in one epoch, the active one where none is named. Callers: everybody logged in.
 	Holders(ctx context.Context, in *QueryHoldersRequest, opts ...grpc.CallOption) (*QueryHoldersResponse, error)
-	// Release returns one release. Callers: the parties of the unlock, nodes, auditors.
+	// Release returns one release. Callers: the parties of the unlock, nodes, auditors of its hospitals.
 	Release(ctx context.Context, in *QueryReleaseRequest, opts ...grpc.CallOption) (*QueryReleaseResponse, error)
 	// Releases lists the pending releases that a holder has given no share for, in the order of their unlock ids. Callers: nodes.
 	Releases(ctx context.Context, in *QueryReleasesRequest, opts ...grpc.CallOption) (*QueryReleasesResponse, error)
-	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
+	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors of the unlock's hospitals.
 	Shares(ctx context.Context, in *QuerySharesRequest, opts ...grpc.CallOption) (*QuerySharesResponse, error)
 	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
 	Rounds(ctx context.Context, in *QueryRoundsRequest, opts ...grpc.CallOption) (*QueryRoundsResponse, error)
@@ -1362,11 +1362,11 @@ type QueryServer interface {
 	Keys(context.Context, *QueryKeysRequest) (*QueryKeysResponse, error)
 	// Holders lists the holders of a key in one epoch, the active one where none is named. Callers: everybody logged in.
 	Holders(context.Context, *QueryHoldersRequest) (*QueryHoldersResponse, error)
-	// Release returns one release. Callers: the parties of the unlock, nodes, auditors.
+	// Release returns one release. Callers: the parties of the unlock, nodes, auditors of its hospitals.
 	Release(context.Context, *QueryReleaseRequest) (*QueryReleaseResponse, error)
 	// Releases lists the pending releases that a holder has given no share for, in the order of their unlock ids. Callers: nodes.
 	Releases(context.Context, *QueryReleasesRequest) (*QueryReleasesResponse, error)
-	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
+	// Shares lists the verified shares of a release. Callers: the requester, nodes, auditors of the unlock's hospitals.
 	Shares(context.Context, *QuerySharesRequest) (*QuerySharesResponse, error)
 	// Rounds lists the newest round of each key, by kind and generation. Callers: everybody.
 	Rounds(context.Context, *QueryRoundsRequest) (*QueryRoundsResponse, error)

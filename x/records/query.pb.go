@@ -1407,9 +1407,10 @@ type QueryClient interface {
 	Patient(ctx context.Context, in *QueryPatientRequest, opts ...grpc.CallOption) (*QueryPatientResponse, error)
 	// PatientByAddress returns the patient of a wallet account. Callers: the patient.
 	PatientByAddress(ctx context.Context, in *QueryPatientByAddressRequest, opts ...grpc.CallOption) (*QueryPatientByAddressResponse, error)
-	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors.
+	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors of the custodian.
 	Record(ctx context.Context, in *QueryRecordRequest, opts ...grpc.CallOption) (*QueryRecordResponse, error)
-	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors.
+	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors of the custodian, and
+	// of the whole log.
 	Records(ctx context.Context, in *QueryRecordsRequest, opts ...grpc.CallOption) (*QueryRecordsResponse, error)
 	// Version returns one version; 0 asks for the newest. Callers: as for Record.
 	Version(ctx context.Context, in *QueryVersionRequest, opts ...grpc.CallOption) (*QueryVersionResponse, error)
@@ -1417,9 +1418,10 @@ type QueryClient interface {
 	Versions(ctx context.Context, in *QueryVersionsRequest, opts ...grpc.CallOption) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(ctx context.Context, in *QueryReportedRequest, opts ...grpc.CallOption) (*QueryReportedResponse, error)
-	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors of the
+	// custodian.
 	ErasureCertificate(ctx context.Context, in *QueryErasureCertificateRequest, opts ...grpc.CallOption) (*QueryErasureCertificateResponse, error)
-	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors of the custodian.
 	ErasureRequests(ctx context.Context, in *QueryErasureRequestsRequest, opts ...grpc.CallOption) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(ctx context.Context, in *QueryVersionOfRequest, opts ...grpc.CallOption) (*QueryVersionOfResponse, error)
@@ -1551,9 +1553,10 @@ type QueryServer interface {
 	Patient(context.Context, *QueryPatientRequest) (*QueryPatientResponse, error)
 	// PatientByAddress returns the patient of a wallet account. Callers: the patient.
 	PatientByAddress(context.Context, *QueryPatientByAddressRequest) (*QueryPatientByAddressResponse, error)
-	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors.
+	// Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors of the custodian.
 	Record(context.Context, *QueryRecordRequest) (*QueryRecordResponse, error)
-	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors.
+	// Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors of the custodian, and
+	// of the whole log.
 	Records(context.Context, *QueryRecordsRequest) (*QueryRecordsResponse, error)
 	// Version returns one version; 0 asks for the newest. Callers: as for Record.
 	Version(context.Context, *QueryVersionRequest) (*QueryVersionResponse, error)
@@ -1561,9 +1564,10 @@ type QueryServer interface {
 	Versions(context.Context, *QueryVersionsRequest) (*QueryVersionsResponse, error)
 	// Reported returns the number of the last access report of a member. Callers: that member's node.
 	Reported(context.Context, *QueryReportedRequest) (*QueryReportedResponse, error)
-	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+	// ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors of the
+	// custodian.
 	ErasureCertificate(context.Context, *QueryErasureCertificateRequest) (*QueryErasureCertificateResponse, error)
-	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+	// ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors of the custodian.
 	ErasureRequests(context.Context, *QueryErasureRequestsRequest) (*QueryErasureRequestsResponse, error)
 	// VersionOf returns the version whose ciphertext an object is or was. Callers: nodes.
 	VersionOf(context.Context, *QueryVersionOfRequest) (*QueryVersionOfResponse, error)

@@ -56,13 +56,14 @@ func (k *Keeper) asStaff(ctx context.Context, account sdk.AccAddress, p *consort
 	if err != nil {
 		return err
 	}
-	m, err := k.Member(ctx, s.Hospital)
-	if err != nil {
-		return err
+	p.Role, p.Hospital, p.Active = s.Role, s.Hospital, s.IsActive(blockTime(ctx))
+	p.Wards, p.VaultEpoch, p.Audits = s.Wards, s.VaultEpoch, s.Audits()
+	if s.IsAppointed() {
+		return nil
 	}
-	p.Role, p.Hospital, p.Active = s.Role, s.Hospital, s.IsActive(blockTime(ctx)) && m.IsActive()
-	p.Wards, p.VaultEpoch = s.Wards, s.VaultEpoch
-	return nil
+	m, err := k.Member(ctx, s.Hospital)
+	p.Active = p.Active && m.IsActive()
+	return err
 }
 
 // asNode fills in what the account is as a server, or answers collections.ErrNotFound.

@@ -16,7 +16,7 @@ import (
 )
 
 // EndBlock closes the proposals whose voting ended, carries one accepted proposal
-// out, lets members leave that may, and answers which validators changed. All of it is bounded; the rest waits
+// out, tells of roles that ended, lets members leave that may, and answers which validators changed. All of it is bounded; the rest waits
 // for the next block. A block with nothing due writes nothing.
 func (k *Keeper) EndBlock(ctx context.Context) ([]abci.ValidatorUpdate, error) {
 	if err := k.closeEnded(ctx); err != nil {
@@ -33,6 +33,9 @@ func (k *Keeper) EndBlock(ctx context.Context) ([]abci.ValidatorUpdate, error) {
 		if err := k.execute(sdk.UnwrapSDKContext(ctx), number); err != nil {
 			return nil, err
 		}
+	}
+	if err := k.endRoles(ctx); err != nil {
+		return nil, err
 	}
 	if err := k.letLeave(ctx); err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ var stranger = sdk.AccAddress(make([]byte, 20)).String()
 type fixture struct {
 	t        *testing.T
 	ctx      sdk.Context
+	store    storetypes.StoreKey
 	cms      store.CommitMultiStore
 	cdc      codec.Codec
 	keeper   *keeper.Keeper
@@ -77,6 +78,7 @@ func blank(t *testing.T) *fixture {
 	key := storetypes.NewKVStoreKey(consortium.StoreKey)
 	test := testutil.DefaultContextWithDB(t, key, storetypes.NewTransientStoreKey("transient"))
 	f.cms = test.CMS
+	f.store = key
 	f.ctx = test.Ctx.WithBlockTime(time.Unix(start, 0)).WithBlockHeight(10)
 	registry := codectest.CodecOptions{}.NewInterfaceRegistry()
 	consortium.RegisterInterfaces(registry)
@@ -262,6 +264,8 @@ func (r *fakeRouter) serve(s consortium.MsgServer) {
 	handle(r, s.ReinstateMember)
 	handle(r, s.RemoveMember)
 	handle(r, s.ReplaceAdmin)
+	handle(r, s.AppointAuditor)
+	handle(r, s.DismissAuditor)
 	handle(r, s.UpdateParams)
 }
 

@@ -96,6 +96,8 @@ type Keeper struct {
 	replaced collections.Map[uint64, []byte]
 	// sessionsReported: member's number -> number of its last session report
 	sessionsReported collections.Map[uint64, uint64]
+	// ending: (until, account) of each role of which the log is to tell that it ended
+	ending collections.KeySet[endingKey]
 }
 
 // Neighbours are what the module calls.
@@ -149,6 +151,7 @@ func New(cdc codec.Codec, service store.KVStoreService, n Neighbours) (*Keeper, 
 		replaced:   collections.NewMap(sb, consortium.ReplacedPrefix, "replaced", collections.Uint64Key, collections.BytesValue),
 		sessionsReported: collections.NewMap(sb, consortium.SessionsReportedPrefix, "sessions_reported",
 			collections.Uint64Key, collections.Uint64Value),
+		ending: collections.NewKeySet(sb, consortium.EndingPrefix, "ending", collections.PairKeyCodec(collections.Int64Key, collections.BytesKey)),
 	}
 	schema, err := sb.Build()
 	if err != nil {

@@ -83,6 +83,10 @@ func TestVotedMessagesNeedTheConsortiumsAccount(t *testing.T) {
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.ReplaceAdmin(f.ctx, &consortium.MsgReplaceAdmin{Authority: signer, Member: 2, Admin: f.address()})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
+		_, err = f.msg.AppointAuditor(f.ctx, &consortium.MsgAppointAuditor{Authority: signer, Auditor: f.address(), Until: f.now() + 1})
+		require.ErrorIs(t, err, consortium.ErrUnauthorized)
+		_, err = f.msg.DismissAuditor(f.ctx, &consortium.MsgDismissAuditor{Authority: signer, Auditor: f.address()})
+		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 		_, err = f.msg.UpdateParams(f.ctx, &consortium.MsgUpdateParams{Authority: signer, Params: consortium.DefaultParams()})
 		require.ErrorIs(t, err, consortium.ErrUnauthorized)
 	}

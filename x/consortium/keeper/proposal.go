@@ -105,6 +105,20 @@ func (k *Keeper) checkSigner(msg sdk.Msg) error {
 	return nil
 }
 
+// isWorthAVote answers why a message about somebody new could not be carried out now. What becomes of it until it is voted on is
+// seen when it is carried out.
+func (k *Keeper) isWorthAVote(ctx context.Context, msg sdk.Msg) (err error) {
+	switch m := msg.(type) {
+	case *consortium.MsgAdmitMember:
+		_, err = k.founding(ctx, &m.Hospital)
+	case *consortium.MsgAppointAuditor:
+		_, err = k.appointable(ctx, m)
+	case *consortium.MsgDismissAuditor:
+		_, _, err = k.dismissible(ctx, m.Auditor)
+	}
+	return err
+}
+
 // SubmitProposal asks the members to decide. The proposer's hospital votes like the
 // others, by a vote.
 func (s msgServer) SubmitProposal(ctx context.Context, msg *consortium.MsgSubmitProposal) (*consortium.MsgSubmitProposalResponse, error) {
@@ -120,11 +134,8 @@ func (s msgServer) SubmitProposal(ctx context.Context, msg *consortium.MsgSubmit
 		if err := s.checkSigner(m); err != nil {
 			return nil, err
 		}
-		if admit, ok := m.(*consortium.MsgAdmitMember); ok {
-			// What can't be carried out now is not worth a vote; what becomes of it until then is seen when it is carried out.
-			if _, err := s.founding(ctx, &admit.Hospital); err != nil {
-				return nil, err
-			}
+		if err := s.isWorthAVote(ctx, m); err != nil {
+			return nil, err
 		}
 	}
 	open, err := countPrefix(ctx, s.openProposals, signer.Hospital)

@@ -14,8 +14,20 @@ import (
 
 // setStaff writes a person and the ways to find it.
 func (k *Keeper) setStaff(ctx context.Context, account sdk.AccAddress, p consortium.Staff) error {
+	before, err := k.staff.Get(ctx, account)
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return err
+	}
+	if err := k.queueEnd(ctx, account, before, p); err != nil {
+		return err
+	}
 	if err := k.staff.Set(ctx, account, p); err != nil {
 		return err
+	}
+	if before.Address != "" && before.Hospital != p.Hospital {
+		if err := k.staffByMember.Remove(ctx, collections.Join(before.Hospital, []byte(account))); err != nil {
+			return err
+		}
 	}
 	key := collections.Join(p.Hospital, []byte(account))
 	if err := k.staffByMember.Set(ctx, key); err != nil {

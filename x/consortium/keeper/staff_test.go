@@ -15,7 +15,11 @@ func TestRegisterStaff(t *testing.T) {
 		consortium.ROLE_ADMIN, consortium.ROLE_CLERK, consortium.ROLE_CLINICIAN, consortium.ROLE_OFFICER, consortium.ROLE_AUDITOR,
 	} {
 		address := f.staff(2, role)
-		require.Equal(t, consortium.Principal{Address: address, Role: role, Hospital: 2, Active: true}, f.principal(address))
+		want := consortium.Principal{Address: address, Role: role, Hospital: 2, Active: true}
+		if role == consortium.ROLE_AUDITOR {
+			want.Audits = &consortium.AuditScope{Hospitals: []uint64{2}}
+		}
+		require.Equal(t, want, f.principal(address))
 		require.Contains(t, f.accounts.known, address)
 		require.Equal(t, audit.Entry{
 			Kind: audit.KindStaffRegistered, Actor: f.admins[1], Role: "admin", Hospital: 2, Target: address, Outcome: audit.OUTCOME_OK,

@@ -43,8 +43,9 @@ func (AppModule) IsOnePerModuleType() {}
 // Name is the module's name.
 func (AppModule) Name() string { return consortium.ModuleName }
 
-// ConsensusVersion counts the formats of the module's state.
-func (AppModule) ConsensusVersion() uint64 { return 1 }
+// ConsensusVersion counts the formats of the module's state; keeper.MigrateEndings leads from
+// the first to the second.
+func (AppModule) ConsensusVersion() uint64 { return 2 }
 
 // RegisterInterfaces registers the module's messages.
 func (AppModule) RegisterInterfaces(r codectypes.InterfaceRegistry) {
@@ -69,7 +70,7 @@ func (m AppModule) RegisterServices(r grpc.ServiceRegistrar) error {
 // BeginBlock suspends the members that the block's evidence is against.
 func (m AppModule) BeginBlock(ctx context.Context) error { return m.keeper.BeginBlock(ctx) }
 
-// EndBlock closes and carries out proposals and answers the validators that changed.
+// EndBlock closes and carries out proposals, tells of roles that ended, and answers the validators that changed.
 func (m AppModule) EndBlock(ctx context.Context) ([]abci.ValidatorUpdate, error) {
 	return m.keeper.EndBlock(ctx)
 }

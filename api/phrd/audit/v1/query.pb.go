@@ -141,7 +141,10 @@ type QueryEntriesRequest struct {
 	// purpose is the HL7 v3 ActReason code that was given.
 	Purpose string `protobuf:"bytes,11,opt,name=purpose,proto3" json:"purpose,omitempty"`
 	// kinds are up to 16 kinds of entries; an entry of any of them matches, and where kind is set too, only those of both.
-	Kinds         []string `protobuf:"bytes,12,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	Kinds []string `protobuf:"bytes,12,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// concerns are up to 128 member numbers; an entry that concerns any of them matches. One concerns a hospital whose account acted, that is the entry's target, in
+	// whose custody a record is that the entry is about, or whose account asked for the unlock.
+	Concerns      []uint64 `protobuf:"varint,13,rep,packed,name=concerns,proto3" json:"concerns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +259,13 @@ func (x *QueryEntriesRequest) GetPurpose() string {
 func (x *QueryEntriesRequest) GetKinds() []string {
 	if x != nil {
 		return x.Kinds
+	}
+	return nil
+}
+
+func (x *QueryEntriesRequest) GetConcerns() []uint64 {
+	if x != nil {
+		return x.Concerns
 	}
 	return nil
 }
@@ -819,7 +829,7 @@ const file_phrd_audit_v1_query_proto_rawDesc = "" +
 	"\x11QueryEntryRequest\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\"F\n" +
 	"\x12QueryEntryResponse\x120\n" +
-	"\x05entry\x18\x01 \x01(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\x05entry\"\xa7\x02\n" +
+	"\x05entry\x18\x01 \x01(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\x05entry\"\xc3\x02\n" +
 	"\x13QueryEntriesRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x16\n" +
 	"\x06record\x18\x02 \x01(\tR\x06record\x12\x14\n" +
@@ -833,7 +843,8 @@ const file_phrd_audit_v1_query_proto_rawDesc = "" +
 	"\x05limit\x18\n" +
 	" \x01(\rR\x05limit\x12\x18\n" +
 	"\apurpose\x18\v \x01(\tR\apurpose\x12\x14\n" +
-	"\x05kinds\x18\f \x03(\tR\x05kinds\"`\n" +
+	"\x05kinds\x18\f \x03(\tR\x05kinds\x12\x1a\n" +
+	"\bconcerns\x18\r \x03(\x04R\bconcerns\"`\n" +
 	"\x14QueryEntriesResponse\x124\n" +
 	"\aentries\x18\x01 \x03(\v2\x14.phrd.audit.v1.EntryB\x04\xc8\xde\x1f\x00R\aentries\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\"\x12\n" +

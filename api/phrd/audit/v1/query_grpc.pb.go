@@ -34,13 +34,15 @@ const (
 //
 // Query reads the log.
 type QueryClient interface {
-	// Entry returns one entry by its sequence. Callers: auditors; others only for entries about themselves or made by their hospital.
+	// Entry returns one entry by its sequence. Callers: auditors of the whole log, and of a hospital that it concerns; others only for entries about
+	// themselves or made by their hospital.
 	Entry(ctx context.Context, in *QueryEntryRequest, opts ...grpc.CallOption) (*QueryEntryResponse, error)
-	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry.
+	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry; for an auditor of some hospitals, a gateway asks for
+	// what concerns them.
 	Entries(ctx context.Context, in *QueryEntriesRequest, opts ...grpc.CallOption) (*QueryEntriesResponse, error)
 	// Head returns the size and the Merkle root of the log. Callers: everybody.
 	Head(ctx context.Context, in *QueryHeadRequest, opts ...grpc.CallOption) (*QueryHeadResponse, error)
-	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
+	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors of the whole log.
 	SubjectHead(ctx context.Context, in *QuerySubjectHeadRequest, opts ...grpc.CallOption) (*QuerySubjectHeadResponse, error)
 	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
 	InclusionProof(ctx context.Context, in *QueryInclusionProofRequest, opts ...grpc.CallOption) (*QueryInclusionProofResponse, error)
@@ -134,13 +136,15 @@ func (c *queryClient) IndexStatus(ctx context.Context, in *QueryIndexStatusReque
 //
 // Query reads the log.
 type QueryServer interface {
-	// Entry returns one entry by its sequence. Callers: auditors; others only for entries about themselves or made by their hospital.
+	// Entry returns one entry by its sequence. Callers: auditors of the whole log, and of a hospital that it concerns; others only for entries about
+	// themselves or made by their hospital.
 	Entry(context.Context, *QueryEntryRequest) (*QueryEntryResponse, error)
-	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry.
+	// Entries returns the entries that match every filter given, newest first. Callers: as for Entry; for an auditor of some hospitals, a gateway asks for
+	// what concerns them.
 	Entries(context.Context, *QueryEntriesRequest) (*QueryEntriesResponse, error)
 	// Head returns the size and the Merkle root of the log. Callers: everybody.
 	Head(context.Context, *QueryHeadRequest) (*QueryHeadResponse, error)
-	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors.
+	// SubjectHead returns the end of one patient's chain. Callers: the patient and auditors of the whole log.
 	SubjectHead(context.Context, *QuerySubjectHeadRequest) (*QuerySubjectHeadResponse, error)
 	// InclusionProof proves that an entry is in the log of a size (RFC 9162, section 2.1.3). Callers: everybody logged in.
 	InclusionProof(context.Context, *QueryInclusionProofRequest) (*QueryInclusionProofResponse, error)

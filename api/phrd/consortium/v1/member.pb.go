@@ -1060,12 +1060,12 @@ func (x *StorageNode) GetCometId() string {
 	return ""
 }
 
-// Staff is an account that a member's admin registered with a role. No name is kept.
+// Staff is an account that a member's admin registered with a role, or an auditor whom the members appointed. No name is kept.
 type Staff struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// address of the account.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// hospital is the member's number.
+	// hospital is the member's number; 0 for an auditor whom the members appointed.
 	Hospital uint64 `protobuf:"varint,2,opt,name=hospital,proto3" json:"hospital,omitempty"`
 	// role of the account.
 	Role Role `protobuf:"varint,3,opt,name=role,proto3,enum=phrd.consortium.v1.Role" json:"role,omitempty"`
@@ -1080,7 +1080,11 @@ type Staff struct {
 	// vault_epoch is the epoch of vault_key, from 1; 0 where there is none.
 	VaultEpoch uint64 `protobuf:"varint,8,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
 	// until is the block time at which an auditor's role ends, unix seconds; 0 for no end.
-	Until         int64 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`
+	Until int64 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`
+	// hospitals are the members whose log an appointed auditor sees, by number, ascending and distinct; none for all of them.
+	Hospitals []uint64 `protobuf:"varint,10,rep,packed,name=hospitals,proto3" json:"hospitals,omitempty"`
+	// ended says that the log has the end of the role at its time.
+	Ended         bool `protobuf:"varint,11,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1178,6 +1182,75 @@ func (x *Staff) GetUntil() int64 {
 	return 0
 }
 
+func (x *Staff) GetHospitals() []uint64 {
+	if x != nil {
+		return x.Hospitals
+	}
+	return nil
+}
+
+func (x *Staff) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+// AuditScope is what of the log an auditor sees.
+type AuditScope struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// all says that it is the whole log.
+	All bool `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	// hospitals are otherwise the members of whom the auditor sees what concerns them, by number, ascending.
+	Hospitals     []uint64 `protobuf:"varint,2,rep,packed,name=hospitals,proto3" json:"hospitals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditScope) Reset() {
+	*x = AuditScope{}
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditScope) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditScope) ProtoMessage() {}
+
+func (x *AuditScope) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditScope.ProtoReflect.Descriptor instead.
+func (*AuditScope) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AuditScope) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *AuditScope) GetHospitals() []uint64 {
+	if x != nil {
+		return x.Hospitals
+	}
+	return nil
+}
+
 // Principal says who an account is.
 type Principal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1185,7 +1258,7 @@ type Principal struct {
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// role of the account.
 	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=phrd.consortium.v1.Role" json:"role,omitempty"`
-	// hospital is the member's number; 0 for patients.
+	// hospital is the member's number; 0 for patients and for auditors whom the members appointed.
 	Hospital uint64 `protobuf:"varint,3,opt,name=hospital,proto3" json:"hospital,omitempty"`
 	// active is false where the account or its member may not write now.
 	Active bool `protobuf:"varint,4,opt,name=active,proto3" json:"active,omitempty"`
@@ -1194,14 +1267,16 @@ type Principal struct {
 	// wards at which a member of staff works, ascending.
 	Wards []uint32 `protobuf:"varint,6,rep,packed,name=wards,proto3" json:"wards,omitempty"`
 	// vault_epoch is the epoch of the vault key that a clinician published last; 0 where there is none.
-	VaultEpoch    uint64 `protobuf:"varint,7,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
+	VaultEpoch uint64 `protobuf:"varint,7,opt,name=vault_epoch,json=vaultEpoch,proto3" json:"vault_epoch,omitempty"`
+	// audits is what of the log an auditor sees; absent for other roles.
+	Audits        *AuditScope `protobuf:"bytes,8,opt,name=audits,proto3" json:"audits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1288,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[8]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1301,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{8}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Principal) GetAddress() string {
@@ -1278,6 +1353,13 @@ func (x *Principal) GetVaultEpoch() uint64 {
 	return 0
 }
 
+func (x *Principal) GetAudits() *AuditScope {
+	if x != nil {
+		return x.Audits
+	}
+	return nil
+}
+
 // Invitation lets one person open an account. The chain holds its public key, the QR code or link holds the seed.
 type Invitation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1299,7 +1381,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1393,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_member_proto_msgTypes[9]
+	mi := &file_phrd_consortium_v1_member_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1406,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{9}
+	return file_phrd_consortium_v1_member_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Invitation) GetKey() []byte {
@@ -1463,7 +1545,7 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\aaddress\x18\x06 \x01(\tR\aaddress\x12\x1a\n" +
 	"\bcapacity\x18\a \x01(\x04R\bcapacity\x12\x18\n" +
 	"\aretired\x18\b \x01(\bR\aretired\x12\x19\n" +
-	"\bcomet_id\x18\t \x01(\tR\acometId\"\x9f\x02\n" +
+	"\bcomet_id\x18\t \x01(\tR\acometId\"\xd3\x02\n" +
 	"\x05Staff\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12\x1a\n" +
 	"\bhospital\x18\x02 \x01(\x04R\bhospital\x12,\n" +
@@ -1474,7 +1556,14 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\tvault_key\x18\a \x01(\fR\bvaultKey\x12\x1f\n" +
 	"\vvault_epoch\x18\b \x01(\x04R\n" +
 	"vaultEpoch\x12\x14\n" +
-	"\x05until\x18\t \x01(\x03R\x05until\"\xf2\x01\n" +
+	"\x05until\x18\t \x01(\x03R\x05until\x12\x1c\n" +
+	"\thospitals\x18\n" +
+	" \x03(\x04R\thospitals\x12\x14\n" +
+	"\x05ended\x18\v \x01(\bR\x05ended\"<\n" +
+	"\n" +
+	"AuditScope\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\bR\x03all\x12\x1c\n" +
+	"\thospitals\x18\x02 \x03(\x04R\thospitals\"\xaa\x02\n" +
 	"\tPrincipal\x122\n" +
 	"\aaddress\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aaddress\x12,\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x18.phrd.consortium.v1.RoleR\x04role\x12\x1a\n" +
@@ -1483,7 +1572,8 @@ const file_phrd_consortium_v1_member_proto_rawDesc = "" +
 	"\apatient\x18\x05 \x01(\tR\apatient\x12\x14\n" +
 	"\x05wards\x18\x06 \x03(\rR\x05wards\x12\x1f\n" +
 	"\vvault_epoch\x18\a \x01(\x04R\n" +
-	"vaultEpoch\"\xbb\x01\n" +
+	"vaultEpoch\x126\n" +
+	"\x06audits\x18\b \x01(\v2\x1e.phrd.consortium.v1.AuditScopeR\x06audits\"\xbb\x01\n" +
 	"\n" +
 	"Invitation\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x1a\n" +
@@ -1525,7 +1615,7 @@ func file_phrd_consortium_v1_member_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_consortium_v1_member_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_phrd_consortium_v1_member_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_phrd_consortium_v1_member_proto_goTypes = []any{
 	(Role)(0),                 // 0: phrd.consortium.v1.Role
 	(MemberStatus)(0),         // 1: phrd.consortium.v1.MemberStatus
@@ -1537,19 +1627,21 @@ var file_phrd_consortium_v1_member_proto_goTypes = []any{
 	(*Site)(nil),              // 7: phrd.consortium.v1.Site
 	(*StorageNode)(nil),       // 8: phrd.consortium.v1.StorageNode
 	(*Staff)(nil),             // 9: phrd.consortium.v1.Staff
-	(*Principal)(nil),         // 10: phrd.consortium.v1.Principal
-	(*Invitation)(nil),        // 11: phrd.consortium.v1.Invitation
+	(*AuditScope)(nil),        // 10: phrd.consortium.v1.AuditScope
+	(*Principal)(nil),         // 11: phrd.consortium.v1.Principal
+	(*Invitation)(nil),        // 12: phrd.consortium.v1.Invitation
 }
 var file_phrd_consortium_v1_member_proto_depIdxs = []int32{
-	1, // 0: phrd.consortium.v1.Member.status:type_name -> phrd.consortium.v1.MemberStatus
-	0, // 1: phrd.consortium.v1.Staff.role:type_name -> phrd.consortium.v1.Role
-	0, // 2: phrd.consortium.v1.Principal.role:type_name -> phrd.consortium.v1.Role
-	0, // 3: phrd.consortium.v1.Invitation.role:type_name -> phrd.consortium.v1.Role
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	1,  // 0: phrd.consortium.v1.Member.status:type_name -> phrd.consortium.v1.MemberStatus
+	0,  // 1: phrd.consortium.v1.Staff.role:type_name -> phrd.consortium.v1.Role
+	0,  // 2: phrd.consortium.v1.Principal.role:type_name -> phrd.consortium.v1.Role
+	10, // 3: phrd.consortium.v1.Principal.audits:type_name -> phrd.consortium.v1.AuditScope
+	0,  // 4: phrd.consortium.v1.Invitation.role:type_name -> phrd.consortium.v1.Role
+	5,  // [5:5] is the sub-list for method output_type
+	5,  // [5:5] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_phrd_consortium_v1_member_proto_init() }
@@ -1563,7 +1655,7 @@ func file_phrd_consortium_v1_member_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_member_proto_rawDesc), len(file_phrd_consortium_v1_member_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -48,7 +48,7 @@ type QueryClient interface {
 	Sites(ctx context.Context, in *QuerySitesRequest, opts ...grpc.CallOption) (*QuerySitesResponse, error)
 	// StorageNodes lists the storage nodes of a member, or of all. Callers: everybody logged in.
 	StorageNodes(ctx context.Context, in *QueryStorageNodesRequest, opts ...grpc.CallOption) (*QueryStorageNodesResponse, error)
-	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors.
+	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors who see its log.
 	Staff(ctx context.Context, in *QueryStaffRequest, opts ...grpc.CallOption) (*QueryStaffResponse, error)
 	// Principal says who an account is. Callers: the account itself; everybody logged in for staff and nodes; a patient's number only to the patient.
 	Principal(ctx context.Context, in *QueryPrincipalRequest, opts ...grpc.CallOption) (*QueryPrincipalResponse, error)
@@ -196,7 +196,7 @@ type QueryServer interface {
 	Sites(context.Context, *QuerySitesRequest) (*QuerySitesResponse, error)
 	// StorageNodes lists the storage nodes of a member, or of all. Callers: everybody logged in.
 	StorageNodes(context.Context, *QueryStorageNodesRequest) (*QueryStorageNodesResponse, error)
-	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors.
+	// Staff lists a member's staff. Callers: admins, officers and node of that member, auditors who see its log.
 	Staff(context.Context, *QueryStaffRequest) (*QueryStaffResponse, error)
 	// Principal says who an account is. Callers: the account itself; everybody logged in for staff and nodes; a patient's number only to the patient.
 	Principal(context.Context, *QueryPrincipalRequest) (*QueryPrincipalResponse, error)

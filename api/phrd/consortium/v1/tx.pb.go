@@ -51,21 +51,30 @@ const (
 	SessionKind_SESSION_KIND_PEPPER_ADMITTED SessionKind = 8
 	// SESSION_KIND_PEPPER_DELETED says that a patient had the gateway delete the pepper.
 	SessionKind_SESSION_KIND_PEPPER_DELETED SessionKind = 9
+	// SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, or its role ended.
+	SessionKind_SESSION_KIND_SESSION_ENDED SessionKind = 10
+	// SESSION_KIND_WEBHOOK_ADDED says that an admin registered an application that the gateway tells of what concerns the hospital.
+	SessionKind_SESSION_KIND_WEBHOOK_ADDED SessionKind = 11
+	// SESSION_KIND_WEBHOOK_REMOVED says that an admin removed one.
+	SessionKind_SESSION_KIND_WEBHOOK_REMOVED SessionKind = 12
 )
 
 // Enum value maps for SessionKind.
 var (
 	SessionKind_name = map[int32]string{
-		0: "SESSION_KIND_UNSPECIFIED",
-		1: "SESSION_KIND_LOGGED_IN",
-		2: "SESSION_KIND_LOGIN_FAILED",
-		3: "SESSION_KIND_LOGGED_OUT",
-		4: "SESSION_KIND_LOG_READ",
-		5: "SESSION_KIND_PEPPER_DEPOSITED",
-		6: "SESSION_KIND_PEPPER_COLLECTED",
-		7: "SESSION_KIND_PEPPER_REFUSED",
-		8: "SESSION_KIND_PEPPER_ADMITTED",
-		9: "SESSION_KIND_PEPPER_DELETED",
+		0:  "SESSION_KIND_UNSPECIFIED",
+		1:  "SESSION_KIND_LOGGED_IN",
+		2:  "SESSION_KIND_LOGIN_FAILED",
+		3:  "SESSION_KIND_LOGGED_OUT",
+		4:  "SESSION_KIND_LOG_READ",
+		5:  "SESSION_KIND_PEPPER_DEPOSITED",
+		6:  "SESSION_KIND_PEPPER_COLLECTED",
+		7:  "SESSION_KIND_PEPPER_REFUSED",
+		8:  "SESSION_KIND_PEPPER_ADMITTED",
+		9:  "SESSION_KIND_PEPPER_DELETED",
+		10: "SESSION_KIND_SESSION_ENDED",
+		11: "SESSION_KIND_WEBHOOK_ADDED",
+		12: "SESSION_KIND_WEBHOOK_REMOVED",
 	}
 	SessionKind_value = map[string]int32{
 		"SESSION_KIND_UNSPECIFIED":      0,
@@ -78,6 +87,9 @@ var (
 		"SESSION_KIND_PEPPER_REFUSED":   7,
 		"SESSION_KIND_PEPPER_ADMITTED":  8,
 		"SESSION_KIND_PEPPER_DELETED":   9,
+		"SESSION_KIND_SESSION_ENDED":    10,
+		"SESSION_KIND_WEBHOOK_ADDED":    11,
+		"SESSION_KIND_WEBHOOK_REMOVED":  12,
 	}
 )
 
@@ -898,6 +910,208 @@ func (*MsgReplaceAdminResponse) Descriptor() ([]byte, []int) {
 	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{15}
 }
 
+// MsgAppointAuditor appoints an auditor of the members.
+type MsgAppointAuditor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// auditor is an account without a role, or an auditor's, whom the members or a hospital's admin appointed.
+	Auditor string `protobuf:"bytes,2,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// hospitals are the members whose log the auditor sees, by number, ascending and distinct; none for all of them.
+	Hospitals []uint64 `protobuf:"varint,3,rep,packed,name=hospitals,proto3" json:"hospitals,omitempty"`
+	// until is the block time at which the role ends, unix seconds.
+	Until         int64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAppointAuditor) Reset() {
+	*x = MsgAppointAuditor{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAppointAuditor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAppointAuditor) ProtoMessage() {}
+
+func (x *MsgAppointAuditor) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAppointAuditor.ProtoReflect.Descriptor instead.
+func (*MsgAppointAuditor) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MsgAppointAuditor) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgAppointAuditor) GetAuditor() string {
+	if x != nil {
+		return x.Auditor
+	}
+	return ""
+}
+
+func (x *MsgAppointAuditor) GetHospitals() []uint64 {
+	if x != nil {
+		return x.Hospitals
+	}
+	return nil
+}
+
+func (x *MsgAppointAuditor) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+// MsgAppointAuditorResponse is empty.
+type MsgAppointAuditorResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgAppointAuditorResponse) Reset() {
+	*x = MsgAppointAuditorResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgAppointAuditorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgAppointAuditorResponse) ProtoMessage() {}
+
+func (x *MsgAppointAuditorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgAppointAuditorResponse.ProtoReflect.Descriptor instead.
+func (*MsgAppointAuditorResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
+}
+
+// MsgDismissAuditor dismisses an auditor of the members.
+type MsgDismissAuditor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// authority is the consortium's account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// auditor is the account.
+	Auditor       string `protobuf:"bytes,2,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDismissAuditor) Reset() {
+	*x = MsgDismissAuditor{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDismissAuditor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDismissAuditor) ProtoMessage() {}
+
+func (x *MsgDismissAuditor) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDismissAuditor.ProtoReflect.Descriptor instead.
+func (*MsgDismissAuditor) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MsgDismissAuditor) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *MsgDismissAuditor) GetAuditor() string {
+	if x != nil {
+		return x.Auditor
+	}
+	return ""
+}
+
+// MsgDismissAuditorResponse is empty.
+type MsgDismissAuditorResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MsgDismissAuditorResponse) Reset() {
+	*x = MsgDismissAuditorResponse{}
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MsgDismissAuditorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MsgDismissAuditorResponse) ProtoMessage() {}
+
+func (x *MsgDismissAuditorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MsgDismissAuditorResponse.ProtoReflect.Descriptor instead.
+func (*MsgDismissAuditorResponse) Descriptor() ([]byte, []int) {
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
+}
+
 // MsgUpdateParams changes the rules.
 type MsgUpdateParams struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -911,7 +1125,7 @@ type MsgUpdateParams struct {
 
 func (x *MsgUpdateParams) Reset() {
 	*x = MsgUpdateParams{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1137,7 @@ func (x *MsgUpdateParams) String() string {
 func (*MsgUpdateParams) ProtoMessage() {}
 
 func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[16]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1150,7 @@ func (x *MsgUpdateParams) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParams.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{16}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MsgUpdateParams) GetAuthority() string {
@@ -962,7 +1176,7 @@ type MsgUpdateParamsResponse struct {
 
 func (x *MsgUpdateParamsResponse) Reset() {
 	*x = MsgUpdateParamsResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1188,7 @@ func (x *MsgUpdateParamsResponse) String() string {
 func (*MsgUpdateParamsResponse) ProtoMessage() {}
 
 func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[17]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1201,7 @@ func (x *MsgUpdateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateParamsResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{17}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
 }
 
 // MsgUpdateMember changes a member's addresses.
@@ -1007,7 +1221,7 @@ type MsgUpdateMember struct {
 
 func (x *MsgUpdateMember) Reset() {
 	*x = MsgUpdateMember{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1233,7 @@ func (x *MsgUpdateMember) String() string {
 func (*MsgUpdateMember) ProtoMessage() {}
 
 func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[18]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1246,7 @@ func (x *MsgUpdateMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMember.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMember) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{18}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MsgUpdateMember) GetAdmin() string {
@@ -1072,7 +1286,7 @@ type MsgUpdateMemberResponse struct {
 
 func (x *MsgUpdateMemberResponse) Reset() {
 	*x = MsgUpdateMemberResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1298,7 @@ func (x *MsgUpdateMemberResponse) String() string {
 func (*MsgUpdateMemberResponse) ProtoMessage() {}
 
 func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[19]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1311,7 @@ func (x *MsgUpdateMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateMemberResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateMemberResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{19}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
 }
 
 // MsgRotateMemberKeys replaces keys of a member by keys that nobody had before; a key that is empty stays. Each new key signs
@@ -1133,7 +1347,7 @@ type MsgRotateMemberKeys struct {
 
 func (x *MsgRotateMemberKeys) Reset() {
 	*x = MsgRotateMemberKeys{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +1359,7 @@ func (x *MsgRotateMemberKeys) String() string {
 func (*MsgRotateMemberKeys) ProtoMessage() {}
 
 func (x *MsgRotateMemberKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[20]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +1372,7 @@ func (x *MsgRotateMemberKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateMemberKeys.ProtoReflect.Descriptor instead.
 func (*MsgRotateMemberKeys) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{20}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MsgRotateMemberKeys) GetAdmin() string {
@@ -1247,7 +1461,7 @@ type MsgRotateMemberKeysResponse struct {
 
 func (x *MsgRotateMemberKeysResponse) Reset() {
 	*x = MsgRotateMemberKeysResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1473,7 @@ func (x *MsgRotateMemberKeysResponse) String() string {
 func (*MsgRotateMemberKeysResponse) ProtoMessage() {}
 
 func (x *MsgRotateMemberKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[21]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1486,7 @@ func (x *MsgRotateMemberKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateMemberKeysResponse.ProtoReflect.Descriptor instead.
 func (*MsgRotateMemberKeysResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{21}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
 }
 
 // MsgRequestLeave begins to take a member out of the network.
@@ -1286,7 +1500,7 @@ type MsgRequestLeave struct {
 
 func (x *MsgRequestLeave) Reset() {
 	*x = MsgRequestLeave{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1512,7 @@ func (x *MsgRequestLeave) String() string {
 func (*MsgRequestLeave) ProtoMessage() {}
 
 func (x *MsgRequestLeave) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[22]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1525,7 @@ func (x *MsgRequestLeave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestLeave.ProtoReflect.Descriptor instead.
 func (*MsgRequestLeave) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{22}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MsgRequestLeave) GetAdmin() string {
@@ -1332,7 +1546,7 @@ type MsgRequestLeaveResponse struct {
 
 func (x *MsgRequestLeaveResponse) Reset() {
 	*x = MsgRequestLeaveResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1558,7 @@ func (x *MsgRequestLeaveResponse) String() string {
 func (*MsgRequestLeaveResponse) ProtoMessage() {}
 
 func (x *MsgRequestLeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[23]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1571,7 @@ func (x *MsgRequestLeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRequestLeaveResponse.ProtoReflect.Descriptor instead.
 func (*MsgRequestLeaveResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{23}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MsgRequestLeaveResponse) GetCopies() uint64 {
@@ -1382,7 +1596,7 @@ type MsgAddSite struct {
 
 func (x *MsgAddSite) Reset() {
 	*x = MsgAddSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1394,7 +1608,7 @@ func (x *MsgAddSite) String() string {
 func (*MsgAddSite) ProtoMessage() {}
 
 func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[24]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1407,7 +1621,7 @@ func (x *MsgAddSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSite.ProtoReflect.Descriptor instead.
 func (*MsgAddSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{24}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MsgAddSite) GetAdmin() string {
@@ -1442,7 +1656,7 @@ type MsgAddSiteResponse struct {
 
 func (x *MsgAddSiteResponse) Reset() {
 	*x = MsgAddSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1668,7 @@ func (x *MsgAddSiteResponse) String() string {
 func (*MsgAddSiteResponse) ProtoMessage() {}
 
 func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[25]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1681,7 @@ func (x *MsgAddSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgAddSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgAddSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{25}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MsgAddSiteResponse) GetNumber() uint64 {
@@ -1494,7 +1708,7 @@ type MsgUpdateSite struct {
 
 func (x *MsgUpdateSite) Reset() {
 	*x = MsgUpdateSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1720,7 @@ func (x *MsgUpdateSite) String() string {
 func (*MsgUpdateSite) ProtoMessage() {}
 
 func (x *MsgUpdateSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[26]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1733,7 @@ func (x *MsgUpdateSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateSite.ProtoReflect.Descriptor instead.
 func (*MsgUpdateSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{26}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MsgUpdateSite) GetAdmin() string {
@@ -1559,7 +1773,7 @@ type MsgUpdateSiteResponse struct {
 
 func (x *MsgUpdateSiteResponse) Reset() {
 	*x = MsgUpdateSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1571,7 +1785,7 @@ func (x *MsgUpdateSiteResponse) String() string {
 func (*MsgUpdateSiteResponse) ProtoMessage() {}
 
 func (x *MsgUpdateSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[27]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1798,7 @@ func (x *MsgUpdateSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{27}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
 }
 
 // MsgRotateMemberVault gives a hospital's vault its next key.
@@ -1602,7 +1816,7 @@ type MsgRotateMemberVault struct {
 
 func (x *MsgRotateMemberVault) Reset() {
 	*x = MsgRotateMemberVault{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1828,7 @@ func (x *MsgRotateMemberVault) String() string {
 func (*MsgRotateMemberVault) ProtoMessage() {}
 
 func (x *MsgRotateMemberVault) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[28]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1841,7 @@ func (x *MsgRotateMemberVault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateMemberVault.ProtoReflect.Descriptor instead.
 func (*MsgRotateMemberVault) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{28}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MsgRotateMemberVault) GetAdmin() string {
@@ -1660,7 +1874,7 @@ type MsgRotateMemberVaultResponse struct {
 
 func (x *MsgRotateMemberVaultResponse) Reset() {
 	*x = MsgRotateMemberVaultResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1672,7 +1886,7 @@ func (x *MsgRotateMemberVaultResponse) String() string {
 func (*MsgRotateMemberVaultResponse) ProtoMessage() {}
 
 func (x *MsgRotateMemberVaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[29]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1685,7 +1899,7 @@ func (x *MsgRotateMemberVaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateMemberVaultResponse.ProtoReflect.Descriptor instead.
 func (*MsgRotateMemberVaultResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{29}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
 }
 
 // MsgRotateEmergencyVault gives a hospital's emergency vault its first or next key.
@@ -1703,7 +1917,7 @@ type MsgRotateEmergencyVault struct {
 
 func (x *MsgRotateEmergencyVault) Reset() {
 	*x = MsgRotateEmergencyVault{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1929,7 @@ func (x *MsgRotateEmergencyVault) String() string {
 func (*MsgRotateEmergencyVault) ProtoMessage() {}
 
 func (x *MsgRotateEmergencyVault) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[30]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1942,7 @@ func (x *MsgRotateEmergencyVault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateEmergencyVault.ProtoReflect.Descriptor instead.
 func (*MsgRotateEmergencyVault) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{30}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MsgRotateEmergencyVault) GetAdmin() string {
@@ -1761,7 +1975,7 @@ type MsgRotateEmergencyVaultResponse struct {
 
 func (x *MsgRotateEmergencyVaultResponse) Reset() {
 	*x = MsgRotateEmergencyVaultResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1773,7 +1987,7 @@ func (x *MsgRotateEmergencyVaultResponse) String() string {
 func (*MsgRotateEmergencyVaultResponse) ProtoMessage() {}
 
 func (x *MsgRotateEmergencyVaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[31]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1786,7 +2000,7 @@ func (x *MsgRotateEmergencyVaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRotateEmergencyVaultResponse.ProtoReflect.Descriptor instead.
 func (*MsgRotateEmergencyVaultResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{31}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
 }
 
 // MsgRemoveSite gives up a site.
@@ -1802,7 +2016,7 @@ type MsgRemoveSite struct {
 
 func (x *MsgRemoveSite) Reset() {
 	*x = MsgRemoveSite{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +2028,7 @@ func (x *MsgRemoveSite) String() string {
 func (*MsgRemoveSite) ProtoMessage() {}
 
 func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[32]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +2041,7 @@ func (x *MsgRemoveSite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSite.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSite) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{32}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MsgRemoveSite) GetAdmin() string {
@@ -1853,7 +2067,7 @@ type MsgRemoveSiteResponse struct {
 
 func (x *MsgRemoveSiteResponse) Reset() {
 	*x = MsgRemoveSiteResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +2079,7 @@ func (x *MsgRemoveSiteResponse) String() string {
 func (*MsgRemoveSiteResponse) ProtoMessage() {}
 
 func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[33]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +2092,7 @@ func (x *MsgRemoveSiteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRemoveSiteResponse.ProtoReflect.Descriptor instead.
 func (*MsgRemoveSiteResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{33}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
 }
 
 // MsgRegisterStorageNode adds a storage node. Beside what the admin reads and compares it carries the keys behind that and their signatures,
@@ -1913,7 +2127,7 @@ type MsgRegisterStorageNode struct {
 
 func (x *MsgRegisterStorageNode) Reset() {
 	*x = MsgRegisterStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2139,7 @@ func (x *MsgRegisterStorageNode) String() string {
 func (*MsgRegisterStorageNode) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[34]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2152,7 @@ func (x *MsgRegisterStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{34}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MsgRegisterStorageNode) GetAdmin() string {
@@ -2029,7 +2243,7 @@ type MsgRegisterStorageNodeResponse struct {
 
 func (x *MsgRegisterStorageNodeResponse) Reset() {
 	*x = MsgRegisterStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2041,7 +2255,7 @@ func (x *MsgRegisterStorageNodeResponse) String() string {
 func (*MsgRegisterStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[35]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2054,7 +2268,7 @@ func (x *MsgRegisterStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{35}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MsgRegisterStorageNodeResponse) GetNumber() uint64 {
@@ -2081,7 +2295,7 @@ type MsgUpdateStorageNode struct {
 
 func (x *MsgUpdateStorageNode) Reset() {
 	*x = MsgUpdateStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2093,7 +2307,7 @@ func (x *MsgUpdateStorageNode) String() string {
 func (*MsgUpdateStorageNode) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[36]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2106,7 +2320,7 @@ func (x *MsgUpdateStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{36}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *MsgUpdateStorageNode) GetAdmin() string {
@@ -2146,7 +2360,7 @@ type MsgUpdateStorageNodeResponse struct {
 
 func (x *MsgUpdateStorageNodeResponse) Reset() {
 	*x = MsgUpdateStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2372,7 @@ func (x *MsgUpdateStorageNodeResponse) String() string {
 func (*MsgUpdateStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[37]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2385,7 @@ func (x *MsgUpdateStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{37}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
 }
 
 // MsgRetireStorageNode retires a node.
@@ -2187,7 +2401,7 @@ type MsgRetireStorageNode struct {
 
 func (x *MsgRetireStorageNode) Reset() {
 	*x = MsgRetireStorageNode{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2413,7 @@ func (x *MsgRetireStorageNode) String() string {
 func (*MsgRetireStorageNode) ProtoMessage() {}
 
 func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[38]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2426,7 @@ func (x *MsgRetireStorageNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNode.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNode) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{38}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MsgRetireStorageNode) GetAdmin() string {
@@ -2238,7 +2452,7 @@ type MsgRetireStorageNodeResponse struct {
 
 func (x *MsgRetireStorageNodeResponse) Reset() {
 	*x = MsgRetireStorageNodeResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2464,7 @@ func (x *MsgRetireStorageNodeResponse) String() string {
 func (*MsgRetireStorageNodeResponse) ProtoMessage() {}
 
 func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[39]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2477,7 @@ func (x *MsgRetireStorageNodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRetireStorageNodeResponse.ProtoReflect.Descriptor instead.
 func (*MsgRetireStorageNodeResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{39}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
 }
 
 // MsgRegisterStaff registers an account with a role.
@@ -2285,7 +2499,7 @@ type MsgRegisterStaff struct {
 
 func (x *MsgRegisterStaff) Reset() {
 	*x = MsgRegisterStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +2511,7 @@ func (x *MsgRegisterStaff) String() string {
 func (*MsgRegisterStaff) ProtoMessage() {}
 
 func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[40]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +2524,7 @@ func (x *MsgRegisterStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaff.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{40}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MsgRegisterStaff) GetAdmin() string {
@@ -2357,7 +2571,7 @@ type MsgRegisterStaffResponse struct {
 
 func (x *MsgRegisterStaffResponse) Reset() {
 	*x = MsgRegisterStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2369,7 +2583,7 @@ func (x *MsgRegisterStaffResponse) String() string {
 func (*MsgRegisterStaffResponse) ProtoMessage() {}
 
 func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[41]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2382,7 +2596,7 @@ func (x *MsgRegisterStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRegisterStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRegisterStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{41}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
 }
 
 // MsgRevokeStaff ends an account's role.
@@ -2398,7 +2612,7 @@ type MsgRevokeStaff struct {
 
 func (x *MsgRevokeStaff) Reset() {
 	*x = MsgRevokeStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2410,7 +2624,7 @@ func (x *MsgRevokeStaff) String() string {
 func (*MsgRevokeStaff) ProtoMessage() {}
 
 func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[42]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2423,7 +2637,7 @@ func (x *MsgRevokeStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaff.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{42}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MsgRevokeStaff) GetAdmin() string {
@@ -2449,7 +2663,7 @@ type MsgRevokeStaffResponse struct {
 
 func (x *MsgRevokeStaffResponse) Reset() {
 	*x = MsgRevokeStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2675,7 @@ func (x *MsgRevokeStaffResponse) String() string {
 func (*MsgRevokeStaffResponse) ProtoMessage() {}
 
 func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[43]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2688,7 @@ func (x *MsgRevokeStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{43}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
 }
 
 // MsgUpdateStaff changes wards.
@@ -2492,7 +2706,7 @@ type MsgUpdateStaff struct {
 
 func (x *MsgUpdateStaff) Reset() {
 	*x = MsgUpdateStaff{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2718,7 @@ func (x *MsgUpdateStaff) String() string {
 func (*MsgUpdateStaff) ProtoMessage() {}
 
 func (x *MsgUpdateStaff) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[44]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2731,7 @@ func (x *MsgUpdateStaff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStaff.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStaff) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{44}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MsgUpdateStaff) GetAdmin() string {
@@ -2550,7 +2764,7 @@ type MsgUpdateStaffResponse struct {
 
 func (x *MsgUpdateStaffResponse) Reset() {
 	*x = MsgUpdateStaffResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2776,7 @@ func (x *MsgUpdateStaffResponse) String() string {
 func (*MsgUpdateStaffResponse) ProtoMessage() {}
 
 func (x *MsgUpdateStaffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[45]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2789,7 @@ func (x *MsgUpdateStaffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgUpdateStaffResponse.ProtoReflect.Descriptor instead.
 func (*MsgUpdateStaffResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{45}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{49}
 }
 
 // MsgPublishStaffVault publishes a vault's key. Every field stays within a Ledger's limits; the key travels in parts of 64 bytes.
@@ -2593,7 +2807,7 @@ type MsgPublishStaffVault struct {
 
 func (x *MsgPublishStaffVault) Reset() {
 	*x = MsgPublishStaffVault{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2819,7 @@ func (x *MsgPublishStaffVault) String() string {
 func (*MsgPublishStaffVault) ProtoMessage() {}
 
 func (x *MsgPublishStaffVault) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[46]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2832,7 @@ func (x *MsgPublishStaffVault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPublishStaffVault.ProtoReflect.Descriptor instead.
 func (*MsgPublishStaffVault) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{46}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MsgPublishStaffVault) GetStaff() string {
@@ -2651,7 +2865,7 @@ type MsgPublishStaffVaultResponse struct {
 
 func (x *MsgPublishStaffVaultResponse) Reset() {
 	*x = MsgPublishStaffVaultResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +2877,7 @@ func (x *MsgPublishStaffVaultResponse) String() string {
 func (*MsgPublishStaffVaultResponse) ProtoMessage() {}
 
 func (x *MsgPublishStaffVaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[47]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +2890,7 @@ func (x *MsgPublishStaffVaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgPublishStaffVaultResponse.ProtoReflect.Descriptor instead.
 func (*MsgPublishStaffVaultResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{47}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{51}
 }
 
 // MsgCreateInvitation invites a person.
@@ -2696,7 +2910,7 @@ type MsgCreateInvitation struct {
 
 func (x *MsgCreateInvitation) Reset() {
 	*x = MsgCreateInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +2922,7 @@ func (x *MsgCreateInvitation) String() string {
 func (*MsgCreateInvitation) ProtoMessage() {}
 
 func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[48]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +2935,7 @@ func (x *MsgCreateInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitation.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{48}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *MsgCreateInvitation) GetInviter() string {
@@ -2761,7 +2975,7 @@ type MsgCreateInvitationResponse struct {
 
 func (x *MsgCreateInvitationResponse) Reset() {
 	*x = MsgCreateInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2773,7 +2987,7 @@ func (x *MsgCreateInvitationResponse) String() string {
 func (*MsgCreateInvitationResponse) ProtoMessage() {}
 
 func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[49]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2786,7 +3000,7 @@ func (x *MsgCreateInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgCreateInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgCreateInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{49}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{53}
 }
 
 // MsgRevokeInvitation ends an invitation.
@@ -2802,7 +3016,7 @@ type MsgRevokeInvitation struct {
 
 func (x *MsgRevokeInvitation) Reset() {
 	*x = MsgRevokeInvitation{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +3028,7 @@ func (x *MsgRevokeInvitation) String() string {
 func (*MsgRevokeInvitation) ProtoMessage() {}
 
 func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[50]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +3041,7 @@ func (x *MsgRevokeInvitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitation.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitation) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{50}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *MsgRevokeInvitation) GetInviter() string {
@@ -2853,7 +3067,7 @@ type MsgRevokeInvitationResponse struct {
 
 func (x *MsgRevokeInvitationResponse) Reset() {
 	*x = MsgRevokeInvitationResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3079,7 @@ func (x *MsgRevokeInvitationResponse) String() string {
 func (*MsgRevokeInvitationResponse) ProtoMessage() {}
 
 func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[51]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3092,7 @@ func (x *MsgRevokeInvitationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgRevokeInvitationResponse.ProtoReflect.Descriptor instead.
 func (*MsgRevokeInvitationResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{51}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{55}
 }
 
 // MsgOpenAccount opens an invited person's account.
@@ -2898,7 +3112,7 @@ type MsgOpenAccount struct {
 
 func (x *MsgOpenAccount) Reset() {
 	*x = MsgOpenAccount{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3124,7 @@ func (x *MsgOpenAccount) String() string {
 func (*MsgOpenAccount) ProtoMessage() {}
 
 func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[52]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3137,7 @@ func (x *MsgOpenAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccount.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccount) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{52}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *MsgOpenAccount) GetNode() string {
@@ -2967,7 +3181,7 @@ type MsgOpenAccountResponse struct {
 
 func (x *MsgOpenAccountResponse) Reset() {
 	*x = MsgOpenAccountResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2979,7 +3193,7 @@ func (x *MsgOpenAccountResponse) String() string {
 func (*MsgOpenAccountResponse) ProtoMessage() {}
 
 func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[53]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3206,7 @@ func (x *MsgOpenAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgOpenAccountResponse.ProtoReflect.Descriptor instead.
 func (*MsgOpenAccountResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{53}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *MsgOpenAccountResponse) GetOutcome() v1.Outcome {
@@ -3042,7 +3256,7 @@ type SessionReport struct {
 
 func (x *SessionReport) Reset() {
 	*x = SessionReport{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3268,7 @@ func (x *SessionReport) String() string {
 func (*SessionReport) ProtoMessage() {}
 
 func (x *SessionReport) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[54]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3281,7 @@ func (x *SessionReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionReport.ProtoReflect.Descriptor instead.
 func (*SessionReport) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{54}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SessionReport) GetNumber() uint64 {
@@ -3167,7 +3381,7 @@ type MsgReportSessions struct {
 
 func (x *MsgReportSessions) Reset() {
 	*x = MsgReportSessions{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3179,7 +3393,7 @@ func (x *MsgReportSessions) String() string {
 func (*MsgReportSessions) ProtoMessage() {}
 
 func (x *MsgReportSessions) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[55]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3192,7 +3406,7 @@ func (x *MsgReportSessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReportSessions.ProtoReflect.Descriptor instead.
 func (*MsgReportSessions) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{55}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *MsgReportSessions) GetNode() string {
@@ -3220,7 +3434,7 @@ type MsgReportSessionsResponse struct {
 
 func (x *MsgReportSessionsResponse) Reset() {
 	*x = MsgReportSessionsResponse{}
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3232,7 +3446,7 @@ func (x *MsgReportSessionsResponse) String() string {
 func (*MsgReportSessionsResponse) ProtoMessage() {}
 
 func (x *MsgReportSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[56]
+	mi := &file_phrd_consortium_v1_tx_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3245,7 +3459,7 @@ func (x *MsgReportSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MsgReportSessionsResponse.ProtoReflect.Descriptor instead.
 func (*MsgReportSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{56}
+	return file_phrd_consortium_v1_tx_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *MsgReportSessionsResponse) GetWritten() uint32 {
@@ -3297,7 +3511,17 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12\x16\n" +
 	"\x06member\x18\x02 \x01(\x04R\x06member\x12.\n" +
 	"\x05admin\x18\x03 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x05admin:'\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x14phrd/MsgReplaceAdmin\"\x19\n" +
-	"\x17MsgReplaceAdminResponse\"\xbc\x01\n" +
+	"\x17MsgReplaceAdminResponse\"\xde\x01\n" +
+	"\x11MsgAppointAuditor\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x122\n" +
+	"\aauditor\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aauditor\x12\x1c\n" +
+	"\thospitals\x18\x03 \x03(\x04R\thospitals\x12\x14\n" +
+	"\x05until\x18\x04 \x01(\x03R\x05until:)\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x16phrd/MsgAppointAuditor\"\x1b\n" +
+	"\x19MsgAppointAuditorResponse\"\xaa\x01\n" +
+	"\x11MsgDismissAuditor\x126\n" +
+	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x122\n" +
+	"\aauditor\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\aauditor:)\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x16phrd/MsgDismissAuditor\"\x1b\n" +
+	"\x19MsgDismissAuditorResponse\"\xbc\x01\n" +
 	"\x0fMsgUpdateParams\x126\n" +
 	"\tauthority\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\tauthority\x12=\n" +
 	"\x06params\x18\x02 \x01(\v2\x1a.phrd.consortium.v1.ParamsB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\x06params:2\x82\xe7\xb0*\tauthority\x8a\xe7\xb0*\x1fphrd/consortium/MsgUpdateParams\"\x19\n" +
@@ -3440,7 +3664,7 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12F\n" +
 	"\areports\x18\x02 \x03(\v2!.phrd.consortium.v1.SessionReportB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\areports:$\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x16phrd/MsgReportSessions\"5\n" +
 	"\x19MsgReportSessionsResponse\x12\x18\n" +
-	"\awritten\x18\x01 \x01(\rR\awritten*\xce\x02\n" +
+	"\awritten\x18\x01 \x01(\rR\awritten*\xb0\x03\n" +
 	"\vSessionKind\x12\x1c\n" +
 	"\x18SESSION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16SESSION_KIND_LOGGED_IN\x10\x01\x12\x1d\n" +
@@ -3451,7 +3675,11 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\x1dSESSION_KIND_PEPPER_COLLECTED\x10\x06\x12\x1f\n" +
 	"\x1bSESSION_KIND_PEPPER_REFUSED\x10\a\x12 \n" +
 	"\x1cSESSION_KIND_PEPPER_ADMITTED\x10\b\x12\x1f\n" +
-	"\x1bSESSION_KIND_PEPPER_DELETED\x10\t\x1a\x04\x88\xa3\x1e\x002\xb9\x16\n" +
+	"\x1bSESSION_KIND_PEPPER_DELETED\x10\t\x12\x1e\n" +
+	"\x1aSESSION_KIND_SESSION_ENDED\x10\n" +
+	"\x12\x1e\n" +
+	"\x1aSESSION_KIND_WEBHOOK_ADDED\x10\v\x12 \n" +
+	"\x1cSESSION_KIND_WEBHOOK_REMOVED\x10\f\x1a\x04\x88\xa3\x1e\x002\x89\x18\n" +
 	"\x03Msg\x12f\n" +
 	"\x0eSubmitProposal\x12%.phrd.consortium.v1.MsgSubmitProposal\x1a-.phrd.consortium.v1.MsgSubmitProposalResponse\x12H\n" +
 	"\x04Vote\x12\x1b.phrd.consortium.v1.MsgVote\x1a#.phrd.consortium.v1.MsgVoteResponse\x12l\n" +
@@ -3460,7 +3688,9 @@ const file_phrd_consortium_v1_tx_proto_rawDesc = "" +
 	"\rSuspendMember\x12$.phrd.consortium.v1.MsgSuspendMember\x1a,.phrd.consortium.v1.MsgSuspendMemberResponse\x12i\n" +
 	"\x0fReinstateMember\x12&.phrd.consortium.v1.MsgReinstateMember\x1a..phrd.consortium.v1.MsgReinstateMemberResponse\x12`\n" +
 	"\fRemoveMember\x12#.phrd.consortium.v1.MsgRemoveMember\x1a+.phrd.consortium.v1.MsgRemoveMemberResponse\x12`\n" +
-	"\fReplaceAdmin\x12#.phrd.consortium.v1.MsgReplaceAdmin\x1a+.phrd.consortium.v1.MsgReplaceAdminResponse\x12`\n" +
+	"\fReplaceAdmin\x12#.phrd.consortium.v1.MsgReplaceAdmin\x1a+.phrd.consortium.v1.MsgReplaceAdminResponse\x12f\n" +
+	"\x0eAppointAuditor\x12%.phrd.consortium.v1.MsgAppointAuditor\x1a-.phrd.consortium.v1.MsgAppointAuditorResponse\x12f\n" +
+	"\x0eDismissAuditor\x12%.phrd.consortium.v1.MsgDismissAuditor\x1a-.phrd.consortium.v1.MsgDismissAuditorResponse\x12`\n" +
 	"\fUpdateParams\x12#.phrd.consortium.v1.MsgUpdateParams\x1a+.phrd.consortium.v1.MsgUpdateParamsResponse\x12`\n" +
 	"\fUpdateMember\x12#.phrd.consortium.v1.MsgUpdateMember\x1a+.phrd.consortium.v1.MsgUpdateMemberResponse\x12l\n" +
 	"\x10RotateMemberKeys\x12'.phrd.consortium.v1.MsgRotateMemberKeys\x1a/.phrd.consortium.v1.MsgRotateMemberKeysResponse\x12`\n" +
@@ -3497,7 +3727,7 @@ func file_phrd_consortium_v1_tx_proto_rawDescGZIP() []byte {
 }
 
 var file_phrd_consortium_v1_tx_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_phrd_consortium_v1_tx_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(SessionKind)(0),                        // 0: phrd.consortium.v1.SessionKind
 	(*MsgSubmitProposal)(nil),               // 1: phrd.consortium.v1.MsgSubmitProposal
@@ -3516,63 +3746,67 @@ var file_phrd_consortium_v1_tx_proto_goTypes = []any{
 	(*MsgRemoveMemberResponse)(nil),         // 14: phrd.consortium.v1.MsgRemoveMemberResponse
 	(*MsgReplaceAdmin)(nil),                 // 15: phrd.consortium.v1.MsgReplaceAdmin
 	(*MsgReplaceAdminResponse)(nil),         // 16: phrd.consortium.v1.MsgReplaceAdminResponse
-	(*MsgUpdateParams)(nil),                 // 17: phrd.consortium.v1.MsgUpdateParams
-	(*MsgUpdateParamsResponse)(nil),         // 18: phrd.consortium.v1.MsgUpdateParamsResponse
-	(*MsgUpdateMember)(nil),                 // 19: phrd.consortium.v1.MsgUpdateMember
-	(*MsgUpdateMemberResponse)(nil),         // 20: phrd.consortium.v1.MsgUpdateMemberResponse
-	(*MsgRotateMemberKeys)(nil),             // 21: phrd.consortium.v1.MsgRotateMemberKeys
-	(*MsgRotateMemberKeysResponse)(nil),     // 22: phrd.consortium.v1.MsgRotateMemberKeysResponse
-	(*MsgRequestLeave)(nil),                 // 23: phrd.consortium.v1.MsgRequestLeave
-	(*MsgRequestLeaveResponse)(nil),         // 24: phrd.consortium.v1.MsgRequestLeaveResponse
-	(*MsgAddSite)(nil),                      // 25: phrd.consortium.v1.MsgAddSite
-	(*MsgAddSiteResponse)(nil),              // 26: phrd.consortium.v1.MsgAddSiteResponse
-	(*MsgUpdateSite)(nil),                   // 27: phrd.consortium.v1.MsgUpdateSite
-	(*MsgUpdateSiteResponse)(nil),           // 28: phrd.consortium.v1.MsgUpdateSiteResponse
-	(*MsgRotateMemberVault)(nil),            // 29: phrd.consortium.v1.MsgRotateMemberVault
-	(*MsgRotateMemberVaultResponse)(nil),    // 30: phrd.consortium.v1.MsgRotateMemberVaultResponse
-	(*MsgRotateEmergencyVault)(nil),         // 31: phrd.consortium.v1.MsgRotateEmergencyVault
-	(*MsgRotateEmergencyVaultResponse)(nil), // 32: phrd.consortium.v1.MsgRotateEmergencyVaultResponse
-	(*MsgRemoveSite)(nil),                   // 33: phrd.consortium.v1.MsgRemoveSite
-	(*MsgRemoveSiteResponse)(nil),           // 34: phrd.consortium.v1.MsgRemoveSiteResponse
-	(*MsgRegisterStorageNode)(nil),          // 35: phrd.consortium.v1.MsgRegisterStorageNode
-	(*MsgRegisterStorageNodeResponse)(nil),  // 36: phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	(*MsgUpdateStorageNode)(nil),            // 37: phrd.consortium.v1.MsgUpdateStorageNode
-	(*MsgUpdateStorageNodeResponse)(nil),    // 38: phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	(*MsgRetireStorageNode)(nil),            // 39: phrd.consortium.v1.MsgRetireStorageNode
-	(*MsgRetireStorageNodeResponse)(nil),    // 40: phrd.consortium.v1.MsgRetireStorageNodeResponse
-	(*MsgRegisterStaff)(nil),                // 41: phrd.consortium.v1.MsgRegisterStaff
-	(*MsgRegisterStaffResponse)(nil),        // 42: phrd.consortium.v1.MsgRegisterStaffResponse
-	(*MsgRevokeStaff)(nil),                  // 43: phrd.consortium.v1.MsgRevokeStaff
-	(*MsgRevokeStaffResponse)(nil),          // 44: phrd.consortium.v1.MsgRevokeStaffResponse
-	(*MsgUpdateStaff)(nil),                  // 45: phrd.consortium.v1.MsgUpdateStaff
-	(*MsgUpdateStaffResponse)(nil),          // 46: phrd.consortium.v1.MsgUpdateStaffResponse
-	(*MsgPublishStaffVault)(nil),            // 47: phrd.consortium.v1.MsgPublishStaffVault
-	(*MsgPublishStaffVaultResponse)(nil),    // 48: phrd.consortium.v1.MsgPublishStaffVaultResponse
-	(*MsgCreateInvitation)(nil),             // 49: phrd.consortium.v1.MsgCreateInvitation
-	(*MsgCreateInvitationResponse)(nil),     // 50: phrd.consortium.v1.MsgCreateInvitationResponse
-	(*MsgRevokeInvitation)(nil),             // 51: phrd.consortium.v1.MsgRevokeInvitation
-	(*MsgRevokeInvitationResponse)(nil),     // 52: phrd.consortium.v1.MsgRevokeInvitationResponse
-	(*MsgOpenAccount)(nil),                  // 53: phrd.consortium.v1.MsgOpenAccount
-	(*MsgOpenAccountResponse)(nil),          // 54: phrd.consortium.v1.MsgOpenAccountResponse
-	(*SessionReport)(nil),                   // 55: phrd.consortium.v1.SessionReport
-	(*MsgReportSessions)(nil),               // 56: phrd.consortium.v1.MsgReportSessions
-	(*MsgReportSessionsResponse)(nil),       // 57: phrd.consortium.v1.MsgReportSessionsResponse
-	(*anypb.Any)(nil),                       // 58: google.protobuf.Any
-	(v1.Outcome)(0),                         // 59: phrd.audit.v1.Outcome
-	(*SignedDeclaration)(nil),               // 60: phrd.consortium.v1.SignedDeclaration
-	(*Params)(nil),                          // 61: phrd.consortium.v1.Params
-	(Role)(0),                               // 62: phrd.consortium.v1.Role
+	(*MsgAppointAuditor)(nil),               // 17: phrd.consortium.v1.MsgAppointAuditor
+	(*MsgAppointAuditorResponse)(nil),       // 18: phrd.consortium.v1.MsgAppointAuditorResponse
+	(*MsgDismissAuditor)(nil),               // 19: phrd.consortium.v1.MsgDismissAuditor
+	(*MsgDismissAuditorResponse)(nil),       // 20: phrd.consortium.v1.MsgDismissAuditorResponse
+	(*MsgUpdateParams)(nil),                 // 21: phrd.consortium.v1.MsgUpdateParams
+	(*MsgUpdateParamsResponse)(nil),         // 22: phrd.consortium.v1.MsgUpdateParamsResponse
+	(*MsgUpdateMember)(nil),                 // 23: phrd.consortium.v1.MsgUpdateMember
+	(*MsgUpdateMemberResponse)(nil),         // 24: phrd.consortium.v1.MsgUpdateMemberResponse
+	(*MsgRotateMemberKeys)(nil),             // 25: phrd.consortium.v1.MsgRotateMemberKeys
+	(*MsgRotateMemberKeysResponse)(nil),     // 26: phrd.consortium.v1.MsgRotateMemberKeysResponse
+	(*MsgRequestLeave)(nil),                 // 27: phrd.consortium.v1.MsgRequestLeave
+	(*MsgRequestLeaveResponse)(nil),         // 28: phrd.consortium.v1.MsgRequestLeaveResponse
+	(*MsgAddSite)(nil),                      // 29: phrd.consortium.v1.MsgAddSite
+	(*MsgAddSiteResponse)(nil),              // 30: phrd.consortium.v1.MsgAddSiteResponse
+	(*MsgUpdateSite)(nil),                   // 31: phrd.consortium.v1.MsgUpdateSite
+	(*MsgUpdateSiteResponse)(nil),           // 32: phrd.consortium.v1.MsgUpdateSiteResponse
+	(*MsgRotateMemberVault)(nil),            // 33: phrd.consortium.v1.MsgRotateMemberVault
+	(*MsgRotateMemberVaultResponse)(nil),    // 34: phrd.consortium.v1.MsgRotateMemberVaultResponse
+	(*MsgRotateEmergencyVault)(nil),         // 35: phrd.consortium.v1.MsgRotateEmergencyVault
+	(*MsgRotateEmergencyVaultResponse)(nil), // 36: phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	(*MsgRemoveSite)(nil),                   // 37: phrd.consortium.v1.MsgRemoveSite
+	(*MsgRemoveSiteResponse)(nil),           // 38: phrd.consortium.v1.MsgRemoveSiteResponse
+	(*MsgRegisterStorageNode)(nil),          // 39: phrd.consortium.v1.MsgRegisterStorageNode
+	(*MsgRegisterStorageNodeResponse)(nil),  // 40: phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	(*MsgUpdateStorageNode)(nil),            // 41: phrd.consortium.v1.MsgUpdateStorageNode
+	(*MsgUpdateStorageNodeResponse)(nil),    // 42: phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	(*MsgRetireStorageNode)(nil),            // 43: phrd.consortium.v1.MsgRetireStorageNode
+	(*MsgRetireStorageNodeResponse)(nil),    // 44: phrd.consortium.v1.MsgRetireStorageNodeResponse
+	(*MsgRegisterStaff)(nil),                // 45: phrd.consortium.v1.MsgRegisterStaff
+	(*MsgRegisterStaffResponse)(nil),        // 46: phrd.consortium.v1.MsgRegisterStaffResponse
+	(*MsgRevokeStaff)(nil),                  // 47: phrd.consortium.v1.MsgRevokeStaff
+	(*MsgRevokeStaffResponse)(nil),          // 48: phrd.consortium.v1.MsgRevokeStaffResponse
+	(*MsgUpdateStaff)(nil),                  // 49: phrd.consortium.v1.MsgUpdateStaff
+	(*MsgUpdateStaffResponse)(nil),          // 50: phrd.consortium.v1.MsgUpdateStaffResponse
+	(*MsgPublishStaffVault)(nil),            // 51: phrd.consortium.v1.MsgPublishStaffVault
+	(*MsgPublishStaffVaultResponse)(nil),    // 52: phrd.consortium.v1.MsgPublishStaffVaultResponse
+	(*MsgCreateInvitation)(nil),             // 53: phrd.consortium.v1.MsgCreateInvitation
+	(*MsgCreateInvitationResponse)(nil),     // 54: phrd.consortium.v1.MsgCreateInvitationResponse
+	(*MsgRevokeInvitation)(nil),             // 55: phrd.consortium.v1.MsgRevokeInvitation
+	(*MsgRevokeInvitationResponse)(nil),     // 56: phrd.consortium.v1.MsgRevokeInvitationResponse
+	(*MsgOpenAccount)(nil),                  // 57: phrd.consortium.v1.MsgOpenAccount
+	(*MsgOpenAccountResponse)(nil),          // 58: phrd.consortium.v1.MsgOpenAccountResponse
+	(*SessionReport)(nil),                   // 59: phrd.consortium.v1.SessionReport
+	(*MsgReportSessions)(nil),               // 60: phrd.consortium.v1.MsgReportSessions
+	(*MsgReportSessionsResponse)(nil),       // 61: phrd.consortium.v1.MsgReportSessionsResponse
+	(*anypb.Any)(nil),                       // 62: google.protobuf.Any
+	(v1.Outcome)(0),                         // 63: phrd.audit.v1.Outcome
+	(*SignedDeclaration)(nil),               // 64: phrd.consortium.v1.SignedDeclaration
+	(*Params)(nil),                          // 65: phrd.consortium.v1.Params
+	(Role)(0),                               // 66: phrd.consortium.v1.Role
 }
 var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
-	58, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
-	59, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
-	60, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
-	61, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
-	62, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
-	62, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
-	59, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	62, // 0: phrd.consortium.v1.MsgSubmitProposal.messages:type_name -> google.protobuf.Any
+	63, // 1: phrd.consortium.v1.MsgVoteResponse.outcome:type_name -> phrd.audit.v1.Outcome
+	64, // 2: phrd.consortium.v1.MsgAdmitMember.hospital:type_name -> phrd.consortium.v1.SignedDeclaration
+	65, // 3: phrd.consortium.v1.MsgUpdateParams.params:type_name -> phrd.consortium.v1.Params
+	66, // 4: phrd.consortium.v1.MsgRegisterStaff.role:type_name -> phrd.consortium.v1.Role
+	66, // 5: phrd.consortium.v1.MsgCreateInvitation.role:type_name -> phrd.consortium.v1.Role
+	63, // 6: phrd.consortium.v1.MsgOpenAccountResponse.outcome:type_name -> phrd.audit.v1.Outcome
 	0,  // 7: phrd.consortium.v1.SessionReport.kind:type_name -> phrd.consortium.v1.SessionKind
-	55, // 8: phrd.consortium.v1.MsgReportSessions.reports:type_name -> phrd.consortium.v1.SessionReport
+	59, // 8: phrd.consortium.v1.MsgReportSessions.reports:type_name -> phrd.consortium.v1.SessionReport
 	1,  // 9: phrd.consortium.v1.Msg.SubmitProposal:input_type -> phrd.consortium.v1.MsgSubmitProposal
 	3,  // 10: phrd.consortium.v1.Msg.Vote:input_type -> phrd.consortium.v1.MsgVote
 	5,  // 11: phrd.consortium.v1.Msg.WithdrawProposal:input_type -> phrd.consortium.v1.MsgWithdrawProposal
@@ -3581,56 +3815,60 @@ var file_phrd_consortium_v1_tx_proto_depIdxs = []int32{
 	11, // 14: phrd.consortium.v1.Msg.ReinstateMember:input_type -> phrd.consortium.v1.MsgReinstateMember
 	13, // 15: phrd.consortium.v1.Msg.RemoveMember:input_type -> phrd.consortium.v1.MsgRemoveMember
 	15, // 16: phrd.consortium.v1.Msg.ReplaceAdmin:input_type -> phrd.consortium.v1.MsgReplaceAdmin
-	17, // 17: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
-	19, // 18: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
-	21, // 19: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
-	23, // 20: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
-	29, // 21: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
-	31, // 22: phrd.consortium.v1.Msg.RotateEmergencyVault:input_type -> phrd.consortium.v1.MsgRotateEmergencyVault
-	25, // 23: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
-	27, // 24: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
-	33, // 25: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
-	35, // 26: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
-	37, // 27: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
-	39, // 28: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
-	41, // 29: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
-	43, // 30: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
-	45, // 31: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
-	47, // 32: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
-	49, // 33: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
-	51, // 34: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
-	53, // 35: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
-	56, // 36: phrd.consortium.v1.Msg.ReportSessions:input_type -> phrd.consortium.v1.MsgReportSessions
-	2,  // 37: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
-	4,  // 38: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
-	6,  // 39: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
-	8,  // 40: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
-	10, // 41: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
-	12, // 42: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
-	14, // 43: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
-	16, // 44: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
-	18, // 45: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
-	20, // 46: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
-	22, // 47: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
-	24, // 48: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
-	30, // 49: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
-	32, // 50: phrd.consortium.v1.Msg.RotateEmergencyVault:output_type -> phrd.consortium.v1.MsgRotateEmergencyVaultResponse
-	26, // 51: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
-	28, // 52: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
-	34, // 53: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
-	36, // 54: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
-	38, // 55: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
-	40, // 56: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
-	42, // 57: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
-	44, // 58: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
-	46, // 59: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
-	48, // 60: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
-	50, // 61: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
-	52, // 62: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
-	54, // 63: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
-	57, // 64: phrd.consortium.v1.Msg.ReportSessions:output_type -> phrd.consortium.v1.MsgReportSessionsResponse
-	37, // [37:65] is the sub-list for method output_type
-	9,  // [9:37] is the sub-list for method input_type
+	17, // 17: phrd.consortium.v1.Msg.AppointAuditor:input_type -> phrd.consortium.v1.MsgAppointAuditor
+	19, // 18: phrd.consortium.v1.Msg.DismissAuditor:input_type -> phrd.consortium.v1.MsgDismissAuditor
+	21, // 19: phrd.consortium.v1.Msg.UpdateParams:input_type -> phrd.consortium.v1.MsgUpdateParams
+	23, // 20: phrd.consortium.v1.Msg.UpdateMember:input_type -> phrd.consortium.v1.MsgUpdateMember
+	25, // 21: phrd.consortium.v1.Msg.RotateMemberKeys:input_type -> phrd.consortium.v1.MsgRotateMemberKeys
+	27, // 22: phrd.consortium.v1.Msg.RequestLeave:input_type -> phrd.consortium.v1.MsgRequestLeave
+	33, // 23: phrd.consortium.v1.Msg.RotateMemberVault:input_type -> phrd.consortium.v1.MsgRotateMemberVault
+	35, // 24: phrd.consortium.v1.Msg.RotateEmergencyVault:input_type -> phrd.consortium.v1.MsgRotateEmergencyVault
+	29, // 25: phrd.consortium.v1.Msg.AddSite:input_type -> phrd.consortium.v1.MsgAddSite
+	31, // 26: phrd.consortium.v1.Msg.UpdateSite:input_type -> phrd.consortium.v1.MsgUpdateSite
+	37, // 27: phrd.consortium.v1.Msg.RemoveSite:input_type -> phrd.consortium.v1.MsgRemoveSite
+	39, // 28: phrd.consortium.v1.Msg.RegisterStorageNode:input_type -> phrd.consortium.v1.MsgRegisterStorageNode
+	41, // 29: phrd.consortium.v1.Msg.UpdateStorageNode:input_type -> phrd.consortium.v1.MsgUpdateStorageNode
+	43, // 30: phrd.consortium.v1.Msg.RetireStorageNode:input_type -> phrd.consortium.v1.MsgRetireStorageNode
+	45, // 31: phrd.consortium.v1.Msg.RegisterStaff:input_type -> phrd.consortium.v1.MsgRegisterStaff
+	47, // 32: phrd.consortium.v1.Msg.RevokeStaff:input_type -> phrd.consortium.v1.MsgRevokeStaff
+	49, // 33: phrd.consortium.v1.Msg.UpdateStaff:input_type -> phrd.consortium.v1.MsgUpdateStaff
+	51, // 34: phrd.consortium.v1.Msg.PublishStaffVault:input_type -> phrd.consortium.v1.MsgPublishStaffVault
+	53, // 35: phrd.consortium.v1.Msg.CreateInvitation:input_type -> phrd.consortium.v1.MsgCreateInvitation
+	55, // 36: phrd.consortium.v1.Msg.RevokeInvitation:input_type -> phrd.consortium.v1.MsgRevokeInvitation
+	57, // 37: phrd.consortium.v1.Msg.OpenAccount:input_type -> phrd.consortium.v1.MsgOpenAccount
+	60, // 38: phrd.consortium.v1.Msg.ReportSessions:input_type -> phrd.consortium.v1.MsgReportSessions
+	2,  // 39: phrd.consortium.v1.Msg.SubmitProposal:output_type -> phrd.consortium.v1.MsgSubmitProposalResponse
+	4,  // 40: phrd.consortium.v1.Msg.Vote:output_type -> phrd.consortium.v1.MsgVoteResponse
+	6,  // 41: phrd.consortium.v1.Msg.WithdrawProposal:output_type -> phrd.consortium.v1.MsgWithdrawProposalResponse
+	8,  // 42: phrd.consortium.v1.Msg.AdmitMember:output_type -> phrd.consortium.v1.MsgAdmitMemberResponse
+	10, // 43: phrd.consortium.v1.Msg.SuspendMember:output_type -> phrd.consortium.v1.MsgSuspendMemberResponse
+	12, // 44: phrd.consortium.v1.Msg.ReinstateMember:output_type -> phrd.consortium.v1.MsgReinstateMemberResponse
+	14, // 45: phrd.consortium.v1.Msg.RemoveMember:output_type -> phrd.consortium.v1.MsgRemoveMemberResponse
+	16, // 46: phrd.consortium.v1.Msg.ReplaceAdmin:output_type -> phrd.consortium.v1.MsgReplaceAdminResponse
+	18, // 47: phrd.consortium.v1.Msg.AppointAuditor:output_type -> phrd.consortium.v1.MsgAppointAuditorResponse
+	20, // 48: phrd.consortium.v1.Msg.DismissAuditor:output_type -> phrd.consortium.v1.MsgDismissAuditorResponse
+	22, // 49: phrd.consortium.v1.Msg.UpdateParams:output_type -> phrd.consortium.v1.MsgUpdateParamsResponse
+	24, // 50: phrd.consortium.v1.Msg.UpdateMember:output_type -> phrd.consortium.v1.MsgUpdateMemberResponse
+	26, // 51: phrd.consortium.v1.Msg.RotateMemberKeys:output_type -> phrd.consortium.v1.MsgRotateMemberKeysResponse
+	28, // 52: phrd.consortium.v1.Msg.RequestLeave:output_type -> phrd.consortium.v1.MsgRequestLeaveResponse
+	34, // 53: phrd.consortium.v1.Msg.RotateMemberVault:output_type -> phrd.consortium.v1.MsgRotateMemberVaultResponse
+	36, // 54: phrd.consortium.v1.Msg.RotateEmergencyVault:output_type -> phrd.consortium.v1.MsgRotateEmergencyVaultResponse
+	30, // 55: phrd.consortium.v1.Msg.AddSite:output_type -> phrd.consortium.v1.MsgAddSiteResponse
+	32, // 56: phrd.consortium.v1.Msg.UpdateSite:output_type -> phrd.consortium.v1.MsgUpdateSiteResponse
+	38, // 57: phrd.consortium.v1.Msg.RemoveSite:output_type -> phrd.consortium.v1.MsgRemoveSiteResponse
+	40, // 58: phrd.consortium.v1.Msg.RegisterStorageNode:output_type -> phrd.consortium.v1.MsgRegisterStorageNodeResponse
+	42, // 59: phrd.consortium.v1.Msg.UpdateStorageNode:output_type -> phrd.consortium.v1.MsgUpdateStorageNodeResponse
+	44, // 60: phrd.consortium.v1.Msg.RetireStorageNode:output_type -> phrd.consortium.v1.MsgRetireStorageNodeResponse
+	46, // 61: phrd.consortium.v1.Msg.RegisterStaff:output_type -> phrd.consortium.v1.MsgRegisterStaffResponse
+	48, // 62: phrd.consortium.v1.Msg.RevokeStaff:output_type -> phrd.consortium.v1.MsgRevokeStaffResponse
+	50, // 63: phrd.consortium.v1.Msg.UpdateStaff:output_type -> phrd.consortium.v1.MsgUpdateStaffResponse
+	52, // 64: phrd.consortium.v1.Msg.PublishStaffVault:output_type -> phrd.consortium.v1.MsgPublishStaffVaultResponse
+	54, // 65: phrd.consortium.v1.Msg.CreateInvitation:output_type -> phrd.consortium.v1.MsgCreateInvitationResponse
+	56, // 66: phrd.consortium.v1.Msg.RevokeInvitation:output_type -> phrd.consortium.v1.MsgRevokeInvitationResponse
+	58, // 67: phrd.consortium.v1.Msg.OpenAccount:output_type -> phrd.consortium.v1.MsgOpenAccountResponse
+	61, // 68: phrd.consortium.v1.Msg.ReportSessions:output_type -> phrd.consortium.v1.MsgReportSessionsResponse
+	39, // [39:69] is the sub-list for method output_type
+	9,  // [9:39] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -3649,7 +3887,7 @@ func file_phrd_consortium_v1_tx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_phrd_consortium_v1_tx_proto_rawDesc), len(file_phrd_consortium_v1_tx_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   57,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

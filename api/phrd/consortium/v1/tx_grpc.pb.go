@@ -27,6 +27,8 @@ const (
 	Msg_ReinstateMember_FullMethodName      = "/phrd.consortium.v1.Msg/ReinstateMember"
 	Msg_RemoveMember_FullMethodName         = "/phrd.consortium.v1.Msg/RemoveMember"
 	Msg_ReplaceAdmin_FullMethodName         = "/phrd.consortium.v1.Msg/ReplaceAdmin"
+	Msg_AppointAuditor_FullMethodName       = "/phrd.consortium.v1.Msg/AppointAuditor"
+	Msg_DismissAuditor_FullMethodName       = "/phrd.consortium.v1.Msg/DismissAuditor"
 	Msg_UpdateParams_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateParams"
 	Msg_UpdateMember_FullMethodName         = "/phrd.consortium.v1.Msg/UpdateMember"
 	Msg_RotateMemberKeys_FullMethodName     = "/phrd.consortium.v1.Msg/RotateMemberKeys"
@@ -71,6 +73,10 @@ type MsgClient interface {
 	RemoveMember(ctx context.Context, in *MsgRemoveMember, opts ...grpc.CallOption) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts ...grpc.CallOption) (*MsgReplaceAdminResponse, error)
+	// AppointAuditor has an account see the log of some hospitals, or of all, until a time. An auditor's appointment is replaced by the next one. Vote.
+	AppointAuditor(ctx context.Context, in *MsgAppointAuditor, opts ...grpc.CallOption) (*MsgAppointAuditorResponse, error)
+	// DismissAuditor ends the role of an auditor whom the members appointed, from the next block on. Vote.
+	DismissAuditor(ctx context.Context, in *MsgDismissAuditor, opts ...grpc.CallOption) (*MsgDismissAuditorResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
@@ -112,7 +118,7 @@ type MsgClient interface {
 	RevokeInvitation(ctx context.Context, in *MsgRevokeInvitation, opts ...grpc.CallOption) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(ctx context.Context, in *MsgOpenAccount, opts ...grpc.CallOption) (*MsgOpenAccountResponse, error)
-	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, which staff read the log there and which webhooks it has, at most 100 reports at
 	// once; a report that was made before is skipped. Signer: a member's node account.
 	ReportSessions(ctx context.Context, in *MsgReportSessions, opts ...grpc.CallOption) (*MsgReportSessionsResponse, error)
 }
@@ -199,6 +205,26 @@ func (c *msgClient) ReplaceAdmin(ctx context.Context, in *MsgReplaceAdmin, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(MsgReplaceAdminResponse)
 	err := c.cc.Invoke(ctx, Msg_ReplaceAdmin_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AppointAuditor(ctx context.Context, in *MsgAppointAuditor, opts ...grpc.CallOption) (*MsgAppointAuditorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgAppointAuditorResponse)
+	err := c.cc.Invoke(ctx, Msg_AppointAuditor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DismissAuditor(ctx context.Context, in *MsgDismissAuditor, opts ...grpc.CallOption) (*MsgDismissAuditorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MsgDismissAuditorResponse)
+	err := c.cc.Invoke(ctx, Msg_DismissAuditor_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -427,6 +453,10 @@ type MsgServer interface {
 	RemoveMember(context.Context, *MsgRemoveMember) (*MsgRemoveMemberResponse, error)
 	// ReplaceAdmin gives a member whose admins are lost a new admin and revokes the old ones. Vote.
 	ReplaceAdmin(context.Context, *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error)
+	// AppointAuditor has an account see the log of some hospitals, or of all, until a time. An auditor's appointment is replaced by the next one. Vote.
+	AppointAuditor(context.Context, *MsgAppointAuditor) (*MsgAppointAuditorResponse, error)
+	// DismissAuditor ends the role of an auditor whom the members appointed, from the next block on. Vote.
+	DismissAuditor(context.Context, *MsgDismissAuditor) (*MsgDismissAuditorResponse, error)
 	// UpdateParams changes the rules. Vote.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 	// UpdateMember changes a member's own addresses. Signer: an admin of that member.
@@ -468,7 +498,7 @@ type MsgServer interface {
 	RevokeInvitation(context.Context, *MsgRevokeInvitation) (*MsgRevokeInvitationResponse, error)
 	// OpenAccount creates the account of an invited person. Signer: any active member's node account, which hands it in for the person.
 	OpenAccount(context.Context, *MsgOpenAccount) (*MsgOpenAccountResponse, error)
-	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, and which staff read the log there, at most 100 reports at
+	// ReportSessions writes who logged in and out at a hospital's gateway, or failed to, which staff read the log there and which webhooks it has, at most 100 reports at
 	// once; a report that was made before is skipped. Signer: a member's node account.
 	ReportSessions(context.Context, *MsgReportSessions) (*MsgReportSessionsResponse, error)
 	mustEmbedUnimplementedMsgServer()
@@ -504,6 +534,12 @@ func (UnimplementedMsgServer) RemoveMember(context.Context, *MsgRemoveMember) (*
 }
 func (UnimplementedMsgServer) ReplaceAdmin(context.Context, *MsgReplaceAdmin) (*MsgReplaceAdminResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplaceAdmin not implemented")
+}
+func (UnimplementedMsgServer) AppointAuditor(context.Context, *MsgAppointAuditor) (*MsgAppointAuditorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AppointAuditor not implemented")
+}
+func (UnimplementedMsgServer) DismissAuditor(context.Context, *MsgDismissAuditor) (*MsgDismissAuditorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DismissAuditor not implemented")
 }
 func (UnimplementedMsgServer) UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateParams not implemented")
@@ -726,6 +762,42 @@ func _Msg_ReplaceAdmin_Handler(srv interface{}, ctx context.Context, dec func(in
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).ReplaceAdmin(ctx, req.(*MsgReplaceAdmin))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AppointAuditor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAppointAuditor)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AppointAuditor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_AppointAuditor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AppointAuditor(ctx, req.(*MsgAppointAuditor))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DismissAuditor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDismissAuditor)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DismissAuditor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Msg_DismissAuditor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DismissAuditor(ctx, req.(*MsgDismissAuditor))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1128,6 +1200,14 @@ var Msg_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReplaceAdmin",
 			Handler:    _Msg_ReplaceAdmin_Handler,
+		},
+		{
+			MethodName: "AppointAuditor",
+			Handler:    _Msg_AppointAuditor_Handler,
+		},
+		{
+			MethodName: "DismissAuditor",
+			Handler:    _Msg_DismissAuditor_Handler,
 		},
 		{
 			MethodName: "UpdateParams",

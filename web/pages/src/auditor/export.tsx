@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals'
+import { useComputed, useSignal } from '@preact/signals'
 import { type Claim, exportLog } from '#sdk/audit/export.js'
 import type { Client } from '#sdk/client.js'
 import { type Report, verify } from '#verify/verify.js'
@@ -9,6 +9,7 @@ import { auditorWords } from '../words/auditor/words'
 import { filterOf, searched, timesOf } from './filter'
 import { pieces } from './pieces'
 import { save } from './save'
+import { ScopeNote, useScope } from './scope'
 
 type What = Claim['kind']
 
@@ -21,11 +22,15 @@ interface Made {
 /** Export makes the file that proves entries of the log to somebody who trusts no hospital. */
 export function Export({ client }: { client: Client }) {
   const a = auditorWords.value
-  const what = useSignal<What>('period')
+  const scope = useScope(client)
+  // Who sees a part of the log can't say that a part is all.
+  const isPart = scope.value !== undefined && !scope.value.all
+  const chosen = useSignal<What>('period')
+  const what = useComputed<What>(() => (scope.value !== undefined && !scope.value.all ? 'selection' : chosen.value))
   const [from, to, patient] = [useSignal(''), useSignal(''), useSignal('')]
   const [count, made] = [useSignal(0), useSignal<Made | undefined>(undefined)]
   const choice = (kind: What, text: string) => (
-    <label class="choice"><input type="radio" name="what" checked={what.value === kind} onChange={() => (what.value = kind)} /> {text}</label>
+    <label class="choice"><input type="radio" name="what" checked={what.value === kind} onChange={() => (chosen.value = kind)} /> {text}</label>
   )
   const make = async () => {
     ;[made.value, count.value] = [undefined, 0]
@@ -36,11 +41,12 @@ export function Export({ client }: { client: Client }) {
     <section>
       <h1>{a.exports}</h1>
       <p>{a.exportText}</p>
+      <ScopeNote client={client} />
       <div class="fields">
         <fieldset>
           <legend>{a.what}</legend>
-          {choice('period', a.period)}
-          {choice('patient', a.ofPatient)}
+          {!isPart && choice('period', a.period)}
+          {!isPart && choice('patient', a.ofPatient)}
           {choice('selection', a.ofSearch)}
         </fieldset>
         {what.value === 'period' && (

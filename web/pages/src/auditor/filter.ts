@@ -26,7 +26,8 @@ export const kinds = [
   'stored', 'replicated', 'copy_lost', 'copy_reassigned', 'node_lost', 'node_returned', 'proof_missed', 'proof_failed', 'erasure_asked', 'erased', 'erasure_attested', 'proposed',
   'endorsed', 'approved', 'denied', 'withdrawn', 'expired', 'released', 'opened', 'consent_granted', 'consent_used', 'consent_withdrawn', 'consent_ended', 'emergency_enabled',
   'emergency_disabled', 'emergency_requested', 'emergency_approved', 'emergency_due', 'emergency_reviewed', 'guardians_set', 'recovery_proposed', 'recovery_approved', 'recovery_due',
-  'recovery_released', 'recovery_cancelled', 'wallet_recovered', 'logged_in', 'login_failed', 'logged_out', 'log_read',
+  'recovery_released', 'recovery_cancelled', 'wallet_recovered', 'logged_in', 'login_failed', 'logged_out', 'session_ended', 'log_read', 'auditor_appointed', 'auditor_dismissed', 'role_ended',
+  'webhook_added', 'webhook_removed',
   'pepper_deposited', 'pepper_collected', 'pepper_refused', 'pepper_admitted', 'pepper_deleted',
 ] as const
 

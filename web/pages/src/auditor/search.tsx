@@ -12,6 +12,7 @@ import { Entries } from './entries'
 import { type Fields, filterOf, kinds, noFields, purposes, searched } from './filter'
 import { fromLog, type Line } from './line'
 import { save } from './save'
+import { ScopeNote } from './scope'
 import { type Tally, tallyOf } from './tally'
 
 const pageSize = 25
@@ -69,6 +70,7 @@ export function Search({ client }: { client: Client }) {
     <section>
       <h1>{a.log}</h1>
       <p>{a.logText}</p>
+      <ScopeNote client={client} />
       <Form />
       <ErrorNote cause={fault.value} />
       <div aria-live="polite">

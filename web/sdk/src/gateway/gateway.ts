@@ -45,6 +45,14 @@ export interface Principal {
   readonly role: string
   readonly hospital: bigint
   readonly patient: string
+  /** What of the log an auditor sees; absent for others. */
+  readonly audits?: AuditScope
+}
+
+/** AuditScope is what of the log an auditor sees: all of it, or what concerns some hospitals. */
+export interface AuditScope {
+  readonly all: boolean
+  readonly hospitals: readonly bigint[]
 }
 
 /** Gateway is the connection to one hospital. It logs in when that is first needed. */
@@ -131,8 +139,10 @@ export class Gateway implements Connection {
       address: signer.address, public_key: base64.encode(signer.publicKey), nonce, signature: base64.encode(await signer.signText(text)),
     })
     const principal = fieldOf(said, 'principal')
+    const audits = scopeOf(principal)
     const who = {
       address: textOf(principal, 'address'), role: textOf(principal, 'role'), hospital: numberOf(principal, 'hospital'), patient: textOf(principal, 'patient'),
+      ...(audits !== undefined && { audits }),
     }
     if (who.address !== signer.address) throw new PhrdError('login', `gateway ${this.#base}: the login is of another account`)
     ;[this.#token, this.#ends, this.#who] = [textOf(said, 'token'), Date.parse(textOf(said, 'expires_at')), who]
@@ -283,6 +293,15 @@ export function numberOf(json: unknown, field: string): bigint {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
   if (typeof value === 'string' && /^\d+$/.test(value)) return BigInt(value)
   throw new PhrdError('answer', `an answer has no number ${field}`)
+}
+
+/** scopeOf reads what of the log a principal sees, where it is an auditor. */
+function scopeOf(principal: unknown): AuditScope | undefined {
+  if (typeof principal !== 'object' || principal === null || !('audits' in principal) || principal.audits === null) return undefined
+  const { audits } = principal
+  const hospitals = fieldOf(audits, 'hospitals')
+  if (!Array.isArray(hospitals)) throw new PhrdError('answer', 'an answer has no list of hospitals')
+  return { all: fieldOf(audits, 'all') === true, hospitals: hospitals.map((_, i) => numberOf(hospitals, String(i))) }
 }
 
 function headersOf(init: RequestInit): Record<string, string> {

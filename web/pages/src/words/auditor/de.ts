@@ -6,6 +6,7 @@ export const de: AuditorWords = {
   exports: 'Export',
   verify: 'Prüfen',
   logText: 'Wer was getan hat, das Neueste zuerst. Jedes Krankenhaus führt dieses Protokoll, und keines kann es ändern.',
+  sees: (hospitals) => `Sie sehen, was diese Krankenhäuser betrifft: ${hospitals}. Einträge anderer fehlen.`,
   search: 'Suchen',
   patient: 'Patientennummer',
   actor: 'Konto',

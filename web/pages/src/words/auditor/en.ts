@@ -7,6 +7,7 @@ export const en = {
   exports: 'Export',
   verify: 'Verify',
   logText: 'Who did what, newest first. Every hospital keeps this log, and none can change it.',
+  sees: (hospitals: string) => `You see what concerns these hospitals: ${hospitals}. Entries of others are left out.`,
   // Search
   search: 'Search',
   patient: 'Patient number',

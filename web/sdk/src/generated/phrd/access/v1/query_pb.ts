@@ -952,7 +952,7 @@ export const Query: GenService<{
     output: typeof QueryParamsResponseSchema;
   },
   /**
-   * Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors.
+   * Unlock returns one unlock. Callers: its requester, owner, the custodian's officers and clinicians, the requester's hospital's officers, nodes, auditors of either hospital.
    *
    * @generated from rpc phrd.access.v1.Query.Unlock
    */
@@ -962,7 +962,8 @@ export const Query: GenService<{
     output: typeof QueryUnlockResponseSchema;
   },
   /**
-   * Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors.
+   * Unlocks lists unlocks by exactly one of owner, requester or custodian, newest first. Callers: the patient, the requester, the custodian's officers, nodes, auditors of the custodian; auditors of
+   * the whole log by any of them.
    *
    * @generated from rpc phrd.access.v1.Query.Unlocks
    */
@@ -972,7 +973,7 @@ export const Query: GenService<{
     output: typeof QueryUnlocksResponseSchema;
   },
   /**
-   * Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors.
+   * Consent returns one consent. Callers: the patient who granted it, the clinicians to whom it was granted, nodes, auditors of their hospital.
    *
    * @generated from rpc phrd.access.v1.Query.Consent
    */
@@ -982,8 +983,8 @@ export const Query: GenService<{
     output: typeof QueryConsentResponseSchema;
   },
   /**
-   * Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors; for a
-   * hospital's own and those of a ward its clinicians, of that ward.
+   * Consents lists consents by exactly one of patient, staff or hospital, newest first. Callers: the patient, the clinician, nodes, auditors of
+   * the whole log; for a hospital's own and those of a ward its clinicians, of that ward, and its auditors.
    *
    * @generated from rpc phrd.access.v1.Query.Consents
    */
@@ -1013,7 +1014,7 @@ export const Query: GenService<{
     output: typeof QueryEmergencyTermsResponseSchema;
   },
   /**
-   * EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors.
+   * EmergencyAccess returns one emergency. Callers: the patient, the requester, officers, nodes, auditors of the requester's hospital or the custodian.
    *
    * @generated from rpc phrd.access.v1.Query.EmergencyAccess
    */
@@ -1024,7 +1025,7 @@ export const Query: GenService<{
   },
   /**
    * EmergencyAccesses lists emergencies, newest first, of one patient or one requester where these are named. Callers: the patient, the requester;
-   * of everybody officers, nodes, auditors.
+   * of everybody officers, nodes, auditors of the whole log.
    *
    * @generated from rpc phrd.access.v1.Query.EmergencyAccesses
    */
@@ -1034,7 +1035,7 @@ export const Query: GenService<{
     output: typeof QueryEmergencyAccessesResponseSchema;
   },
   /**
-   * Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors, and accounts that are nobody's yet: who lost a
+   * Guardians returns a patient's guardians. Callers: the patient, the guardians, nodes, auditors of the whole log, and accounts that are nobody's yet: who lost a
    * wallet asks by the patient number.
    *
    * @generated from rpc phrd.access.v1.Query.Guardians
@@ -1045,7 +1046,7 @@ export const Query: GenService<{
     output: typeof QueryGuardiansResponseSchema;
   },
   /**
-   * Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors.
+   * Guarded lists for whom a patient is a guardian. Callers: that patient, nodes, auditors of the whole log.
    *
    * @generated from rpc phrd.access.v1.Query.Guarded
    */
@@ -1066,8 +1067,8 @@ export const Query: GenService<{
     output: typeof QueryGuardianKeyResponseSchema;
   },
   /**
-   * HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors, and accounts that are nobody's
-   * yet, as for Guardians.
+   * HandOver returns until when a patient's wallet is somebody else's. Callers: the patient, officers, nodes, auditors of the whole log, and accounts
+   * that are nobody's yet, as for Guardians.
    *
    * @generated from rpc phrd.access.v1.Query.HandOver
    */
@@ -1078,7 +1079,7 @@ export const Query: GenService<{
   },
   /**
    * Recovery returns one recovery by its number, or by its unlock. Callers: the patient, the account that proposed it, its guardians, officers,
-   * nodes, auditors.
+   * nodes, auditors of the whole log.
    *
    * @generated from rpc phrd.access.v1.Query.Recovery
    */
@@ -1089,7 +1090,7 @@ export const Query: GenService<{
   },
   /**
    * Recoveries lists recoveries by exactly one of patient, account or guardian, or all that are open, newest first. Callers: the patient, the
-   * account, the guardian; for those that are open officers, nodes, auditors.
+   * account, the guardian; for those that are open officers, nodes, auditors of the whole log.
    *
    * @generated from rpc phrd.access.v1.Query.Recoveries
    */

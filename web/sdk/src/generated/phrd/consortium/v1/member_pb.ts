@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file phrd/consortium/v1/member.proto.
  */
 export const file_phrd_consortium_v1_member: GenFile = /*@__PURE__*/
-  fileDesc("Ch9waHJkL2NvbnNvcnRpdW0vdjEvbWVtYmVyLnByb3RvEhJwaHJkLmNvbnNvcnRpdW0udjEiuAIKC0RlY2xhcmF0aW9uEgwKBG5hbWUYASABKAkSDAoEc2l0ZRgCIAEoCRIRCgl0aW1lX3pvbmUYAyABKAkSFQoNY29uc2Vuc3VzX2tleRgEIAEoDBIRCgljb21ldF9rZXkYBSABKAwSFQoNY29tZXRfYWRkcmVzcxgGIAEoCRISCgpsaWJwMnBfa2V5GAcgASgMEhYKDmxpYnAycF9hZGRyZXNzGAggASgJEhAKCG5vZGVfa2V5GAkgASgMEhEKCWFkbWluX2tleRgKIAEoDBIRCgl2YXVsdF9rZXkYCyABKAwSEQoJcm91bmRfa2V5GAwgASgMEhMKC2dhdGV3YXlfdXJsGA0gASgJEhsKE2dhdGV3YXlfZmluZ2VycHJpbnQYDiABKAwSEAoIY2FwYWNpdHkYDyABKAQiqQEKEVNpZ25lZERlY2xhcmF0aW9uEhMKC2RlY2xhcmF0aW9uGAEgASgMEhsKE2NvbnNlbnN1c19zaWduYXR1cmUYAiABKAwSFwoPY29tZXRfc2lnbmF0dXJlGAMgASgMEhgKEGxpYnAycF9zaWduYXR1cmUYBCABKAwSFgoObm9kZV9zaWduYXR1cmUYBSABKAwSFwoPYWRtaW5fc2lnbmF0dXJlGAYgASgMIuoBCg9Ob2RlRGVjbGFyYXRpb24SEgoKbmV0d29ya19pZBgBIAEoDBIOCgZtZW1iZXIYAiABKAQSDAoEc2l0ZRgDIAEoBBIRCgljb21ldF9rZXkYBCABKAwSEgoKbGlicDJwX2tleRgFIAEoDBIQCghub2RlX2tleRgGIAEoDBIPCgdhZGRyZXNzGAcgASgJEhAKCGNhcGFjaXR5GAggASgEEhcKD2NvbWV0X3NpZ25hdHVyZRgJIAEoDBIYChBsaWJwMnBfc2lnbmF0dXJlGAogASgMEhYKDm5vZGVfc2lnbmF0dXJlGAsgASgMIrIDCgZNZW1iZXISDgoGbnVtYmVyGAEgASgEEgwKBG5hbWUYAiABKAkSMAoGc3RhdHVzGAMgASgOMiAucGhyZC5jb25zb3J0aXVtLnYxLk1lbWJlclN0YXR1cxIVCg1jb25zZW5zdXNfa2V5GAQgASgMEhAKCGNvbWV0X2lkGAUgASgJEhUKDWNvbWV0X2FkZHJlc3MYBiABKAkSLgoMbm9kZV9hY2NvdW50GAcgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSEQoJdmF1bHRfa2V5GAggASgMEhMKC3ZhdWx0X2Vwb2NoGAkgASgEEhUKDWVtZXJnZW5jeV9rZXkYKCABKAwSFwoPZW1lcmdlbmN5X2Vwb2NoGCkgASgEEhMKC2dhdGV3YXlfdXJsGAogASgJEhsKE2dhdGV3YXlfZmluZ2VycHJpbnQYCyABKAwSDQoFc2luY2UYDCABKAMSFQoNbGVhdmluZ19zaW5jZRgNIAEoAxIPCgdsZWZ0X2F0GA4gASgDEhMKC2hhbmRlZF9vdmVyGA8gASgEEhIKCmxlZnRfZW50cnkYECABKAQipQEKCkZvcm1lcktleXMSDgoGbWVtYmVyGAEgASgEEg4KBm51bWJlchgCIAEoBBIVCg1jb25zZW5zdXNfa2V5GAMgASgMEhAKCGNvbWV0X2lkGAQgASgJEg8KB3BlZXJfaWQYBSABKAkSLgoMbm9kZV9hY2NvdW50GAYgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSDQoFdW50aWwYByABKAMiWAoEU2l0ZRIOCgZtZW1iZXIYASABKAQSDgoGbnVtYmVyGAIgASgEEgwKBG5hbWUYAyABKAkSEQoJdGltZV96b25lGAQgASgJEg8KB3JlbW92ZWQYBSABKAgivQEKC1N0b3JhZ2VOb2RlEg4KBm51bWJlchgBIAEoBBIOCgZtZW1iZXIYAiABKAQSDAoEc2l0ZRgDIAEoBBIpCgdhY2NvdW50GAQgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSDwoHcGVlcl9pZBgFIAEoCRIPCgdhZGRyZXNzGAYgASgJEhAKCGNhcGFjaXR5GAcgASgEEg8KB3JldGlyZWQYCCABKAgSEAoIY29tZXRfaWQYCSABKAki0gEKBVN0YWZmEikKB2FkZHJlc3MYASABKAlCGNK0LRRjb3Ntb3MuQWRkcmVzc1N0cmluZxIQCghob3NwaXRhbBgCIAEoBBImCgRyb2xlGAMgASgOMhgucGhyZC5jb25zb3J0aXVtLnYxLlJvbGUSDwoHcmV2b2tlZBgEIAEoCBINCgVzaW5jZRgFIAEoAxINCgV3YXJkcxgGIAMoDRIRCgl2YXVsdF9rZXkYByABKAwSEwoLdmF1bHRfZXBvY2gYCCABKAQSDQoFdW50aWwYCSABKAMitQEKCVByaW5jaXBhbBIpCgdhZGRyZXNzGAEgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSJgoEcm9sZRgCIAEoDjIYLnBocmQuY29uc29ydGl1bS52MS5Sb2xlEhAKCGhvc3BpdGFsGAMgASgEEg4KBmFjdGl2ZRgEIAEoCBIPCgdwYXRpZW50GAUgASgJEg0KBXdhcmRzGAYgAygNEhMKC3ZhdWx0X2Vwb2NoGAcgASgEIokBCgpJbnZpdGF0aW9uEgsKA2tleRgBIAEoDBIQCghob3NwaXRhbBgCIAEoBBImCgRyb2xlGAMgASgOMhgucGhyZC5jb25zb3J0aXVtLnYxLlJvbGUSEgoKZXhwaXJlc19hdBgEIAEoAxIPCgdhZGRyZXNzGAUgASgJEg8KB3Jldm9rZWQYBiABKAgqrQEKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfQURNSU4QARIOCgpST0xFX0NMRVJLEAISEgoOUk9MRV9DTElOSUNJQU4QAxIQCgxST0xFX09GRklDRVIQBBIQCgxST0xFX0FVRElUT1IQBRIQCgxST0xFX1BBVElFTlQQBhINCglST0xFX05PREUQBxIQCgxST0xFX1NUT1JBR0UQCBoEiKMeACqdAQoMTWVtYmVyU3RhdHVzEh0KGU1FTUJFUl9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRNRU1CRVJfU1RBVFVTX0FDVElWRRABEhsKF01FTUJFUl9TVEFUVVNfU1VTUEVOREVEEAISFgoSTUVNQkVSX1NUQVRVU19MRUZUEAMSGQoVTUVNQkVSX1NUQVRVU19MRUFWSU5HEAQaBIijHgBCI1ohZ2l0aHViLmNvbS9waHJkL3BocmQveC9jb25zb3J0aXVtYgZwcm90bzM", [file_cosmos_proto_cosmos, file_gogoproto_gogo]);
+  fileDesc("Ch9waHJkL2NvbnNvcnRpdW0vdjEvbWVtYmVyLnByb3RvEhJwaHJkLmNvbnNvcnRpdW0udjEiuAIKC0RlY2xhcmF0aW9uEgwKBG5hbWUYASABKAkSDAoEc2l0ZRgCIAEoCRIRCgl0aW1lX3pvbmUYAyABKAkSFQoNY29uc2Vuc3VzX2tleRgEIAEoDBIRCgljb21ldF9rZXkYBSABKAwSFQoNY29tZXRfYWRkcmVzcxgGIAEoCRISCgpsaWJwMnBfa2V5GAcgASgMEhYKDmxpYnAycF9hZGRyZXNzGAggASgJEhAKCG5vZGVfa2V5GAkgASgMEhEKCWFkbWluX2tleRgKIAEoDBIRCgl2YXVsdF9rZXkYCyABKAwSEQoJcm91bmRfa2V5GAwgASgMEhMKC2dhdGV3YXlfdXJsGA0gASgJEhsKE2dhdGV3YXlfZmluZ2VycHJpbnQYDiABKAwSEAoIY2FwYWNpdHkYDyABKAQiqQEKEVNpZ25lZERlY2xhcmF0aW9uEhMKC2RlY2xhcmF0aW9uGAEgASgMEhsKE2NvbnNlbnN1c19zaWduYXR1cmUYAiABKAwSFwoPY29tZXRfc2lnbmF0dXJlGAMgASgMEhgKEGxpYnAycF9zaWduYXR1cmUYBCABKAwSFgoObm9kZV9zaWduYXR1cmUYBSABKAwSFwoPYWRtaW5fc2lnbmF0dXJlGAYgASgMIuoBCg9Ob2RlRGVjbGFyYXRpb24SEgoKbmV0d29ya19pZBgBIAEoDBIOCgZtZW1iZXIYAiABKAQSDAoEc2l0ZRgDIAEoBBIRCgljb21ldF9rZXkYBCABKAwSEgoKbGlicDJwX2tleRgFIAEoDBIQCghub2RlX2tleRgGIAEoDBIPCgdhZGRyZXNzGAcgASgJEhAKCGNhcGFjaXR5GAggASgEEhcKD2NvbWV0X3NpZ25hdHVyZRgJIAEoDBIYChBsaWJwMnBfc2lnbmF0dXJlGAogASgMEhYKDm5vZGVfc2lnbmF0dXJlGAsgASgMIrIDCgZNZW1iZXISDgoGbnVtYmVyGAEgASgEEgwKBG5hbWUYAiABKAkSMAoGc3RhdHVzGAMgASgOMiAucGhyZC5jb25zb3J0aXVtLnYxLk1lbWJlclN0YXR1cxIVCg1jb25zZW5zdXNfa2V5GAQgASgMEhAKCGNvbWV0X2lkGAUgASgJEhUKDWNvbWV0X2FkZHJlc3MYBiABKAkSLgoMbm9kZV9hY2NvdW50GAcgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSEQoJdmF1bHRfa2V5GAggASgMEhMKC3ZhdWx0X2Vwb2NoGAkgASgEEhUKDWVtZXJnZW5jeV9rZXkYKCABKAwSFwoPZW1lcmdlbmN5X2Vwb2NoGCkgASgEEhMKC2dhdGV3YXlfdXJsGAogASgJEhsKE2dhdGV3YXlfZmluZ2VycHJpbnQYCyABKAwSDQoFc2luY2UYDCABKAMSFQoNbGVhdmluZ19zaW5jZRgNIAEoAxIPCgdsZWZ0X2F0GA4gASgDEhMKC2hhbmRlZF9vdmVyGA8gASgEEhIKCmxlZnRfZW50cnkYECABKAQipQEKCkZvcm1lcktleXMSDgoGbWVtYmVyGAEgASgEEg4KBm51bWJlchgCIAEoBBIVCg1jb25zZW5zdXNfa2V5GAMgASgMEhAKCGNvbWV0X2lkGAQgASgJEg8KB3BlZXJfaWQYBSABKAkSLgoMbm9kZV9hY2NvdW50GAYgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSDQoFdW50aWwYByABKAMiWAoEU2l0ZRIOCgZtZW1iZXIYASABKAQSDgoGbnVtYmVyGAIgASgEEgwKBG5hbWUYAyABKAkSEQoJdGltZV96b25lGAQgASgJEg8KB3JlbW92ZWQYBSABKAgivQEKC1N0b3JhZ2VOb2RlEg4KBm51bWJlchgBIAEoBBIOCgZtZW1iZXIYAiABKAQSDAoEc2l0ZRgDIAEoBBIpCgdhY2NvdW50GAQgASgJQhjStC0UY29zbW9zLkFkZHJlc3NTdHJpbmcSDwoHcGVlcl9pZBgFIAEoCRIPCgdhZGRyZXNzGAYgASgJEhAKCGNhcGFjaXR5GAcgASgEEg8KB3JldGlyZWQYCCABKAgSEAoIY29tZXRfaWQYCSABKAki9AEKBVN0YWZmEikKB2FkZHJlc3MYASABKAlCGNK0LRRjb3Ntb3MuQWRkcmVzc1N0cmluZxIQCghob3NwaXRhbBgCIAEoBBImCgRyb2xlGAMgASgOMhgucGhyZC5jb25zb3J0aXVtLnYxLlJvbGUSDwoHcmV2b2tlZBgEIAEoCBINCgVzaW5jZRgFIAEoAxINCgV3YXJkcxgGIAMoDRIRCgl2YXVsdF9rZXkYByABKAwSEwoLdmF1bHRfZXBvY2gYCCABKAQSDQoFdW50aWwYCSABKAMSEQoJaG9zcGl0YWxzGAogAygEEg0KBWVuZGVkGAsgASgIIiwKCkF1ZGl0U2NvcGUSCwoDYWxsGAEgASgIEhEKCWhvc3BpdGFscxgCIAMoBCLlAQoJUHJpbmNpcGFsEikKB2FkZHJlc3MYASABKAlCGNK0LRRjb3Ntb3MuQWRkcmVzc1N0cmluZxImCgRyb2xlGAIgASgOMhgucGhyZC5jb25zb3J0aXVtLnYxLlJvbGUSEAoIaG9zcGl0YWwYAyABKAQSDgoGYWN0aXZlGAQgASgIEg8KB3BhdGllbnQYBSABKAkSDQoFd2FyZHMYBiADKA0SEwoLdmF1bHRfZXBvY2gYByABKAQSLgoGYXVkaXRzGAggASgLMh4ucGhyZC5jb25zb3J0aXVtLnYxLkF1ZGl0U2NvcGUiiQEKCkludml0YXRpb24SCwoDa2V5GAEgASgMEhAKCGhvc3BpdGFsGAIgASgEEiYKBHJvbGUYAyABKA4yGC5waHJkLmNvbnNvcnRpdW0udjEuUm9sZRISCgpleHBpcmVzX2F0GAQgASgDEg8KB2FkZHJlc3MYBSABKAkSDwoHcmV2b2tlZBgGIAEoCCqtAQoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BRE1JThABEg4KClJPTEVfQ0xFUksQAhISCg5ST0xFX0NMSU5JQ0lBThADEhAKDFJPTEVfT0ZGSUNFUhAEEhAKDFJPTEVfQVVESVRPUhAFEhAKDFJPTEVfUEFUSUVOVBAGEg0KCVJPTEVfTk9ERRAHEhAKDFJPTEVfU1RPUkFHRRAIGgSIox4AKp0BCgxNZW1iZXJTdGF0dXMSHQoZTUVNQkVSX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFE1FTUJFUl9TVEFUVVNfQUNUSVZFEAESGwoXTUVNQkVSX1NUQVRVU19TVVNQRU5ERUQQAhIWChJNRU1CRVJfU1RBVFVTX0xFRlQQAxIZChVNRU1CRVJfU1RBVFVTX0xFQVZJTkcQBBoEiKMeAEIjWiFnaXRodWIuY29tL3BocmQvcGhyZC94L2NvbnNvcnRpdW1iBnByb3RvMw", [file_cosmos_proto_cosmos, file_gogoproto_gogo]);
 
 /**
  * Declaration is what a hospital says about itself before it is a member: the body of member.json.
@@ -611,7 +611,7 @@ export const StorageNodeSchema: GenMessage<StorageNode> = /*@__PURE__*/
   messageDesc(file_phrd_consortium_v1_member, 6);
 
 /**
- * Staff is an account that a member's admin registered with a role. No name is kept.
+ * Staff is an account that a member's admin registered with a role, or an auditor whom the members appointed. No name is kept.
  *
  * @generated from message phrd.consortium.v1.Staff
  */
@@ -624,7 +624,7 @@ export type Staff = Message<"phrd.consortium.v1.Staff"> & {
   address: string;
 
   /**
-   * hospital is the member's number.
+   * hospital is the member's number; 0 for an auditor whom the members appointed.
    *
    * @generated from field: uint64 hospital = 2;
    */
@@ -678,6 +678,20 @@ export type Staff = Message<"phrd.consortium.v1.Staff"> & {
    * @generated from field: int64 until = 9;
    */
   until: bigint;
+
+  /**
+   * hospitals are the members whose log an appointed auditor sees, by number, ascending and distinct; none for all of them.
+   *
+   * @generated from field: repeated uint64 hospitals = 10;
+   */
+  hospitals: bigint[];
+
+  /**
+   * ended says that the log has the end of the role at its time.
+   *
+   * @generated from field: bool ended = 11;
+   */
+  ended: boolean;
 };
 
 /**
@@ -686,6 +700,34 @@ export type Staff = Message<"phrd.consortium.v1.Staff"> & {
  */
 export const StaffSchema: GenMessage<Staff> = /*@__PURE__*/
   messageDesc(file_phrd_consortium_v1_member, 7);
+
+/**
+ * AuditScope is what of the log an auditor sees.
+ *
+ * @generated from message phrd.consortium.v1.AuditScope
+ */
+export type AuditScope = Message<"phrd.consortium.v1.AuditScope"> & {
+  /**
+   * all says that it is the whole log.
+   *
+   * @generated from field: bool all = 1;
+   */
+  all: boolean;
+
+  /**
+   * hospitals are otherwise the members of whom the auditor sees what concerns them, by number, ascending.
+   *
+   * @generated from field: repeated uint64 hospitals = 2;
+   */
+  hospitals: bigint[];
+};
+
+/**
+ * Describes the message phrd.consortium.v1.AuditScope.
+ * Use `create(AuditScopeSchema)` to create a new message.
+ */
+export const AuditScopeSchema: GenMessage<AuditScope> = /*@__PURE__*/
+  messageDesc(file_phrd_consortium_v1_member, 8);
 
 /**
  * Principal says who an account is.
@@ -708,7 +750,7 @@ export type Principal = Message<"phrd.consortium.v1.Principal"> & {
   role: Role;
 
   /**
-   * hospital is the member's number; 0 for patients.
+   * hospital is the member's number; 0 for patients and for auditors whom the members appointed.
    *
    * @generated from field: uint64 hospital = 3;
    */
@@ -741,6 +783,13 @@ export type Principal = Message<"phrd.consortium.v1.Principal"> & {
    * @generated from field: uint64 vault_epoch = 7;
    */
   vaultEpoch: bigint;
+
+  /**
+   * audits is what of the log an auditor sees; absent for other roles.
+   *
+   * @generated from field: phrd.consortium.v1.AuditScope audits = 8;
+   */
+  audits?: AuditScope | undefined;
 };
 
 /**
@@ -748,7 +797,7 @@ export type Principal = Message<"phrd.consortium.v1.Principal"> & {
  * Use `create(PrincipalSchema)` to create a new message.
  */
 export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
-  messageDesc(file_phrd_consortium_v1_member, 8);
+  messageDesc(file_phrd_consortium_v1_member, 9);
 
 /**
  * Invitation lets one person open an account. The chain holds its public key, the QR code or link holds the seed.
@@ -804,7 +853,7 @@ export type Invitation = Message<"phrd.consortium.v1.Invitation"> & {
  * Use `create(InvitationSchema)` to create a new message.
  */
 export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
-  messageDesc(file_phrd_consortium_v1_member, 9);
+  messageDesc(file_phrd_consortium_v1_member, 10);
 
 /**
  * Role is what an account may do. One account has one role.

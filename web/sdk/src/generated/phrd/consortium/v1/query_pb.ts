@@ -606,7 +606,7 @@ export const Query: GenService<{
     output: typeof QueryStorageNodesResponseSchema;
   },
   /**
-   * Staff lists a member's staff. Callers: admins, officers and node of that member, auditors.
+   * Staff lists a member's staff. Callers: admins, officers and node of that member, auditors who see its log.
    *
    * @generated from rpc phrd.consortium.v1.Query.Staff
    */

@@ -586,7 +586,7 @@ export const Query: GenService<{
     output: typeof QueryHoldersResponseSchema;
   },
   /**
-   * Release returns one release. Callers: the parties of the unlock, nodes, auditors.
+   * Release returns one release. Callers: the parties of the unlock, nodes, auditors of its hospitals.
    *
    * @generated from rpc phrd.custody.v1.Query.Release
    */
@@ -606,7 +606,7 @@ export const Query: GenService<{
     output: typeof QueryReleasesResponseSchema;
   },
   /**
-   * Shares lists the verified shares of a release. Callers: the requester, nodes, auditors.
+   * Shares lists the verified shares of a release. Callers: the requester, nodes, auditors of the unlock's hospitals.
    *
    * @generated from rpc phrd.custody.v1.Query.Shares
    */

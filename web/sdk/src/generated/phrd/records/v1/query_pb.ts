@@ -661,7 +661,7 @@ export const Query: GenService<{
     output: typeof QueryPatientByAddressResponseSchema;
   },
   /**
-   * Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors.
+   * Record returns a record. Callers: the owner, the custodian's staff, any active clinician who names it, nodes, auditors of the custodian.
    *
    * @generated from rpc phrd.records.v1.Query.Record
    */
@@ -671,7 +671,8 @@ export const Query: GenService<{
     output: typeof QueryRecordResponseSchema;
   },
   /**
-   * Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors.
+   * Records lists the records of a patient or of a custodian. Callers: the patient; the custodian's staff; nodes, auditors of the custodian, and
+   * of the whole log.
    *
    * @generated from rpc phrd.records.v1.Query.Records
    */
@@ -711,7 +712,8 @@ export const Query: GenService<{
     output: typeof QueryReportedResponseSchema;
   },
   /**
-   * ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors.
+   * ErasureCertificate tells who attested that an erased version is gone, and what remains. Callers: the owner, the custodian's staff, nodes, auditors of the
+   * custodian.
    *
    * @generated from rpc phrd.records.v1.Query.ErasureCertificate
    */
@@ -721,7 +723,7 @@ export const Query: GenService<{
     output: typeof QueryErasureCertificateResponseSchema;
   },
   /**
-   * ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors.
+   * ErasureRequests lists the erasures that wait for an officer of a custodian. Callers: the custodian's staff; nodes, auditors of the custodian.
    *
    * @generated from rpc phrd.records.v1.Query.ErasureRequests
    */
