@@ -118,7 +118,7 @@ export class Gateway implements Connection {
     try {
       return await this.#logIn(signer)
     } catch (cause) {
-      throw isKind(cause, 'unreachable', 'login') ? cause : new PhrdError('login', `gateway ${this.#base}: it does not accept the login`, cause)
+      throw isKind(cause, 'unreachable', 'login', 'rejected') ? cause : new PhrdError('login', `gateway ${this.#base}: it does not accept the login`, cause)
     }
   }
 
