@@ -79,7 +79,7 @@ function RequestCard({ client, request: { unlock, status, isUnfinished }, vault,
         <dt>{w.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
       </dl>
       {isUnfinished && <p class="note">{walletWords.value.unfinished}</p>}
-      {(status === UnlockStatus.ENDORSED || isUnfinished) && seen.value === undefined && (
+      {((status === UnlockStatus.ENDORSED && seen.value === undefined) || isUnfinished) && (
         <Action run={async () => void (seen.value = await review(client, unlock.id))}>{w.check}</Action>
       )}
       {seen.value !== undefined && <Reviewed review={seen.value} />}

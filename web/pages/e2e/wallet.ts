@@ -1,0 +1,200 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { check, demand, looked, until } from './check.ts'
+import { login, Owner } from './extension.ts'
+import { button, heading, home, network, pictures, visitor } from './scene.ts'
+
+const [origin, er, chainID] = [await network.gateway(1), await network.hospitalOf('clinician'), await network.chainID()]
+const asker = `Hospital 0${er}`
+const rejected = 'it was rejected in the wallet'
+const owner = await Owner.with('Anna', 'Ben', 'Cleo’s Ledger')
+const { page } = owner
+const scan = randomBytes(40_000)
+let record = ''
+
+const way = (name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
+const alert = (text: string) => page.getByRole('alert').filter({ hasText: text }).first().waitFor()
+const card = (unlock: string) => page.getByRole('article', { name: unlock.slice(0, 8) })
+
+/** arrives opens the page with an invitation. */
+async function arrives(): Promise<void> {
+  const { invitation } = await network.as(1, 'clerk', 'patient', 'invite')
+  await page.goto(`${origin}/#/join/${String(invitation)}`)
+  await heading(page, 'Welcome').waitFor()
+}
+
+/** connects shows the page the account that the wallet uses, and logs in. */
+async function connects(): Promise<void> {
+  await button(page, 'Connect your wallet').click()
+  await owner.loginsUntil(async () => !(await heading(page, 'Welcome').isVisible()))
+}
+
+/** joins makes the wallet's account a patient's, and gives the patient number and the recovery code. */
+async function joins(): Promise<{ patient: string; code: string }> {
+  await heading(page, 'Your first visit').waitFor()
+  await button(page, 'Open my account').click()
+  await owner.accepts(login, 'network: ', chainID, `host: ${new URL(origin).host}`)
+  await button(page, 'Make my vault').click()
+  const [first, second] = [await owner.accepts('phrd vault key', chainID, 'Sign this only in phrd.'), await owner.accepts('phrd vault key')]
+  demand(first === second, 'the wallet is asked twice for the same')
+  await heading(page, 'Write down your recovery code').waitFor()
+  const code = (await page.locator('ol.code li').allInnerTexts()).join(' ')
+  await button(page, 'I have written them down').click()
+  await page.getByLabel('Type the 24 words again').fill(code)
+  await button(page, 'Finish').click()
+  await owner.accepts('phrd/MsgRegisterPatient')
+  await page.getByText('Nobody asks for your records now.').waitFor()
+  await way('Records')
+  return { patient: await page.locator('output').innerText(), code }
+}
+
+/** stored is a new record of a patient, by the clerk of the first hospital. */
+async function stored(patient: string): Promise<string> {
+  const file = join(home, 'wallet.bin')
+  await writeFile(file, scan)
+  const { record } = await network.as(1, 'clerk', 'record', 'store', file, '--patient', patient, '--class', 'result', '--wait', 'copies')
+  await way('Requests')
+  return String(record)
+}
+
+/** asked is a request for a record by the doctor of another hospital, which the first one endorsed. */
+async function asked(record: string): Promise<string> {
+  const { unlock } = await network.as(er, 'clinician', 'unlock', 'propose', `${record}/1`, '--purpose', 'TREAT')
+  await network.as(1, 'officer', 'unlock', 'endorse', String(unlock))
+  return String(unlock)
+}
+
+/** opens has the doctor open a record, which must be what was stored. */
+async function opens(record: string, unlock: string): Promise<void> {
+  const out = join(home, `wallet-${unlock.slice(0, 8)}.bin`)
+  await network.as(er, 'clinician', 'record', 'open', `${record}/1`, '--unlock', unlock, '-o', out)
+  const sums = [scan, await readFile(out)].map((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  demand(sums[0] === sums[1], 'what was opened is what was stored')
+}
+
+async function statusOf(unlock: string): Promise<string> {
+  return String((await network.as(er, 'clinician', 'unlock', 'show', unlock))['status']).toLowerCase()
+}
+
+/** checks has the page check a request, and leaves it at the approval. */
+async function checks(unlock: string): Promise<void> {
+  const checking = card(unlock).getByRole('button', { name: 'Check this request' }).click()
+  await Promise.all([checking, owner.loginsUntil(() => card(unlock).getByRole('button', { name: 'Approve' }).isVisible())])
+}
+
+/** approved waits until the page says so; the doctor's hospital is given the half too, at which the wallet logs in. */
+async function approved(): Promise<void> {
+  await owner.loginsUntil(() => page.getByText('Approved. The hospitals give their half now.').isVisible())
+}
+
+/** field is what a wallet shows of a field. */
+function field(shown: string, name: string): string {
+  return new RegExp(`^${name}\\s+(.+)$`, 'm').exec(shown)?.[1] ?? ''
+}
+
+/** isAsOnPage compares what the wallet shows of an approval with what the page shows of the request. */
+async function isAsOnPage(unlock: string, shown: string): Promise<void> {
+  const onPage = await card(unlock).innerText()
+  const until = await page.evaluate((until) => new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(until)), field(shown, 'until'))
+  demand(field(shown, 'hospital') === asker && onPage.includes(`${asker} asks to open`), `the wallet shows another hospital than the page: ${shown}${onPage}`)
+  demand(field(shown, 'purpose') === 'TREAT' && field(onPage, 'Purpose') === 'treatment', `the wallet shows another purpose than the page: ${shown}${onPage}`)
+  demand(field(shown, 'records') === `${record}/1` && onPage.includes(`${record}/1`), `the wallet shows other records than the page: ${shown}${onPage}`)
+  demand(field(onPage, 'Until') === until, `the wallet shows another end than the page, ${until}: ${shown}${onPage}`)
+  demand(field(shown, 'unlock') === unlock, `the wallet shows another request than the page: ${shown}`)
+}
+
+await check('the wallet is asked to know the network and to show an account, and says no to each first', async () => {
+  await arrives()
+  const questions = [['Add a network', chainID, origin, 'Fees\nnone'], ['Show your account to this site', origin, chainID]] as const
+  await button(page, 'Connect your wallet').click()
+  for (const [i, parts] of questions.entries()) {
+    const window = await owner.looksAt(...parts)
+    await looked(window, `wallet-${['network', 'account'][i]}`, pictures)
+    await owner.rejects(...parts)
+    await alert(rejected)
+    await button(page, 'Connect your wallet').click()
+    await owner.accepts(...parts)
+  }
+})
+
+await check('a first visit with a wallet in the browser', async () => {
+  const { patient } = await joins()
+  record = await stored(patient)
+})
+
+await check('what the wallet shows of an approval is what the page shows, and what the doctor opens', async () => {
+  const unlock = await asked(record)
+  await checks(unlock)
+  await card(unlock).getByRole('button', { name: 'Approve' }).click()
+  const window = await owner.looksAt('Sign a transaction', 'phrd/MsgApproveUnlock', chainID)
+  await isAsOnPage(unlock, await window.locator('main').innerText())
+  await looked(window, 'wallet-approval', pictures)
+  await owner.accepts('phrd/MsgApproveUnlock')
+  await approved()
+  await opens(record, unlock)
+})
+
+await check('an approval that is rejected in the wallet is none', async () => {
+  const unlock = await asked(record)
+  await checks(unlock)
+  await card(unlock).getByRole('button', { name: 'Approve' }).click()
+  await owner.rejects('phrd/MsgApproveUnlock', unlock)
+  await card(unlock).getByText(rejected).waitFor()
+  demand((await statusOf(unlock)) === 'endorsed', 'the request is no longer endorsed')
+  await card(unlock).getByRole('button', { name: 'Deny' }).click()
+  await owner.accepts('phrd/MsgDenyUnlock', unlock)
+  await page.getByText('Denied.').waitFor()
+})
+
+/** also checks what the short form leaves out. */
+const also: typeof check = process.env['SIZE'] === 'short' ? async () => undefined : check
+
+await also('a wallet that is locked asks to be unlocked first, and signs nothing where it is not', async () => {
+  const unlock = await asked(record)
+  await card(unlock).waitFor()
+  await owner.locks()
+  await card(unlock).getByRole('button', { name: 'Deny' }).click()
+  await looked(await owner.looksAt('The wallet is locked'), 'wallet-locked', pictures)
+  await owner.rejects('The wallet is locked')
+  await card(unlock).getByText(rejected).waitFor()
+  demand((await statusOf(unlock)) === 'endorsed', 'the request is no longer endorsed')
+  await card(unlock).getByRole('button', { name: 'Deny' }).click()
+  await owner.accepts('The wallet is locked')
+  await owner.accepts('phrd/MsgDenyUnlock', unlock)
+  await page.getByText('Denied.').waitFor()
+})
+
+await also('another account of the wallet locks the page, which goes on as whoever connects', async () => {
+  await owner.uses('Ben')
+  await alert('Your wallet uses another account now')
+  await looked(page, 'wallet-other-account', pictures)
+  await connects()
+  await heading(page, 'Your first visit').waitFor()
+  await owner.uses('Anna')
+  await alert('Your wallet uses another account now')
+  await button(page, 'Connect your wallet').click()
+  await owner.rejects(login, 'account: phrd1', `host: ${new URL(origin).host}`)
+  await alert(rejected)
+  await connects()
+  await heading(page, 'Open your vault').waitFor()
+  await button(page, 'Open with the wallet').click()
+  for (let i = 0; i < 2; i++) await owner.accepts('phrd vault key')
+  await way('Records')
+  await page.getByText(record).waitFor()
+})
+
+await also('the wallet refuses what it does not know, or is not to sign', async () => {
+  const faultOf = (run: (wallet: any) => Promise<unknown>) => page.evaluate(`(${run.toString()})(window.keplr).then(() => '', (fault) => fault.message)`)
+  const faults = await Promise.all([
+    faultOf((wallet) => wallet.enable('other-1')),
+    faultOf((wallet) => wallet.experimentalSuggestChain({ chainId: 'other-1' })),
+    page.evaluate(`window.keplr.signArbitrary(${JSON.stringify(chainID)}, 'phrd1other', 'x').then(() => '', (fault) => fault.message)`),
+  ])
+  demand(faults.join() === 'There is no chain info for other-1,bech32Config is missing,Signer mismatched', faults.join())
+})
+
+await check('the pages with a wallet broke no policy', async () => {
+  demand(owner.faults.length === 0, owner.faults.join('\n'))
+})
+await owner.close()
