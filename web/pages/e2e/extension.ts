@@ -16,12 +16,12 @@ export const login = 'phrd login'
 export class Owner {
   readonly page: Page
   readonly faults: string[]
-  readonly #context: BrowserContext
+  readonly context: BrowserContext
   readonly #folder: string
   readonly #base: string
 
   private constructor(context: BrowserContext, folder: string, page: Page, worker: Worker) {
-    this.#context = context
+    this.context = context
     this.#folder = folder
     this.page = page
     this.faults = faultsOf(page)
@@ -93,16 +93,16 @@ export class Owner {
 
 
   async close(): Promise<void> {
-    await this.#context.close()
+    await this.context.close()
     await rm(this.#folder, { recursive: true })
   }
 
   #asking(): Page | undefined {
-    return this.#context.pages().find((page) => page.url().startsWith(`${this.#base}approval.html`))
+    return this.context.pages().find((page) => page.url().startsWith(`${this.#base}approval.html`))
   }
 
   async #inWallet(name: string): Promise<void> {
-    const page = await this.#context.newPage()
+    const page = await this.context.newPage()
     await page.goto(`${this.#base}accounts.html`)
     const chosen = button(page, name)
     await chosen.click()

@@ -1,13 +1,15 @@
 import { button, element, say } from './own.js'
 import type { Question } from './wallet.js'
 
-function shown({ lines, screens }: Question): HTMLElement {
-  if (screens === undefined) return element('dl', ...lines.flatMap(([name, value]) => [element('dt', name), element('dd', value)]))
+// What the wallet shows, and a Ledger too.
+function shown({ lines, screens }: Question): HTMLElement[] {
+  const list = element('dl', ...lines.flatMap(([name, value]) => [element('dt', name), element('dd', value)]))
+  if (screens === undefined) return [list]
   const pages = screens.flatMap(({ title, pages }) => pages.map((text, i) => element('li', element('strong', pages.length === 1 ? title : `${title} [${i + 1}/${pages.length}]`), text)))
   const device = element('ol', ...pages)
   device.className = 'device'
-  device.setAttribute('aria-label', 'What the device shows')
-  return device
+  device.setAttribute('aria-label', 'On the device')
+  return [list, element('h2', 'On the device'), device]
 }
 
 async function show(): Promise<void> {
@@ -22,7 +24,7 @@ async function show(): Promise<void> {
   document.querySelector('main')?.replaceChildren(
     element('h1', question.title),
     element('p', `${question.origin} asks. Account: ${question.account}`),
-    shown(question),
+    ...shown(question),
     button(question.accept, () => answer(true)),
     button('Reject', () => answer(false)),
   )

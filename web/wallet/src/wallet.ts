@@ -31,7 +31,7 @@ export interface Question {
   /** The name of the account that is used, and on what it lies. */
   readonly account: string
   readonly lines: readonly Line[]
-  /** What a Ledger shows in place of the lines. */
+  /** What a Ledger shows of the same. */
   readonly screens?: readonly Screen[]
   /** What to click to accept. */
   readonly accept: string

@@ -61,9 +61,11 @@ export function Requests({ client, patient, vault, children }: { client: Client;
   )
 }
 
-function RequestCard({ client, request: { unlock, status, isUnfinished }, vault, said }: { client: Client; request: Request; vault: Vault; said: (text: string) => void }) {
+function RequestCard({ client, request: { unlock, status, ...request }, vault, said }: { client: Client; request: Request; vault: Vault; said: (text: string) => void }) {
   const w = words.value
   const seen = useSignal<Review | undefined>(undefined)
+  const approving = useSignal(false)
+  const isUnfinished = request.isUnfinished && !approving.value
   const name = UnlockStatus[status]
   const after = (text: string) => {
     said(text)
@@ -88,7 +90,13 @@ function RequestCard({ client, request: { unlock, status, isUnfinished }, vault,
         {seen.value !== undefined && (
           <Action
             run={async () => {
-              if (seen.value !== undefined) await approve(client, seen.value, vault)
+              said('')
+              approving.value = true
+              try {
+                if (seen.value !== undefined) await approve(client, seen.value, vault)
+              } finally {
+                approving.value = false
+              }
               after(w.approvedNow)
             }}
           >

@@ -12,6 +12,6 @@ export function followWallet(): void {
     const now = stage.value
     if (!('client' in now) || now.client.signer.address !== connected() || route.value[0] === 'vault') return
     otherAccount.value = true
-    void lock()
+    lock().catch(() => undefined) // the page is locked; a login that no gateway ends now ends by itself
   })
 }
