@@ -23,6 +23,7 @@ SDKTSC  := web/sdk/node_modules/.bin/tsc
 VERTSC  := web/verify/node_modules/.bin/tsc
 ES      := web/sdk/node_modules/.bin/protoc-gen-es
 VITE    := web/pages/node_modules/.bin/vite
+WALLET  := web/wallet/node_modules/.bin/esbuild
 PLUGINS := $(addprefix $(TOOLS)/,protoc-gen-gocosmos protoc-gen-openapiv2 protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 # Set by whoever calls: ARGS for the demo, TESTFLAGS for go test, FUZZTIME for each fuzz target.
@@ -77,14 +78,20 @@ verify-ts: $(VERTSC) $(TSC) ## part of test: the verifier of audit-export.md in 
 	@packages=$$(scripts/packages verify-ts) && PHRD_VERIFIER=$(CURDIR)/web/verify/dist/verify/test/partner.js PHRD_CASES=$(if $(filter full,$(SIZE)),50,2) go test -count=1 -timeout 1h $(TESTFLAGS) $$packages
 
 .PHONY: sdk
-sdk: web/sdk/dist ## part of test: the TypeScript SDK, its messages to the byte, its size and its memory (SIZE=full: a file of 1 GiB)
+sdk: web/sdk/dist $(WALLET) ## part of test: the TypeScript SDK, its messages to the byte and within the limits of a Ledger, its size and its memory (SIZE=full: a file of 1 GiB)
 	@packages=$$(scripts/packages sdk) && go test $(TESTFLAGS) $$packages
 	cd web/sdk && PHRD_SIZE=$(or $(SIZE),short) node --test --test-reporter=dot dist/sdk/test/*.test.js dist/custody/test/*.test.js && node size.mjs
+	rm -rf web/wallet/dist && cd web/wallet && node_modules/.bin/tsc -p . && node --test --test-reporter=dot dist/wallet/test/*.test.js
 
 # Built whenever it is asked for: the compiler is faster than a look at what changed.
 .PHONY: web/sdk/dist
 web/sdk/dist: $(ES) $(TSC)
 	rm -rf web/sdk/dist && $(SDKTSC) -p web/sdk
+
+# A wallet for tests, which e2e-web loads into its browser.
+.PHONY: web/wallet/dist/extension
+web/wallet/dist/extension: $(WALLET) $(ES)
+	cd web/wallet && node build.mjs
 
 .PHONY: keepers
 keepers: ## part of test: the modules of the chain
@@ -128,7 +135,7 @@ pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gatewa
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
 .PHONY: e2e-web
-e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
+e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist web/wallet/dist/extension ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
 	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
 
 .PHONY: package
@@ -174,7 +181,7 @@ proto: $(BUF) $(PLUGINS) $(ES) ## generate code and the OpenAPI document from pr
 	scripts/proto
 
 .PHONY: tools
-tools: $(BUF) $(WITNESS) $(FHIR) $(KEPLR) $(TSC) $(VERTSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) ## build the tools of lint, proto and tests, at their pinned versions
+tools: $(BUF) $(WITNESS) $(FHIR) $(KEPLR) $(TSC) $(VERTSC) $(ES) $(PLUGINS) $(TOOLS)/age $(TOOLS)/golangci-lint $(VITE) $(WALLET) ## build the tools of lint, proto and tests, at their pinned versions
 
 $(BUF): tools/package-lock.json
 	npm --prefix tools ci --no-audit --no-fund --ignore-scripts --loglevel=error
@@ -208,6 +215,10 @@ $(VITE): web/pages/package-lock.json
 	npm --prefix web/pages ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
+$(WALLET): web/wallet/package-lock.json
+	npm --prefix web/wallet ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
 $(TOOLS)/protoc-gen-%: tools/go.mod tools/go.sum
 	cd tools && go build -trimpath -o ../$@ $$(go list tool | grep '/$(notdir $@)$$')
 	@touch $@
@@ -222,4 +233,4 @@ $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules tools/keplr/node_modules web/custody/node_modules web/custody/dist web/verify/node_modules web/verify/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules
+	rm -rf bin tools/node_modules tools/witness/node_modules tools/fhir/node_modules tools/keplr/node_modules web/custody/node_modules web/custody/dist web/verify/node_modules web/verify/dist web/sdk/node_modules web/sdk/dist web/pages/node_modules web/wallet/node_modules web/wallet/dist

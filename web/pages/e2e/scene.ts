@@ -12,24 +12,30 @@ export const network = new Network(binary, folder)
 export const home = folder
 export const pictures = shown
 
+/** executable is the browser, and browserArgs are those that everybody's has. */
+export const executable = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
+export const browserArgs = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
 /** browser is the one of all visitors; who tells the last story closes it. */
-export const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-})
+export const browser = await chromium.launch({ executablePath: executable, args: browserArgs })
 
 /** visitor is somebody with a browser of their own. Whatever the page logs as an error, or a policy that it breaks, fails the story. */
 export async function visitor(): Promise<{ context: BrowserContext; page: Page; faults: string[] }> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', viewport: { width: 1024, height: 800 } })
   context.setDefaultTimeout(30_000)
   const page = await context.newPage()
+  return { context, page, faults: faultsOf(page) }
+}
+
+/** faultsOf collects what a page logs as an error, from now on. */
+export function faultsOf(page: Page): string[] {
   const faults: string[] = []
   page.on('pageerror', (fault) => faults.push(fault.message))
   page.on('console', (message) => {
     // What a page asks for and is refused is a line in the console of every browser.
     if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text())
   })
-  return { context, page, faults }
+  return faults
 }
 
 /** button is the one with this text. */

@@ -6,6 +6,7 @@ import { keepFresh } from './live'
 import { follow } from './patient/follow'
 import { learn, lockWhenIdle } from './session'
 import { Page } from './view/page'
+import { followWallet } from './wallet/follow'
 import { language, words } from './words/words'
 
 effect(() => {
@@ -19,4 +20,5 @@ render(<Page />, place)
 keepFresh()
 follow()
 lockWhenIdle()
+followWallet()
 learn().catch(() => undefined) // what went wrong is in unreached, and the page says it

@@ -48,6 +48,8 @@ export type Kind =
   | 'disagree'
   /** A block is not the one that its identifier names. */
   | 'block'
+  /** Somebody was asked by a wallet, and said no. */
+  | 'rejected'
   /** A wallet signed another document than the one it was given. */
   | 'document'
   /** The gateway answered what nobody can read. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clone, type MessageInitShape } from '@bufbuild/protobuf'
 import { randomBytes } from '#custody/encoding.js'
-import { approve, openUnlock, parseRef, type Kind, review } from '../src/index.js'
+import { approve, type LocalSigner, openUnlock, parseRef, PhrdError, type Kind, review, unfinished } from '../src/index.js'
 import { UnlockSchema, UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
 import { MemberSchema, PrincipalSchema, Role } from '../src/generated/phrd/consortium/v1/member_pb.js'
 import { KeySchema, ShareSchema } from '../src/generated/phrd/custody/v1/key_pb.js'
@@ -140,6 +140,33 @@ test('the capsule stays here while a hospital shows another approval, and a seco
   await approve(alice, await review(alice, net.id), net.world.vault)
   assert.deepEqual(net.events.filter((e) => e === 'approved'), ['approved'])
   assert.ok(net.events.includes('block clinic') && net.events.includes('block north'))
+})
+
+test('an approval whose answer was lost is completed with the same review, and not signed again', async () => {
+  const net = await FakeNetwork.make()
+  const alice = await net.client(net.alice, 'clinic', 'north')
+  const r = await review(alice, net.id)
+  assert.deepEqual([...(await unfinished(alice))], [])
+  net.lies.set('north', (s) => (s.unlock.approval === undefined ? s : unlockWith({ approval: { by: s.unlock.approval.by, capsule: 'another' } })(s)))
+  await assert.rejects(approve(alice, r, net.world.vault), { kind: 'disagree' })
+  assert.deepEqual([...(await unfinished(alice))], [net.id])
+  net.lies.clear()
+  await approve(alice, r, net.world.vault)
+  assert.deepEqual(net.events.filter((e) => e === 'approved'), ['approved'])
+  assert.ok(net.events.includes('block clinic'))
+  assert.deepEqual([...(await unfinished(alice))], [])
+})
+
+test('a login that is rejected in the wallet is asked for once', async () => {
+  const net = await FakeNetwork.make()
+  let asked = 0
+  const signText = async () => {
+    asked++
+    throw new PhrdError('rejected', 'no')
+  }
+  const alice = await net.client(Object.assign(Object.create(net.alice) as LocalSigner, { signText }), 'clinic', 'north')
+  await assert.rejects(review(alice, net.id), { kind: 'rejected' })
+  assert.equal(asked, 1)
 })
 
 test('a gateway that asks to sign something else than a login gets no signature', async () => {

@@ -80,5 +80,8 @@ test('a wallet extension signs as the local one, and may not change a transactio
   assert.deepEqual(await signer.signText('x'), await local.signText('x'))
   const changing: Keplr = { ...keplr, signDirect: async (...given) => ({ ...(await keplr.signDirect(...given)), signed: { bodyBytes: randomBytes(20), authInfoBytes: parts.auth } }) }
   await assert.rejects((await keplrSigner(changing, 'c-1')).signDirect('c-1', 1n, parts), { kind: 'document' })
+  const saying = (message: string): Keplr => ({ ...keplr, signArbitrary: () => Promise.reject(new Error(message)) })
+  await assert.rejects((await keplrSigner(saying('Request rejected'), 'c-1')).signText('x'), { kind: 'rejected' })
+  await assert.rejects((await keplrSigner(saying('Signer mismatched'), 'c-1')).signText('x'), { message: 'Signer mismatched' })
   await assert.rejects(keplrSigner({ ...keplr, getKey: async () => ({ bech32Address: local.address, pubKey: randomBytes(33) }) }, 'c-1'), { kind: 'login' })
 })

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import type { Client } from '#sdk/client.js'
 import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
-import { approve, deny, withdraw } from '#sdk/unlock/approve.js'
+import { approve, deny, unfinished, withdraw } from '#sdk/unlock/approve.js'
 import { isOpen } from '#sdk/unlock/checked.js'
 import { unlocks } from '#sdk/unlock/inbox.js'
 import { ownReading, review, type Review } from '#sdk/unlock/review.js'
@@ -10,21 +10,28 @@ import { refText } from '#sdk/records/ref.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
 import { AsConsent } from '../patient/grant'
+import { walletWords } from '../words/wallet/words'
 import { timeText, words } from '../words/words'
 import { Action, Loaded } from './action'
 
 interface Request {
   readonly unlock: Unlock
   readonly status: UnlockStatus
+  /** It was approved here, and its capsule is here still. */
+  readonly isUnfinished: boolean
 }
 
 async function openRequests(client: Client, patient: string): Promise<Request[]> {
-  const found: Request[] = []
+  const [found, kept]: [Request[], ReadonlySet<string>] = [[], await unfinished(client)]
   for await (const { unlock, status } of unlocks(client, { patient })) {
     // An emergency is shown as what it is, and not by the unlocks that it consists of.
-    if (unlock !== undefined && unlock.emergency === '' && isOpen(status)) found.push({ unlock, status })
+    if (unlock !== undefined && unlock.emergency === '' && isOpen(status)) found.push({ unlock, status, isUnfinished: isApproved(status) && kept.has(unlock.id) })
   }
   return found
+}
+
+function isApproved(status: UnlockStatus): boolean {
+  return status === UnlockStatus.APPROVED || status === UnlockStatus.RELEASED
 }
 
 /** Requests is the inbox: who asks for what, why and until when; the children are what comes before. */
@@ -41,9 +48,9 @@ export function Requests({ client, patient, vault, children }: { client: Client;
           <>
             {found.length === 0 && <p>{w.noRequests}</p>}
             <ul class="cards">
-              {found.map(({ unlock, status }) => (
-                <li key={unlock.id}>
-                  <RequestCard client={client} unlock={unlock} status={status} vault={vault} said={(text) => (said.value = text)} />
+              {found.map((request) => (
+                <li key={request.unlock.id}>
+                  <RequestCard client={client} request={request} vault={vault} said={(text) => (said.value = text)} />
                 </li>
               ))}
             </ul>
@@ -54,9 +61,11 @@ export function Requests({ client, patient, vault, children }: { client: Client;
   )
 }
 
-function RequestCard({ client, unlock, status, vault, said }: { client: Client; unlock: Unlock; status: UnlockStatus; vault: Vault; said: (text: string) => void }) {
+function RequestCard({ client, request: { unlock, status, ...request }, vault, said }: { client: Client; request: Request; vault: Vault; said: (text: string) => void }) {
   const w = words.value
   const seen = useSignal<Review | undefined>(undefined)
+  const approving = useSignal(false)
+  const isUnfinished = request.isUnfinished && !approving.value
   const name = UnlockStatus[status]
   const after = (text: string) => {
     said(text)
@@ -71,7 +80,8 @@ function RequestCard({ client, unlock, status, vault, said }: { client: Client; 
         <dt>{w.records}</dt><dd>{unlock.versions.length}</dd>
         <dt>{w.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
       </dl>
-      {status === UnlockStatus.ENDORSED && seen.value === undefined && (
+      {isUnfinished && <p class="note">{walletWords.value.unfinished}</p>}
+      {((status === UnlockStatus.ENDORSED && seen.value === undefined) || isUnfinished) && (
         <Action run={async () => void (seen.value = await review(client, unlock.id))}>{w.check}</Action>
       )}
       {seen.value !== undefined && <Reviewed review={seen.value} />}
@@ -80,11 +90,17 @@ function RequestCard({ client, unlock, status, vault, said }: { client: Client; 
         {seen.value !== undefined && (
           <Action
             run={async () => {
-              if (seen.value !== undefined) await approve(client, seen.value, vault)
+              said('')
+              approving.value = true
+              try {
+                if (seen.value !== undefined) await approve(client, seen.value, vault)
+              } finally {
+                approving.value = false
+              }
               after(w.approvedNow)
             }}
           >
-            {w.approve}
+            {isUnfinished ? walletWords.value.finish : w.approve}
           </Action>
         )}
         {(status === UnlockStatus.PROPOSED || status === UnlockStatus.ENDORSED) && (
@@ -98,7 +114,7 @@ function RequestCard({ client, unlock, status, vault, said }: { client: Client; 
             {w.deny}
           </Action>
         )}
-        {(status === UnlockStatus.APPROVED || status === UnlockStatus.RELEASED) && (
+        {isApproved(status) && (
           <Action
             kind="danger"
             run={async () => {

@@ -1,8 +1,11 @@
+import type { Chain } from '#sdk/gateway/gateway.js'
 import { forget, home, unreached } from '../home'
 import { hasWallet, connectWallet } from '../wallet/keplr'
 import { demoWallet, isDemo } from '../wallet/demo'
+import { otherAccount } from '../wallet/follow'
 import { chain, signIn } from '../session'
 import { auditorWords } from '../words/auditor/words'
+import { walletWords } from '../words/wallet/words'
 import { words } from '../words/words'
 import { Action } from './action'
 import { GatewayQuestion } from './gateway'
@@ -16,8 +19,9 @@ export function Welcome() {
     <section>
       <h1>{w.welcome}</h1>
       <p>{w.welcomeText}</p>
+      {otherAccount.value && <p role="alert" class="note">{walletWords.value.otherAccount}</p>}
       {hasWallet() ? (
-        <Action run={async () => signIn(await connectWallet(network, home.value.gateway))}>{w.connect}</Action>
+        <Action run={() => connect(network)}>{w.connect}</Action>
       ) : (
         <p class="note">{w.noWallet}</p>
       )}
@@ -33,6 +37,11 @@ export function Welcome() {
       </p>
     </section>
   )
+}
+
+async function connect(network: Chain): Promise<void> {
+  await signIn(await connectWallet(network, home.value.gateway))
+  otherAccount.value = false
 }
 
 function askAgain(): void {

@@ -1,7 +1,5 @@
-import type { Chain } from '#sdk/gateway/gateway.js'
-
 /** chainInfo is how the network introduces itself to a wallet. Nothing costs anything there, yet a wallet wants a currency. */
-export function chainInfo(chain: Pick<Chain, 'chainID'>, gateway: string): object {
+export function chainInfo(chain: { readonly chainID: string }, gateway: string): object {
   const currency = { coinDenom: 'PHRD', coinMinimalDenom: 'uphrd', coinDecimals: 6 }
   const prefix = 'phrd'
   return {

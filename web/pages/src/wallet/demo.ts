@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals'
+import { PhrdError } from '#sdk/errors.js'
 import type { SignDocument } from '#sdk/message/document.js'
 import { LocalSigner, newWords } from '#sdk/wallet/local.js'
 import type { Signer } from '#sdk/wallet/signer.js'
@@ -61,7 +62,7 @@ async function ask(lines: Question['lines']): Promise<void> {
     question.value = { number: asked++, lines, answer }
   })
   question.value = undefined
-  if (!yes) throw new Error('the wallet was told not to sign')
+  if (!yes) throw new PhrdError('rejected', 'the wallet was told not to sign')
 }
 
 function linesOf(document: SignDocument): [string, string][] {

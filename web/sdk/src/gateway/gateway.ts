@@ -126,7 +126,7 @@ export class Gateway implements Connection {
     try {
       return await this.#logIn(signer)
     } catch (cause) {
-      throw isKind(cause, 'unreachable', 'login') ? cause : new PhrdError('login', `gateway ${this.#base}: it does not accept the login`, cause)
+      throw isKind(cause, 'unreachable', 'login', 'rejected') ? cause : new PhrdError('login', `gateway ${this.#base}: it does not accept the login`, cause)
     }
   }
 
@@ -156,11 +156,16 @@ export class Gateway implements Connection {
     return ['phrd login', `network: ${network}`, `account: ${address}`, `host: ${this.host}`, `nonce: ${nonce}`, `expires: ${expires}`].join('\n')
   }
 
-  /** logout ends the login. */
+  /** logout ends the login. One that has ended already is no error. */
   async logout(): Promise<void> {
     const token = this.#token
     ;[this.#token, this.#who] = ['', undefined]
-    if (token !== '') await this.#send('POST', '/logout', { headers: { Authorization: `Bearer ${token}` } })
+    if (token === '') return
+    try {
+      await this.#send('POST', '/logout', { headers: { Authorization: `Bearer ${token}` } })
+    } catch (cause) {
+      if (!isKind(cause, 'login')) throw cause
+    }
   }
 
   /** call sends a small request without a login, and reads its JSON. */

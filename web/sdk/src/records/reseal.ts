@@ -13,12 +13,10 @@ import type { Vault } from '../vault/open.js'
 import { parseAddress } from '../wallet/address.js'
 import { type BoxTerms, boxTerms, gasBox, newBox, type ProvenBox } from './box.js'
 import { ownHalf, type VaultKey } from './lock.js'
+import { mostBoxed, mostOwned } from './most.js'
 import { type Ref, refText } from './ref.js'
 import { ownSealings } from './sealings.js'
 import { granteesOf } from './terms.js'
-
-// How many versions one message of their owner names at most.
-const mostOwned = 64
 
 /** ResealOptions say what becomes of emergency boxes, and who is told. */
 export interface ResealOptions {
@@ -28,15 +26,16 @@ export interface ResealOptions {
   readonly tell?: (done: number) => void
 }
 
-/** reseal gives versions that the patient owns envelopes that are sealed to the vault's newest key, to those of whom live consents let open them, and to no other. The locks stay, so that nothing has to be released. After an error those that are done stay so, and it can be called again. The wallet signs once for up to 64 versions. */
+/** reseal gives versions that the patient owns envelopes that are sealed to the vault's newest key, to those of whom live consents let open them, and to no other. The locks stay, so that nothing has to be released. After an error those that are done stay so, and it can be called again. The wallet signs once for up to 64 versions, or 32 where they are given boxes. */
 export async function reseal(client: Client, vault: Vault, refs: readonly Ref[], options: ResealOptions = {}): Promise<void> {
   const locked = refs.length === 0 ? [] : await locksFor(client, refs)
   const patient = await client.patient()
   const boxes = await boxTerms(client, patient)
+  const most = options.boxes === true && boxes !== undefined ? mostBoxed : mostOwned
   let done = 0
   for (const { versions, to } of await alike(client, vault, locked)) {
-    for (let at = 0; at < versions.length; at += mostOwned) {
-      const group = versions.slice(at, at + mostOwned)
+    for (let at = 0; at < versions.length; at += most) {
+      const group = versions.slice(at, at + most)
       await resealGroup(client, vault, group, to, boxes, options.boxes === true)
       options.tell?.((done += group.length))
     }

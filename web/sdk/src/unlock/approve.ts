@@ -13,16 +13,22 @@ import { isOpen, unlockAt } from './checked.js'
 import type { Review } from './review.js'
 import { forgetSession } from './session.js'
 
-/** approve opens the owner's half of each version with the vault, checks it against its commitment, seals all of them to the requester, and signs the approval. Only when both hospitals show it committed does it hand the capsule in. An approval whose capsule did not arrive is completed by a second call. */
+/** approve opens the owner's half of each version with the vault, checks it against its commitment, seals all of them to the requester, and signs the approval. Only when both hospitals show it committed does it hand the capsule in. An approval whose capsule did not arrive is completed by a second call, which signs nothing. */
 export async function approve(client: Client, r: Review, vault: Vault): Promise<void> {
   const capsule = await capsuleOf(client, r, vault)
   const cid = cidOf(capsule)
-  const approval = r.seen.unlock.unlock.approval
+  // A call before this one may have been carried out without our hearing of it.
+  const { approval } = (await unlockAt(client.gateways, r.id)).unlock
   if (approval === undefined) await sign(client, r, cidText(cid))
   else if (approval.capsule !== cidText(cid)) throw new PhrdError('session', 'it was approved with another capsule than this program keeps')
   await committed(client, r, cidText(cid))
   await handIn(client, r, cid, capsule)
   await client.secrets.delete(nameOf(r.id))
+}
+
+/** unfinished are the ids of unlocks whose capsule this program keeps: it was not handed in yet, and where the unlock is approved, approve completes it. */
+export async function unfinished(client: Client): Promise<ReadonlySet<string>> {
+  return new Set((await client.secrets.names(nameOf(''))).map((name) => name.slice(nameOf('').length)))
 }
 
 /** deny says no to an unlock, for good. */

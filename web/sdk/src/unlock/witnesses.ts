@@ -1,5 +1,5 @@
 import type { Client } from '../client.js'
-import { PhrdError } from '../errors.js'
+import { isKind, PhrdError } from '../errors.js'
 import { attemptTime, type Gateway } from '../gateway/gateway.js'
 import { poll } from '../poll.js'
 
@@ -19,7 +19,7 @@ export async function chooseWitnesses(client: Client, requester: bigint): Promis
       await gateway.login()
       chosen.push(gateway)
     } catch (cause) {
-      if (!(cause instanceof PhrdError)) throw cause
+      if (!(cause instanceof PhrdError) || isKind(cause, 'rejected')) throw cause
     }
     if (chosen.length === witnesses) return { doors: chosen, independent: !chosen.some(isOwn) }
   }

@@ -1,1 +1,0 @@
-var e=crypto;export{e as webcrypto};
