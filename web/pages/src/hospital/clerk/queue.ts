@@ -1,7 +1,7 @@
 import { effect, signal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { isKind } from '#sdk/errors.js'
-import { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from '#sdk/records/begun.js'
+import { begin, type Begun, begunFiles, carryOn, giveUp, type NewFile } from '#sdk/records/begun.js'
 import type { Ref } from '#sdk/records/ref.js'
 import type { Stage as Part } from '#sdk/records/store.js'
 import { atWork, stage } from '../../session'
@@ -19,14 +19,14 @@ let made = 0
 export class Job {
   /** Its number on this page. */
   readonly id = ++made
-  readonly of: NewRecord
+  readonly of: NewFile
   readonly state = signal<State>({ at: 'waiting' })
   /** Undefined as long as the person has to choose it again. */
   file: File | undefined
   begun: Begun | undefined
   #stop = new AbortController()
 
-  constructor(of: NewRecord, file: File | undefined, begun?: Begun) {
+  constructor(of: NewFile, file: File | undefined, begun?: Begun) {
     ;[this.of, this.file, this.begun] = [of, file, begun]
     if (file === undefined) this.state.value = { at: 'left' }
   }
@@ -66,7 +66,7 @@ export const jobs = signal<readonly Job[]>([])
 let recalled = false
 
 /** add has files stored for a patient, one after another. */
-export function add(client: Client, files: readonly File[], patient: string, kind: NewRecord['class']): void {
+export function add(client: Client, files: readonly File[], patient: string, kind: NewFile['class']): void {
   jobs.value = [...jobs.value, ...files.map((file) => new Job({ patient, class: kind, size: file.size, draft: draftOf(file) }, file))]
   void work(client)
 }
@@ -113,7 +113,7 @@ async function alone<T>(begun: Begun, run: () => Promise<T>): Promise<T | undefi
 }
 
 // What the browser does not know it calls by nothing, and DICOM it does not know.
-function draftOf(file: File): NewRecord['draft'] {
+function draftOf(file: File): NewFile['draft'] {
   const isDICOM = /\.(dcm|dicom)$/i.test(file.name)
   const mediaType = isDICOM ? 'application/dicom' : file.type === '' ? 'application/octet-stream' : file.type
   return { name: file.name, mediaType, modified: BigInt(Math.floor(file.lastModified / 1000)) }
