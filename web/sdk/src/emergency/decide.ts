@@ -4,6 +4,8 @@ import {
 } from '../generated/phrd/access/v1/tx_pb.js'
 import { arrived } from '../poll.js'
 import { gasBase, gasFor, type Receipt } from '../send.js'
+import { withdraw } from '../unlock/approve.js'
+import { forgetSession } from '../unlock/session.js'
 import { emergencyAt } from './list.js'
 
 // How many versions an emergency names at most.
@@ -14,6 +16,14 @@ export async function approveEmergency(client: Client, emergency: string): Promi
   await arrived(() => emergencyAt(client.gateways, emergency))
   const message = { officer: client.signer.address, emergency }
   return (await client.send('amino', gasFor(mostVersions), MsgApproveEmergencySchema, message, MsgApproveEmergencyResponseSchema)).receipt
+}
+
+/** endEmergency ends an emergency as the clinician who asked, and deletes its sessions. Then it can be reviewed. */
+export async function endEmergency(client: Client, id: string): Promise<Receipt> {
+  const { emergency } = await emergencyAt(client.gateways, id)
+  const receipt = await withdraw(client, id)
+  await forgetSession(client.secrets, emergency.boxUnlock)
+  return receipt
 }
 
 /** reviewEmergency says what an officer found who looked at the use of an emergency. The error is a Refused. */

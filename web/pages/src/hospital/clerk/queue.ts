@@ -2,6 +2,7 @@ import { effect, signal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { isKind } from '#sdk/errors.js'
 import { begin, type Begun, begunFiles, carryOn, giveUp, type NewFile } from '#sdk/records/begun.js'
+import type { Record } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import type { Ref } from '#sdk/records/ref.js'
 import type { Stage as Part } from '#sdk/records/store.js'
 import { atWork, stage } from '../../session'
@@ -60,14 +61,17 @@ export class Job {
   }
 }
 
+/** newVersionOf is the record whose next version what is dropped becomes; undefined where it becomes a new record. */
+export const newVersionOf = signal<Record | undefined>(undefined)
+
 /** jobs are the files of this clerk, in the order in which they were given. */
 export const jobs = signal<readonly Job[]>([])
 
 let recalled = false
 
-/** add has files stored for a patient, one after another. */
-export function add(client: Client, files: readonly File[], patient: string, kind: NewFile['class']): void {
-  jobs.value = [...jobs.value, ...files.map((file) => new Job({ patient, class: kind, size: file.size, draft: draftOf(file) }, file))]
+/** add has files stored, one after another, as new records of a patient or of the hospital, whose number is empty, or as the next version of a record. */
+export function add(client: Client, files: readonly File[], of: Pick<NewFile, 'patient' | 'class' | 'record'>): void {
+  jobs.value = [...jobs.value, ...files.map((file) => new Job({ ...of, size: file.size, draft: draftOf(file) }, file))]
   void work(client)
 }
 
@@ -124,6 +128,7 @@ effect(() => {
   if (stage.value.at !== 'out') return
   for (const job of jobs.peek()) job.pause()
   jobs.value = []
+  newVersionOf.value = undefined
   recalled = false
 })
 
