@@ -9,8 +9,8 @@ import { type Unlock, UnlockStatus } from '../generated/phrd/access/v1/unlock_pb
 import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import type { Record } from '../generated/phrd/records/v1/record_pb.js'
 import { gasFor, type Receipt } from '../send.js'
-import { checkUnlock, unlockAt } from '../unlock/checked.js'
-import { envelopeOf, versionSource } from '../unlock/envelope.js'
+import { checkUnlock, unlockAt, unlockReason } from '../unlock/checked.js'
+import { openEnvelope } from '../unlock/locked.js'
 import { staffHolder } from '../vault/staff.js'
 import { covers, grantedConsents } from './list.js'
 
@@ -42,7 +42,7 @@ export async function consentFor(client: Client, id: string): Promise<Consent | 
   if (live.length === 0) return undefined
   const u = await checkUnlock(client.gateways, client.network, id)
   const envelopes: Envelope[] = []
-  for (const v of u.versions) envelopes.push(await envelopeOf(client, v, versionSource(client, v, id)))
+  for (const v of u.versions) envelopes.push(openEnvelope(v, await client.gateways.smallBlock(v.envelope, unlockReason(id))))
   for (const consent of live) if (await isSealedFor(client, envelopes, consent)) return consent
   return undefined
 }

@@ -136,6 +136,7 @@ function AskForm({ client, sealed, asked }: { client: Client; sealed: Sealed; as
             <label key={ref} class="choice">
               <input
                 type="checkbox"
+                class="box"
                 checked={chosen.value.includes(ref)}
                 onChange={(e) => (chosen.value = e.currentTarget.checked ? [...chosen.value, ref] : chosen.value.filter((other) => other !== ref))}
               />

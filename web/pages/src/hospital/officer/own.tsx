@@ -1,38 +1,26 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
-import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
+import type { Unlock } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
 import { approveForHospital, deny } from '#sdk/unlock/approve.js'
-import { unlocks } from '#sdk/unlock/inbox.js'
 import { review, type Review } from '#sdk/unlock/review.js'
-import { refreshed } from '../../live'
-import { Action, Loaded } from '../../view/action'
+import { Action } from '../../view/action'
 import { Reviewed } from '../../view/requests'
 import { hospitalWords } from '../../words/hospital/words'
 import { words } from '../../words/words'
 import { hospitalName } from '../emergency'
 import { UnlockFacts } from '../unlock'
 
-async function endorsed(client: Client, hospital: bigint): Promise<Unlock[]> {
-  const found: Unlock[] = []
-  for await (const { unlock } of unlocks(client, { custodian: hospital, status: UnlockStatus.ENDORSED })) if (unlock?.patient === '') found.push(unlock)
-  return found
-}
-
 /** OwnApprovals is what waits for the second signature under requests for the hospital's own records. */
-export function OwnApprovals({ client, hospital, after }: { client: Client; hospital: bigint; after: (text: string) => void }) {
+export function OwnApprovals({ client, found, after }: { client: Client; found: readonly Unlock[]; after: (text: string) => void }) {
   const w = hospitalWords.value
   return (
-    <Loaded ask={() => endorsed(client, hospital)} again={refreshed.value}>
-      {(found) => found.length > 0 && (
-        <>
-          <h2>{w.ownToApprove}</h2>
-          <p>{w.ownToApproveText}</p>
-          <ul class="cards">
-            {found.map((unlock) => <li key={unlock.id}><Card client={client} unlock={unlock} after={after} /></li>)}
-          </ul>
-        </>
-      )}
-    </Loaded>
+    <>
+      <h2>{w.ownToApprove}</h2>
+      <p>{w.ownToApproveText}</p>
+      <ul class="cards">
+        {found.map((unlock) => <li key={unlock.id}><Card client={client} unlock={unlock} after={after} /></li>)}
+      </ul>
+    </>
   )
 }
 

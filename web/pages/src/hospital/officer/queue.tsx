@@ -13,9 +13,21 @@ import type { Person } from '../staff'
 import { UnlockFacts } from '../unlock'
 import { OwnApprovals } from './own'
 
-async function waiting(client: Client, hospital: bigint): Promise<Unlock[]> {
+interface Waits {
+  readonly toEndorse: readonly Unlock[]
+  /** Requests for the hospital's own records that were endorsed. */
+  readonly own: readonly Unlock[]
+}
+
+async function waiting(client: Client, hospital: bigint): Promise<Waits> {
+  const [toEndorse, endorsed] = await Promise.all([UnlockStatus.PROPOSED, UnlockStatus.ENDORSED].map((status) => inStatus(client, hospital, status)))
+  return { toEndorse: toEndorse ?? [], own: (endorsed ?? []).filter(({ patient }) => patient === '') }
+}
+
+// Other hospitals approve an emergency, and not that which keeps the records by an endorsement.
+async function inStatus(client: Client, custodian: bigint, status: UnlockStatus): Promise<Unlock[]> {
   const found: Unlock[] = []
-  for await (const { unlock } of unlocks(client, { custodian: hospital, status: UnlockStatus.PROPOSED })) if (unlock !== undefined) found.push(unlock)
+  for await (const { unlock } of unlocks(client, { custodian, status })) if (unlock !== undefined && unlock.emergency === '') found.push(unlock)
   return found
 }
 
@@ -32,14 +44,14 @@ export function Queue({ client, hospital }: Person) {
       <h1>{w.queue}</h1>
       <p>{w.queueText}</p>
       <p role="status" aria-live="polite">{said.value}</p>
-      <OwnApprovals client={client} hospital={hospital} after={after} />
       <Loaded ask={() => waiting(client, hospital)} again={refreshed.value}>
-        {(found) => (
+        {({ toEndorse, own }) => (
           <>
-            {found.length === 0 && <p>{w.queueEmpty}</p>}
+            {toEndorse.length + own.length === 0 && <p>{w.queueEmpty}</p>}
             <ul class="cards">
-              {found.map((unlock) => <li key={unlock.id}><Waiting client={client} unlock={unlock} after={after} /></li>)}
+              {toEndorse.map((unlock) => <li key={unlock.id}><Waiting client={client} unlock={unlock} after={after} /></li>)}
             </ul>
+            {own.length > 0 && <OwnApprovals client={client} found={own} after={after} />}
           </>
         )}
       </Loaded>

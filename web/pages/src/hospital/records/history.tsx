@@ -29,7 +29,7 @@ export function History({ person, record }: { person: Person; record: Kept }) {
       <p role="status" aria-live="polite">{said.value}</p>
       <Loaded ask={() => collect(versions(client, parseIDText(record.id)))} again={refreshed.value}>
         {(found) => (
-          <ul class="plain">
+          <ul class="plain history">
             {found.map((version) => (
               <li key={String(version.version)}>
                 <h3>{w.version(String(version.version))}</h3>
@@ -42,16 +42,17 @@ export function History({ person, record }: { person: Person; record: Kept }) {
         )}
       </Loaded>
       <h3>{w.whoDid}</h3>
-      <Loaded ask={() => entriesOf(client, record.id)} again={refreshed.value}>
-        {(found) => <ol class="log">{found.map((entry) => <li key={String(entry.sequence)}><EntryLine entry={entry} /></li>)}</ol>}
+      <Loaded ask={() => entriesOf(person, record.id)} again={refreshed.value}>
+        {(found) => found.length === 0 ? <p>{words.value.nothing}</p> : <ol class="log">{found.map((entry) => <li key={String(entry.sequence)}><EntryLine entry={entry} /></li>)}</ol>}
       </Loaded>
     </>
   )
 }
 
-async function entriesOf(client: Client, record: string): Promise<Entry[]> {
+// Of the log a hospital's people see what their hospital did.
+async function entriesOf({ client, hospital }: Person, record: string): Promise<Entry[]> {
   const found: Entry[] = []
-  for await (const entry of log(client, { record })) {
+  for await (const entry of log(client, { record, hospital })) {
     found.push(entry)
     if (found.length === mostEntries) break
   }

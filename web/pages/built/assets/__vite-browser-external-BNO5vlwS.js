@@ -1,0 +1,1 @@
+import{n as e}from"./index-wrO3KSkI.js";var t=e(((e,t)=>{t.exports={}}));export{t};
