@@ -231,6 +231,7 @@ await check('a clerk stores a record of the hospital itself, and then a new vers
   await button(page, 'Show').click()
   await card(page, own).getByRole('button', { name: 'Show versions' }).click()
   await card(page, own).getByRole('heading', { name: 'Version 2' }).waitFor()
+  await card(page, own).locator('ol.log li').filter({ hasText: 'stored a record' }).nth(1).waitFor()
   demand((await page.getByText(record).count()) === 0, 'a patient’s record is none of the hospital’s own')
   await looked(page, 'staff-records', pictures)
 })
