@@ -12,12 +12,14 @@ import (
 	"github.com/phrd/phrd/lock"
 )
 
-// Capsules opens what patients consented that clinicians of this hospital may open, with the hospital's vault.
+// Capsules opens with the hospital's vault what patients consented that clinicians of this hospital may open, and what the hospital itself owns.
 type Capsules interface {
 	// Capsule seals the owner's halves of an unlock's versions to the one-time key of its requester, an account of a clinician of the
 	// hospital. block gets a small block. The error is a status: NotFound where nothing is due to that account, FailedPrecondition
 	// where a version is not sealed to the hospital's vault, Unavailable where other hospitals do not vouch for what the node says.
 	Capsule(ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error)) ([]byte, error)
+	// OwnCapsule is the same for an officer who is about to approve an unlock of records that the hospital itself owns, and did not endorse it.
+	OwnCapsule(ctx context.Context, unlock, officer string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error)) ([]byte, error)
 	// EmergencyHalf seals the owner's halves of an emergency's versions, which are given as the box has them for the hospital's emergency
 	// vault, to the one-time key of its requester; now is in unix seconds. The error is a status: NotFound where nothing is due to that
 	// account from this hospital, InvalidArgument where what is given is none of the versions', Unavailable where other hospitals do
@@ -29,18 +31,22 @@ type Capsules interface {
 
 // serveCapsule hands a clinician the owner's halves that a consent to the hospital or to a ward had sealed to the hospital's vault. That the consent
 // was used stands in the log since the unlock was approved by it; without the network's half, which only the clinician's program
-// can put together, a capsule opens nothing.
+// can put together, a capsule opens nothing. To an officer it hands those of records that the hospital owns, whose approval then names the capsule.
 func (g *Gateway) serveCapsule(w http.ResponseWriter, r *http.Request, c caller) error {
 	h, err := g.home(r.Context())
 	if err != nil {
 		return err
 	}
-	if !c.is(roleClinician) || !c.of(h.number) {
+	if !c.is(roleClinician) && !c.is(roleOfficer) || !c.of(h.number) {
 		return notFound()
+	}
+	capsuleFor := g.config.Capsules.Capsule
+	if c.is(roleOfficer) {
+		capsuleFor = g.config.Capsules.OwnCapsule
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.config.Limits.QueryTime+g.config.Limits.FetchTime)
 	defer cancel()
-	capsule, err := g.config.Capsules.Capsule(ctx, r.PathValue("unlock"), c.address, h.number, func(ctx context.Context, id lock.CID) ([]byte, error) {
+	capsule, err := capsuleFor(ctx, r.PathValue("unlock"), c.address, h.number, func(ctx context.Context, id lock.CID) ([]byte, error) {
 		return g.block(ctx, id, maxSmallBlock)
 	})
 	switch code := status.Code(err); {

@@ -33,7 +33,13 @@ func (f *fakeCapsules) Capsule(
 	return block(ctx, f.wants)
 }
 
-// Clinicians of the hospital get what is theirs, and nobody else even asks for it.
+// OwnCapsule does so for officers.
+func (f *fakeCapsules) OwnCapsule(
+	ctx context.Context, unlock, officer string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error),
+) ([]byte, error) {
+	return f.Capsule(ctx, unlock, "own "+officer, hospital, block)
+}
+
 // EmergencyHalf answers as it is told, and remembers what it was given.
 func (f *fakeCapsules) EmergencyHalf(
 	ctx context.Context, emergency, requester string, hospital uint64, sealed []byte, now int64, block func(context.Context, lock.CID) ([]byte, error),
@@ -114,13 +120,14 @@ func TestRecordsOfAgreedPatients(t *testing.T) {
 	}
 }
 
+// Clinicians of the hospital get what is theirs, officers what the hospital owns, and nobody else even asks for it.
 func TestCapsules(t *testing.T) {
 	capsules := &fakeCapsules{}
 	d := newDoor(t, func(c *gateway.Config) { c.Capsules = capsules })
 	capsules.wants = d.capsule
 	path := "/unlocks/" + d.unlock + "/capsule"
 	for _, who := range everyone {
-		if who == "doctor1" {
+		if who == "doctor1" || who == "officer1" {
 			continue
 		}
 		d.want(d.do(who, http.MethodPost, path, nil, nil), http.StatusNotFound)
@@ -134,6 +141,10 @@ func TestCapsules(t *testing.T) {
 		t.Errorf("%q, %v", r.body, r.Header)
 	}
 	if want := fmt.Sprint(d.unlock, " ", d.people["doctor1"].address(), " ", 1); len(capsules.asked) != 1 || capsules.asked[0] != want {
+		t.Errorf("asked for %v, want %s", capsules.asked, want)
+	}
+	d.want(d.do("officer1", http.MethodPost, path, nil, nil), http.StatusOK)
+	if want := fmt.Sprint(d.unlock, " own ", d.people["officer1"].address(), " ", 1); len(capsules.asked) != 2 || capsules.asked[1] != want {
 		t.Errorf("asked for %v, want %s", capsules.asked, want)
 	}
 	for _, c := range []struct {

@@ -106,13 +106,13 @@ func (c *Capsules) checkVouched(ctx context.Context, hospital uint64) error {
 }
 
 // errNoCapsule says that an unlock is none for which this hospital hands anything to the account that asks, and nothing of why.
-var errNoCapsule = status.Error(codes.NotFound, "there is no unlock here that a consent to your hospital approved")
+var errNoCapsule = status.Error(codes.NotFound, "there is no unlock here that a consent to your hospital approved, or that you may approve for it")
 
 // capsuleFor is who asks for which unlock, at which hospital.
 type capsuleFor struct {
-	unlock, requester string
-	hospital          uint64
-	block             func(ctx context.Context, c lock.CID) ([]byte, error)
+	unlock, account string
+	hospital        uint64
+	block           func(ctx context.Context, c lock.CID) ([]byte, error)
 }
 
 // Capsule opens the owner's halves of an unlock's versions, checks each against its commitment, and seals them to the requester's
@@ -122,8 +122,21 @@ type capsuleFor struct {
 func (c *Capsules) Capsule(
 	ctx context.Context, unlock, requester string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error),
 ) ([]byte, error) {
-	f := capsuleFor{unlock, requester, hospital, block}
-	u, err := c.due(ctx, hospital, func(ctx context.Context) (*accessv1.Unlock, error) { return c.approved(ctx, f) })
+	return c.sealed(ctx, capsuleFor{unlock, requester, hospital, block}, c.approved)
+}
+
+// OwnCapsule is what Capsule is for an officer who is about to approve an unlock of records that the hospital itself owns: the approval names
+// the capsule, and until it stands on the chain the network's half is given to nobody. The error is NotFound unless such an unlock waits for
+// its owner alone and the officer has not endorsed it.
+func (c *Capsules) OwnCapsule(
+	ctx context.Context, unlock, officer string, hospital uint64, block func(context.Context, lock.CID) ([]byte, error),
+) ([]byte, error) {
+	return c.sealed(ctx, capsuleFor{unlock, officer, hospital, block}, c.endorsed)
+}
+
+// sealed opens the owner's halves of an unlock that is due, and seals them to its one-time key.
+func (c *Capsules) sealed(ctx context.Context, f capsuleFor, due func(context.Context, capsuleFor) (*accessv1.Unlock, error)) ([]byte, error) {
+	u, err := c.due(ctx, f.hospital, func(ctx context.Context) (*accessv1.Unlock, error) { return due(ctx, f) })
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +174,28 @@ func (c *Capsules) Capsule(
 	return seal.NewCapsule(key, network, id, asked, halves)
 }
 
+// endorsed reads the unlock, if it is one of the hospital's own records that this officer may approve.
+func (c *Capsules) endorsed(ctx context.Context, f capsuleFor) (*accessv1.Unlock, error) {
+	got, err := c.access.Unlock(ctx, &accessv1.QueryUnlockRequest{Id: f.unlock})
+	if code := status.Code(err); code == codes.NotFound || code == codes.InvalidArgument {
+		return nil, errNoCapsule
+	}
+	if err != nil {
+		return nil, err
+	}
+	u := got.GetUnlock()
+	isOwn := f.hospital != 0 && u.GetPatient() == "" && u.GetCustodian() == f.hospital && u.GetEmergency() == ""
+	if !isOwn || got.GetStatus() != accessv1.UnlockStatus_UNLOCK_STATUS_ENDORSED || u.GetRequester() == f.account {
+		return nil, errNoCapsule
+	}
+	for _, e := range u.GetEndorsements() {
+		if e.GetOfficer() == f.account {
+			return nil, errNoCapsule
+		}
+	}
+	return u, nil
+}
+
 // approved reads the unlock, if it is one for which there is a capsule.
 func (c *Capsules) approved(ctx context.Context, f capsuleFor) (*accessv1.Unlock, error) {
 	got, err := c.access.Unlock(ctx, &accessv1.QueryUnlockRequest{Id: f.unlock})
@@ -172,14 +207,14 @@ func (c *Capsules) approved(ctx context.Context, f capsuleFor) (*accessv1.Unlock
 	}
 	u := got.GetUnlock()
 	open := got.GetStatus() == accessv1.UnlockStatus_UNLOCK_STATUS_APPROVED || got.GetStatus() == accessv1.UnlockStatus_UNLOCK_STATUS_RELEASED
-	if !open || u.GetRequester() != f.requester || f.hospital == 0 || u.GetHospital() != f.hospital || u.GetApproval().GetConsent() == 0 {
+	if !open || u.GetRequester() != f.account || f.hospital == 0 || u.GetHospital() != f.hospital || u.GetApproval().GetConsent() == 0 {
 		return nil, errNoCapsule
 	}
 	granted, err := c.access.Consent(ctx, &accessv1.QueryConsentRequest{Number: u.GetApproval().GetConsent()})
 	if err != nil {
 		return nil, err
 	}
-	who, err := c.consortium.Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: f.requester})
+	who, err := c.consortium.Principal(ctx, &consortiumv1.QueryPrincipalRequest{Address: f.account})
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +275,7 @@ func (c *Capsules) half(h seal.Header, recipient seal.Recipient, block []byte) (
 		half, err := envelope.OpenOwn(h, recipient, key)
 		return &half, err
 	}
-	return nil, status.Error(codes.FailedPrecondition, "a version is not sealed to your hospital's vault: it was stored before the consent, and the patient has not sealed it anew")
+	return nil, status.Error(codes.FailedPrecondition, "a version is not sealed to your hospital's vault: it was stored before a consent, and the patient has not sealed it anew")
 }
 
 // requestKey is the one-time key of an unlock's requester.

@@ -85,12 +85,16 @@ func (s *consentedScan) store(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.storeFor(t, lock.PatientOwner(patient), clinic,
+		seal.VaultKey{Recipient: seal.PatientRecipient(patient), Epoch: 1, Key: s.privateKey().Public()}, seal.VaultKey{Recipient: hospital, Epoch: 2, Key: s.vault[2].Public()})
+}
+
+// storeFor locks a version of an owner's to vaults.
+func (s *consentedScan) storeFor(t *testing.T, owner lock.Owner, custodian uint64, recipients ...seal.VaultKey) {
+	t.Helper()
 	terms := seal.Terms{
-		Lock: lock.LockBoth, Record: lock.ID(s.bytes(16)), Version: 1, Owner: lock.PatientOwner(patient), Custodian: clinic,
-		Key: lock.Generation{Network: s.network, Kind: lock.KeyRecords, Number: 1, X: s.dealt.X},
-		Recipients: []seal.VaultKey{
-			{Recipient: seal.PatientRecipient(patient), Epoch: 1, Key: s.privateKey().Public()}, {Recipient: hospital, Epoch: 2, Key: s.vault[2].Public()},
-		},
+		Lock: lock.LockBoth, Record: lock.ID(s.bytes(16)), Version: 1, Owner: owner, Custodian: custodian,
+		Key: lock.Generation{Network: s.network, Kind: lock.KeyRecords, Number: 1, X: s.dealt.X}, Recipients: recipients,
 	}
 	content := bytes.NewReader(s.bytes(100))
 	sealed, err := seal.Seal(t.Context(), shelf(s.blocks), content, seal.Draft{Name: "scan", MediaType: "text/plain", Size: 100})
@@ -106,11 +110,19 @@ func (s *consentedScan) store(t *testing.T) {
 	s.version = &recordsv1.Version{
 		Record: terms.Record.String(), Version: 1, Envelope: h.Envelope.String(), Object: h.Object.String(), Size: h.PaddedSize,
 		Header: &recordsv1.Header{
-			Suite: 1, Lock: recordsv1.Lock_LOCK_OWNER_AND_NETWORK, OwnerKind: recordsv1.OwnerKind_OWNER_KIND_PATIENT, Patient: s.patient,
-			Custodian: clinic, Generation: 1, U: h.U.Bytes(), C: h.C[:], Pc: h.Pc, Dc: h.Dc[:],
+			Suite: 1, Lock: recordsv1.Lock_LOCK_OWNER_AND_NETWORK, OwnerKind: recordsv1.OwnerKind(owner.Kind()), Patient: s.patientOf(owner),
+			Custodian: custodian, Generation: 1, U: h.U.Bytes(), C: h.C[:], Pc: h.Pc, Dc: h.Dc[:],
 		},
 	}
 	s.set(func() { s.versions[s.version.GetRecord()] = s.version })
+}
+
+// patientOf is the number of the patient who owns it, none where a hospital does.
+func (s *consentedScan) patientOf(owner lock.Owner) string {
+	if owner.Kind() == lock.OwnerPatient {
+		return s.patient
+	}
+	return ""
 }
 
 // shelf keeps blocks.
@@ -126,12 +138,14 @@ func (s *consentedScan) ask(requester string, hospital uint64) ([]byte, error) {
 }
 
 func (s *consentedScan) askWithin(ctx context.Context, requester string, hospital uint64) ([]byte, error) {
-	return s.capsules.Capsule(ctx, s.unlock.GetUnlock().GetId(), requester, hospital, func(_ context.Context, c lock.CID) ([]byte, error) {
-		if block := s.blocks[c]; block != nil {
-			return block, nil
-		}
-		return nil, errors.New("no such block")
-	})
+	return s.capsules.Capsule(ctx, s.unlock.GetUnlock().GetId(), requester, hospital, s.block)
+}
+
+func (s *consentedScan) block(_ context.Context, c lock.CID) ([]byte, error) {
+	if block := s.blocks[c]; block != nil {
+		return block, nil
+	}
+	return nil, errors.New("no such block")
 }
 
 // The requester gets the owner's half, which fits the version's commitment, and nobody else can open the capsule.

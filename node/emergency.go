@@ -81,7 +81,7 @@ func (c *Capsules) released(ctx context.Context, f capsuleFor, now int64) (*acce
 	}
 	of := got.GetEmergency()
 	approved := slices.ContainsFunc(of.GetApprovals(), func(a *accessv1.EmergencyApproval) bool { return a.GetHospital() == f.hospital })
-	if f.hospital == 0 || !approved || of.GetRequester() != f.requester || got.GetStatus() != accessv1.EmergencyStatus_EMERGENCY_STATUS_RELEASED {
+	if f.hospital == 0 || !approved || of.GetRequester() != f.account || got.GetStatus() != accessv1.EmergencyStatus_EMERGENCY_STATUS_RELEASED {
 		return nil, errNoHalf
 	}
 	var first *accessv1.Unlock

@@ -79,9 +79,14 @@ export async function openChunk(l: Layout, at: number, entry: Entry, leaf: Bytes
 
 /** isChunk tells whether the leaf's part of a file, given alone, is the one that an entry was made from, by its chunk id. */
 export async function isChunk(l: Layout, at: number, part: Uint8Array, entry: Entry, idKey: Uint8Array): Promise<boolean> {
+  return part.length === entry.length && equal(await chunkIDOf(l, at, part, idKey), entry.chunkID)
+}
+
+/** chunkIDOf is the chunk id of the leaf's part of a file, given alone. It covers the whole plaintext of the leaf, so that equal ids mean leaves of equal length. */
+export async function chunkIDOf(l: Layout, at: number, part: Uint8Array, idKey: Uint8Array): Promise<Bytes> {
   const plaintext = new Uint8Array(leafLength(l, at) - tagSize)
   plaintext.set(part)
-  return part.length === entry.length && equal(await chunkID(idKey, plaintext), entry.chunkID)
+  return chunkID(idKey, plaintext)
 }
 
 /** sealObject encrypts a whole file, with one key for each leaf. */

@@ -1,10 +1,12 @@
+import openJPEG from '@cornerstonejs/codec-openjpeg'
 import { paint } from '../src/viewer/dicom/paint.ts'
 import { type Picture, readPicture, Unshown } from '../src/viewer/dicom/read.ts'
 import { check, demand } from './check.ts'
 
-const [implicit, explicit, big, deflated, rle, jpeg2000] = [
-  '1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', '1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.5', '1.2.840.10008.1.2.4.90',
+const [implicit, explicit, big, deflated, rle, extended] = [
+  '1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', '1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.5', '1.2.840.10008.1.2.4.51',
 ]
+const [lossless, losslessSV1, jpegLS, nearLossless, jpeg2000, jpeg2000Lossy] = ['57', '70', '80', '81', '90', '91'].map((n) => `1.2.840.10008.1.2.4.${n}`) as [string, string, string, string, string, string]
 
 interface Wishes {
   readonly syntax?: string
@@ -135,9 +137,70 @@ await check('the viewer reads DICOM in either byte order, signed, in colours and
   await reads('RLE, second frame', twice, '5 6 7 8 8 8', 1)
 })
 
+// What dcmtk makes of the picture: dcmcjpeg and dcmcjpls of 3.6.
+const grey = [1, 2, 3, 400, 4095, 0]
+const signed = [-1, 2, -2048, 2047, -1, 0]
+const rgb = Array.from({ length: 18 }, (_, i) => i)
+const colours = { photometric: 'RGB', samples: 3, allocated: 8 } as const
+const made: readonly (readonly [string, string, Wishes, readonly number[]])[] = [
+  [losslessSV1, '/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAACAAMBAREA/8QAFwAAAwEAAAAAAAAAAAAAAAAAAQkMD//aAAgBAQABAADAAAlx9zfAAf/Z', { stored: 12 }, grey],
+  [lossless, '/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAACAAMBAREA/8QAFwAAAwEAAAAAAAAAAAAAAAAAAQkMD//aAAgBAQAGAADAAAlx95tP/f/Z', { stored: 12 }, grey],
+  [jpegLS, '/9j/9wALEAACAAMBAREA//gADQH//wASAEMBFABA/9oACAEBAAAAAEAYAwB48Am8A/6A///Z', { stored: 12 }, grey],
+  [nearLossless, '/9j/9wALDAACAAMBAREA/9oACAEBAAIAANEAAA8AIyD/2Q==', { stored: 12 }, [0, 0, 5, 400, 4095, 0]],
+  [losslessSV1, '/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAACAAMBAREA/8QAFwABAAMAAAAAAAAAAAAAAAAADAECD//aAAgBAQABAADf/wDuf9QAH/5//9k=', { signed: 1 }, signed],
+  [lossless, '/9j/4AAQSkZJRgABAQAAAQABAAD/wwALEAACAAMBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAADwwC/9oACAEBAAYAAH//ANz/ALQAPf6EAP8A///Z', { signed: 1 }, signed],
+  [jpegLS, '/9j/9wALEAACAAMBAREA//gADQH//wASAEMBFABA/9oACAEBAAAAAEAIChAQf/gDgED/2Q==', { signed: 1 }, signed],
+  [losslessSV1, '/9j/wwARCAACAAMDABEAAREAAhEA/8QAFwABAQEBAAAAAAAAAAAAAAAAAgQHCP/aAAwDAAABAAIAAQAA5/wDAW226aaW22///9k=', colours, rgb],
+  [lossless, '/9j/wwARCAACAAMDABEAAREAAhEA/8QAGAAAAwEBAAAAAAAAAAAAAAAAAgMEBwj/2gAMAwAAAQACAAYAAOf8AwEzMzOmmlrWta3/2Q==', colours, rgb],
+  [jpegLS, '/9j/9wARCAACAAMDAREAAhEAAxEA/9oADAMBAAIAAwAAAQCVVXv6GZgyIRsA///Z', colours, rgb],
+]
+
+/** compressedFiles are one grey picture, whose brightest pixel is the middle one of the second row, in each compression that browsers do not know. */
+export async function compressedFiles(): Promise<readonly Uint8Array[]> {
+  const [sv1, ls] = [made[0], made[2]].map((one) => Buffer.from(one?.[1] ?? '', 'base64')) as [Buffer, Buffer]
+  const wishes = { stored: 12, window: ['2048', '4096'] } as const
+  const frames = [[losslessSV1, sv1], [jpegLS, ls], [jpeg2000, await encoded2000(words(false, ...grey), 12, false, 1)]] as const
+  return frames.map(([syntax, frame]) => file(new Uint8Array(), { syntax, ...wishes, fragments: [frame] }))
+}
+
+/** encoded2000 is a picture of two rows and three columns as OpenJPEG writes it, without loss. */
+async function encoded2000(pixels: Uint8Array, bits: number, isSigned: boolean, components: number): Promise<Uint8Array> {
+  const { J2KEncoder } = await openJPEG({ print: () => undefined })
+  const encoder = new J2KEncoder()
+  encoder.getDecodedBuffer({ width: 3, height: 2, bitsPerSample: bits, componentCount: components, isSigned }).set(pixels)
+  encoder.setQuality(true, 0)
+  encoder.setDecompositions(1)
+  encoder.encode()
+  const frame = encoder.getEncodedBuffer().slice()
+  encoder.delete()
+  return frame
+}
+
+await check('the viewer reads JPEG without loss, JPEG-LS and JPEG 2000, to the value', async () => {
+  for (const [syntax, fragment, wishes, want] of made) {
+    await reads(syntax, file(new Uint8Array(), { syntax, ...wishes, fragments: [Buffer.from(fragment, 'base64')] }), want.join(' '))
+  }
+  for (const syntax of [jpeg2000, jpeg2000Lossy]) {
+    await reads('JPEG 2000', file(new Uint8Array(), { syntax, stored: 12, fragments: [await encoded2000(words(false, ...grey), 12, false, 1)] }), grey.join(' '))
+  }
+  await reads('JPEG 2000, signed', file(new Uint8Array(), { syntax: jpeg2000, signed: 1, fragments: [await encoded2000(words(false, ...signed), 16, true, 1)] }), signed.join(' '))
+  const rct = { ...colours, photometric: 'YBR_RCT', fragments: [await encoded2000(Uint8Array.from(rgb), 8, false, 3)] }
+  await reads('JPEG 2000, colours', file(new Uint8Array(), { ...rct, syntax: jpeg2000 }), rgb.join(' '))
+})
+
+await check('a frame that is damaged, or of another size than its file says, is not shown, and the next one is', async () => {
+  const whole = await encoded2000(words(false, ...grey), 12, false, 1)
+  for (const syntax of [losslessSV1, jpegLS, jpeg2000]) {
+    await unshown('noise', 'a frame in it', file(new Uint8Array(), { syntax, fragments: [Uint8Array.from({ length: 64 }, (_, i) => (i * 37) % 256)] }))
+    await unshown('nothing', 'a frame in it', file(new Uint8Array(), { syntax, fragments: [Uint8Array.of(0, 0)] }))
+  }
+  await unshown('colours', 'of another size', file(new Uint8Array(), { ...colours, syntax: jpeg2000, fragments: [whole] }))
+  await reads('after them', file(new Uint8Array(), { syntax: jpeg2000, stored: 12, fragments: [whole] }), grey.join(' '))
+})
+
 await check('the viewer says why it does not show a DICOM file', async () => {
   const six = words(false, 1, 2, 3, 4, 5, 6)
-  for (const syntax of [deflated, jpeg2000]) await unshown(syntax, `transfer syntax ${syntax}`, file(six, { syntax }))
+  for (const syntax of [deflated, extended]) await unshown(syntax, `transfer syntax ${syntax}`, file(six, { syntax }))
   await unshown('palette', 'PALETTE COLOR', file(Uint8Array.of(1, 2, 3, 4, 5, 6), { photometric: 'PALETTE COLOR', allocated: 8 }))
   await unshown('bits', '32 bits a sample', file(new Uint8Array(24), { allocated: 32 }))
   await unshown('cut', 'cut short', file(six.slice(0, 10)))

@@ -178,7 +178,7 @@ await check('a doctor asks, an officer endorses, the patient approves, the docto
   await button(patient.page, 'Approve').click()
   await signs(patient.page)
 
-  await doctor.page.getByRole('button', { name: 'Open' }).click()
+  await button(doctor.page, 'Open').click()
   await heading(doctor.page, scanName).waitFor()
   await doctor.page.getByText(marked, { exact: true }).waitFor()
   const picture = doctor.page.getByRole('img', { name: `Picture 1 of ${frames}` })

@@ -1,7 +1,8 @@
 import type { Secrets } from '#sdk/secrets.js'
 
 const database = 'phrd'
-const vaultPrefix = 'vault/'
+// What a patient's vault opens with. The key of a clinician's vault is kept as any secret: without the network's half it opens nothing.
+const vaultPrefix = 'vault/patient'
 
 function done<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -22,12 +22,16 @@ export type Kind =
   | 'consent'
   /** An agreement for emergencies is out of its bounds. */
   | 'emergency'
+  /** A version is not sealed for emergencies. */
+  | 'no box'
   /** A text names no version of a record. */
   | 'ref'
   /** An upload cannot be carried on. */
   | 'upload'
   /** A file is another one than the one that was begun. */
   | 'file'
+  /** The leaves of an earlier version can't be used again for a new one. */
+  | 'previous'
   /** What the gateway gives back is not what was stored. */
   | 'read back'
   /** An unlock waits for signatures. */

@@ -15,7 +15,10 @@
  * - exportLog: an auditor's proof of it for somebody who trusts no hospital (audit/export.ts)
  * - notices: what happens, as it happens (notices.ts)
  * - reviewGrant, grantConsent: who may ask without asking each time (consents/)
+ * - publishVault, consentFor, useConsent: a clinician uses what a patient consented to (vault/staff.ts, consents/use.ts)
  * - agree, sealEmergency: what holds when the patient can't answer (emergency/agree.ts)
+ * - requestEmergency, approveEmergency, reviewEmergency: what clinicians and officers do then (emergency/)
+ * - erase, approveErasure, certificate: versions that are to be no more (records/erase.ts)
  * - prepareVault, writeVault: another key, another wallet, guardians (vault/write.ts)
  * - depositPepper, collectPepper: another device for the wallet; preparePasskey: a passkey that opens the vault (vault/)
  * - proposeRecovery, reviewRecovery, approveRecovery, finishRecovery: a wallet that is lost (recovery/)
@@ -29,10 +32,14 @@ export { type Chunks, onThisThread } from './content/chunks.js'
 export type { OpenedFile } from './content/file.js'
 export type { Content, Draft } from './content/seal.js'
 export { browserLanes, type Lane, WorkerChunks } from './content/workers.js'
-export { classWord, consents, covers, type SeenConsent } from './consents/list.js'
+export { classWord, consentAt, consents, covers, grantedConsents, type SeenConsent } from './consents/list.js'
 export { type Grant, grantConsent, type GrantReview, longestConsent, reviewGrant, withdrawConsent } from './consents/grant.js'
 export { consentsUnsealed, relocksDue, sealConsented } from './consents/seal.js'
-export { agree, type Agreed, agreed, type Agreement, boxesDue, disagree, emergencies, sealEmergency, type Unseen } from './emergency/agree.js'
+export { consentFor, useConsent } from './consents/use.js'
+export { agree, type Agreed, agreed, type Agreement, boxesDue, disagree, sealEmergency, type Unseen } from './emergency/agree.js'
+export { approveEmergency, endEmergency, reviewEmergency } from './emergency/decide.js'
+export { emergencies, emergencyAt, type EmergencyFilter } from './emergency/list.js'
+export { emergencyPurposes, emergencyReasons, type EmergencyRequest, longestEmergency, requestEmergency } from './emergency/request.js'
 export { isKind, type Kind, PhrdError, Refused } from './errors.js'
 export { type Door, type Fetch, platformTransport, type Transport } from './gateway/door.js'
 export type { Principal } from './gateway/gateway.js'
@@ -52,14 +59,16 @@ export { cosmJSConverters, cosmJSTypes } from './message/cosmjs.js'
 export type { SignDocument } from './message/document.js'
 export { type Notice, type NoticeOptions, notices } from './notices.js'
 export { collect } from './pages.js'
-export { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from './records/begun.js'
+export { begin, type Begun, begunFiles, carryOn, giveUp, type NewFile } from './records/begun.js'
 export { copies, type Copies, type CopyCount, copyCount, type Places, places } from './records/copies.js'
+export { approveErasure, certificate, erase, erasureRequests, mostErased } from './records/erase.js'
 export { records, recordsKept, versions } from './records/list.js'
 export { log, type LogFilter } from './records/log.js'
+export type { Previous } from './records/previous.js'
 export { parseRef, type Ref, refText } from './records/ref.js'
 export { reseal, type ResealOptions } from './records/reseal.js'
 export { ownSealings, type Sealing } from './records/sealings.js'
-export { type NewVersion, type Stage, store, type Storing } from './records/store.js'
+export { type NewVersion, type Stage, store, type Stored, type Storing } from './records/store.js'
 export type { Place } from './records/terms.js'
 export { approveRecovery } from './recovery/approve.js'
 export { finishRecovery, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
@@ -68,7 +77,7 @@ export { proposeRecovery } from './recovery/propose.js'
 export { type RecoveryReview, reviewRecovery } from './recovery/review.js'
 export { MemorySecrets, type Secrets } from './secrets.js'
 export { gasBase, gasFor, type Mode, type Receipt } from './send.js'
-export { approve, deny, unfinished, withdraw } from './unlock/approve.js'
+export { approve, approveForHospital, deny, unfinished, withdraw } from './unlock/approve.js'
 export { endorse } from './unlock/endorse.js'
 export { unlocks, type UnlockFilter } from './unlock/inbox.js'
 export { openAll, type OpenOptions, openUnlock } from './unlock/open.js'
@@ -81,6 +90,7 @@ export { openVault, openVaultByCode, openVaultByPasskey, openVaultByWallet, type
 export { fetchVault } from './vault/fetch.js'
 export { preparePasskey } from './vault/passkey.js'
 export { collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, type KeptPepper, keptPepper, passkeyQuestion, withCode } from './vault/pepper.js'
+export { publishVault, rotateVault, type StaffVault, staffVault } from './vault/staff.js'
 export { defaultSite, type PreparedVault, preparePatient, registerPatient } from './vault/prepare.js'
 export { type NextVault, prepareVault, type VaultChange, writeVault } from './vault/write.js'
 export { addressOf } from './wallet/address.js'

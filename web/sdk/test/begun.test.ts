@@ -38,6 +38,8 @@ const of = { patient, class: Class.IMAGING, draft: { name: 'ct.dcm', mediaType: 
 class Clinic {
   readonly uploads = new Map<string, Bytes>()
   readonly stored: string[] = []
+  /** The objects of the versions that were stored, by ref. */
+  readonly objects = new Map<string, string>()
   /** What came in by PATCH. */
   sent = 0
   /** Whether the answer to a transaction is lost. */
@@ -105,6 +107,7 @@ class Clinic {
     const body = new Message(new Message(tx, { 1: 'bytes', 2: 'bytes', 3: 'bytes' }).bytes(1), { 1: 'bytes' }).bytes(1)
     const [version] = fromBinary(MsgStoreVersionsSchema, new Message(body, { 1: 'bytes', 2: 'bytes' }).bytes(2)).versions
     this.stored.push(`${version?.record}/${version?.version}`)
+    this.objects.set(`${version?.record}/${version?.version}`, version?.object ?? '')
     if (this.loses) throw new TypeError('fetch failed')
     return { tx_response: { codespace: '', code: 0, txhash: 'STORED' } }
   }
@@ -117,7 +120,12 @@ class Clinic {
     add(Records.method.patient, { id: patient }, { patient: { id: patient, vault: { epoch: 1n, key: vault } } })
     add(Access.method.grantees, { patient, class: Class.IMAGING, record: '' }, {})
     add(Access.method.emergencyTerms, { patient }, {})
-    for (const ref of this.stored) add(Records.method.version, { record: ref.split('/')[0] ?? '', version: 1n }, { version: { record: ref.split('/')[0] ?? '', version: 1n } })
+    for (const [ref, object] of this.objects) {
+      const [id = '', number = '1'] = ref.split('/')
+      add(Records.method.version, { record: id, version: BigInt(number) }, { version: { record: id, version: BigInt(number), object } })
+      add(Records.method.record, { id }, { record: { id, patient, class: Class.IMAGING, versions: BigInt([...this.objects.keys()].filter((other) => other.startsWith(id)).length) } })
+      add(Access.method.grantees, { patient, class: Class.IMAGING, record: id }, {})
+    }
     return answers
   }
 }
@@ -253,4 +261,44 @@ test('nothing is begun for a patient whom the network does not know', async () =
   const clinic = new Clinic()
   await assert.rejects(begin(await clinic.client(new MemorySecrets()), { ...of, patient: idText(randomBytes(16)), size: 1 }), { kind: 'not found' })
   assert.equal(clinic.uploads.size, 0)
+})
+
+/** newVersion begins a small file that becomes the second version of a record. */
+async function newVersion(clinic: Clinic) {
+  const [secrets, record] = [new MemorySecrets(), randomBytes(16)]
+  clinic.objects.set(`${idText(record)}/1`, 'the first')
+  const small = new Blob([randomBytes(5000)])
+  const begun = await begin(await clinic.client(secrets), { ...of, record, size: small.size })
+  assert.deepEqual(begun.ref, { record, version: 2n })
+  return { secrets, small, record: idText(record) }
+}
+
+test('a file becomes the next version of a record, also when another program carries it on', async () => {
+  const clinic = new Clinic()
+  const { secrets, small, record } = await newVersion(clinic)
+  const ref = await carryOn(await clinic.client(secrets), await onlyBegun(secrets), small)
+  assert.equal(ref.version, 2n)
+  assert.deepEqual(clinic.stored, [`${record}/2`])
+  assert.deepEqual(await secrets.names(''), [])
+})
+
+test('a version that somebody else stored meanwhile is not taken for one’s own', async () => {
+  const clinic = new Clinic()
+  const { secrets, small, record } = await newVersion(clinic)
+  clinic.objects.set(`${record}/2`, 'somebody else’s')
+  const ref = await carryOn(await clinic.client(secrets), await onlyBegun(secrets), small)
+  assert.equal(ref.version, 3n)
+  assert.deepEqual(clinic.stored, [`${record}/3`])
+})
+
+test('a new version whose registration was not heard of is not stored twice', async () => {
+  const clinic = new Clinic()
+  const { secrets, small, record } = await newVersion(clinic)
+  clinic.loses = true
+  await assert.rejects(carryOn(await clinic.client(secrets), await onlyBegun(secrets), small), { kind: 'unreachable' })
+  clinic.loses = false
+  const ref = await carryOn(await clinic.client(secrets), await onlyBegun(secrets), small)
+  assert.equal(ref.version, 2n)
+  assert.deepEqual(clinic.stored, [`${record}/2`])
+  assert.deepEqual(await secrets.names(''), [])
 })

@@ -8,7 +8,7 @@ import { Client } from '../src/client.js'
 import type { Door, Transport } from '../src/gateway/door.js'
 import { queryPath } from '../src/gateway/query.js'
 import { Query as Access } from '../src/generated/phrd/access/v1/query_pb.js'
-import { MsgApproveUnlockResponseSchema, MsgApproveUnlockSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
+import { MsgApproveUnlockResponseSchema, MsgApproveUnlockSchema, MsgUseConsentSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
 import { UnlockSchema, UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
 import { Outcome } from '../src/generated/phrd/audit/v1/entry_pb.js'
 import { Query as Consortium } from '../src/generated/phrd/consortium/v1/query_pb.js'
@@ -124,12 +124,20 @@ export class FakeNetwork {
   #take(tx: Uint8Array): string {
     const body = new Message(new Message(tx, { 1: 'bytes', 2: 'bytes', 3: 'bytes' }).bytes(1), { 1: 'bytes' }).bytes(1)
     const any = new Message(body, { 1: 'bytes', 2: 'bytes' })
-    assert.equal(new TextDecoder().decode(any.bytes(1)), `/${MsgApproveUnlockSchema.typeName}`)
+    const type = new TextDecoder().decode(any.bytes(1))
+    if (type === `/${MsgUseConsentSchema.typeName}`) return this.#consented(fromBinary(MsgUseConsentSchema, any.bytes(2)).consent)
+    assert.equal(type, `/${MsgApproveUnlockSchema.typeName}`)
     const approval = fromBinary(MsgApproveUnlockSchema, any.bytes(2))
     this.events.push('approved')
     this.change((s) => ({
       ...s, status: UnlockStatus.RELEASED, unlock: changed(UnlockSchema, s.unlock, { approval: { by: approval.owner, capsule: approval.capsule, at: 1n, height: 8n } }),
     }))
+    return 'APPROVED'
+  }
+
+  #consented(consent: bigint): string {
+    this.events.push(`consent ${consent}`)
+    this.change((s) => ({ ...s, status: UnlockStatus.RELEASED, unlock: changed(UnlockSchema, s.unlock, { approval: { by: this.alice.address, consent, at: 1n, height: 8n } }) }))
     return 'APPROVED'
   }
 

@@ -5,6 +5,7 @@ import { type Bytes, randomBytes } from '#custody/encoding.js'
 import { generationHash } from '#custody/generation.js'
 import * as hybrid from '#custody/hybrid.js'
 import { idText } from '#custody/id.js'
+import { recipientKind } from '#custody/kinds.js'
 import { encodePoint, G, times } from '#custody/point.js'
 import { evaluate } from '#custody/polynomial.js'
 import { type Proposal, proposalHash, proveRequest, unlockID } from '#custody/request.js'
@@ -17,7 +18,7 @@ import { type Unlock, UnlockSchema, UnlockStatus } from '../src/generated/phrd/a
 import { type Member, MemberSchema, MemberStatus, type Principal, PrincipalSchema, Role } from '../src/generated/phrd/consortium/v1/member_pb.js'
 import { type Holder, HolderSchema, type Key, KeyKind, KeySchema, type Share, ShareSchema } from '../src/generated/phrd/custody/v1/key_pb.js'
 import { Lock, OwnerKind, type Version, VersionSchema } from '../src/generated/phrd/records/v1/record_pb.js'
-import { lockVersion } from '../src/records/lock.js'
+import { lockVersion, type VaultKey } from '../src/records/lock.js'
 import { type Generation, lockOf } from '../src/unlock/locked.js'
 import { newSession } from '../src/unlock/session.js'
 import { Vault } from '../src/vault/open.js'
@@ -55,6 +56,8 @@ export interface World {
 export interface Wishes {
   readonly purpose?: string
   readonly lifetime?: bigint
+  /** The seed of the doctor's vault, to which the version is sealed besides. */
+  readonly granted?: Bytes
 }
 
 /** newWorld draws everything anew. */
@@ -64,7 +67,8 @@ export async function newWorld(doctor: string, wishes: Wishes = {}): Promise<Wor
   const generation = generationAt(network, polynomial)
   const blocks = new Map<string, Bytes>()
   const [patient, vaultSeed, plain] = [randomBytes(16), randomBytes(32), randomBytes(9000)]
-  const version = await newVersion(network, generation, patient, vaultSeed, plain, blocks)
+  const others = wishes.granted === undefined ? [] : [{ kind: BigInt(recipientKind.staff), id: parseAddress(doctor), epoch: 1n, key: await hybrid.publicKey(wishes.granted) }]
+  const version = await newVersion(network, generation, patient, vaultSeed, plain, blocks, others)
   const asked = await newUnlock(network, generation, doctor, version, patient, wishes)
   blocks.set(asked.unlock.requestKey, asked.session.key)
   const release = { net: network, unlock: asked.id, gen: generation.gen, M: asked.proposal.versions.map((v) => v.M) }
@@ -90,7 +94,7 @@ function generationAt(net: Bytes, polynomial: readonly Scalar[]): Generation {
 }
 
 async function newVersion(
-  net: Bytes, generation: Generation, patient: Bytes, vaultSeed: Bytes, plain: Bytes, blocks: Map<string, Bytes>,
+  net: Bytes, generation: Generation, patient: Bytes, vaultSeed: Bytes, plain: Bytes, blocks: Map<string, Bytes>, others: readonly VaultKey[],
 ): Promise<Version> {
   const sealed = await sealObject(new Blob([plain]), { name: 'scan.dcm', mediaType: 'application/dicom' }, onThisThread, async (cid, block) => {
     blocks.set(cidText(cid), block)
@@ -98,7 +102,7 @@ async function newVersion(
   const record = randomBytes(16)
   const locked = await lockVersion({
     net, record, version: 1n, ownerKind: 1n, ownerID: patient, custodian: 1n, generation, signer: randomBytes(20),
-    recipients: [{ kind: 1n, id: patient, epoch: 1n, key: await hybrid.publicKey(vaultSeed) }],
+    recipients: [{ kind: 1n, id: patient, epoch: 1n, key: await hybrid.publicKey(vaultSeed) }, ...others],
   }, sealed)
   blocks.set(cidText(locked.cid), locked.block)
   const { U, c, pc, dc } = locked.envelope

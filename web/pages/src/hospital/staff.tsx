@@ -12,8 +12,13 @@ import { Votes } from './admin/votes'
 import { Invite } from './clerk/invite'
 import { Store } from './clerk/store'
 import { Ask } from './clinician/ask'
+import { GrantedConsents } from './clinician/consents'
+import { EmergencyPage } from './clinician/emergency'
 import { OwnRequests } from './clinician/requests'
-import { Queue } from './officer'
+import { Emergencies } from './officer/emergencies'
+import { Erasures } from './officer/erasures'
+import { Queue } from './officer/queue'
+import { KeptRecords } from './records/kept'
 
 /** Person is somebody of a hospital who has signed in. */
 export interface Person {
@@ -37,14 +42,22 @@ function waysOf(role: string): readonly Way[] {
       return [
         { path: '', name: w.ownRequests, page: (p) => <OwnRequests {...p} /> },
         { path: 'ask', name: w.ask, page: (p) => <Ask {...p} /> },
+        { path: 'consents', name: w.consents, page: (p) => <GrantedConsents {...p} /> },
+        { path: 'emergency', name: w.emergency, page: (p) => <EmergencyPage {...p} /> },
       ]
     case 'clerk':
       return [
         { path: '', name: w.store, page: (p) => <Store {...p} /> },
+        { path: 'kept', name: w.kept, page: (p) => <KeptRecords {...p} /> },
         { path: 'invite', name: w.invite, page: (p) => <Invite {...p} /> },
       ]
     case 'officer':
-      return [{ path: '', name: w.queue, page: (p) => <Queue {...p} /> }]
+      return [
+        { path: '', name: w.queue, page: (p) => <Queue {...p} /> },
+        { path: 'emergencies', name: w.emergencies, page: (p) => <Emergencies {...p} /> },
+        { path: 'kept', name: w.kept, page: (p) => <KeptRecords {...p} /> },
+        { path: 'erasures', name: w.erasures, page: (p) => <Erasures {...p} /> },
+      ]
     case 'admin':
       return [
         { path: '', name: w.team, page: (p) => <Team {...p} /> },

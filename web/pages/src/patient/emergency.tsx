@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
-import { agree, type Agreed, agreed, boxesDue, disagree, emergencies, sealEmergency } from '#sdk/emergency/agree.js'
+import { agree, type Agreed, agreed, boxesDue, disagree, sealEmergency } from '#sdk/emergency/agree.js'
+import { emergencies } from '#sdk/emergency/list.js'
 import { EmergencyStatus } from '#sdk/generated/phrd/access/v1/emergency_pb.js'
 import type { QueryEmergencyAccessResponse } from '#sdk/generated/phrd/access/v1/query_pb.js'
 import { collect } from '#sdk/pages.js'
@@ -25,7 +26,7 @@ interface Shown {
 }
 
 async function shown(client: Client, patient: string): Promise<Shown> {
-  return { is: await agreed(client, patient), due: (await boxesDue(client)).length, happened: await collect(emergencies(client, patient)) }
+  return { is: await agreed(client, patient), due: (await boxesDue(client)).length, happened: await collect(emergencies(client, { patient })) }
 }
 
 /** Emergency says what holds when the patient can't answer, and lets it be agreed to and ended. */
@@ -146,7 +147,7 @@ function EmergencyCard({ seen, client, done }: { seen: QueryEmergencyAccessRespo
 
 /** OpenEmergencies shows those that are not over, above the requests. */
 export function OpenEmergencies({ client, patient, done }: { client: Client; patient: string; done: (text: string) => void }) {
-  const running = async () => (await collect(emergencies(client, patient))).filter(({ status }) => status !== EmergencyStatus.ENDED)
+  const running = async () => (await collect(emergencies(client, { patient }))).filter(({ status }) => status !== EmergencyStatus.ENDED)
   return (
     <Loaded ask={running} again={refreshed.value}>
       {(found) => <ul class="cards">{found.map((seen) => <li key={seen.emergency?.id}><EmergencyCard seen={seen} client={client} done={done} /></li>)}</ul>}

@@ -130,8 +130,8 @@ function RequestCard({ client, request: { unlock, status, ...request }, vault, s
   )
 }
 
-// Only what two hospitals showed alike stands here.
-function Reviewed({ review: r }: { review: Review }) {
+/** Reviewed shows what was checked of an unlock. Only what two hospitals showed alike stands here. */
+export function Reviewed({ review: r }: { review: Review }) {
   const w = words.value
   return (
     <div class="reviewed">

@@ -4,6 +4,7 @@ import type { Bytes } from '#custody/encoding.js'
 import { type Manifest, openManifest } from '#custody/manifest.js'
 import { chunkSize, layout, leafLength } from '#custody/object.js'
 import { Refusal } from '#custody/refusal.js'
+import { hex } from '#custody/wallet.js'
 import { PhrdError } from '../errors.js'
 import type { Chunks } from './chunks.js'
 
@@ -20,11 +21,14 @@ export interface ObjectPlace {
 
 /** OpenedFile is a version that was opened. It is read leaf by leaf; every byte that comes out was checked. */
 export class OpenedFile {
+  /** The CID of the object that it was read from. */
+  readonly object: Uint8Array
   readonly #manifest: Manifest
   readonly #source: Source
   readonly #chunks: Chunks
 
-  private constructor(manifest: Manifest, source: Source, chunks: Chunks) {
+  private constructor(object: Uint8Array, manifest: Manifest, source: Source, chunks: Chunks) {
+    this.object = object
     this.#manifest = manifest
     this.#source = source
     this.#chunks = chunks
@@ -37,7 +41,7 @@ export class OpenedFile {
     const data = manifest.entries.map((entry, at) => ({ cid: entry.cid, size: BigInt(leafLength(l, at)) }))
     const root = objectCID([...data, ...leaves.map((leaf) => ({ cid: leaf.cid, size: BigInt(leaf.leaf.length) }))])
     if (!sameCID(root, place.object) || l.total !== place.padded) throw new Refusal('a manifest is of another object')
-    return new OpenedFile(manifest, source, chunks)
+    return new OpenedFile(place.object, manifest, source, chunks)
   }
 
   /** The file's name, which somebody else chose: data, never a path. */
@@ -60,6 +64,11 @@ export class OpenedFile {
 
   get size(): bigint {
     return this.#manifest.size
+  }
+
+  /** What a later version of the record takes over from this one: the key of its chunks' ids, and its leaves with their keys. It is secret. */
+  get leaves(): Pick<Manifest, 'idKey' | 'entries'> {
+    return { idKey: this.#manifest.idKey, entries: this.#manifest.entries }
   }
 
   /** stream gives length bytes from an offset on, a few leaves ahead of the reader, whatever the size of the file. Cancelling it ends the requests. */
@@ -85,10 +94,12 @@ export class OpenedFile {
     return new Uint8Array(await new Response(this.stream(offset, length)).arrayBuffer())
   }
 
-  /** check reads and opens every leaf, also those of zeros behind the file. */
-  async check(progress: (leaves: number) => void = () => undefined): Promise<void> {
-    let done = 0
-    for await (const _ of this.#leaves(0, this.#manifest.entries.length - 1, new AbortController().signal)) progress(++done)
+  /** check reads and opens every leaf, also those of zeros behind the file, but for those of which it is known. */
+  async check(progress: (leaves: number) => void = () => undefined, known: readonly Uint8Array[] = []): Promise<void> {
+    const isKnown = new Set(known.map(hex))
+    const wanted = this.#manifest.entries.flatMap(({ cid }, at) => (isKnown.has(hex(cid)) ? [] : [at]))
+    let done = known.length
+    for await (const _ of this.#leavesAt(wanted, new AbortController().signal)) progress(++done)
   }
 
   async *#parts(offset: bigint, length: bigint, signal: AbortSignal): AsyncGenerator<Bytes, undefined> {
@@ -96,7 +107,7 @@ export class OpenedFile {
     const end = offset + length
     const leaf = BigInt(chunkSize)
     let start = (offset / leaf) * leaf
-    for await (const plain of this.#leaves(Number(offset / leaf), Number((end - 1n) / leaf), signal)) {
+    for await (const plain of this.#leavesAt(range(Number(offset / leaf), Number((end - 1n) / leaf)), signal)) {
       const from = offset > start ? Number(offset - start) : 0
       const to = end < start + leaf ? Number(end - start) : plain.length
       yield from === 0 && to === plain.length ? plain : plain.slice(from, to)
@@ -104,12 +115,12 @@ export class OpenedFile {
     }
   }
 
-  // The leaves from first to last, in order, with as many under way as there are lanes.
-  async *#leaves(first: number, last: number, signal: AbortSignal): AsyncGenerator<Bytes, undefined> {
+  // Leaves in this order, with as many under way as there are lanes.
+  async *#leavesAt(wanted: readonly number[], signal: AbortSignal): AsyncGenerator<Bytes, undefined> {
     const underWay: Promise<Bytes>[] = []
     try {
-      for (let next = first; next <= last || underWay.length > 0; ) {
-        while (next <= last && underWay.length < this.#chunks.lanes) underWay.push(handled(this.#leaf(next++, signal)))
+      for (let next = 0; next < wanted.length || underWay.length > 0; ) {
+        for (let at = wanted[next]; at !== undefined && underWay.length < this.#chunks.lanes; at = wanted[++next]) underWay.push(handled(this.#leaf(at, signal)))
         const plain = await underWay.shift()
         if (plain !== undefined) yield plain
       }
@@ -124,6 +135,10 @@ export class OpenedFile {
     if (entry === undefined) throw new Refusal('a file has no such leaf')
     return this.#chunks.open(this.size, at, entry, await this.#source(entry.cid, signal), Uint8Array.from(this.#manifest.idKey))
   }
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i)
 }
 
 /** handled keeps a promise that fails while nobody awaits it yet from ending the program. */

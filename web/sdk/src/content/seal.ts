@@ -4,6 +4,7 @@ import { sealManifest } from '#custody/manifest.js'
 import { chunkSize, type Entry, fileLength, isChunk, layout, leafLength } from '#custody/object.js'
 import { PhrdError } from '../errors.js'
 import type { Chunks } from './chunks.js'
+import type { Earlier } from './earlier.js'
 import { handled, type ObjectPlace } from './file.js'
 
 /** Content is a file on its way in: a Blob, a File, or anything that gives parts of itself. */
@@ -26,6 +27,9 @@ export type Sink = (cid: Bytes, block: Bytes) => Promise<void>
 /** SealedObject is a file's ciphertext, and the key of its manifest. */
 export interface SealedObject extends ObjectPlace {
   readonly dek: Bytes
+  /** The CIDs of the leaves that were taken over from an earlier version, in order, and how many bytes they have together. */
+  readonly reused: readonly Uint8Array[]
+  readonly saved: number
 }
 
 /** Kept is what carries the sealing of a file on after an earlier one broke off. The key of the manifest is not among it: each manifest has its own. */
@@ -35,17 +39,26 @@ export interface Kept {
   readonly entries: readonly Entry[]
   /** keep is told the entry of every other leaf before the leaf goes into the sink. */
   keep(at: number, entry: Entry): Promise<void>
+  /** whole is told the object once all of it is where it belongs, before anybody else is. */
+  whole(object: Bytes): Promise<void>
 }
 
+/** Before is what the sealing of a file goes on from: an earlier try, whose leaves are where they belong, or an earlier version, whose leaves are used again where their plaintext returns. */
+export type Before = { readonly kept: Kept } | { readonly earlier: Earlier }
+
 /** sealObject encrypts a file into a sink: data leaves, manifest leaves, and the nodes above them. Of the file no more is in memory than the lanes work on. */
-export async function sealObject(content: Content, draft: Draft, chunks: Chunks, sink: Sink, kept: Kept = nothingKept()): Promise<SealedObject> {
-  const [size, dek, { idKey }] = [BigInt(content.size), randomBytes(32), kept]
+export async function sealObject(content: Content, draft: Draft, chunks: Chunks, sink: Sink, before: Before = { kept: nothingKept() }): Promise<SealedObject> {
+  const [size, dek, { idKey }] = [BigInt(content.size), randomBytes(32), 'kept' in before ? before.kept : before.earlier]
   const l = layout(size)
-  const entries: Entry[] = []
-  for await (const { entry, leaf } of sealedChunks(content, kept, chunks)) {
+  const [entries, reused]: [Entry[], Uint8Array[]] = [[], []]
+  let saved = 0
+  for await (const { entry, leaf } of sealedChunks(content, before, chunks)) {
     if (leaf !== undefined) {
-      await kept.keep(entries.length, entry)
+      if ('kept' in before) await before.kept.keep(entries.length, entry)
       await sink(Uint8Array.from(entry.cid), leaf)
+    } else if ('earlier' in before) {
+      reused.push(entry.cid)
+      saved += leafLength(l, entries.length)
     }
     entries.push(entry)
   }
@@ -57,11 +70,11 @@ export async function sealObject(content: Content, draft: Draft, chunks: Chunks,
   for (const { cid, block } of dag.nodes) await sink(cid, block)
   const manifest = leaves.at(-1)?.cid
   if (manifest === undefined) throw new TypeError('a manifest has no leaf')
-  return { object: dag.root, manifest, padded: l.total, dek }
+  return { object: dag.root, manifest, padded: l.total, dek, reused, saved }
 }
 
 function nothingKept(): Kept {
-  return { idKey: randomBytes(32), entries: [], keep: async () => undefined }
+  return { idKey: randomBytes(32), entries: [], keep: async () => undefined, whole: async () => undefined }
 }
 
 // A leaf that is where it belongs has its entry alone.
@@ -70,12 +83,12 @@ interface Chunk {
   readonly leaf?: Bytes
 }
 
-async function* sealedChunks(content: Content, kept: Kept, chunks: Chunks): AsyncGenerator<Chunk, undefined> {
+async function* sealedChunks(content: Content, before: Before, chunks: Chunks): AsyncGenerator<Chunk, undefined> {
   const { leaves } = layout(BigInt(content.size))
   const underWay: Promise<Chunk>[] = []
   try {
     for (let next = 0; next < leaves || underWay.length > 0; ) {
-      while (next < leaves && underWay.length < chunks.lanes) underWay.push(handled(chunkAt(content, next++, kept, chunks)))
+      while (next < leaves && underWay.length < chunks.lanes) underWay.push(handled(chunkAt(content, next++, before, chunks)))
       const sealed = await underWay.shift()
       if (sealed !== undefined) yield sealed
     }
@@ -84,9 +97,15 @@ async function* sealedChunks(content: Content, kept: Kept, chunks: Chunks): Asyn
   }
 }
 
-async function chunkAt(content: Content, at: number, kept: Kept, chunks: Chunks): Promise<Chunk> {
+async function chunkAt(content: Content, at: number, before: Before, chunks: Chunks): Promise<Chunk> {
   const size = BigInt(content.size)
   const part = await partOf(content, at)
+  if ('earlier' in before) {
+    const { earlier } = before
+    const entry = await earlier.take(size, at, part, chunks)
+    return entry === undefined ? chunks.seal(size, at, part, randomBytes(32), earlier.idKey) : { entry }
+  }
+  const { kept } = before
   const entry = kept.entries[at]
   if (entry === undefined) return chunks.seal(size, at, part, randomBytes(32), kept.idKey)
   if (!(await isChunk(layout(size), at, part, entry, kept.idKey))) throw new PhrdError('file', 'this is not the file whose beginning was stored')

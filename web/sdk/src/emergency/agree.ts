@@ -1,13 +1,12 @@
 import type { Client } from '../client.js'
 import { isKind, PhrdError } from '../errors.js'
 import type { EmergencyTerms } from '../generated/phrd/access/v1/emergency_pb.js'
-import { Query as Access, type QueryEmergencyAccessResponse } from '../generated/phrd/access/v1/query_pb.js'
+import { Query as Access } from '../generated/phrd/access/v1/query_pb.js'
 import {
   MsgDisableEmergencyResponseSchema, MsgDisableEmergencySchema, MsgEnableEmergencyResponseSchema, MsgEnableEmergencySchema,
 } from '../generated/phrd/access/v1/tx_pb.js'
 import { type Key, KeyKind } from '../generated/phrd/custody/v1/key_pb.js'
 import { Query as Custody } from '../generated/phrd/custody/v1/query_pb.js'
-import { paged } from '../pages.js'
 import { boxTerms } from '../records/box.js'
 import type { Ref } from '../records/ref.js'
 import { reseal, type ResealOptions } from '../records/reseal.js'
@@ -95,12 +94,4 @@ export async function boxesDue(client: Client): Promise<Ref[]> {
   const patient = await client.patient()
   const wanted = (await boxTerms(client, patient))?.generation.key.generation ?? 0n
   return (await ownSealings(client)).filter((s) => s.boxGeneration !== wanted).map((s) => s.ref)
-}
-
-/** emergencies lists the emergencies of a patient, newest first, each with where it stands and what its review found. */
-export function emergencies(client: Client, patient: string): AsyncGenerator<QueryEmergencyAccessResponse, undefined> {
-  return paged(async (pagination) => {
-    const { emergencies: found, pagination: next } = await client.gateways.query(Access.method.emergencyAccesses, { patient, pagination })
-    return { found, pagination: next }
-  })
 }

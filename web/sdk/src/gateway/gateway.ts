@@ -228,6 +228,14 @@ export class Gateway implements Connection {
     return block
   }
 
+  /** capsule has the hospital's server open owner's halves with a vault of the hospital's, and seal them to the one-time key of who asks. */
+  async capsule(path: string, body?: Bytes): Promise<Bytes> {
+    const init = body === undefined ? {} : { body, headers: { 'Content-Type': 'application/octet-stream' } }
+    const capsule = await this.#read(await this.request('POST', path, { ...init, signal: AbortSignal.timeout(blockTime) }))
+    if (capsule.byteLength > largestSmallBlock) throw new PhrdError('block', `gateway ${this.#base}: a capsule of ${capsule.byteLength} bytes`)
+    return new Uint8Array(capsule)
+  }
+
   /** putBlock uploads a small block. */
   async putBlock(cid: Uint8Array, block: Bytes): Promise<void> {
     const init = { body: block, headers: { 'Content-Type': 'application/octet-stream' }, signal: AbortSignal.timeout(attemptTime) }

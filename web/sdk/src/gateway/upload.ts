@@ -2,7 +2,7 @@ import { cidText } from '#custody/cid.js'
 import { type Bytes, concat } from '#custody/encoding.js'
 import { isKind, PhrdError } from '../errors.js'
 import { sleep } from '../poll.js'
-import { type Gateway, largestBlock } from './gateway.js'
+import { blockTime, type Gateway, largestBlock } from './gateway.js'
 import { Problem } from './problem.js'
 
 /** defaultSegment is how many bytes are kept until the gateway has acknowledged them. Two segments exist: one fills while the other one travels. */
@@ -19,6 +19,8 @@ const longestPause = 5_000
 const segmentTime = 300_000
 // Conflict, locked, checksum, timeout and fault: the gateway says where to go on.
 const resumable = [409, 423, 460, 408, 500]
+// Conflict and too large: the hospital does not hold the version any more, or holds more of it than an upload may name.
+const notGiven = [409, 413]
 // The header of a CAR whose root is left open, as package car of the network writes it.
 const carHeader = Uint8Array.from([
   0x19, 0xa2, 0x65, 0x72, 0x6f, 0x6f, 0x74, 0x73, 0x81, 0xd8, 0x2a, 0x45, 0x00, 0x01, 0x55, 0x00, 0x00, 0x67, 0x76, 0x65, 0x72, 0x73, 0x69, 0x6f, 0x6e, 0x01,
@@ -111,6 +113,29 @@ export class Upload {
   async drain(): Promise<void> {
     await this.#flush()
     await this.#sending
+  }
+
+  /** giveLeaves has the new version name leaves of an earlier one that the hospital holds, and tells whether it holds that one. */
+  async giveLeaves(record: string, version: bigint): Promise<boolean> {
+    const init = { body: JSON.stringify({ record, version: String(version) }), headers: { 'Content-Type': 'application/json' }, ...this.#timed() }
+    try {
+      await this.#gateway.request('PUT', `${this.#path}/previous`, init)
+      return true
+    } catch (cause) {
+      if (cause instanceof Problem && notGiven.includes(cause.status)) return false
+      throw cause
+    }
+  }
+
+  /** check asks which blocks the hospital's disk has whole. */
+  async check(leaves: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const init = { body: concat(...leaves), headers: { 'Content-Type': 'application/octet-stream' }, ...this.#timed() }
+    const answer = new Uint8Array(await (await this.#gateway.request('POST', `${this.#path}/check`, init)).arrayBuffer())
+    return Array.from({ length: Math.floor(answer.length / cidSize) }, (_, i) => answer.slice(i * cidSize, (i + 1) * cidSize))
+  }
+
+  #timed(): { readonly signal: AbortSignal } {
+    return { signal: AbortSignal.any([AbortSignal.timeout(blockTime), ...(this.#signal === undefined ? [] : [this.#signal])]) }
   }
 
   /** abandon has the gateway forget the upload, which it does by itself after a while. What a version names by then stays. */

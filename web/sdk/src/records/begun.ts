@@ -1,5 +1,5 @@
 import { base64 } from '@scure/base'
-import { parseRawCID } from '#custody/cid.js'
+import { cidText, parseRawCID } from '#custody/cid.js'
 import { type Bytes, concat, randomBytes, readU64, u64 } from '#custody/encoding.js'
 import { idText, parseIDText } from '#custody/id.js'
 import { type Entry, fileLength, type Layout, layout, leafLength } from '#custody/object.js'
@@ -16,9 +16,12 @@ import { termsFor } from './terms.js'
 
 const prefix = 'upload/'
 
-/** Begun is a file on its way into a new record of a patient. What carries it on, if the program ends meanwhile, lies in Secrets: the keys of the leaves that were sent, and not the key of the manifest, which is drawn anew each time. */
+/** Begun is a file on its way into a record: a new one, or one that is there. What carries it on, if the program ends meanwhile, lies in Secrets: the keys of the leaves that were sent, and not the key of the manifest, which is drawn anew each time. */
 export interface Begun {
+  /** Names it on this device, 16 bytes. */
+  readonly id: Bytes
   readonly ref: Ref
+  /** The owner's number; empty where the hospital owns the record. */
   readonly patient: string
   readonly class: Class
   readonly draft: Draft
@@ -29,19 +32,25 @@ export interface Begun {
   readonly idKey: Bytes
 }
 
-/** NewRecord says what is to be stored, and whose it is. */
-export interface NewRecord {
+/** NewFile says what is to be stored, and whose it is. */
+export interface NewFile {
+  /** The owner's number; empty where the hospital is to own it. */
   readonly patient: string
   readonly class: Class
   readonly draft: Draft
   readonly size: number
+  /** The record whose next version it becomes; it becomes a new record where this is left out. */
+  readonly record?: Bytes
 }
 
-/** begin opens the upload of a file that becomes a new record, which carryOn then carries out. Nothing is begun for a patient whom the network does not know. */
-export async function begin(client: Client, of: NewRecord): Promise<Begun> {
-  const { custodian } = await termsFor(client, of)
-  const upload = await Upload.begin(await client.gateways.of(custodian))
-  const begun = { ...of, ref: { record: randomBytes(16), version: 1n }, path: upload.path, idKey: randomBytes(32) }
+/** begin opens the upload of a file that becomes a new record or the next version of one, which carryOn then carries out. Nothing is begun for a patient or a record that the network does not know. */
+export async function begin(client: Client, of: NewFile): Promise<Begun> {
+  const { record, ...file } = of
+  const terms = await termsFor(client, record === undefined ? file : { record })
+  const upload = await Upload.begin(await client.gateways.of(terms.custodian))
+  const id = randomBytes(16)
+  const ref = { record: record ?? id, version: terms.version }
+  const begun = { ...file, patient: terms.patient, class: terms.class, id, ref, path: upload.path, idKey: randomBytes(32) }
   await client.secrets.put(nameOf(begun), encode(begun))
   return begun
 }
@@ -56,18 +65,29 @@ export async function begunFiles(secrets: Secrets): Promise<Begun[]> {
   return found
 }
 
-/** carryOn stores a file that was begun, from where the gateway has it. The part that the gateway has is compared with the file, whose error is of kind file where it is another one. After any error it can be carried on again. */
+/** carryOn stores a file that was begun, from where the gateway has it. The part that the gateway has is compared with the file, whose error is of kind file where it is another one. After any error it can be carried on again. Where somebody else has stored the version meanwhile that it was to become, it becomes the next one. */
 export async function carryOn(client: Client, begun: Begun, content: Content, how: Storing = {}): Promise<Ref> {
   if (content.size !== begun.size) throw new PhrdError('file', `the file has ${content.size} bytes, not ${begun.size}`)
-  if (!(await isStored(client, begun))) {
-    const upload = await uploadOf(client, begun, { ...how, content })
-    const terms = { ...(await termsFor(client, begun)), ...begun.ref }
-    const journal = await Journal.of(client.secrets, begun, upload)
-    await storeBy(client, upload, terms, { ...how, content, draft: begun.draft }, journal)
-    await upload.abandon()
+  for (let { ref } = begun; ; ref = { ...ref, version: ref.version + 1n }) {
+    const there = await objectAt(client, ref)
+    if (there === undefined) {
+      await storeAs(client, begun, ref, content, how)
+      return ref
+    }
+    if (ref.version === 1n || (await client.secrets.get(objectName(begun, there))) !== undefined) {
+      await forget(client.secrets, begun)
+      return ref
+    }
   }
+}
+
+async function storeAs(client: Client, begun: Begun, ref: Ref, content: Content, how: Storing): Promise<void> {
+  const upload = await uploadOf(client, begun, { ...how, content })
+  const terms = { ...(await termsFor(client, ref.version === 1n ? begun : { record: ref.record })), ...ref }
+  const journal = await Journal.of(client.secrets, begun, upload)
+  await storeBy(client, upload, terms, { ...how, content, draft: begun.draft }, { kept: journal })
+  await upload.abandon()
   await forget(client.secrets, begun)
-  return begun.ref
 }
 
 /** giveUp forgets a file that was begun, here and at the gateway. */
@@ -78,13 +98,14 @@ export async function giveUp(client: Client, begun: Begun): Promise<void> {
   await forget(client.secrets, begun)
 }
 
-// Whoever saw the program end does not know whether the version was registered just before. Its record's id was drawn for it alone.
-async function isStored(client: Client, begun: Begun): Promise<boolean> {
+// Whoever saw the program end does not know whether the version was registered just before. The id of a new record was drawn for it alone; of the next
+// version of a record the object tells.
+async function objectAt(client: Client, ref: Ref): Promise<string | undefined> {
   try {
-    await client.gateways.query(Records.method.version, { record: idText(begun.ref.record), version: begun.ref.version })
-    return true
+    const { version } = await client.gateways.query(Records.method.version, { record: idText(ref.record), version: ref.version })
+    return version?.object
   } catch (cause) {
-    if (isKind(cause, 'not found')) return false
+    if (isKind(cause, 'not found')) return undefined
     throw cause
   }
 }
@@ -118,12 +139,14 @@ class Journal {
   readonly idKey: Bytes
   readonly entries: readonly Entry[]
   readonly #secrets: Secrets
+  readonly #begun: Begun
   readonly #name: string
   readonly #layout: Layout
   readonly #upload: Upload
 
   private constructor(secrets: Secrets, begun: Begun, upload: Upload, entries: readonly Entry[]) {
     this.#secrets = secrets
+    this.#begun = begun
     this.#name = nameOf(begun)
     this.#layout = layout(BigInt(begun.size))
     this.#upload = upload
@@ -135,7 +158,7 @@ class Journal {
   static async of(secrets: Secrets, begun: Begun, upload: Upload): Promise<Journal> {
     const l = layout(BigInt(begun.size))
     const entries: Entry[] = []
-    const others = new Set(await secrets.names(`${nameOf(begun)}/`))
+    const others = new Set((await secrets.names(`${nameOf(begun)}/`)).filter((name) => !name.startsWith(objectName(begun))))
     for (let at = 0; at < l.leaves; at++) {
       const name = leafName(nameOf(begun), at)
       const kept = await secrets.get(name)
@@ -151,10 +174,18 @@ class Journal {
   async keep(at: number, entry: Entry): Promise<void> {
     await this.#secrets.put(leafName(this.#name, at), encodeLeaf(entry, this.#upload.endOf(leafLength(this.#layout, at))))
   }
+
+  async whole(object: Bytes): Promise<void> {
+    await this.#secrets.put(objectName(this.#begun, cidText(object)), object)
+  }
 }
 
-function nameOf(begun: Pick<Begun, 'ref'>): string {
-  return `${prefix}${idText(begun.ref.record)}`
+function nameOf(begun: Pick<Begun, 'id'>): string {
+  return `${prefix}${idText(begun.id)}`
+}
+
+function objectName(begun: Pick<Begun, 'id'>, object = ''): string {
+  return `${nameOf(begun)}/object/${object}`
 }
 
 function leafName(of: string, at: number): string {
@@ -182,19 +213,28 @@ interface KeptHead {
   readonly size: number
   readonly path: string
   readonly idKey: string
+  /** Of a version of a record that was there: the record, and the number that it was to have. */
+  readonly record?: string
+  readonly version?: string
 }
 
 function encode(begun: Begun): Bytes {
   const { patient, size, path, draft } = begun
   const { name, mediaType, created = 0n, modified = 0n } = draft
-  const head: KeptHead = { patient, class: begun.class, name, mediaType, created: String(created), modified: String(modified), size, path, idKey: base64.encode(begun.idKey) }
+  const head: KeptHead = { patient, class: begun.class, name, mediaType, created: String(created), modified: String(modified), size, path, idKey: base64.encode(begun.idKey), ...recordOf(begun) }
   return new TextEncoder().encode(JSON.stringify(head))
+}
+
+function recordOf({ ref }: Begun): Pick<KeptHead, 'record' | 'version'> {
+  return ref.version === 1n ? {} : { record: idText(ref.record), version: String(ref.version) }
 }
 
 function decode(name: string, kept: Uint8Array): Begun {
   const head = JSON.parse(new TextDecoder().decode(kept)) as KeptHead
+  const id = parseIDText(name.slice(prefix.length))
   return {
-    ref: { record: parseIDText(name.slice(prefix.length)), version: 1n }, patient: head.patient, class: head.class, size: head.size, path: head.path,
-    draft: { name: head.name, mediaType: head.mediaType, created: BigInt(head.created), modified: BigInt(head.modified) }, idKey: Uint8Array.from(base64.decode(head.idKey)),
+    id, ref: head.record === undefined ? { record: id, version: 1n } : { record: parseIDText(head.record), version: BigInt(head.version ?? 1) },
+    patient: head.patient, class: head.class, size: head.size, path: head.path, idKey: Uint8Array.from(base64.decode(head.idKey)),
+    draft: { name: head.name, mediaType: head.mediaType, created: BigInt(head.created), modified: BigInt(head.modified) },
   }
 }

@@ -8,7 +8,7 @@ import { Refusal } from '#custody/refusal.js'
 import type { Client } from '../client.js'
 import { type Chunks, onThisThread } from '../content/chunks.js'
 import { OpenedFile } from '../content/file.js'
-import { type Content, type Draft, type Kept, type SealedObject, sealObject } from '../content/seal.js'
+import { type Before, type Content, type Draft, type SealedObject, sealObject } from '../content/seal.js'
 import { PhrdError } from '../errors.js'
 import { Upload, type Uploading } from '../gateway/upload.js'
 import { Lock, OwnerKind } from '../generated/phrd/records/v1/record_pb.js'
@@ -16,6 +16,7 @@ import { MsgStoreVersionsResponseSchema, MsgStoreVersionsSchema } from '../gener
 import { gasBase } from '../send.js'
 import { gasBox } from './box.js'
 import { type Locked, lockVersion } from './lock.js'
+import { checkPrevious, earlierFor, type Previous } from './previous.js'
 import type { Ref } from './ref.js'
 import { type Place, type StoreTerms, termsFor } from './terms.js'
 
@@ -40,14 +41,24 @@ export interface NewVersion extends Storing {
   readonly place: Place
   readonly draft: Draft
   readonly content: Content
+  /** An earlier version of the record: leaves whose plaintext returns are not sent and not stored again. */
+  readonly previous?: Previous
 }
 
-/** store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. Copies at other hospitals follow. Memory is constant whatever the size. */
-export async function store(client: Client, v: NewVersion): Promise<Ref> {
+/** Stored is a version that was registered. */
+export interface Stored extends Ref {
+  /** How many bytes of the version's ciphertext are an earlier one's, and were not sent. */
+  readonly reused: number
+}
+
+/** store seals a file, uploads it to the clerk's hospital, reads back and opens what was stored, and registers it. Copies at other hospitals follow. Memory is constant whatever the size. The error is of kind 'previous' where the earlier version that is given is none whose leaves may be used. */
+export async function store(client: Client, v: NewVersion): Promise<Stored> {
   const terms = await termsFor(client, v.place)
+  if (v.previous !== undefined) await checkPrevious(client, v.previous, terms)
   const upload = await Upload.begin(await client.gateways.of(terms.custodian), uploading(v))
   try {
-    return await storeBy(client, upload, terms, v)
+    const earlier = v.previous === undefined ? undefined : await earlierFor(upload, v.previous)
+    return await storeBy(client, upload, terms, v, earlier === undefined ? undefined : { earlier })
   } finally {
     await upload.abandon()
   }
@@ -60,12 +71,12 @@ export function uploading(v: Storing & { readonly content: Content }): Uploading
 }
 
 /** storeBy does what store does by an upload that was opened. */
-export async function storeBy(client: Client, upload: Upload, terms: StoreTerms, v: Omit<NewVersion, 'place'>, kept?: Kept): Promise<Ref> {
+export async function storeBy(client: Client, upload: Upload, terms: StoreTerms, v: Omit<NewVersion, 'place'>, before?: Before): Promise<Stored> {
   const { chunks = onThisThread, signal, progress } = v
   const sealed = await sealObject(v.content, v.draft, chunks, async (cid, block) => {
     signal?.throwIfAborted()
     await upload.put(cid, block)
-  }, kept)
+  }, before)
   const locked = await lockVersion(terms, sealed)
   await upload.put(locked.cid, locked.block)
   await upload.drain()
@@ -73,8 +84,9 @@ export async function storeBy(client: Client, upload: Upload, terms: StoreTerms,
     signal?.throwIfAborted()
     progress?.('read back', smaller(BigInt(leaves) << 20n, sealed.padded), sealed.padded)
   })
-  await commit(client, terms, sealed, locked)
-  return { record: terms.record, version: terms.version }
+  if (before !== undefined && 'kept' in before) await before.kept.whole(Uint8Array.from(sealed.object))
+  await commit(client, terms, sealed, locked, sealed.reused.length === 0 ? 0n : (v.previous?.ref.version ?? 0n))
+  return { record: terms.record, version: terms.version, reused: sealed.saved }
 }
 
 // What the gateway gives back must open, from the envelope to the last leaf, before the plaintext is forgotten.
@@ -85,13 +97,13 @@ async function readBack(upload: Upload, sealed: SealedObject, locked: Locked, ch
     const back = parseEnvelope(block)
     const place = { object: sealed.object, manifest: back.manifest, padded: sealed.padded }
     const file = await OpenedFile.open(place, await locked.unlock(back), (cid, signal) => upload.block(cid, signal), chunks)
-    await file.check(progress)
+    await file.check(progress, sealed.reused)
   } catch (cause) {
     throw cause instanceof Refusal ? new PhrdError('read back', cause.message, cause) : cause
   }
 }
 
-async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locked: Locked): Promise<void> {
+async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locked: Locked, sharesWith: bigint): Promise<void> {
   const { envelope } = locked
   const others = BigInt(t.recipients.length - 1)
   const gas = gasBase + gasStored + gasGrantee * others + (others > 0n ? gasConsents : 0n) + (locked.box === undefined ? 0n : gasBox)
@@ -104,7 +116,7 @@ async function commit(client: Client, t: StoreTerms, sealed: SealedObject, locke
         custodian: t.custodian, generation: t.generation.key.generation, u: encodePoint(envelope.U), c: envelope.c, pc: envelope.pc, dc: envelope.dc,
       },
       uBar: encodePoint(envelope.UBar), proof: locked.proof, ownKeys: [...locked.ownKeys], envelope: cidText(locked.cid), envelopeSize: locked.block.length,
-      object: cidText(Uint8Array.from(sealed.object)), size: sealed.padded, ...(locked.box === undefined ? {} : { box: locked.box.lock, boxProof: locked.box.proof }),
+      object: cidText(Uint8Array.from(sealed.object)), size: sealed.padded, sharesWith, ...(locked.box === undefined ? {} : { box: locked.box.lock, boxProof: locked.box.proof }),
     }],
   }, MsgStoreVersionsResponseSchema)
 }

@@ -16,7 +16,7 @@ import { MsgFinishRecoveryResponseSchema, MsgFinishRecoverySchema } from '../gen
 import { type RecoveryApproval, RecoveryStatus } from '../generated/phrd/access/v1/recovery_pb.js'
 import { setGuardians } from '../guardians/name.js'
 import { gasBase } from '../send.js'
-import { combineRelease } from '../unlock/open.js'
+import { combineRelease } from '../unlock/release.js'
 import { forgetSession, sessionOf } from '../unlock/session.js'
 import { slotsOf } from '../vault/fetch.js'
 import { vaultBlock, type VaultFile } from '../vault/file.js'

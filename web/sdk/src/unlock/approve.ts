@@ -15,7 +15,17 @@ import { forgetSession } from './session.js'
 
 /** approve opens the owner's half of each version with the vault, checks it against its commitment, seals all of them to the requester, and signs the approval. Only when both hospitals show it committed does it hand the capsule in. An approval whose capsule did not arrive is completed by a second call, which signs nothing. */
 export async function approve(client: Client, r: Review, vault: Vault): Promise<void> {
-  const capsule = await capsuleOf(client, r, vault)
+  await approveWith(client, r, () => capsuleOf(client, r, vault))
+}
+
+/** approveForHospital approves an unlock of records that the officer's hospital owns. The hospital's server, which keeps its vault, opens the halves and seals them to the requester; the officer's signature names what it sealed. The account must be an officer's who did not endorse the unlock. */
+export async function approveForHospital(client: Client, r: Review): Promise<void> {
+  const { hospital } = await client.principal()
+  await approveWith(client, r, async () => (await client.gateways.of(hospital)).capsule(`/unlocks/${r.id}/capsule`))
+}
+
+async function approveWith(client: Client, r: Review, seal: () => Promise<Bytes>): Promise<void> {
+  const capsule = await kept(client, r, seal)
   const cid = cidOf(capsule)
   // A call before this one may have been carried out without our hearing of it.
   const { approval } = (await unlockAt(client.gateways, r.id)).unlock
@@ -29,6 +39,15 @@ export async function approve(client: Client, r: Review, vault: Vault): Promise<
 /** unfinished are the ids of unlocks whose capsule this program keeps: it was not handed in yet, and where the unlock is approved, approve completes it. */
 export async function unfinished(client: Client): Promise<ReadonlySet<string>> {
   return new Set((await client.secrets.names(nameOf(''))).map((name) => name.slice(nameOf('').length)))
+}
+
+// The capsule is kept until it was handed in: the approval names its CID.
+async function kept(client: Client, r: Review, seal: () => Promise<Bytes>): Promise<Bytes> {
+  const before = await client.secrets.get(nameOf(r.id))
+  if (before !== undefined) return Uint8Array.from(before)
+  const capsule = await seal()
+  await client.secrets.put(nameOf(r.id), capsule)
+  return capsule
 }
 
 /** deny says no to an unlock, for good. */
@@ -56,10 +75,7 @@ async function sign(client: Client, r: Review, capsule: string): Promise<void> {
   }
 }
 
-// The capsule is kept until it was handed in: the approval names its CID.
 async function capsuleOf(client: Client, r: Review, vault: Vault): Promise<Bytes> {
-  const kept = await client.secrets.get(nameOf(r.id))
-  if (kept !== undefined) return Uint8Array.from(kept)
   const halves: (Named & { readonly p: Bytes })[] = []
   for (const [i, v] of r.seen.unlock.versions.entries()) {
     const envelope = r.seen.envelopes[i]
@@ -68,7 +84,6 @@ async function capsuleOf(client: Client, r: Review, vault: Vault): Promise<Bytes
   }
   const capsule = await sealCapsule(client.network, r.seen.unlock.id, r.seen.requestKey, halves)
   for (const { p } of halves) p.fill(0)
-  await client.secrets.put(nameOf(r.id), capsule)
   return capsule
 }
 

@@ -11,6 +11,7 @@ import { type Unlock, UnlockStatus } from '../generated/phrd/access/v1/unlock_pb
 import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import { compareRefs, parseRef } from '../records/ref.js'
 import { parseAddress } from '../wallet/address.js'
+import { type AskedLock, boxGeneration, boxLock } from './box.js'
 import { type Generation, generationOf, type LockedVersion, lockOf } from './locked.js'
 
 /** CheckedUnlock is an unlock whose id was recomputed from the fields that it shows: they are what was proposed. */
@@ -22,6 +23,7 @@ export interface CheckedUnlock {
   readonly proposal: Proposal
   /** In the proposal's order. */
   readonly versions: readonly LockedVersion[]
+  /** Of the key whose half is released: the records key, or the emergency key where the unlock is about the boxes of an emergency. */
   readonly generation: Generation
 }
 
@@ -41,10 +43,10 @@ export function isOpen(status: UnlockStatus): boolean {
 /** checkUnlock reads an unlock, its versions' locks and the network's key over one connection, recomputes the hash from them, and checks the request proof. */
 export async function checkUnlock(connection: Connection, net: Bytes, id: string): Promise<CheckedUnlock> {
   const { unlock, status } = await unlockAt(connection, id)
-  if (unlock.box) throw new PhrdError('proposal', 'an unlock of an emergency is not opened here')
   try {
-    const { generation, versions } = await locksOf(connection, net, unlock)
-    const proposal = rebuild(net, unlock, versions)
+    const { generation: records, versions } = await locksOf(connection, net, unlock)
+    const generation = unlock.box ? await boxGeneration(connection, net, versions) : records
+    const proposal = rebuild(net, unlock, unlock.box ? versions.map((v) => boxLock(generation, v)) : versions)
     const hash = proposalHash(proposal)
     if (!equal(unlockID(hash), unhex(id))) throw new PhrdError('proposal', `what is shown hashes to unlock ${hex(unlockID(hash))}, not ${id}`)
     verifyRequest(proposal, unlock.proof)
@@ -74,13 +76,13 @@ async function locksOf(connection: Connection, net: Bytes, unlock: Unlock): Prom
 }
 
 // The proposal in the form that its hash covers.
-function rebuild(net: Bytes, unlock: Unlock, versions: readonly LockedVersion[]): Proposal {
+function rebuild(net: Bytes, unlock: Unlock, locks: readonly AskedLock[]): Proposal {
   if (unlock.expiresAt <= 0n) throw new PhrdError('proposal', 'the unlock has no expiry')
   return {
     net, requester: parseAddress(unlock.requester), hospital: unlock.hospital, purpose: unlock.purpose, policyVersion: unlock.policyVersion, expiry: unlock.expiresAt,
     requestKey: parseRawCID(parseCIDText(unlock.requestKey)), B: parseEncapsulation(unlock.b),
     versions: unlock.versions.flatMap((v, i) => {
-      const locked = versions[i]
+      const locked = locks[i]
       return locked === undefined ? [] : [{ record: locked.record, version: locked.version, ctx: locked.ctx, U: locked.U, M: parsePoint(v.m), c: locked.c }]
     }),
   }

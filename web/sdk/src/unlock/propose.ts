@@ -1,7 +1,6 @@
 import { cidText } from '#custody/cid.js'
-import { encodePoint, times } from '#custody/point.js'
-import { type Proposal, proposalHash, proveRequest, unlockID } from '#custody/request.js'
-import { hex } from '#custody/wallet.js'
+import { encodePoint } from '#custody/point.js'
+import { proveRequest } from '#custody/request.js'
 import { idText } from '#custody/id.js'
 import type { Client } from '../client.js'
 import { PhrdError, Refused } from '../errors.js'
@@ -10,9 +9,9 @@ import { Query as Records } from '../generated/phrd/records/v1/query_pb.js'
 import { arrived } from '../poll.js'
 import { compareRefs, type Ref, refText } from '../records/ref.js'
 import { gasFor } from '../send.js'
-import { parseAddress } from '../wallet/address.js'
+import { draftUnlock, keepDraft } from './draft.js'
 import { generationOf, type LockedVersion, lockOf } from './locked.js'
-import { forgetSession, keepSession, newSession } from './session.js'
+import { forgetSession } from './session.js'
 
 /** longestLifetime is that of an unlock, in seconds. */
 export const longestLifetime = 14n * 24n * 3600n
@@ -29,18 +28,11 @@ export interface Request {
 
 /** propose asks for versions and gives the unlock's id. It draws the session that receives both halves of their keys, and keeps its seed in Secrets until the unlock ends. */
 export async function propose(client: Client, request: Request): Promise<string> {
-  const who = await client.principal()
   const versions = await locksFor(client, request.versions)
-  const session = await newSession()
-  const proposal: Proposal = {
-    net: client.network, requester: parseAddress(client.signer.address), hospital: who.hospital, purpose: request.purpose, policyVersion: 0n,
-    expiry: (await client.blockTime()) + request.lifetime, requestKey: session.keyCID, B: session.B,
-    versions: versions.map((v) => ({ record: v.record, version: v.version, ctx: v.ctx, U: v.U, M: times(session.b, v.U), c: v.c })),
-  }
-  const id = hex(unlockID(proposalHash(proposal)))
-  await client.gateways.putBlock(session.keyCID, session.key)
-  // The seed is kept first: an unlock whose session is lost cannot be opened.
-  await keepSession(client.secrets, id, session.seed)
+  const expiry = (await client.blockTime()) + request.lifetime
+  const draft = await draftUnlock(client, { purpose: request.purpose, expiry }, versions)
+  const { id, proposal, session } = draft
+  await keepDraft(client, draft)
   try {
     const { answer } = await client.send('direct', gasFor(versions.length), MsgProposeUnlockSchema, {
       requester: client.signer.address, purpose: proposal.purpose, expiresAt: proposal.expiry, requestKey: cidText(session.keyCID), b: encodePoint(proposal.B),

@@ -80,6 +80,7 @@ interface View {
 /** review reads an unlock at one height from the nodes of two hospitals, neither of them the requester's where two others answer, and checks all that can be checked without the owner's keys. It fails on the first check that does not pass. */
 export async function review(client: Client, id: string): Promise<Review> {
   const { unlock: first } = await arrived(() => unlockAt(client.gateways, id))
+  if (first.box || first.emergency !== '') throw new PhrdError('proposal', 'hospitals approve an emergency, and not the owner')
   const { doors, independent } = await chooseWitnesses(client, first.hospital)
   const height = await meet(client, doors)
   const views: View[] = []

@@ -1,12 +1,10 @@
 import { base64 } from '@scure/base'
 import { parseCodeWords } from '#custody/code.js'
-import { checkOwnerHalf } from '#custody/commit.js'
 import { type Bytes, equal, randomBytes } from '#custody/encoding.js'
 import type { Envelope } from '#custody/envelope.js'
 import * as hybrid from '#custody/hybrid.js'
 import { parseIDText } from '#custody/id.js'
 import { recipientKind } from '#custody/kinds.js'
-import { openOwn } from '#custody/own.js'
 import { Refusal } from '#custody/refusal.js'
 import { openSlot, passkeySecret, walletSecret } from '#custody/slot.js'
 import { type Epoch, openVault as openBlob, sealVault as sealBlob } from '#custody/vault.js'
@@ -15,6 +13,7 @@ import { PhrdError } from '../errors.js'
 import type { VaultKey } from '../records/lock.js'
 import type { LockedVersion } from '../unlock/locked.js'
 import { slotHead, type VaultFile, type VaultSlot } from './file.js'
+import { openHalf } from './half.js'
 import { signTwice } from './prepare.js'
 import { pepperOf, vaultSecrets } from './secrets.js'
 
@@ -32,14 +31,9 @@ export class Vault {
 
   /** ownerHalf opens the owner's half in an envelope, whatever epoch it is sealed to, and checks it against Pc. */
   async ownerHalf(version: LockedVersion, envelope: Envelope): Promise<Bytes> {
-    for (const half of envelope.own) {
-      const seed = this.#epochs.find((e) => e.epoch === half.epoch)?.seed
-      if (half.kind !== BigInt(recipientKind.patient) || !equal(half.id, this.#patient) || seed === undefined) continue
-      const p = await openOwn(version.ctx, version.U, half, seed, half.sealed)
-      checkOwnerHalf(version.ctx, version.U, p, version.pc)
-      return p
-    }
-    throw new PhrdError('vault', 'the envelope is sealed to no key of this vault')
+    return openHalf(version, envelope, {
+      kind: BigInt(recipientKind.patient), id: this.#patient, seed: async (epoch) => this.#epochs.find((e) => e.epoch === epoch)?.seed,
+    })
   }
 
   /** newest is the vault's newest public key, to which the patient's program seals. */

@@ -1,7 +1,8 @@
 import { effect, signal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { isKind } from '#sdk/errors.js'
-import { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from '#sdk/records/begun.js'
+import { begin, type Begun, begunFiles, carryOn, giveUp, type NewFile } from '#sdk/records/begun.js'
+import type { Record } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import type { Ref } from '#sdk/records/ref.js'
 import type { Stage as Part } from '#sdk/records/store.js'
 import { atWork, stage } from '../../session'
@@ -19,14 +20,14 @@ let made = 0
 export class Job {
   /** Its number on this page. */
   readonly id = ++made
-  readonly of: NewRecord
+  readonly of: NewFile
   readonly state = signal<State>({ at: 'waiting' })
   /** Undefined as long as the person has to choose it again. */
   file: File | undefined
   begun: Begun | undefined
   #stop = new AbortController()
 
-  constructor(of: NewRecord, file: File | undefined, begun?: Begun) {
+  constructor(of: NewFile, file: File | undefined, begun?: Begun) {
     ;[this.of, this.file, this.begun] = [of, file, begun]
     if (file === undefined) this.state.value = { at: 'left' }
   }
@@ -60,14 +61,17 @@ export class Job {
   }
 }
 
+/** newVersionOf is the record whose next version what is dropped becomes; undefined where it becomes a new record. */
+export const newVersionOf = signal<Record | undefined>(undefined)
+
 /** jobs are the files of this clerk, in the order in which they were given. */
 export const jobs = signal<readonly Job[]>([])
 
 let recalled = false
 
-/** add has files stored for a patient, one after another. */
-export function add(client: Client, files: readonly File[], patient: string, kind: NewRecord['class']): void {
-  jobs.value = [...jobs.value, ...files.map((file) => new Job({ patient, class: kind, size: file.size, draft: draftOf(file) }, file))]
+/** add has files stored, one after another, as new records of a patient or of the hospital, whose number is empty, or as the next version of a record. */
+export function add(client: Client, files: readonly File[], of: Pick<NewFile, 'patient' | 'class' | 'record'>): void {
+  jobs.value = [...jobs.value, ...files.map((file) => new Job({ ...of, size: file.size, draft: draftOf(file) }, file))]
   void work(client)
 }
 
@@ -113,7 +117,7 @@ async function alone<T>(begun: Begun, run: () => Promise<T>): Promise<T | undefi
 }
 
 // What the browser does not know it calls by nothing, and DICOM it does not know.
-function draftOf(file: File): NewRecord['draft'] {
+function draftOf(file: File): NewFile['draft'] {
   const isDICOM = /\.(dcm|dicom)$/i.test(file.name)
   const mediaType = isDICOM ? 'application/dicom' : file.type === '' ? 'application/octet-stream' : file.type
   return { name: file.name, mediaType, modified: BigInt(Math.floor(file.lastModified / 1000)) }
@@ -124,6 +128,7 @@ effect(() => {
   if (stage.value.at !== 'out') return
   for (const job of jobs.peek()) job.pause()
   jobs.value = []
+  newVersionOf.value = undefined
   recalled = false
 })
 

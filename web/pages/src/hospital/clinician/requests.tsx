@@ -1,22 +1,20 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
+import { consentFor, useConsent } from '#sdk/consents/use.js'
 import type { OpenedFile } from '#sdk/content/file.js'
 import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
-import { parseRef } from '#sdk/records/ref.js'
 import { withdraw } from '#sdk/unlock/approve.js'
 import { isOpen } from '#sdk/unlock/checked.js'
 import { unlocks } from '#sdk/unlock/inbox.js'
-import { openUnlock } from '#sdk/unlock/open.js'
 import { holdsSession } from '#sdk/unlock/session.js'
 import { refreshed } from '../../live'
 import { Action, Loaded } from '../../view/action'
 import { Viewer } from '../../viewer/viewer'
 import { hospitalWords } from '../../words/hospital/words'
 import { timeText, words } from '../../words/words'
+import { Openings } from '../opening'
 import type { Person } from '../staff'
 
-// How long the shares of the hospitals and the patient's capsule are awaited, in milliseconds.
-const openTime = 60_000
 const mostShown = 50
 
 interface Request {
@@ -29,7 +27,8 @@ interface Request {
 async function ownRequests(client: Client): Promise<Request[]> {
   const found: Request[] = []
   for await (const { unlock, status } of unlocks(client, { requester: client.signer.address })) {
-    if (unlock !== undefined) found.push({ unlock, status, isHere: await holdsSession(client.secrets, unlock.id) })
+    // An emergency is shown as what it is, and not by the unlocks that it consists of.
+    if (unlock !== undefined && unlock.emergency === '') found.push({ unlock, status, isHere: await holdsSession(client.secrets, unlock.id) })
     if (found.length === mostShown) break
   }
   return found
@@ -58,9 +57,19 @@ export function OwnRequests({ client }: Person) {
   )
 }
 
+// byConsent has a consent stand in for the patient, where one does, and says what came of it.
+async function byConsent(client: Client, unlock: string): Promise<string> {
+  const consent = await consentFor(client, unlock)
+  if (consent === undefined) return hospitalWords.value.noConsentFits
+  await useConsent(client, unlock, consent.number)
+  refreshed.value++
+  return hospitalWords.value.consented
+}
+
 function RequestCard({ client, request, show }: { client: Client; request: Request; show: (file: OpenedFile) => void }) {
   const w = hospitalWords.value
   const { unlock, status, isHere } = request
+  const said = useSignal('')
   const name = UnlockStatus[status]
   const isApproved = status === UnlockStatus.APPROVED || status === UnlockStatus.RELEASED
   return (
@@ -71,19 +80,12 @@ function RequestCard({ client, request, show }: { client: Client; request: Reque
         <dt>{w.asked}</dt><dd>{timeText(unlock.proposedAt)}</dd>
         <dt>{words.value.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
       </dl>
-      <ul class="plain">
-        {unlock.versions.map(({ record, version }) => (
-          <li key={`${record}/${version}`} class="entry">
-            <span class="long">{record}/{String(version)}</span>
-            {isApproved && isHere && (
-              <Action run={async () => show(await openUnlock(client, unlock.id, parseRef(`${record}/${version}`), { signal: AbortSignal.timeout(openTime) }))}>{w.open}</Action>
-            )}
-          </li>
-        ))}
-      </ul>
+      <Openings client={client} unlock={unlock.id} versions={unlock.versions} isOpen={isApproved && isHere} show={show} />
       {isApproved && !isHere && <p class="note">{w.otherDevice}</p>}
+      <p role="status" aria-live="polite">{said.value}</p>
       {isOpen(status) && (
         <div class="buttons">
+          {status === UnlockStatus.ENDORSED && isHere && <Action run={async () => void (said.value = await byConsent(client, unlock.id))}>{w.byConsent}</Action>}
           <Action
             kind="plain"
             run={async () => {

@@ -1,4 +1,5 @@
 import type { DataSet, Element } from 'dicom-parser'
+import { type Codec, decode } from './codecs.ts'
 import { decodeRLE } from './rle.ts'
 
 /** Unshown says why a picture can't be shown here. */
@@ -45,10 +46,12 @@ const tag = {
   intercept: 'x00281052', slope: 'x00281053', pixels: 'x7fe00010',
 } as const
 
-type Syntax = 'raw' | 'big' | 'rle' | 'jpeg'
+type Syntax = 'raw' | 'big' | 'rle' | 'jpeg' | Codec
 
 const syntaxes: Readonly<Record<string, Syntax>> = {
   '1.2.840.10008.1.2': 'raw', '1.2.840.10008.1.2.1': 'raw', '1.2.840.10008.1.2.2': 'big', '1.2.840.10008.1.2.5': 'rle', '1.2.840.10008.1.2.4.50': 'jpeg',
+  '1.2.840.10008.1.2.4.57': 'lossless', '1.2.840.10008.1.2.4.70': 'lossless', '1.2.840.10008.1.2.4.80': 'jpegls', '1.2.840.10008.1.2.4.81': 'jpegls',
+  '1.2.840.10008.1.2.4.90': 'jpeg2000', '1.2.840.10008.1.2.4.91': 'jpeg2000',
 }
 
 // Defined terms of Specific Character Set (PS3.3 C.12.1.1.2) that browsers can read.
@@ -110,13 +113,23 @@ function layoutOf(set: DataSet, syntax: Syntax): Layout {
   if (rows === 0 || columns === 0) throw new Unshown('the file has no picture')
   if (samples !== 1 && samples !== 3) throw new Unshown(`${samples} samples a pixel`)
   if (allocated !== 8 && allocated !== 16) throw new Unshown(`${allocated} bits a sample`)
-  // A browser takes the colours of a JPEG for YBR, whatever the file says.
-  const colours = syntax === 'jpeg' ? ['YBR_FULL', 'YBR_FULL_422'] : ['RGB', 'YBR_FULL']
-  const isKnown = samples === 1 ? photometric.startsWith('MONOCHROME') : colours.includes(photometric) && allocated === 8
+  const isKnown = samples === 1 ? photometric.startsWith('MONOCHROME') : coloursOf(syntax).includes(photometric) && allocated === 8
   if (!isKnown) throw new Unshown(`${photometric} with ${allocated} bits a sample`)
   return {
     syntax, rows, columns, samples, photometric, allocated, isPlanar: set.uint16(tag.planar) === 1, stored: Math.min(set.uint16(tag.stored) ?? allocated, allocated),
     isSigned: set.uint16(tag.signed) === 1, frames: Math.max(1, set.intString(tag.frames) ?? 1),
+  }
+}
+
+// A browser takes the colours of a JPEG for YBR, whatever the file says, and a decoder of JPEG 2000 gives RGB.
+function coloursOf(syntax: Syntax): readonly string[] {
+  switch (syntax) {
+    case 'jpeg':
+      return ['YBR_FULL', 'YBR_FULL_422']
+    case 'jpeg2000':
+      return ['RGB', 'YBR_RCT', 'YBR_ICT']
+    default:
+      return ['RGB', 'YBR_FULL']
   }
 }
 
@@ -131,7 +144,21 @@ async function frameAt(dicom: Parser, set: DataSet, pixels: Element, l: Layout, 
   }
   const fragment = Uint8Array.from(encapsulated(dicom, set, pixels, l, at))
   if (l.syntax === 'jpeg') return jpegFrame(fragment, l)
-  return valuesOf(decodeRLE(fragment, l.rows * l.columns, l.samples, l.allocated / 8), { ...l, isPlanar: false })
+  if (l.syntax === 'rle') return valuesOf(decodeRLE(fragment, l.rows * l.columns, l.samples, l.allocated / 8), { ...l, isPlanar: false })
+  return decodedFrame(l.syntax, fragment, l)
+}
+
+// What a decoder says of a frame must be what the file says of it.
+async function decodedFrame(codec: Codec, fragment: Uint8Array<ArrayBuffer>, l: Layout): Promise<Frame> {
+  let decoded
+  try {
+    decoded = await decode(codec, fragment)
+  } catch (cause) {
+    throw new Unshown('a frame in it can’t be decoded', { cause })
+  }
+  const { bytes, columns, rows, samples, bytesEach, isPlanar, isSigned = l.isSigned } = decoded
+  if (columns !== l.columns || rows !== l.rows || samples !== l.samples || bytes.length < rows * columns * samples * bytesEach) throw new Unshown('a frame in it is of another size')
+  return valuesOf(bytes, { ...l, syntax: 'raw', allocated: bytesEach === 1 ? 8 : 16, stored: Math.min(l.stored, 8 * bytesEach), isSigned, isPlanar })
 }
 
 function encapsulated(dicom: Parser, set: DataSet, pixels: Element, l: Layout, at: number): Uint8Array {

@@ -4,16 +4,30 @@ import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_
 import { deny } from '#sdk/unlock/approve.js'
 import { endorse } from '#sdk/unlock/endorse.js'
 import { unlocks } from '#sdk/unlock/inbox.js'
-import { refreshed } from '../live'
-import { hospitals } from '../session'
-import { Action, Loaded } from '../view/action'
-import { hospitalWords } from '../words/hospital/words'
-import { timeText, words } from '../words/words'
-import type { Person } from './staff'
+import { refreshed } from '../../live'
+import { Action, Loaded } from '../../view/action'
+import { hospitalWords } from '../../words/hospital/words'
+import { words } from '../../words/words'
+import { hospitalName } from '../emergency'
+import type { Person } from '../staff'
+import { UnlockFacts } from '../unlock'
+import { OwnApprovals } from './own'
 
-async function waiting(client: Client, hospital: bigint): Promise<Unlock[]> {
+interface Waits {
+  readonly toEndorse: readonly Unlock[]
+  /** Requests for the hospital's own records that were endorsed. */
+  readonly own: readonly Unlock[]
+}
+
+async function waiting(client: Client, hospital: bigint): Promise<Waits> {
+  const [toEndorse, endorsed] = await Promise.all([UnlockStatus.PROPOSED, UnlockStatus.ENDORSED].map((status) => inStatus(client, hospital, status)))
+  return { toEndorse: toEndorse ?? [], own: (endorsed ?? []).filter(({ patient }) => patient === '') }
+}
+
+// Other hospitals approve an emergency, and not that which keeps the records by an endorsement.
+async function inStatus(client: Client, custodian: bigint, status: UnlockStatus): Promise<Unlock[]> {
   const found: Unlock[] = []
-  for await (const { unlock } of unlocks(client, { custodian: hospital, status: UnlockStatus.PROPOSED })) if (unlock !== undefined) found.push(unlock)
+  for await (const { unlock } of unlocks(client, { custodian, status })) if (unlock !== undefined && unlock.emergency === '') found.push(unlock)
   return found
 }
 
@@ -31,12 +45,13 @@ export function Queue({ client, hospital }: Person) {
       <p>{w.queueText}</p>
       <p role="status" aria-live="polite">{said.value}</p>
       <Loaded ask={() => waiting(client, hospital)} again={refreshed.value}>
-        {(found) => (
+        {({ toEndorse, own }) => (
           <>
-            {found.length === 0 && <p>{w.queueEmpty}</p>}
+            {toEndorse.length + own.length === 0 && <p>{w.queueEmpty}</p>}
             <ul class="cards">
-              {found.map((unlock) => <li key={unlock.id}><Waiting client={client} unlock={unlock} after={after} /></li>)}
+              {toEndorse.map((unlock) => <li key={unlock.id}><Waiting client={client} unlock={unlock} after={after} /></li>)}
             </ul>
+            {own.length > 0 && <OwnApprovals client={client} found={own} after={after} />}
           </>
         )}
       </Loaded>
@@ -49,22 +64,14 @@ function Waiting({ client, unlock, after }: { client: Client; unlock: Unlock; af
   const isMine = unlock.endorsements.some((e) => e.officer === client.signer.address)
   return (
     <article aria-label={unlock.id.slice(0, 8)}>
-      <h2>{w.wantsToOpen(hospitals.value.get(unlock.hospital) ?? w.hospitalNumber(String(unlock.hospital)))}</h2>
-      <dl>
-        <dt>{words.value.requester}</dt><dd class="long">{unlock.requester}</dd>
-        <dt>{words.value.purpose}</dt><dd>{words.value.purposes[unlock.purpose] ?? unlock.purpose}</dd>
-        <dt>{w.patientNumber}</dt><dd class="long">{unlock.patient === '' ? w.hospitalsOwn : unlock.patient}</dd>
-        <dt>{words.value.records}</dt><dd class="long">{unlock.versions.map((v) => `${v.record}/${v.version}`).join(', ')}</dd>
-        <dt>{w.asked}</dt><dd>{timeText(unlock.proposedAt)}</dd>
-        <dt>{words.value.until}</dt><dd>{timeText(unlock.expiresAt)}</dd>
-        <dt>{w.endorsements}</dt><dd>{w.of(unlock.endorsements.length, unlock.endorsementsNeeded)}</dd>
-      </dl>
+      <h2>{w.wantsToOpen(hospitalName(unlock.hospital))}</h2>
+      <UnlockFacts unlock={unlock} />
       <div class="buttons">
         {isMine ? <p>{w.endorsedByYou}</p> : (
           <Action
             run={async () => {
               await endorse(client, unlock.id)
-              after(w.endorsedNow)
+              after(unlock.patient === '' ? w.endorsedOwn : w.endorsedNow)
             }}
           >
             {w.endorse}
