@@ -22,6 +22,8 @@ export type Kind =
   | 'consent'
   /** An agreement for emergencies is out of its bounds. */
   | 'emergency'
+  /** A text is no month. */
+  | 'month'
   /** A text names no version of a record. */
   | 'ref'
   /** An upload cannot be carried on. */
@@ -36,6 +38,8 @@ export type Kind =
   | 'consented'
   /** An unlock is approved and not enough hospitals have given their shares. */
   | 'not released'
+  /** A new envelope is not at enough hospitals yet. */
+  | 'not copied'
   /** A recovery waits for approvals, for its delay, or for shares. */
   | 'not ready'
   /** An unlock was denied, withdrawn or closed, or has expired. */

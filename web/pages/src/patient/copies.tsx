@@ -37,7 +37,7 @@ export function CopiesLine({ client, version }: { client: Client; version: Versi
   )
 }
 
-/** ExportNote says how records are taken along. */
-export function ExportNote() {
-  return <p class="small">{patientWords.value.export}</p>
+/** ArchiveLink leads to where all records are taken along. */
+export function ArchiveLink() {
+  return <p><a href="#/archive">{patientWords.value.archive}</a></p>
 }

@@ -7,6 +7,7 @@ import { PhrdError, Refused } from '../errors.js'
 import { MsgApproveUnlockResponseSchema, MsgApproveUnlockSchema, MsgDenyUnlockResponseSchema, MsgDenyUnlockSchema, MsgWithdrawUnlockResponseSchema, MsgWithdrawUnlockSchema } from '../generated/phrd/access/v1/tx_pb.js'
 import { poll } from '../poll.js'
 import { refText } from '../records/ref.js'
+import type { Secrets } from '../secrets.js'
 import { commitTime, gasBase, gasFor, type Receipt } from '../send.js'
 import type { Vault } from '../vault/open.js'
 import { isOpen, unlockAt } from './checked.js'
@@ -23,6 +24,11 @@ export async function approve(client: Client, r: Review, vault: Vault): Promise<
   await committed(client, r, cidText(cid))
   await handIn(client, r, cid, capsule)
   await client.secrets.delete(nameOf(r.id))
+}
+
+/** isHandedIn tells whether nothing is left to hand in of an approval that this program signed. */
+export async function isHandedIn(secrets: Secrets, unlock: string): Promise<boolean> {
+  return (await secrets.get(nameOf(unlock))) === undefined
 }
 
 /** deny says no to an unlock, for good. */

@@ -10,7 +10,7 @@ import type { Session } from '#custody/session.js'
 import type { Release, Share } from '#custody/share.js'
 import { hex } from '#custody/wallet.js'
 import { type Chunks, onThisThread } from '../content/chunks.js'
-import { OpenedFile } from '../content/file.js'
+import { OpenedFile, type Source } from '../content/file.js'
 import type { Client } from '../client.js'
 import { isKind, PhrdError } from '../errors.js'
 import { largestBlock } from '../gateway/gateway.js'
@@ -134,15 +134,40 @@ async function ownerHalves(client: Client, session: Session, u: CheckedUnlock, s
   return openCapsule(client.network, u.id, session.keySeed, u.versions, capsule)
 }
 
-async function openVersion(client: Client, { unlock, K, halves }: Opened, place: number, chunks: Chunks): Promise<OpenedFile> {
-  const [v, k, p] = [unlock.versions[place], K[place], halves[place]]
-  if (v === undefined || k === undefined || p === undefined) throw new PhrdError('proposal', 'an unlock lacks the halves of a version')
-  const source = (cid: Uint8Array, signal?: AbortSignal) =>
-    client.gateways.try((gateway) => gateway.block(versionBlockPath(v, cid, unlock.unlock.id), cid, largestBlock, signal), elsewhere)
-  const e = await envelopeOf(client, v, source)
-  const T = salt({ ctx: v.ctx, U: e.U, UBar: e.UBar, pc: e.pc, dc: e.dc, manifest: e.manifest, object: v.object })
-  const dek = await unwrap(parseLock(v.lock), p, k, T, { c: e.c, wrap: e.wrap, dc: v.dc, record: v.record, version: v.version })
-  return OpenedFile.open({ object: v.object, manifest: e.manifest, padded: v.stored.size }, dek, source, chunks)
+/** DataKey opens the ciphertext of a version. */
+export interface DataKey {
+  readonly version: LockedVersion
+  readonly manifest: Bytes
+  readonly dek: Bytes
+}
+
+/** dataKeys are the data keys of all versions of an unlock that this program proposed, in its order: to lock them anew. It waits as openUnlock does. */
+export async function dataKeys(client: Client, id: string, signal: AbortSignal): Promise<DataKey[]> {
+  const opened = await keysOf(client, id, signal)
+  const keys: DataKey[] = []
+  for (const [place, v] of opened.unlock.versions.entries()) keys.push(await dataKey(client, opened, place, sourceOf(client, v, id)))
+  return keys
+}
+
+async function openVersion(client: Client, opened: Opened, place: number, chunks: Chunks): Promise<OpenedFile> {
+  const v = opened.unlock.versions[place]
+  if (v === undefined) throw new PhrdError('proposal', 'an unlock lacks a version')
+  const source = sourceOf(client, v, opened.unlock.unlock.id)
+  const { manifest, dek } = await dataKey(client, opened, place, source)
+  return OpenedFile.open({ object: v.object, manifest, padded: v.stored.size }, dek, source, chunks)
+}
+
+function sourceOf(client: Client, v: LockedVersion, unlock: string): Source {
+  return (cid, signal) => client.gateways.try((gateway) => gateway.block(versionBlockPath(v, cid, unlock), cid, largestBlock, signal), elsewhere)
+}
+
+async function dataKey(client: Client, { unlock, K, halves }: Opened, place: number, source: Source): Promise<DataKey> {
+  const [version, k, p] = [unlock.versions[place], K[place], halves[place]]
+  if (version === undefined || k === undefined || p === undefined) throw new PhrdError('proposal', 'an unlock lacks the halves of a version')
+  const e = await envelopeOf(client, version, source)
+  const T = salt({ ctx: version.ctx, U: e.U, UBar: e.UBar, pc: e.pc, dc: e.dc, manifest: e.manifest, object: version.object })
+  const dek = await unwrap(parseLock(version.lock), p, k, T, { c: e.c, wrap: e.wrap, dc: version.dc, record: version.record, version: version.version })
+  return { version, manifest: Uint8Array.from(e.manifest), dek }
 }
 
 // Its owner may have replaced the envelope since the version was read, under the same lock.
