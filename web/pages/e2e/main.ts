@@ -2,7 +2,7 @@ import { result } from './check.ts'
 import { browser } from './scene.ts'
 
 // One story after another: modules that are imported together would be told at once.
-const stories = process.env['SIZE'] === 'short' ? ['keplr', 'story', 'hospital'] : ['keplr', 'story', 'auditor', 'patient', 'hospital']
+const stories = process.env['SIZE'] === 'short' ? ['keplr', 'story', 'hospital'] : ['keplr', 'story', 'auditor', 'patient', 'anew', 'handover', 'hospital']
 for (const story of stories) await import(`./${story}.ts`)
 await browser.close()
 process.exitCode = result() ? 0 : 1

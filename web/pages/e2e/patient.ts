@@ -116,6 +116,18 @@ await check('a consent that is withdrawn approves nothing more', async () => {
   await page.getByText('Denied.').waitFor()
 })
 
+await check('what was sealed for a consent that has ended is locked anew', async () => {
+  const { page } = alice
+  await way(page, 'Consents')
+  await page.getByRole('link', { name: 'Lock records anew' }).click()
+  await page.getByText('1 version is still sealed to somebody whose consent has ended').waitFor()
+  await button(page, 'Lock it anew').click()
+  const [, , fresh, confirmed] = await signs(page, 4)
+  shows(fresh, 'phrd/MsgRelockVersions', `${record}/1`)
+  shows(confirmed, 'phrd/MsgConfirmRelock', `${record}/1`)
+  await page.getByText('Nothing has to be locked anew.').waitFor()
+})
+
 /** emergency has the clinician ask in an emergency, and so many other hospitals approve it. */
 async function emergency(approvals: number, of = record): Promise<string> {
   const { unlock: id } = await network.as(er, 'clinician', 'emergency', 'request', of, '--reason', 'unconscious')

@@ -47,17 +47,16 @@ export function Ask({ client, back }: { client: Client; back: () => void }) {
   return (
     <section class="form">
       <h1>{w.recovery}</h1>
-      <p>{w.lostWalletText}</p>
       <fieldset>
         <legend>{w.whoAsks}</legend>
         {choice(false, w.asksSelf)}
         {choice(true, w.asksOther)}
       </fieldset>
+      <p>{forOther.value ? w.actsUntilText : w.lostWalletText}</p>
       <label for="patient">{w.patientNumber}</label>
       <input id="patient" autocomplete="off" spellcheck={false} value={number.value} onInput={(e) => (number.value = e.currentTarget.value)} />
       {forOther.value && (
         <>
-          <p>{w.actsUntilText}</p>
           <label for="until-month">{w.actsUntil}</label>
           <input id="until-month" type="month" placeholder="2029-01" value={month.value} onInput={(e) => (month.value = e.currentTarget.value)} />
         </>
@@ -66,7 +65,7 @@ export function Ask({ client, back }: { client: Client; back: () => void }) {
         <Action disabled={number.value.trim() === '' || (forOther.value && month.value === '')} run={async () => {
           await proposeRecovery(client, number.value.trim(), wait, forOther.value ? monthStart(month.value) : 0n)
           refreshed.value++
-        }}>{w.askRecovery}</Action>
+        }}>{forOther.value ? w.askToAct : w.askRecovery}</Action>
         <button type="button" class="plain" onClick={back}>{w.back}</button>
       </div>
     </section>

@@ -174,6 +174,7 @@ export const de: PatientWords = {
   asksOther: 'Ich handle für diesen Menschen, der nicht entscheiden kann, oder bin Mutter oder Vater',
   actsUntil: 'Der Monat, in dem das endet, etwa 2029-01',
   actsUntilText: 'Zeigen Sie zwei Krankenhäusern das Papier. Vertraute stimmen zu, wo es welche gibt, sonst Beauftragte zweier Krankenhäuser. Wer die alte Wallet hat, kann es anhalten.',
+  askToAct: 'Verlangen, für diesen Menschen zu handeln',
   takesOver: 'Als',
   asPatient: 'der Mensch selbst',
   forPatientUntil: (time) => `handelt für den Menschen bis ${time}`,

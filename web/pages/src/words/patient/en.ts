@@ -182,6 +182,7 @@ export const en = {
   asksOther: 'I act for this patient, who can’t decide, or whose parent I am',
   actsUntil: 'The month in which that ends, like 2029-01',
   actsUntilText: 'Show two hospitals the paper. Guardians approve it where there are some, else officers of two hospitals. Whoever has the old wallet can stop it.',
+  askToAct: 'Ask to act for this patient',
   takesOver: 'As',
   asPatient: 'the patient',
   forPatientUntil: (time: string) => `acts for the patient until ${time}`,
