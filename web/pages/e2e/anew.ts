@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Decrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
-import { check, demand, looked } from './check.ts'
+import { check, demand, looked, until } from './check.ts'
 import { joined, type Person, shows, way, wordsWritten } from './people.ts'
 import { button, heading, home, network, pictures, signs } from './scene.ts'
 
@@ -178,9 +178,25 @@ await check('a passphrase opens such a file, and no other does', async () => {
   demand(await other.decrypt(sealed).then(() => false, () => true), 'another passphrase opens it')
 })
 
+await check('a version that is erased is refused to everybody, and each hospital says that it deleted it', async () => {
+  const { page } = dora
+  const [, record = ''] = records
+  await way(page, 'Records')
+  const card = page.getByRole('article').filter({ hasText: record })
+  await card.getByText('Erase …').click()
+  await card.getByText('Erasing is for good.').waitFor()
+  await looked(page, 'erase', pictures)
+  await button(page, 'Erase it for good').click()
+  shows((await signs(page))[0], 'phrd/MsgEraseVersions', `${record}/1`)
+  await card.getByText(/^Erased .*: refused to everybody since then/).waitFor()
+  await until(async () => (await card.getByText(/ deleted it .*backups/).count()) >= 3 && (await card.getByText('has not said yet').count()) === 0)
+  await looked(page, 'erased', pictures)
+  demand(await asked(record).then(() => false, () => true), 'an erased version can be asked for')
+  await asked(records[0] ?? '')
+})
+
 await check('these pages speak German, in the dark', async () => {
   const { page } = dora
-  await button(page, 'Remove the copy from this browser').click()
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.getByLabel('Language').selectOption('de')
   for (const [at, title] of [['relock', 'Akten neu verschließen'], ['archive', 'Alles mitnehmen'], ['hand-over', 'Für Ihr Kind']] as const) {

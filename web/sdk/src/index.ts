@@ -13,6 +13,7 @@
  * - unlockOwn: the patient reads (unlock/own.ts)
  * - log: who did what (records/log.ts)
  * - relock: other keys, after a theft or for a consent that has ended (records/relock.ts)
+ * - erase: versions go for good, and hospitals attest it (records/erase.ts)
  * - archiveOwn: all of one's own records in an archive (archive/own.ts)
  * - exportLog: an auditor's proof of it for somebody who trusts no hospital (audit/export.ts)
  * - notices: what happens, as it happens (notices.ts)
@@ -57,6 +58,7 @@ export { collect } from './pages.js'
 export { begin, type Begun, begunFiles, carryOn, giveUp, type NewRecord } from './records/begun.js'
 export { copies, type Copies, type CopyCount, copyCount, type Places, places } from './records/copies.js'
 export { askForAll, dueRelocks, forgetAll, type RelocksDue, wanted } from './records/due.js'
+export { erase, type Erasure, erasureOf } from './records/erase.js'
 export { records, recordsKept, versions } from './records/list.js'
 export { log, type LogFilter } from './records/log.js'
 export { parseRef, type Ref, refText } from './records/ref.js'

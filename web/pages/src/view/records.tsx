@@ -8,7 +8,7 @@ import { parseIDText } from '#custody/id.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
 import { ArchiveLink, CopiesLine } from '../patient/copies'
-import { Reading } from '../patient/reading'
+import { VersionWays } from '../patient/version'
 import { Viewer } from '../viewer/viewer'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
@@ -52,7 +52,7 @@ export function Records({ client, patient, vault }: { client: Client; patient: s
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
                           <CopiesLine client={client} version={version} />
-                          <Reading client={client} vault={vault} version={version} show={(file) => (opened.value = file)} />
+                          <VersionWays client={client} vault={vault} version={version} show={(file) => (opened.value = file)} />
                         </li>
                       ))}
                     </ul>

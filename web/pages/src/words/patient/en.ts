@@ -142,6 +142,18 @@ export const en = {
   shutVersions: (n: number) => `${n === 1 ? '1 version was' : `${n} versions were`} stored before your vault was begun anew. Nobody can open ${n === 1 ? 'it' : 'them'} any more.`,
   shutNext: 'Ask the hospitals that stored them to store them for you once more, if they still have them. What is stored from now on is yours as before. Consents that you gave have to be given again.',
   shutVersion: 'Nobody can open it: it was stored before your vault was begun anew.',
+  // Erasing
+  erase: 'Erase …',
+  eraseText: 'Erasing is for good. From then on nobody can ask for this version, requests that name it are withdrawn, and every hospital deletes it and says so. No hospital and no support brings it back. Who has seen it has seen it; the log keeps that it existed and who looked.',
+  eraseNow: 'Erase it for good',
+  eraseAsked: (request: string) => `An officer of the hospital that keeps it has to approve: request ${request}.`,
+  erasedAt: (time: string) => `Erased ${time}: refused to everybody since then.`,
+  deletedBy: (hospital: string, time: string) => `${hospital} deleted it ${time}`,
+  noBackups: 'and keeps no backups',
+  backupsUntil: (time: string) => `backups may hold it until ${time}`,
+  notDeleted: (hospital: string) => `${hospital} has not said yet that it deleted it`,
+  leftUndeleted: (hospital: string) => `${hospital} has left the network and has not said that it deleted it`,
+  sharedRemains: 'Other versions of the record, which are not erased, have parts in common with it: those remain.',
   // Taking everything along
   archive: 'Take everything along',
   archiveText: 'All your records, every version that is not erased, in one encrypted file. The tool age (age-encryption.org) opens it anywhere, without this page and without any hospital:',
