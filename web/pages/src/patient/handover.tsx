@@ -42,7 +42,7 @@ function endText({ due, representative }: HandOver): string {
 export function EndNote({ open: { client, patient } }: { open: Open }) {
   return (
     <Loaded ask={() => handOverOf(client, patient)} again={refreshed.value}>
-      {(found) => found === undefined ? null : <p class="note">{endText(found)} <a href="#/hand-over">{patientWords.value.handOver}</a></p>}
+      {(found) => found === undefined ? null : <p class="note">{endText(found)}{!found.representative && <> <a href="#/hand-over">{patientWords.value.handOver}</a></>}</p>}
     </Loaded>
   )
 }

@@ -6,7 +6,6 @@ export const en = {
   copies: (hospitals: number, places: number) => `${hospitals === 1 ? '1 hospital keeps' : `${hospitals} hospitals keep`} a copy, in ${places === 1 ? '1 place' : `${places} places`}`,
   copiesAt: (sites: string) => `(${sites})`,
   standings: { WHOLE: '', PLACING: 'copies are on their way', REPAIRING: 'a lost copy is being replaced', ENDANGERED: 'too few copies: the hospitals are replacing them', UNRECOVERABLE: 'no copy can be reached now' } as Record<string, string>,
-  erased: 'erased',
   // Consents
   consents: 'Consents',
   consentsText: 'A consent lets clinicians open records of yours without asking you each time. An officer of the hospital that keeps a record still has to endorse each look, each stands in the log, and you can end it at any moment.',
@@ -140,7 +139,7 @@ export const en = {
   leaveRest: 'Leave the rest as it is',
   stop: 'Stop',
   shutVersions: (n: number) => `${n === 1 ? '1 version was' : `${n} versions were`} stored before your vault was begun anew. Nobody can open ${n === 1 ? 'it' : 'them'} any more.`,
-  shutNext: 'Ask the hospitals that stored them to store them for you once more, if they still have them. What is stored from now on is yours as before. Consents that you gave have to be given again.',
+  shutNext: 'Ask the hospitals that stored this to store it for you once more, if they still have it. What is stored from now on is yours as before. Consents that you gave have to be given again.',
   shutVersion: 'Nobody can open it: it was stored before your vault was begun anew.',
   // Erasing
   erase: 'Erase …',
