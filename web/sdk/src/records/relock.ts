@@ -100,18 +100,21 @@ async function confirmGroup(client: Client, vault: Vault, waiting: readonly Wait
   for (const { version, locked, dek } of waiting) {
     await copied(client, locked, signal)
     const block = await client.gateways.smallBlock(locked.cid, `version=${encodeURIComponent(refText(version))}`)
-    const { ctx, cid, envelope } = locked
-    const [c, pc, dc] = [envelope.c, envelope.pc, envelope.dc].map((hash) => Uint8Array.from(hash)) as [Bytes, Bytes, Bytes]
-    const fresh: LockedVersion = { ...version, ctx, U: envelope.U, c, pc, dc, envelope: cid }
-    await opensAgain(vault, fresh, locked, block, dek)
+    await opensAgain(vault, lockedAnew(version, locked), locked, block, dek)
   }
   await client.send('amino', gasFor(waiting.length), MsgConfirmRelockSchema, {
     owner: client.signer.address, versions: waiting.map(({ version }) => refText(version)), u: waiting.map(({ locked }) => encodePoint(locked.envelope.U)),
   }, MsgConfirmRelockResponseSchema)
 }
 
-// A lock that nobody has seen open must not become the only one.
-async function opensAgain(vault: Vault, fresh: LockedVersion, locked: Locked, block: Bytes, dek: Bytes): Promise<void> {
+/** lockedAnew is a version as it is once its new lock is in place. */
+export function lockedAnew(version: LockedVersion, { ctx, cid, envelope }: Locked): LockedVersion {
+  const [c, pc, dc] = [envelope.c, envelope.pc, envelope.dc].map((hash) => Uint8Array.from(hash)) as [Bytes, Bytes, Bytes]
+  return { ...version, ctx, U: envelope.U, c, pc, dc, envelope: cid }
+}
+
+/** opensAgain demands that a version opens by its new lock, with the vault's half in the envelope that came back and the network's that was drawn: a lock that nobody has seen open must not become the only one. */
+export async function opensAgain(vault: Vault, fresh: LockedVersion, locked: Locked, block: Bytes, dek: Bytes): Promise<void> {
   try {
     const back = openEnvelope(fresh, block)
     const p = await vault.ownerHalf(fresh, back)
