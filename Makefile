@@ -135,8 +135,8 @@ pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gatewa
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
 .PHONY: e2e-web
-e2e-web: build $(VITE) $(WITNESS) $(KEPLR) web/sdk/dist web/wallet/dist/extension ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
-	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd scripts/e2e-web
+e2e-web: build $(VITE) $(WITNESS) $(KEPLR) $(TOOLS)/age web/sdk/dist web/wallet/dist/extension ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
+	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age scripts/e2e-web
 
 .PHONY: package
 package: ## part of test: the Debian package, built twice, and what linters say of it and of the container

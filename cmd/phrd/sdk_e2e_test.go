@@ -154,10 +154,12 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 	p.hired(t, c.localNet, 1, "ts-desk", "clerk")
 	p.hired(t, c.localNet, 4, "ts-weber", "clinician")
 
+	files := map[string][]byte{}
 	t.Run("what the command stored opens in the SDK", func(t *testing.T) {
 		path, content := file(t, "knee.dcm", 3<<20+5)
 		var stored []storedFile
 		c.clerk.does(t, &stored, "record", "store", path, "--patient", joined.Patient, "--wait", "minimum")
+		files[stored[0].Record+"/1"] = content
 		p.isOpened(t, c, joined.Patient, stored[0].Record+"/1", "knee.dcm", content)
 	})
 	t.Run("what the SDK stored opens in both", func(t *testing.T) {
@@ -168,6 +170,7 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 		}
 		p.does(t, "ts-desk", "store", map[string]any{"path": path, "patient": joined.Patient}, &stored)
 		require.Equal(t, []string{"upload", "read back"}, stored.Stages)
+		files[stored.Ref] = content
 		p.isOpened(t, c, joined.Patient, stored.Ref, "chest à jeun.dcm", content)
 
 		unlock := c.propose(t, stored.Ref)
@@ -217,6 +220,25 @@ func TestPeopleWithTheTypeScriptSDK(t *testing.T) {
 			require.EqualValues(t, 4, e.GetHospital())
 		}
 		p.fails(t, "not found", "ts-auditor", "exportLog", map[string]any{"claim": "patient", "patient": "00000000000000000000000000" + "0", "path": filepath.Join(t.TempDir(), "none")})
+	})
+	t.Run("what the SDK locks anew voids what was asked for, and all of it makes an archive", func(t *testing.T) {
+		var ref string
+		for ref = range files {
+			break
+		}
+		var asked unlockID
+		p.does(t, "ts-weber", "propose", map[string]any{"refs": []string{ref}}, &asked)
+		unlock := map[string]any{"unlock": asked.Unlock, "ref": ref}
+		p.fails(t, "not approved", "ts-weber", "open", unlock)
+		var done struct{ Relocked int }
+		p.does(t, "eve", "relockAll", nil, &done)
+		require.Equal(t, len(files), done.Relocked)
+		p.fails(t, "ended", "ts-weber", "open", unlock)
+		path := filepath.Join(t.TempDir(), "records.tar")
+		p.does(t, "eve", "archive", map[string]any{"path": path}, nil)
+		archive, err := os.ReadFile(path)
+		require.NoError(t, err)
+		archivedFiles(t, archive, files)
 	})
 	t.Run("the clients of CosmJS send what the SDK encodes", func(t *testing.T) {
 		path, _ := file(t, "hand.dcm", 5000)

@@ -258,12 +258,20 @@ func exportedRecords(t *testing.T, p person, files map[string][]byte) {
 
 	opened, err := exec.CommandContext(t.Context(), tool, "-d", "-i", key, archive).Output()
 	require.NoError(t, err)
+	archivedFiles(t, opened, files)
+	// It was asked for and approved, and each look is in the log.
+	eventually(t, time.Minute, "the log tells of it", func() bool { return strings.Contains(p.does(t, nil, "audit", "log"), "PATRQT") })
+}
+
+// archivedFiles demands that an archive of a patient's records has these versions, and an index of them.
+func archivedFiles(t *testing.T, archive []byte, files map[string][]byte) {
+	t.Helper()
 	found := map[string][]byte{}
 	var index []struct {
 		Record, File, Name, SHA256 string
 		Version                    uint64
 	}
-	for r := tar.NewReader(bytes.NewReader(opened)); ; {
+	for r := tar.NewReader(bytes.NewReader(archive)); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -281,8 +289,7 @@ func exportedRecords(t *testing.T, p person, files map[string][]byte) {
 	require.Len(t, index, len(files))
 	require.Len(t, found, len(files))
 	for _, v := range index {
-		require.Equal(t, string(files[fmt.Sprintf("%s/%d", v.Record, v.Version)]), string(found[v.File]), v.Name)
+		require.Equal(t, contentSum(files[fmt.Sprintf("%s/%d", v.Record, v.Version)]), contentSum(found[v.File]), v.Name)
+		require.Equal(t, contentSum(found[v.File]), v.SHA256, v.Name)
 	}
-	// It was asked for and approved, and each look is in the log.
-	eventually(t, time.Minute, "the log tells of it", func() bool { return strings.Contains(p.does(t, nil, "audit", "log"), "PATRQT") })
 }

@@ -17,10 +17,19 @@ function decoders() {
   }
 }
 
+// age-encryption needs an older post-quantum than the formats do, and has it installed within itself.
+function ageOwn() {
+  return {
+    name: 'age-own',
+    enforce: 'pre',
+    resolveId: (source, importer = '') => (source.startsWith('@noble/post-quantum/') && importer.includes('/age-encryption/') ? here(`node_modules/age-encryption/node_modules/${source}`) : undefined),
+  }
+}
+
 // The pages are built from the sources of the SDK and of custody.md's formats, with one copy of each package: the one that is installed here.
 export default defineConfig({
   base: './',
-  plugins: [decoders()],
+  plugins: [ageOwn(), decoders()],
   resolve: {
     alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src'), '#verify': here('../verify/src'), crypto: here('src/node-crypto.ts') },
     dedupe: ['@bufbuild/protobuf', '@hpke/core', '@hpke/hybridkem-x-wing', '@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', '@scure/bip32', '@scure/bip39'],

@@ -1,62 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
 import { check, demand, looked } from './check.ts'
 import { Class } from '../../sdk/dist/sdk/src/generated/phrd/records/v1/record_pb.js'
 import { Client, LocalSigner, newWords, refText, store } from '../../sdk/dist/sdk/src/index.js'
 import { pinnedTransport } from '../../sdk/dist/sdk/src/node/index.js'
+import { account, joined, type Person, shows, way, wordsWritten } from './people.ts'
 import { button, heading, home, network, pictures, signs, visitor } from './scene.ts'
 
 const [origin, er] = [await network.gateway(1), await network.hospitalOf('clinician')]
 const asker = `Hospital 0${er}`
 // Two that neither keep the record nor ask.
 const [third = 0, fourth = 0, fifth = 0] = (await network.hospitals()).filter((n) => n !== 1 && n !== er)
-
-/** Person is a patient with a browser. */
-interface Person {
-  readonly page: Page
-  readonly faults: string[]
-  readonly patient: string
-  readonly code: string
-}
-
-/** joined becomes a patient, at the pages of a hospital. */
-async function joined(at: string): Promise<Person> {
-  const { page, faults } = await visitor()
-  await account(page, at)
-  await button(page, 'Make my vault').click()
-  await signs(page, 2)
-  const code = await wordsWritten(page, 'Finish')
-  await signs(page)
-  await page.getByText('Nobody asks for your records now.').waitFor()
-  await page.getByRole('link', { name: 'Records' }).click()
-  return { page, faults, patient: await page.locator('output').innerText(), code }
-}
-
-/** account opens an account that is nobody's yet. */
-async function account(page: Page, at: string): Promise<void> {
-  const { invitation } = await network.as(1, 'clerk', 'patient', 'invite')
-  await page.goto(`${at}/#/join/${String(invitation)}`)
-  await button(page, 'Use the demo wallet').click()
-  await button(page, 'Open my account').click()
-  await button(page, 'Make my vault').waitFor()
-}
-
-/** wordsWritten reads the words that are shown, and types them again. */
-async function wordsWritten(page: Page, finish: string): Promise<string> {
-  await heading(page, 'Write down your recovery code').waitFor()
-  const code = (await page.locator('ol.code li').allInnerTexts()).join(' ')
-  await button(page, 'I have written them down').click()
-  await page.getByLabel('Type the 24 words again').fill(code)
-  await button(page, finish).click()
-  return code
-}
-
-const way = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
-const shows = (shown: string | undefined, ...parts: string[]) => {
-  for (const part of parts) demand(shown?.includes(part) === true, `the wallet shows ${part}: ${shown}`)
-}
 
 /** voted has the members decide something. */
 async function voted(...ask: string[]): Promise<void> {
@@ -161,6 +116,18 @@ await check('a consent that is withdrawn approves nothing more', async () => {
   await page.getByText('Denied.').waitFor()
 })
 
+await check('what was sealed for a consent that has ended is locked anew', async () => {
+  const { page } = alice
+  await way(page, 'Consents')
+  await page.getByRole('link', { name: 'Lock records anew' }).click()
+  await page.getByText('1 version is still sealed to somebody whose consent has ended').waitFor()
+  await button(page, 'Lock it anew').click()
+  const [, , fresh, confirmed] = await signs(page, 4)
+  shows(fresh, 'phrd/MsgRelockVersions', `${record}/1`)
+  shows(confirmed, 'phrd/MsgConfirmRelock', `${record}/1`)
+  await page.getByText('Nothing has to be locked anew.').waitFor()
+})
+
 /** emergency has the clinician ask in an emergency, and so many other hospitals approve it. */
 async function emergency(approvals: number, of = record): Promise<string> {
   const { unlock: id } = await network.as(er, 'clinician', 'emergency', 'request', of, '--reason', 'unconscious')
@@ -243,7 +210,7 @@ await check('guardians are named, and a guardian sees that it could help', async
 await check('somebody who asks for the wallet is seen at once, and stopped', async () => {
   const { page: mallory, context } = await visitor()
   await account(mallory, await network.gateway(er))
-  await button(mallory, 'I am a patient already and lost my wallet').click()
+  await button(mallory, 'I am a patient already, or act for one').click()
   await mallory.getByLabel('Your patient number').fill(alice.patient)
   await button(mallory, 'Ask for my account').click()
   const [asks] = await signs(mallory)
@@ -282,7 +249,7 @@ await check('a hospital that goes away takes nothing with it, and a page without
 await check('a lost wallet comes back on a new device, by two guardians', async () => {
   const { page, faults } = await visitor()
   await account(page, await network.gateway(third))
-  await button(page, 'I am a patient already and lost my wallet').click()
+  await button(page, 'I am a patient already, or act for one').click()
   await looked(page, 'lost-wallet', pictures)
   await page.getByLabel('Your patient number').fill(alice.patient)
   await button(page, 'Ask for my account').click()
@@ -345,7 +312,7 @@ await check('another wallet takes the place of one’s own', async () => {
 await check('without guardians officers of two hospitals approve, and the words open the vault', async () => {
   const { page } = await visitor()
   await account(page, origin)
-  await button(page, 'I am a patient already and lost my wallet').click()
+  await button(page, 'I am a patient already, or act for one').click()
   await page.getByLabel('Your patient number').fill(bob.patient)
   await button(page, 'Ask for my account').click()
   await signs(page)

@@ -24,6 +24,8 @@ export type Kind =
   | 'emergency'
   /** A version is not sealed for emergencies. */
   | 'no box'
+  /** A text is no month. */
+  | 'month'
   /** A text names no version of a record. */
   | 'ref'
   /** An upload cannot be carried on. */
@@ -40,6 +42,8 @@ export type Kind =
   | 'consented'
   /** An unlock is approved and not enough hospitals have given their shares. */
   | 'not released'
+  /** A new envelope is not at enough hospitals yet. */
+  | 'not copied'
   /** A recovery waits for approvals, for its delay, or for shares. */
   | 'not ready'
   /** An unlock was denied, withdrawn or closed, or has expired. */

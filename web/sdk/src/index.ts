@@ -12,6 +12,9 @@
  * - openUnlock: the clinician joins both halves of the key and reads (unlock/open.ts)
  * - unlockOwn: the patient reads (unlock/own.ts)
  * - log: who did what (records/log.ts)
+ * - relock: other keys, after a theft or for a consent that has ended (records/relock.ts)
+ * - erase: versions go for good, and hospitals attest it (records/erase.ts)
+ * - archiveOwn: all of one's own records in an archive (archive/own.ts)
  * - exportLog: an auditor's proof of it for somebody who trusts no hospital (audit/export.ts)
  * - notices: what happens, as it happens (notices.ts)
  * - reviewGrant, grantConsent: who may ask without asking each time (consents/)
@@ -26,6 +29,7 @@
  *
  * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
  */
+export { type Archived, archiveOwn, type Archiving } from './archive/own.js'
 export { type Claim, exportLog } from './audit/export.js'
 export { Client, type Config } from './client.js'
 export { type Chunks, onThisThread } from './content/chunks.js'
@@ -62,16 +66,19 @@ export { collect } from './pages.js'
 export { begin, type Begun, begunFiles, carryOn, giveUp, type NewFile } from './records/begun.js'
 export { copies, type Copies, type CopyCount, copyCount, type Places, places } from './records/copies.js'
 export { approveErasure, certificate, erase, erasureRequests, mostErased } from './records/erase.js'
+export { askForAll, dueRelocks, forgetAll, type RelocksDue, wanted } from './records/due.js'
 export { records, recordsKept, versions } from './records/list.js'
 export { log, type LogFilter } from './records/log.js'
 export type { Previous } from './records/previous.js'
 export { parseRef, type Ref, refText } from './records/ref.js'
+export { relock, type Relocking } from './records/relock.js'
 export { reseal, type ResealOptions } from './records/reseal.js'
-export { ownSealings, type Sealing } from './records/sealings.js'
+export { ownSealings, type Sealing, sealingsOf } from './records/sealings.js'
 export { type NewVersion, type Stage, store, type Stored, type Storing } from './records/store.js'
 export type { Place } from './records/terms.js'
 export { approveRecovery } from './recovery/approve.js'
-export { finishRecovery, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
+export { finishRecovery, prepareEmpty, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
+export { handOverOf, monthStart, setHandOver } from './recovery/handover.js'
 export { cancelRecovery, isOpenRecovery, recoveries, type RecoveryFilter, recoveryAt, type SeenRecovery } from './recovery/list.js'
 export { proposeRecovery } from './recovery/propose.js'
 export { type RecoveryReview, reviewRecovery } from './recovery/review.js'
@@ -81,7 +88,7 @@ export { approve, approveForHospital, deny, unfinished, withdraw } from './unloc
 export { endorse } from './unlock/endorse.js'
 export { unlocks, type UnlockFilter } from './unlock/inbox.js'
 export { openAll, type OpenOptions, openUnlock } from './unlock/open.js'
-export { unlockOwn } from './unlock/own.js'
+export { closeOwn, ownUnlock, unlockOwn } from './unlock/own.js'
 export { holdsSession } from './unlock/session.js'
 export { longestLifetime, propose, type Request } from './unlock/propose.js'
 export { type Check, type CheckName, ownReading, type Review, review } from './unlock/review.js'

@@ -12,9 +12,9 @@ import { TxRaw } from 'cosmjs-types/cosmos/tx/v1beta1/tx'
 import { AminoTypes, SigningStargateClient } from '@cosmjs/stargate'
 import { Comet38Client, type RpcClient } from '@cosmjs/tendermint-rpc'
 import {
-  approve, Client, type Door, exportLog, fetchVault, hasAccount, invitationText, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
-  type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
-  versions, WorkerChunks, withdraw,
+  approve, archiveOwn, askForAll, Client, type Door, dueRelocks, exportLog, forgetAll, fetchVault, hasAccount, invitationText, joinConfig, LocalSigner, log, MemorySecrets, newWords, openAccount, openUnlock, openVault, openVaultByCode, openVaultByWallet,
+  type OpenedFile, parseInvitation, parseRef, PhrdError, preparePatient, propose, records, refText, Refused, relock, registerPatient, review, store, unlockOwn, unlocks, type VaultFile,
+  versions, wanted, WorkerChunks, withdraw,
 } from '../src/index.js'
 import { Class } from '../src/generated/phrd/records/v1/record_pb.js'
 import { UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
@@ -127,6 +127,21 @@ const answers = {
     const found: string[] = []
     for await (const r of records(client(q), q.patient ?? '')) for await (const v of versions(client(q), parseRef(`${r.id}/1`).record)) found.push(`${v.record}/${v.version}`)
     return { refs: found }
+  },
+  relockAll: async (q: Question) => {
+    const vault = await openVault(client(q), who(q).file ?? fail('no vault'))
+    await askForAll(client(q))
+    const due = wanted(await dueRelocks(client(q), vault))
+    let relocked = 0
+    await relock(client(q), vault, due, { signal: patience(), tell: (done) => (relocked = done) })
+    // Another gateway may be a block behind.
+    await poll(patience(), async () => ((await dueRelocks(client(q), vault)).asked.length === 0 ? true : undefined))
+    await forgetAll(client(q))
+    return { relocked }
+  },
+  archive: async (q: Question) => {
+    await writeFile(q.path ?? '', archiveOwn(client(q), await openVault(client(q), who(q).file ?? fail('no vault')), { signal: patience(), chunks }))
+    return {}
   },
   log: async (q: Question) => {
     const kinds: string[] = []

@@ -2,7 +2,6 @@ import { useSignal } from '@preact/signals'
 import { type SeenConsent, consents } from '#sdk/consents/list.js'
 import { withdrawConsent } from '#sdk/consents/grant.js'
 import { consentsUnsealed, relocksDue, sealConsented } from '#sdk/consents/seal.js'
-import type { Client } from '#sdk/client.js'
 import { ConsentStatus } from '#sdk/generated/phrd/access/v1/consent_pb.js'
 import { Class } from '#sdk/generated/phrd/records/v1/record_pb.js'
 import { collect } from '#sdk/pages.js'
@@ -22,14 +21,15 @@ interface Standing {
   readonly relocks: readonly Ref[]
 }
 
-async function standing(client: Client, patient: string): Promise<Standing> {
+async function standing({ client, patient, vault }: Open): Promise<Standing> {
   const granted = await collect(consents(client, patient))
   if (granted.length === 0) return { granted, unsealed: [], relocks: [] }
-  return { granted, unsealed: await consentsUnsealed(client), relocks: await relocksDue(client) }
+  return { granted, unsealed: await consentsUnsealed(client, vault), relocks: await relocksDue(client, vault) }
 }
 
 /** Consents lists what the patient consented to. */
-export function Consents({ open: { client, patient, vault } }: { open: Open }) {
+export function Consents({ open }: { open: Open }) {
+  const { client, vault } = open
   const w = patientWords.value
   const said = useSignal('')
   const done = (text: string) => {
@@ -42,7 +42,7 @@ export function Consents({ open: { client, patient, vault } }: { open: Open }) {
       <p>{w.consentsText}</p>
       <p><a class="button" href="#/consents/new">{w.newConsent}</a></p>
       <p role="status" aria-live="polite">{said.value}</p>
-      <Loaded ask={() => standing(client, patient)} again={refreshed.value}>
+      <Loaded ask={() => standing(open)} again={refreshed.value}>
         {({ granted, unsealed, relocks }) => (
           <>
             {unsealed.length > 0 && (
@@ -51,7 +51,7 @@ export function Consents({ open: { client, patient, vault } }: { open: Open }) {
                 <Action run={async () => done(w.sealed(await sealConsented(client, vault)))}>{w.sealNow}</Action>
               </div>
             )}
-            {relocks.length > 0 && <p class="note">{w.relockDue(relocks.length)}</p>}
+            {relocks.length > 0 && <p class="note">{w.relockDue(relocks.length)} <a href="#/relock">{w.relock}</a></p>}
             {granted.length === 0 && <p>{w.noConsents}</p>}
             <ul class="cards">
               {granted.map((seen) => (

@@ -19,10 +19,10 @@ async function copiesOf(client: Client, version: Version): Promise<Copies> {
   return copies(client, await at, version.object)
 }
 
-/** CopiesLine says in words how many hospitals keep a copy of a version. */
+/** CopiesLine says in words how many hospitals keep a copy of a version; nothing of one that is erased. */
 export function CopiesLine({ client, version }: { client: Client; version: Version }) {
   const w = patientWords.value
-  if (version.tombstone !== undefined) return <p class="small">{w.erased}</p>
+  if (version.tombstone !== undefined) return null
   return (
     <Loaded ask={() => copiesOf(client, version)} again={refreshed.value}>
       {(found) => {
@@ -37,7 +37,7 @@ export function CopiesLine({ client, version }: { client: Client; version: Versi
   )
 }
 
-/** ExportNote says how records are taken along. */
-export function ExportNote() {
-  return <p class="small">{patientWords.value.export}</p>
+/** ArchiveLink leads to where all records are taken along. */
+export function ArchiveLink() {
+  return <p><a href="#/archive">{patientWords.value.archive}</a></p>
 }

@@ -25,14 +25,14 @@ interface Shown {
   readonly happened: readonly QueryEmergencyAccessResponse[]
 }
 
-async function shown(client: Client, patient: string): Promise<Shown> {
-  return { is: await agreed(client, patient), due: (await boxesDue(client)).length, happened: await collect(emergencies(client, { patient })) }
+async function shown({ client, patient, vault }: Open): Promise<Shown> {
+  return { is: await agreed(client, patient), due: (await boxesDue(client, vault)).length, happened: await collect(emergencies(client, { patient })) }
 }
 
 /** Emergency says what holds when the patient can't answer, and lets it be agreed to and ended. */
 export function Emergency({ open }: { open: Open }) {
   const w = patientWords.value
-  const { client, patient, vault } = open
+  const { client, vault } = open
   const said = useSignal('')
   const done = (text: string) => {
     said.value = text
@@ -48,7 +48,7 @@ export function Emergency({ open }: { open: Open }) {
       <h1>{w.emergency}</h1>
       <p>{w.emergencyText}</p>
       <p role="status" aria-live="polite">{said.value}</p>
-      <Loaded ask={() => shown(client, patient)} again={refreshed.value}>
+      <Loaded ask={() => shown(open)} again={refreshed.value}>
         {({ is, due, happened }) => (
           <>
             {is.inForce ? <InForce is={is} end={async () => {

@@ -9,13 +9,17 @@ import { Loaded } from '../view/action'
 import { Requests } from '../view/requests'
 import { NewVault } from '../view/visit'
 import { patientWords } from '../words/patient/words'
+import { ArchivePage } from './archive'
 import { Consents } from './consents'
 import { Emergency } from './emergency'
 import { lost } from './follow'
 import { GrantForm } from './grant'
 import { GuardiansPage } from './guardians'
+import { EndNote, HandOverPage } from './handover'
 import { Alerts } from './inbox'
 import { Ask, Recovering } from './recover'
+import { RelockPage } from './relock'
+import { ShutNote } from './shut'
 import { VaultPage } from './vault'
 
 /** Open is what a patient's page has to work with. */
@@ -38,8 +42,14 @@ export function PatientPage({ at, open }: { at: string; open: Open }) {
       return <GuardiansPage open={open} />
     case 'vault':
       return <VaultPage open={open} />
+    case 'relock':
+      return <RelockPage open={open} />
+    case 'archive':
+      return <ArchivePage open={open} />
+    case 'hand-over':
+      return <HandOverPage open={open} />
     default:
-      return <Requests client={open.client} patient={open.patient} vault={open.vault}><Alerts open={open} /></Requests>
+      return <Requests client={open.client} patient={open.patient} vault={open.vault}><EndNote open={open} /><ShutNote open={open} /><Alerts open={open} /></Requests>
   }
 }
 

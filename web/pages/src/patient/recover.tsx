@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { RecoveryStatus, RecoveryWay } from '#sdk/generated/phrd/access/v1/recovery_pb.js'
-import { finishRecovery, prepareRecovered, readyVault } from '#sdk/recovery/finish.js'
+import { finishRecovery, prepareEmpty, prepareRecovered, readyVault } from '#sdk/recovery/finish.js'
+import { monthStart } from '#sdk/recovery/handover.js'
 import { cancelRecovery, isOpenRecovery, type SeenRecovery } from '#sdk/recovery/list.js'
 import { proposeRecovery } from '#sdk/recovery/propose.js'
 import type { NextVault } from '#sdk/vault/write.js'
@@ -25,6 +26,7 @@ export function RecoveryFacts({ seen: { recovery: r, status } }: { seen: SeenRec
       <dt>{w.recovery}</dt><dd>{String(r.number)}</dd>
       <dt>{w.status}</dt><dd>{w.recoveryStatuses[name] ?? name}</dd>
       <dt>{w.forPatient}</dt><dd class="long">{r.patient}</dd>
+      <dt>{w.takesOver}</dt><dd>{r.until === 0n ? w.asPatient : w.forPatientUntil(timeText(r.until))}</dd>
       <dt>{w.account}</dt><dd class="long">{r.account}</dd>
       <dt>{w.invitedBy}</dt><dd>{hospitals.value.get(r.inviter) ?? String(r.inviter)}</dd>
       <dt>{w.approvedLabel}</dt><dd>{w.approvedOf(r.approvals.length, r.needed)} {r.way === RecoveryWay.GUARDIANS ? w.byGuardians : w.byHospitals}</dd>
@@ -35,21 +37,35 @@ export function RecoveryFacts({ seen: { recovery: r, status } }: { seen: SeenRec
   )
 }
 
-/** Ask lets somebody whose wallet is lost ask to be that patient again. */
+/** Ask lets somebody ask to be a patient whose wallet is lost or somebody else's, or to act for one. */
 export function Ask({ client, back }: { client: Client; back: () => void }) {
   const w = patientWords.value
-  const number = useSignal('')
+  const [number, forOther, month] = [useSignal(''), useSignal(false), useSignal('')]
+  const choice = (of: boolean, text: string) => (
+    <label class="choice"><input type="radio" name="who" checked={forOther.value === of} onChange={() => (forOther.value = of)} /> {text}</label>
+  )
   return (
-    <section>
+    <section class="form">
       <h1>{w.recovery}</h1>
-      <p>{w.lostWalletText}</p>
+      <fieldset>
+        <legend>{w.whoAsks}</legend>
+        {choice(false, w.asksSelf)}
+        {choice(true, w.asksOther)}
+      </fieldset>
+      <p>{forOther.value ? w.actsUntilText : w.lostWalletText}</p>
       <label for="patient">{w.patientNumber}</label>
-      <input id="patient" class="wide" autocomplete="off" spellcheck={false} value={number.value} onInput={(e) => (number.value = e.currentTarget.value)} />
+      <input id="patient" autocomplete="off" spellcheck={false} value={number.value} onInput={(e) => (number.value = e.currentTarget.value)} />
+      {forOther.value && (
+        <>
+          <label for="until-month">{w.actsUntil}</label>
+          <input id="until-month" type="month" placeholder="2029-01" value={month.value} onInput={(e) => (month.value = e.currentTarget.value)} />
+        </>
+      )}
       <div class="buttons">
-        <Action disabled={number.value.trim() === ''} run={async () => {
-          await proposeRecovery(client, number.value.trim(), wait)
+        <Action disabled={number.value.trim() === '' || (forOther.value && month.value === '')} run={async () => {
+          await proposeRecovery(client, number.value.trim(), wait, forOther.value ? monthStart(month.value) : 0n)
           refreshed.value++
-        }}>{w.askRecovery}</Action>
+        }}>{forOther.value ? w.askToAct : w.askRecovery}</Action>
         <button type="button" class="plain" onClick={back}>{w.back}</button>
       </div>
     </section>
@@ -106,6 +122,26 @@ export function Recovering({ client, seen }: { client: Client; seen: SeenRecover
           refreshed.value++
         }}>{w.cancelAsked}</Action>
       </div>
+      {isReady && needsWords && <NoWords begin={async () => void (next.value = await prepareEmpty(client, number))} />}
     </section>
+  )
+}
+
+// Who has no words any more is told what that means before anything is made.
+function NoWords({ begin }: { begin: () => Promise<void> }) {
+  const w = patientWords.value
+  return (
+    <details>
+      <summary>{w.noWords}</summary>
+      <article aria-label={w.emptyVault}>
+        <p>{w.emptyVaultText}</p>
+        <ul>
+          <li>{w.emptyReads}</li>
+          <li>{w.emptyShut}</li>
+        </ul>
+        <p>{w.emptyNext}</p>
+        <div class="buttons"><Action kind="danger" run={begin}>{w.emptyVault}</Action></div>
+      </article>
+    </details>
   )
 }

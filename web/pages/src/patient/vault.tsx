@@ -4,7 +4,7 @@ import { hasAccount, openAccount, parseInvitation } from '#sdk/invitation.js'
 import { setGuardians } from '#sdk/guardians/name.js'
 import type { VaultFile } from '#sdk/vault/file.js'
 import { reseal } from '#sdk/records/reseal.js'
-import { ownSealings } from '#sdk/records/sealings.js'
+import { sealingsOf } from '#sdk/records/sealings.js'
 import { type NextVault, prepareVault, writeVault } from '#sdk/vault/write.js'
 import type { Signer } from '#sdk/wallet/signer.js'
 import { refreshed } from '../live'
@@ -17,6 +17,7 @@ import { Keeping } from '../vault/keeping'
 import { Passkeys } from '../vault/passkeys'
 import { patientWords } from '../words/patient/words'
 import type { Open } from './pages'
+import { MoreWays } from './ways'
 
 /** Next is a vault that waits to be written, and what makes it count. */
 interface Next {
@@ -57,6 +58,7 @@ export function VaultPage({ open }: { open: Open }) {
       <h1>{w.vault}</h1>
       <p role="status" aria-live="polite">{said.value}</p>
       <Unsealed open={open} done={done} />
+      <MoreWays />
       <article>
         <h2>{w.rotate}</h2>
         <p>{w.rotateText}</p>
@@ -120,7 +122,7 @@ function Unsealed({ open: { client, vault }, done }: { open: Open; done: (text: 
 
 async function formerlySealed(client: Client, vault: Open['vault']) {
   const { epoch } = await vault.newest()
-  return (await ownSealings(client)).filter((s) => s.epoch < epoch).map((s) => s.ref)
+  return (await sealingsOf(client, vault)).filter((s) => s.epoch < epoch).map((s) => s.ref)
 }
 
 function ChangeWallet({ change }: { change: (signer: Signer, invitation: string, keep: () => void) => Promise<void> }) {

@@ -7,8 +7,8 @@ import { records, versions } from '#sdk/records/list.js'
 import { parseIDText } from '#custody/id.js'
 import type { Vault } from '#sdk/vault/open.js'
 import { refreshed } from '../live'
-import { CopiesLine, ExportNote } from '../patient/copies'
-import { OwnView } from '../viewer/own'
+import { ArchiveLink, CopiesLine } from '../patient/copies'
+import { VersionWays } from '../patient/version'
 import { Viewer } from '../viewer/viewer'
 import { sizeText, timeText, words } from '../words/words'
 import { Loaded } from './action'
@@ -52,7 +52,7 @@ export function Records({ client, patient, vault }: { client: Client; patient: s
                         <li key={String(version.version)}>
                           {w.version(String(version.version))}, {timeText(version.storedAt)}, {sizeText(version.size)}
                           <CopiesLine client={client} version={version} />
-                          <OwnView client={client} patient={patient} vault={vault} of={`${version.record}/${version.version}`} show={(file) => (opened.value = file)} />
+                          <VersionWays client={client} vault={vault} version={version} show={(file) => (opened.value = file)} />
                         </li>
                       ))}
                     </ul>
@@ -60,7 +60,7 @@ export function Records({ client, patient, vault }: { client: Client; patient: s
                 </li>
               ))}
             </ul>
-            <ExportNote />
+            {rows.length > 0 && <ArchiveLink />}
           </>
         )}
       </Loaded>

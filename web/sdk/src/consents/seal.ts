@@ -8,7 +8,7 @@ import { collect } from '../pages.js'
 import type { VaultKey } from '../records/lock.js'
 import { type Ref, refText } from '../records/ref.js'
 import { reseal, type ResealOptions } from '../records/reseal.js'
-import { ownSealings, type Sealing } from '../records/sealings.js'
+import { type Sealing, sealingsOf } from '../records/sealings.js'
 import { granteesOf } from '../records/terms.js'
 import { openEnvelope } from '../unlock/locked.js'
 import { locksFor } from '../unlock/propose.js'
@@ -17,16 +17,16 @@ import { consents, covers } from './list.js'
 
 /** sealConsented has versions that are there already sealed for those to whom the patient consented since, and gives how many it sealed anew. What is sealed to each of them is left as it is, so that it can be called again at any time. */
 export async function sealConsented(client: Client, vault: Vault, options: ResealOptions = {}): Promise<number> {
-  const due = await consentsUnsealed(client)
+  const due = await consentsUnsealed(client, vault)
   await reseal(client, vault, due, options)
   return due.length
 }
 
-/** consentsUnsealed lists the versions that live consents cover and that are not sealed yet to one of those who may open them. */
-export async function consentsUnsealed(client: Client): Promise<Ref[]> {
+/** consentsUnsealed lists the versions that the vault opens, that live consents cover and that are not sealed yet to one of those who may open them. */
+export async function consentsUnsealed(client: Client, vault: Vault): Promise<Ref[]> {
   const patient = await client.patient()
   const due: Ref[] = []
-  for (const s of await covered(client, patient, await granted(client, patient, ConsentStatus.LIVE))) {
+  for (const s of await covered(client, vault, await granted(client, patient, ConsentStatus.LIVE), patient)) {
     const keys = await granteesOf(client, patient, s.class, idText(s.ref.record))
     if (keys.length === 0) continue
     const { own } = await envelopeNow(client, s.ref)
@@ -35,11 +35,11 @@ export async function consentsUnsealed(client: Client): Promise<Ref[]> {
   return due
 }
 
-/** relocksDue lists the versions that are sealed to somebody besides the patient whom no live consent lets open them: who was to open them under a consent that was withdrawn or has ended holds half of their keys until they are locked anew. */
-export async function relocksDue(client: Client): Promise<Ref[]> {
+/** relocksDue lists the versions that the vault opens and that are sealed to somebody besides the patient whom no live consent lets open them: who was to open them under a consent that was withdrawn or has ended holds half of their keys until they are locked anew. */
+export async function relocksDue(client: Client, vault: Vault): Promise<Ref[]> {
   const patient = await client.patient()
   const due: Ref[] = []
-  for (const s of await covered(client, patient, await granted(client, patient))) {
+  for (const s of await covered(client, vault, await granted(client, patient), patient)) {
     const keys = await granteesOf(client, patient, s.class, idText(s.ref.record))
     const { own } = await envelopeNow(client, s.ref)
     if (own.some((half) => half.kind !== BigInt(recipientKind.patient) && !keys.some((key) => isSameVault(key, half)))) due.push(s.ref)
@@ -52,9 +52,9 @@ async function granted(client: Client, patient: string, status?: ConsentStatus):
 }
 
 // The patient's versions that one of the consents covers.
-async function covered(client: Client, patient: string, by: readonly Consent[]): Promise<Sealing[]> {
+async function covered(client: Client, vault: Vault, by: readonly Consent[], patient: string): Promise<Sealing[]> {
   if (by.length === 0) return []
-  return (await ownSealings(client)).filter((s) => by.some((consent) => covers(consent, { id: idText(s.ref.record), class: s.class, patient })))
+  return (await sealingsOf(client, vault)).filter((s) => by.some((consent) => covers(consent, { id: idText(s.ref.record), class: s.class, patient })))
 }
 
 async function envelopeNow(client: Client, ref: Ref): Promise<Envelope> {

@@ -10,7 +10,7 @@ import { Query as Custody } from '../generated/phrd/custody/v1/query_pb.js'
 import { boxTerms } from '../records/box.js'
 import type { Ref } from '../records/ref.js'
 import { reseal, type ResealOptions } from '../records/reseal.js'
-import { ownSealings } from '../records/sealings.js'
+import { sealingsOf } from '../records/sealings.js'
 import { gasBase, gasFor, type Receipt } from '../send.js'
 import type { Vault } from '../vault/open.js'
 
@@ -84,14 +84,14 @@ export async function disagree(client: Client): Promise<Receipt> {
 
 /** sealEmergency gives versions that are there already the emergency boxes that the patient agreed to, under the newest emergency key, and takes out those that the patient agrees to no more. It gives how many it sealed anew, and leaves the others as they are, so that it can be called again at any time. */
 export async function sealEmergency(client: Client, vault: Vault, options: Pick<ResealOptions, 'tell'> = {}): Promise<number> {
-  const due = await boxesDue(client)
+  const due = await boxesDue(client, vault)
   await reseal(client, vault, due, { ...options, boxes: true })
   return due.length
 }
 
-/** boxesDue lists the versions whose emergency boxes are not as the patient agreed: without the one that they should have, or with one that they should not. */
-export async function boxesDue(client: Client): Promise<Ref[]> {
+/** boxesDue lists the versions that the vault opens and whose emergency boxes are not as the patient agreed: without the one that they should have, or with one that they should not. */
+export async function boxesDue(client: Client, vault: Vault): Promise<Ref[]> {
   const patient = await client.patient()
   const wanted = (await boxTerms(client, patient))?.generation.key.generation ?? 0n
-  return (await ownSealings(client)).filter((s) => s.boxGeneration !== wanted).map((s) => s.ref)
+  return (await sealingsOf(client, vault)).filter((s) => s.boxGeneration !== wanted).map((s) => s.ref)
 }

@@ -13,10 +13,12 @@ export const mostErased = 64
 
 /** erase erases versions for good, as the patient who owns them or as an officer of the hospital that does. All of them have one owner and are kept by one hospital. It gives the number under which an officer of the keeping hospital is to approve; 0 where they are erased. From then on no unlock names them, those that did are withdrawn, and every hospital deletes the ciphertext and attests it. What somebody opened before stays seen. The error is of kind 'ref' where the versions are none or too many, or a Refused. */
 export async function erase(client: Client, versions: readonly Ref[]): Promise<bigint> {
-  const sorted = [...versions].sort(compareRefs)
-  if (sorted.length < 1 || sorted.length > mostErased) throw new PhrdError('ref', `${sorted.length} versions, 1 to ${mostErased} are erased at once`)
-  const message = { owner: client.signer.address, versions: sorted.map(refText) }
-  const { answer } = await client.send('amino', gasFor(sorted.length), MsgEraseVersionsSchema, message, MsgEraseVersionsResponseSchema)
+  const named = [...versions].sort(compareRefs).map(refText)
+  if (named.length < 1 || named.length > mostErased || new Set(named).size !== named.length) {
+    throw new PhrdError('ref', `${named.length} versions: 1 to ${mostErased} are erased at once, each named once`)
+  }
+  const message = { owner: client.signer.address, versions: named }
+  const { answer } = await client.send('amino', gasFor(named.length), MsgEraseVersionsSchema, message, MsgEraseVersionsResponseSchema)
   return answer.request
 }
 

@@ -35,6 +35,7 @@ export interface Terms extends Ref {
 
 /** Locked is a version's lock: the envelope and what the message carries. */
 export interface Locked {
+  readonly ctx: Bytes
   readonly envelope: Envelope
   readonly block: Bytes
   readonly cid: Bytes
@@ -47,7 +48,7 @@ export interface Locked {
 }
 
 /** lockVersion draws both halves of a version's key and wraps the object's DEK with them. */
-export async function lockVersion(t: Terms, sealed: SealedObject): Promise<Locked> {
+export async function lockVersion(t: Terms, sealed: Pick<SealedObject, 'object' | 'manifest' | 'dek'>): Promise<Locked> {
   const gen = t.generation.gen
   const ctx = contextHash({
     net: t.net, suite: BigInt(suite.v1), lock: BigInt(lock.both), record: t.record, version: t.version,
@@ -68,7 +69,7 @@ export async function lockVersion(t: Terms, sealed: SealedObject): Promise<Locke
   const [cid, ownKeys] = [cidOf(block), ownKeyHashes(envelope)]
   const label = encapLabel({ ctx, gen, U, UBar, c, pc, dc, envelope: cid, object, ownKeys, signer: t.signer })
   return {
-    envelope, block, cid, ownKeys, box, proof: proveEncapsulation(label, gen, r),
+    ctx, envelope, block, cid, ownKeys, box, proof: proveEncapsulation(label, gen, r),
     unlock: (back) => {
       const again = salt({ ctx, U: back.U, UBar: back.UBar, pc: back.pc, dc: back.dc, manifest: back.manifest, object })
       return unwrap(lock.both, p, K, again, { c: back.c, wrap: back.wrap, dc, record: t.record, version: t.version })

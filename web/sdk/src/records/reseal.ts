@@ -5,18 +5,16 @@ import { encodePoint } from '#custody/point.js'
 import type { Client } from '../client.js'
 import { PhrdError } from '../errors.js'
 import { MsgReplaceEnvelopesResponseSchema, MsgReplaceEnvelopesSchema } from '../generated/phrd/records/v1/tx_pb.js'
-import { hex } from '#custody/wallet.js'
 import { gasFor } from '../send.js'
 import { type LockedVersion, openEnvelope } from '../unlock/locked.js'
 import { locksFor } from '../unlock/propose.js'
 import type { Vault } from '../vault/open.js'
 import { parseAddress } from '../wallet/address.js'
+import { alike } from './alike.js'
 import { type BoxTerms, boxTerms, gasBox, newBox, type ProvenBox } from './box.js'
 import { ownHalf, type VaultKey } from './lock.js'
 import { mostBoxed, mostOwned } from './most.js'
 import { type Ref, refText } from './ref.js'
-import { ownSealings } from './sealings.js'
-import { granteesOf } from './terms.js'
 
 /** ResealOptions say what becomes of emergency boxes, and who is told. */
 export interface ResealOptions {
@@ -33,36 +31,10 @@ export async function reseal(client: Client, vault: Vault, refs: readonly Ref[],
   const boxes = await boxTerms(client, patient)
   const most = options.boxes === true && boxes !== undefined ? mostBoxed : mostOwned
   let done = 0
-  for (const { versions, to } of await alike(client, vault, locked)) {
-    for (let at = 0; at < versions.length; at += most) {
-      const group = versions.slice(at, at + most)
-      await resealGroup(client, vault, group, to, boxes, options.boxes === true)
-      options.tell?.((done += group.length))
-    }
+  for (const { versions, to } of await alike(client, vault, locked, most)) {
+    await resealGroup(client, vault, versions, to, boxes, options.boxes === true)
+    options.tell?.((done += versions.length))
   }
-}
-
-interface Alike {
-  readonly versions: LockedVersion[]
-  readonly to: readonly VaultKey[]
-}
-
-// alike puts those together that one message may name: of one custodian and key of the network, and sealed to the same vaults.
-async function alike(client: Client, vault: Vault, locked: readonly LockedVersion[]): Promise<Alike[]> {
-  const classes = new Map((await ownSealings(client)).map((s) => [refText(s.ref), s.class]))
-  const found = new Map<string, Alike>()
-  const newest = await vault.newest()
-  for (const v of locked) {
-    const header = v.stored.header
-    const of = classes.get(refText(v))
-    if (header === undefined || of === undefined) throw new PhrdError('not found', `version ${refText(v)} is not one of the patient’s`)
-    const to = [newest, ...(await granteesOf(client, header.patient, of, v.stored.record))]
-    const key = [header.custodian, header.generation, ...to.map((k) => `${k.kind} ${hex(k.id)} ${k.epoch}`)].join('/')
-    const same = found.get(key)
-    if (same === undefined) found.set(key, { versions: [v], to })
-    else same.versions.push(v)
-  }
-  return [...found.values()]
 }
 
 async function resealGroup(client: Client, vault: Vault, group: readonly LockedVersion[], to: readonly VaultKey[], terms: BoxTerms | undefined, replaceBoxes: boolean): Promise<void> {

@@ -11,6 +11,7 @@ import { poll } from '../poll.js'
 import { commitTime, gasBase } from '../send.js'
 import type { Vault } from '../vault/open.js'
 import { recoveryReason } from './checked.js'
+import { untilText } from './handover.js'
 import { isOpenRecovery, recoveryAt } from './list.js'
 import type { RecoveryReview } from './review.js'
 
@@ -75,9 +76,4 @@ async function committed(client: Client, r: RecoveryReview, capsule: string): Pr
 
 function nameOf(recovery: bigint): string {
   return `guardian/${recovery}`
-}
-
-// RFC 3339 in UTC, whole seconds; empty for none.
-function untilText(seconds: bigint): string {
-  return seconds === 0n ? '' : new Date(Number(seconds) * 1000).toISOString().replace('.000Z', 'Z')
 }

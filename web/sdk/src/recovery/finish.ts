@@ -3,7 +3,9 @@ import { parseChest } from '#custody/chest.js'
 import { cidText, parseCIDText, parseRawCID } from '#custody/cid.js'
 import { parseCodeWords } from '#custody/code.js'
 import { checkSubShare } from '#custody/deal.js'
+import { randomBytes } from '#custody/encoding.js'
 import { joinGuardians, openShareCapsule, shareCapsuleInfo } from '#custody/guardians.js'
+import { parseIDText } from '#custody/id.js'
 import type { Point } from '#custody/point.js'
 import { Refusal } from '#custody/refusal.js'
 import type { Scalar } from '#custody/scalar.js'
@@ -13,14 +15,14 @@ import type { Client } from '../client.js'
 import { isKind, PhrdError } from '../errors.js'
 import { elsewhere } from '../gateway/gateways.js'
 import { MsgFinishRecoveryResponseSchema, MsgFinishRecoverySchema } from '../generated/phrd/access/v1/tx_pb.js'
-import { type RecoveryApproval, RecoveryStatus } from '../generated/phrd/access/v1/recovery_pb.js'
+import { type RecoveryApproval, RecoveryStatus, RecoveryWay } from '../generated/phrd/access/v1/recovery_pb.js'
 import { setGuardians } from '../guardians/name.js'
 import { gasBase } from '../send.js'
 import { combineRelease } from '../unlock/release.js'
 import { forgetSession, sessionOf } from '../unlock/session.js'
 import { slotsOf } from '../vault/fetch.js'
 import { vaultBlock, type VaultFile } from '../vault/file.js'
-import { kvOf, opened, type Vault } from '../vault/open.js'
+import { kvOf, opened, Vault } from '../vault/open.js'
 import { inParts } from '../vault/prepare.js'
 import { type NextVault, prepareVault } from '../vault/write.js'
 import { checkRecovery, type CheckedRecovery, recoveryReason } from './checked.js'
@@ -64,12 +66,17 @@ function demandReady({ recovery, status }: SeenRecovery): void {
 }
 
 // The vault as the lost wallet had it.
-async function formerVault(client: Client, { recovery, vault }: SeenRecovery): Promise<VaultFile> {
+async function formerVault(client: Client, seen: SeenRecovery): Promise<VaultFile> {
+  const head = formerHead(client, seen)
+  const chest = parseChest(await recoveryBlock(client, seen.recovery.number, seen.vault?.blob ?? ''))
+  return { ...head, blob: base64.encode(chest.vault), slots: slotsOf(chest) }
+}
+
+function formerHead(client: Client, { recovery, vault }: SeenRecovery): Omit<VaultFile, 'blob' | 'slots'> {
   if (vault === undefined) throw new PhrdError('answer', 'no vault is shown')
-  const chest = parseChest(await recoveryBlock(client, recovery.number, vault.blob))
   return {
     patient: recovery.patient, address: recovery.former, chain_id: client.chainID, network: base64.encode(client.network), vault: vault.id, epoch: Number(vault.epoch),
-    revision: Number(vault.revision), blob: base64.encode(chest.vault), key: base64.encode(vault.key), slots: slotsOf(chest),
+    revision: Number(vault.revision), key: base64.encode(vault.key),
   }
 }
 
@@ -123,6 +130,17 @@ async function givenShares(
   }
   if (shares.length < commitments.length) throw new PhrdError('not ready', `${shares.length} of ${commitments.length} guardians’ shares are there`, fault)
   return shares
+}
+
+/** prepareEmpty makes a vault for the patient of a recovery that hospitals approved and that is ready, where nobody has the recovery code: with a fresh key, to which versions are locked from then on. What was stored before stays shut. The caller keeps the file, shows the code, and then calls finishRecovery. Errors are of kind 'not ready', 'ended' and 'vault'. */
+export async function prepareEmpty(client: Client, number: bigint): Promise<NextVault> {
+  const seen = await recoveryAt(client.gateways, number)
+  demandReady(seen)
+  if (seen.recovery.way === RecoveryWay.GUARDIANS) throw new PhrdError('vault', `guardians open the vault of recovery ${number}`)
+  const former = { ...formerHead(client, seen), blob: '', slots: [] }
+  const epoch = BigInt(former.epoch + 1)
+  const vault = new Vault(parseIDText(former.patient), [{ epoch, seed: randomBytes(32) }], randomBytes(32))
+  return prepareVault(client, former, vault, { guardians: 'none' })
 }
 
 /** prepareRecovered makes the vault that follows the one which readyVault opened: with another key and this client's wallet, and the same guardians where guardians approved. Those that there are where hospitals approved were somebody else's choice. The caller keeps the file, shows the code, and then calls finishRecovery. */

@@ -4,7 +4,7 @@ import { parseLock } from '#custody/kinds.js'
 import type { Point } from '#custody/point.js'
 import { Refusal } from '#custody/refusal.js'
 import { type Chunks, onThisThread } from '../content/chunks.js'
-import { OpenedFile } from '../content/file.js'
+import { OpenedFile, type Source } from '../content/file.js'
 import type { Client } from '../client.js'
 import { useCovering } from '../consents/use.js'
 import { isKind, PhrdError } from '../errors.js'
@@ -13,6 +13,7 @@ import { compareRefs, type Ref, refText } from '../records/ref.js'
 import { type CheckedUnlock, checkUnlock } from './checked.js'
 import { envelopeOf, versionSource } from './envelope.js'
 import { ownerHalves } from './halves.js'
+import type { LockedVersion } from './locked.js'
 import { networkHalves, released } from './release.js'
 import { sessionOf } from './session.js'
 
@@ -57,12 +58,34 @@ async function keysOf(client: Client, id: string, signal: AbortSignal): Promise<
   return { unlock, K, halves: await ownerHalves(client, session, unlock, signal) }
 }
 
-async function openVersion(client: Client, { unlock, K, halves }: Opened, place: number, chunks: Chunks): Promise<OpenedFile> {
-  const [v, k, p] = [unlock.versions[place], K[place], halves[place]]
-  if (v === undefined || k === undefined || p === undefined) throw new PhrdError('proposal', 'an unlock lacks the halves of a version')
-  const source = versionSource(client, v, unlock.unlock.id)
-  const e = await envelopeOf(client, v, source)
-  const T = salt({ ctx: v.ctx, U: e.U, UBar: e.UBar, pc: e.pc, dc: e.dc, manifest: e.manifest, object: v.object })
-  const dek = await unwrap(parseLock(v.lock), p, k, T, { c: e.c, wrap: e.wrap, dc: v.dc, record: v.record, version: v.version })
-  return OpenedFile.open({ object: v.object, manifest: e.manifest, padded: v.stored.size }, dek, source, chunks)
+/** DataKey opens the ciphertext of a version. */
+export interface DataKey {
+  readonly version: LockedVersion
+  readonly manifest: Bytes
+  readonly dek: Bytes
+}
+
+/** dataKeys are the data keys of all versions of an unlock that this program proposed, in its order: to lock them anew. It waits as openUnlock does. */
+export async function dataKeys(client: Client, id: string, signal: AbortSignal): Promise<DataKey[]> {
+  const opened = await keysOf(client, id, signal)
+  const keys: DataKey[] = []
+  for (const [place, v] of opened.unlock.versions.entries()) keys.push(await dataKey(client, opened, place, versionSource(client, v, id)))
+  return keys
+}
+
+async function openVersion(client: Client, opened: Opened, place: number, chunks: Chunks): Promise<OpenedFile> {
+  const v = opened.unlock.versions[place]
+  if (v === undefined) throw new PhrdError('proposal', 'an unlock lacks a version')
+  const source = versionSource(client, v, opened.unlock.unlock.id)
+  const { manifest, dek } = await dataKey(client, opened, place, source)
+  return OpenedFile.open({ object: v.object, manifest, padded: v.stored.size }, dek, source, chunks)
+}
+
+async function dataKey(client: Client, { unlock, K, halves }: Opened, place: number, source: Source): Promise<DataKey> {
+  const [version, k, p] = [unlock.versions[place], K[place], halves[place]]
+  if (version === undefined || k === undefined || p === undefined) throw new PhrdError('proposal', 'an unlock lacks the halves of a version')
+  const e = await envelopeOf(client, version, source)
+  const T = salt({ ctx: version.ctx, U: e.U, UBar: e.UBar, pc: e.pc, dc: e.dc, manifest: e.manifest, object: version.object })
+  const dek = await unwrap(parseLock(version.lock), p, k, T, { c: e.c, wrap: e.wrap, dc: version.dc, record: version.record, version: version.version })
+  return { version, manifest: Uint8Array.from(e.manifest), dek }
 }

@@ -36,6 +36,11 @@ export class Vault {
     })
   }
 
+  /** has tells whether the vault has its key of an epoch. One that was begun anew lacks those from before. */
+  has(epoch: bigint): boolean {
+    return this.#epochs.some((e) => e.epoch === epoch)
+  }
+
   /** newest is the vault's newest public key, to which the patient's program seals. */
   async newest(): Promise<VaultKey> {
     const { epoch, seed } = newestOf(this.#epochs)

@@ -1,0 +1,1 @@
+import{P as e}from"./index-GFLCQO-A.js";var t=e(((e,t)=>{t.exports={}}));export{t};

@@ -1,0 +1,1 @@
+var e=crypto;export{e as webcrypto};
