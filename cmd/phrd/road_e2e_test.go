@@ -108,11 +108,11 @@ func (n *localNet) hire(t *testing.T, hospital int, name, role string) person {
 // auditor is somebody with the key on a machine of their own, at a hospital's gateway, whom the hospitals appoint to see the whole log.
 func (n *localNet) auditor(t *testing.T, hospital int, name string) person {
 	t.Helper()
-	return n.joins(t, hospital, name, func(address string) { n.appoints(t, name, address) })
+	return n.joins(t, hospital, name, func(address string) { n.appoints(t, hospital, name, address) })
 }
 
-// appoints has the first three of four hospitals appoint an auditor of the whole log.
-func (n *localNet) appoints(t *testing.T, name, address string) {
+// appoints has the first three of four hospitals appoint an auditor of the whole log, and waits until the auditor's hospital knows.
+func (n *localNet) appoints(t *testing.T, hospital int, name, address string) {
 	t.Helper()
 	var p struct{ Proposal uint64 }
 	until := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
@@ -120,6 +120,11 @@ func (n *localNet) appoints(t *testing.T, name, address string) {
 	for number := 1; number <= 3; number++ {
 		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
 	}
+	eventually(t, time.Minute, "the auditor's hospital knows of the appointment", func() bool {
+		var shown struct{ Proposal struct{ Status string } }
+		n.hospital(hospital).does(t, &shown, "hospital", "proposals", fmt.Sprint(p.Proposal))
+		return shown.Proposal.Status == "PROPOSAL_STATUS_EXECUTED"
+	})
 }
 
 // joins makes somebody's machine, with a key that known makes an account of.

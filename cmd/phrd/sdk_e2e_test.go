@@ -93,7 +93,7 @@ func (p *sdkPeople) hired(t *testing.T, n *localNet, hospital int, name, role st
 	p.does(t, name, "key", nil, &key)
 	employer := hospital
 	if role == "auditor" {
-		n.appoints(t, name, key.Address)
+		n.appoints(t, hospital, name, key.Address)
 		employer = 0
 	} else {
 		n.hospital(hospital).does(t, nil, "staff", "add", name, "--role", role, "--address", key.Address)
