@@ -79,7 +79,6 @@ var everyone = []string{
 var (
 	allStaff = []string{"clerk1", "clerk2", "doctor1", "doctor3", "er", "officer1", "officer3", "officer4", "admin2", "auditor", "auditor1", "auditor3", "auditor4"}
 	allNodes = []string{"node1", "node2"}
-	auditors = []string{"auditor", "auditor1", "auditor3", "auditor4"}
 	anybody  = append([]string{""}, everyone...)
 )
 

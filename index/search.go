@@ -123,8 +123,8 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 		}
 		s.lists = append(s.lists, l)
 	}
-	for _, any := range eitherOf(filter) {
-		if err := s.openAny(db, any); err != nil {
+	for _, group := range eitherOf(filter) {
+		if err := s.openAny(db, group); err != nil {
 			return err
 		}
 	}
