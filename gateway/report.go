@@ -161,6 +161,9 @@ func (r *reports) grow(what read, p part) (*openReport, error) {
 	}
 	o.last = now
 	o.report.Length += p.length
+	if what.refused {
+		o.report.Refusals++
+	}
 	if p.content && (!o.placed || p.offset < o.report.GetOffset()) {
 		o.placed, o.report.Offset = true, p.offset
 	}

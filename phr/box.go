@@ -154,7 +154,7 @@ func (c *Client) SealEmergency(ctx context.Context, vault *Vault, again bool, te
 		return 0, err
 	}
 	var due []Ref
-	for s, err := range c.Sealings(ctx) {
+	for s, err := range c.SealingsOf(ctx, vault) {
 		if err != nil {
 			return 0, err
 		}

@@ -144,7 +144,7 @@ func (c *Client) SealConsented(ctx context.Context, vault *Vault, tell func(done
 		return 0, err
 	}
 	var due []Ref
-	for s, err := range c.Sealings(ctx) {
+	for s, err := range c.SealingsOf(ctx, vault) {
 		if err != nil {
 			return 0, err
 		}
@@ -193,7 +193,7 @@ func (c *Client) RelocksDue(ctx context.Context, vault *Vault) ([]Ref, error) {
 		return nil, err
 	}
 	var due []Ref
-	for s, err := range c.Sealings(ctx) {
+	for s, err := range c.SealingsOf(ctx, vault) {
 		if err != nil {
 			return nil, err
 		}

@@ -38,8 +38,9 @@ type Look struct {
 	Record  string `json:"record"`
 	Version uint64 `json:"version"`
 	Bytes   uint64 `json:"bytes"`
-	// Refused is the reason of a refusal.
-	Refused string `json:"refused,omitempty"`
+	// Refused is the reason of a refusal, and Refusals how often it was refused.
+	Refused  string `json:"refused,omitempty"`
+	Refusals uint64 `json:"refusals,omitempty"`
 	// Unlock is what allowed it, and Grounds why; without one, what was read is unreadable but for whoever has a key of the record.
 	Unlock string `json:"unlock,omitempty"`
 	Grounds
@@ -86,13 +87,15 @@ func (c *Client) WhoLooked(ctx context.Context, patient string) iter.Seq2[Look, 
 func lookOf(e *auditv1.Entry) Look {
 	look := Look{
 		First: e.GetSequence(), Last: e.GetSequence(), From: e.GetTime(), Until: e.GetTime(), Actor: e.GetActor(), Role: e.GetRole(), Hospital: e.GetHospital(),
-		Patient: e.GetPatient(), Bytes: e.GetCount(), Unlock: e.GetUnlock(),
+		Patient: e.GetPatient(), Unlock: e.GetUnlock(),
 	}
 	if len(e.GetSubjects()) > 0 {
 		look.Record, look.Version = e.GetSubjects()[0].GetRecord(), e.GetSubjects()[0].GetVersion()
 	}
 	if e.GetOutcome() == auditv1.Outcome_OUTCOME_REFUSED {
-		look.Refused = e.GetReason()
+		look.Refused, look.Refusals = e.GetReason(), e.GetCount()
+	} else {
+		look.Bytes = e.GetCount()
 	}
 	return look
 }
@@ -104,7 +107,7 @@ func (l *Look) goesOn(older *Look) bool {
 	if !same || l.From-older.From > int64(lookGap/time.Second) {
 		return false
 	}
-	l.First, l.From, l.Bytes = older.First, older.From, l.Bytes+older.Bytes
+	l.First, l.From, l.Bytes, l.Refusals = older.First, older.From, l.Bytes+older.Bytes, l.Refusals+older.Refusals
 	return true
 }
 

@@ -69,6 +69,24 @@ func (c *Client) Sealings(ctx context.Context) iter.Seq2[Sealing, error] {
 	}
 }
 
+// SealingsOf are the Sealings that a vault opens. One that was begun anew opens nothing that was sealed before.
+func (c *Client) SealingsOf(ctx context.Context, vault *Vault) iter.Seq2[Sealing, error] {
+	return func(yield func(Sealing, error) bool) {
+		for s, err := range c.Sealings(ctx) {
+			opens := false
+			if err == nil {
+				opens, err = vault.Has(s.Epoch)
+			}
+			if err == nil && !opens {
+				continue
+			}
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // ownRecords are the records that the account's vault opens.
 func (c *Client) ownRecords(ctx context.Context) (iter.Seq2[*recordsv1.Record, error], error) {
 	who, err := c.Principal(ctx)

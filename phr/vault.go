@@ -316,6 +316,12 @@ func (v *Vault) Epochs() []uint64 {
 	return v.sealed.Epochs()
 }
 
+// Has tells whether the vault has its key of an epoch. One that was begun anew, without words and guardians, lacks those from before.
+func (v *Vault) Has(epoch uint64) (bool, error) {
+	key, err := v.key(epoch)
+	return key != nil, err
+}
+
 // openOwn opens the owner's half in an envelope, whatever epoch it is sealed to, and checks it against Pc.
 func (v *Vault) openOwn(h seal.Header, e *seal.Envelope) (*seal.Half, error) {
 	for _, own := range e.Own {

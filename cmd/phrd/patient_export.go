@@ -51,7 +51,7 @@ func exportOwn(ctx context.Context, u *user, w io.Writer, tell func(done, all in
 	if err != nil {
 		return sum, err
 	}
-	refs, err := u.sealings(ctx, func(phr.Sealing) bool { return true })
+	refs, err := u.sealings(ctx, vault, func(phr.Sealing) bool { return true })
 	if err != nil {
 		return sum, err
 	}
@@ -132,7 +132,8 @@ func patientExportCommand() *cobra.Command {
 		Use: "export FILE", Short: "write all your records to one encrypted archive", Args: exactArgs("a file"),
 		Example: "  phrd patient export records.tar.age\n  age -d records.tar.age | tar x\n  phrd patient export records.tar.age --to age1…",
 		Long: "Write all your records, every version that is not erased, to one archive: a tar file with an index, encrypted with age (age-encryption.org)\n" +
-			"under a passphrase, or with --to for the keys of others. The age tool opens it anywhere, without this program:\n\n" +
+			"under a passphrase, or with --to for the keys of others. What a vault that was begun anew can't open is left out. The age tool opens it anywhere,\n" +
+			"without this program:\n\n" +
 			"    age -d records.tar.age | tar x\n\n" +
 			"You ask for your records and approve it, which the command does; it is in the log, each look included.",
 		RunE: func(cmd *cobra.Command, args []string) error {

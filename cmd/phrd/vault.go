@@ -72,6 +72,8 @@ type vaultView struct {
 	Reseal  int `json:"reseal"`
 	Relock  int `json:"relock"`
 	Waiting int `json:"waiting"`
+	// Shut counts those that the vault opens no more, since it was begun anew: no command does anything for them.
+	Shut int `json:"shut"`
 }
 
 // viewVault counts what the account owns.
@@ -98,6 +100,14 @@ func viewVault(ctx context.Context, u *user) (vaultView, error) {
 	for s, err := range u.client.Sealings(ctx) {
 		if err != nil {
 			return v, err
+		}
+		opens, err := vault.Has(s.Epoch)
+		if err != nil {
+			return v, err
+		}
+		if !opens {
+			v.Shut++
+			continue
 		}
 		v.Epochs[s.Epoch]++
 		v.Generations[s.Generation]++
@@ -133,6 +143,9 @@ func (v vaultView) rows() [][]string {
 			rows = append(rows, []string{"to do", strconv.Itoa(todo.count) + " " + todo.what})
 		}
 	}
+	if v.Shut > 0 {
+		rows = append(rows, []string{"shut", strconv.Itoa(v.Shut) + " versions from before the vault was begun anew: it has no key for them"})
+	}
 	return rows
 }
 
@@ -167,10 +180,10 @@ func vaultShowCommand() *cobra.Command {
 	return cmd
 }
 
-// sealings lists what the account owns and is as asked.
-func (u *user) sealings(ctx context.Context, is func(phr.Sealing) bool) ([]phr.Ref, error) {
+// sealings lists what the account owns, its vault opens, and is as asked.
+func (u *user) sealings(ctx context.Context, vault *phr.Vault, is func(phr.Sealing) bool) ([]phr.Ref, error) {
 	var refs []phr.Ref
-	for s, err := range u.client.Sealings(ctx) {
+	for s, err := range u.client.SealingsOf(ctx, vault) {
 		if err != nil {
 			return nil, err
 		}

@@ -21,9 +21,9 @@ func (s sealedAnew) rows(what string) [][]string {
 }
 
 // chosen are the versions that arguments name, or all that are as asked.
-func chosen(ctx context.Context, u *user, args []string, is func(phr.Sealing) bool) ([]phr.Ref, error) {
+func chosen(ctx context.Context, u *user, vault *phr.Vault, args []string, is func(phr.Sealing) bool) ([]phr.Ref, error) {
 	if len(args) == 0 {
-		return u.sealings(ctx, is)
+		return u.sealings(ctx, vault, is)
 	}
 	return parseVersions(args)
 }
@@ -41,7 +41,7 @@ func vaultResealCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				refs, err := chosen(ctx, u, args, func(s phr.Sealing) bool { return s.Epoch != vault.Epoch() })
+				refs, err := chosen(ctx, u, vault, args, func(s phr.Sealing) bool { return s.Epoch != vault.Epoch() })
 				if err != nil {
 					return err
 				}
@@ -99,7 +99,7 @@ func vaultRelockCommand() *cobra.Command {
 						return err
 					}
 				}
-				refs, err := chosen(ctx, u, args, func(s phr.Sealing) bool {
+				refs, err := chosen(ctx, u, vault, args, func(s phr.Sealing) bool {
 					return all || s.Generation != newest || s.Relocking || slices.Contains(due, s.Ref)
 				})
 				if err != nil {

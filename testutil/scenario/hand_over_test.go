@@ -65,6 +65,7 @@ func TestAdultIsRepresented(t *testing.T) {
 	clinic.Endorse(unlock)
 	acting.Approve(unlock)
 	er.Opens(scan)
+	acting.VaultOpens(scan)
 
 	well := clinic.Newcomer()
 	recovery = well.AsksToRecover(father)
@@ -79,6 +80,7 @@ func TestAdultIsRepresented(t *testing.T) {
 	clinic.Endorse(unlock)
 	again.Approve(unlock)
 	er.Opens(later)
+	again.VaultOpens(later)
 	unlock = er.Propose(scan, scenario.Treatment)
 	clinic.Endorse(unlock)
 	again.CannotApproveWithVault(unlock, phr.ErrVault)

@@ -123,6 +123,23 @@ func (p *Patient) Relock(versions ...Version) {
 	}
 }
 
+// VaultOpens fails unless these are all versions of the patient's that the vault opens.
+func (p *Patient) VaultOpens(versions ...Version) {
+	p.t.Helper()
+	ctx, cancel := p.step()
+	defer cancel()
+	var opens []phr.Ref
+	for s, err := range p.client.SealingsOf(ctx, p.vault) {
+		if err != nil {
+			p.t.Fatalf("what the vault of %s opens: %v", p.Name, err)
+		}
+		opens = append(opens, s.Ref)
+	}
+	if got, want := fmt.Sprint(opens), fmt.Sprint(refs(versions)); got != want {
+		p.t.Errorf("the vault of %s opens %s, want %s", p.Name, got, want)
+	}
+}
+
 // RelockOwn has versions locked anew that the hospital owns, by an officer who asked for them.
 func (h *Hospital) RelockOwn(u Unlock) {
 	h.t.Helper()

@@ -28,6 +28,9 @@ func (r AccessReport) Validate() error {
 	if r.Offset > limitMaxSize || r.Length > math.MaxInt64 {
 		return ErrInvalidReport.Wrapf("report %d: %d bytes from %d", r.Number, r.Length, r.Offset)
 	}
+	if r.Refusals > 0 && !r.Refused || r.Refusals > math.MaxInt64 {
+		return ErrInvalidReport.Wrapf("report %d: %d refusals, refused %t", r.Number, r.Refusals, r.Refused)
+	}
 	if r.Unlock != "" && !isUnlock(r.Unlock) {
 		return ErrInvalidReport.Wrapf("report %d: unlock %q is not 64 lower-case hex digits", r.Number, r.Unlock)
 	}

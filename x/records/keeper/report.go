@@ -87,7 +87,8 @@ func (k *Keeper) opened(ctx context.Context, report records.AccessReport) (audit
 	entry.Count = report.Length
 	entry.Outcome = audit.OUTCOME_OK
 	if report.Refused {
-		entry.Outcome, entry.Reason = audit.OUTCOME_REFUSED, records.ReasonRefusedByGateway
+		// A gateway of before refusals were counted reports none.
+		entry.Outcome, entry.Reason, entry.Count = audit.OUTCOME_REFUSED, records.ReasonRefusedByGateway, max(report.Refusals, 1)
 	}
 	return entry, nil
 }

@@ -40,7 +40,7 @@ func TestReportAccess(t *testing.T) {
 	entries := len(f.log.entries)
 	require.EqualValues(t, 3, f.report(
 		records.AccessReport{Number: 3, Reader: clinician, Record: n.Record, Version: 1, Offset: 10, Length: 20, Unlock: unlock, At: start},
-		records.AccessReport{Number: 4, Reader: stranger, Record: n.Record, Version: 1, Refused: true},
+		records.AccessReport{Number: 4, Reader: stranger, Record: n.Record, Version: 1, Refused: true, Refusals: 3},
 		records.AccessReport{Number: 9, Reader: f.wallet, Record: f.id().String(), Version: 7},
 	))
 	require.EqualValues(t, 9, f.reported(clinic))
@@ -51,7 +51,7 @@ func TestReportAccess(t *testing.T) {
 	}, f.log.entries[entries])
 	require.Equal(t, audit.Entry{
 		Kind: audit.KindOpened, Actor: stranger, Patient: alice.Id, Target: "1",
-		Subjects: []audit.Subject{{Record: n.Record, Version: 1}}, Outcome: audit.OUTCOME_REFUSED, Reason: records.ReasonRefusedByGateway,
+		Subjects: []audit.Subject{{Record: n.Record, Version: 1}}, Outcome: audit.OUTCOME_REFUSED, Reason: records.ReasonRefusedByGateway, Count: 3,
 	}, f.log.entries[entries+1])
 	require.Empty(t, f.log.entries[entries+2].Patient, "a record that is not known has no owner")
 
@@ -63,6 +63,10 @@ func TestReportAccess(t *testing.T) {
 	require.Len(t, f.log.entries, entries+4)
 	require.Zero(t, f.report(records.AccessReport{Number: 10, Reader: f.wallet, Record: n.Record, Version: 1}))
 	require.Len(t, f.log.entries, entries+4)
+
+	// A gateway of before refusals were counted.
+	require.EqualValues(t, 1, f.report(records.AccessReport{Number: 11, Reader: stranger, Record: n.Record, Version: 1, Refused: true}))
+	require.EqualValues(t, 1, f.log.entries[entries+4].Count)
 }
 
 func TestReportAccessErrors(t *testing.T) {
@@ -102,6 +106,8 @@ func TestReportAccessErrors(t *testing.T) {
 		{"version 0", f.node, with(func(r *records.AccessReport) { r.Version = 0 }), records.ErrInvalidReport},
 		{"bytes beyond any object", f.node, with(func(r *records.AccessReport) { r.Offset = 1 << 63 }), records.ErrInvalidReport},
 		{"an unlock in capitals", f.node, with(func(r *records.AccessReport) { r.Unlock = strings.Repeat("AB", 32) }), records.ErrInvalidReport},
+		{"refusals of what was served", f.node, with(func(r *records.AccessReport) { r.Refusals = 1 }), records.ErrInvalidReport},
+		{"more refusals than there are numbers", f.node, with(func(r *records.AccessReport) { r.Refused, r.Refusals = true, 1<<63 }), records.ErrInvalidReport},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := f.msg.ReportAccess(f.ctx, &records.MsgReportAccess{Node: c.node, Reports: c.reports})

@@ -106,7 +106,7 @@ type Entry struct {
 	Outcome Outcome `protobuf:"varint,13,opt,name=outcome,proto3,enum=phrd.audit.v1.Outcome" json:"outcome,omitempty"`
 	// reason is the code of the refusal; empty where the outcome is OK.
 	Reason string `protobuf:"bytes,14,opt,name=reason,proto3" json:"reason,omitempty"`
-	// count is how many things the entry stands for (bytes served, copies held); 0 where it does not apply.
+	// count is how many things the entry stands for (bytes served, times refused, copies held); 0 where it does not apply.
 	Count         uint64 `protobuf:"varint,15,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -447,7 +447,9 @@ type AccessReport struct {
 	// refused says that the gateway refused the read.
 	Refused bool `protobuf:"varint,8,opt,name=refused,proto3" json:"refused,omitempty"`
 	// at is the gateway's clock, unix seconds.
-	At            int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
+	At int64 `protobuf:"varint,9,opt,name=at,proto3" json:"at,omitempty"`
+	// refusals is how often the read was refused; 0 where it was served, and of a gateway that did not count them.
+	Refusals      uint64 `protobuf:"varint,10,opt,name=refusals,proto3" json:"refusals,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -541,6 +543,13 @@ func (x *AccessReport) GetRefused() bool {
 func (x *AccessReport) GetAt() int64 {
 	if x != nil {
 		return x.At
+	}
+	return 0
+}
+
+func (x *AccessReport) GetRefusals() uint64 {
+	if x != nil {
+		return x.Refusals
 	}
 	return 0
 }
@@ -1870,7 +1879,7 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\bversions\x18\x02 \x03(\v2\x1b.phrd.records.v1.NewVersionB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\bversions:$\x82\xe7\xb0*\x05clerk\x8a\xe7\xb0*\x15phrd/MsgStoreVersions\"d\n" +
 	"\x18MsgStoreVersionsResponse\x120\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x16.phrd.audit.v1.OutcomeR\aoutcome\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xfc\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x98\x02\n" +
 	"\fAccessReport\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x120\n" +
 	"\x06reader\x18\x02 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x06reader\x12\x16\n" +
@@ -1880,7 +1889,9 @@ const file_phrd_records_v1_tx_proto_rawDesc = "" +
 	"\x06length\x18\x06 \x01(\x04R\x06length\x12\x16\n" +
 	"\x06unlock\x18\a \x01(\tR\x06unlock\x12\x18\n" +
 	"\arefused\x18\b \x01(\bR\arefused\x12\x0e\n" +
-	"\x02at\x18\t \x01(\x03R\x02at\"\xa7\x01\n" +
+	"\x02at\x18\t \x01(\x03R\x02at\x12\x1a\n" +
+	"\brefusals\x18\n" +
+	" \x01(\x04R\brefusals\"\xa7\x01\n" +
 	"\x0fMsgReportAccess\x12,\n" +
 	"\x04node\x18\x01 \x01(\tB\x18Ҵ-\x14cosmos.AddressStringR\x04node\x12B\n" +
 	"\areports\x18\x02 \x03(\v2\x1d.phrd.records.v1.AccessReportB\t\xc8\xde\x1f\x00\xa8\xe7\xb0*\x01R\areports:\"\x82\xe7\xb0*\x04node\x8a\xe7\xb0*\x14phrd/MsgReportAccess\"3\n" +

@@ -118,7 +118,7 @@ export type Entry = Message<"phrd.audit.v1.Entry"> & {
   reason: string;
 
   /**
-   * count is how many things the entry stands for (bytes served, copies held); 0 where it does not apply.
+   * count is how many things the entry stands for (bytes served, times refused, copies held); 0 where it does not apply.
    *
    * @generated from field: uint64 count = 15;
    */

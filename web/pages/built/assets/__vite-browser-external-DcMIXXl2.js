@@ -1,0 +1,1 @@
+import{P as e}from"./index-YvgmDAp3.js";var t=e(((e,t)=>{t.exports={}}));export{t};
