@@ -177,6 +177,11 @@ func (d *door) call(ctx context.Context, method, path string, in, out any) error
 	if err != nil {
 		return err
 	}
+	return d.read(resp, path, out)
+}
+
+// read reads the JSON of an answer, if somebody wants it, and closes it.
+func (d *door) read(resp *http.Response, path string, out any) error {
 	defer resp.Body.Close()
 	if out == nil {
 		return nil

@@ -306,12 +306,5 @@ func (d *door) ask(ctx context.Context, method, path string, in map[string]strin
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
-		return fmt.Errorf("gateway %s: %s answers no JSON: %w: %w", d.base, path, err, ErrUnreachable)
-	}
-	return nil
+	return d.read(resp, path, out)
 }

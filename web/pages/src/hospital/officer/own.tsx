@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import type { Unlock } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
-import { approveForHospital, deny } from '#sdk/unlock/approve.js'
+import { approveForHospital } from '#sdk/unlock/approve.js'
 import { review, type Review } from '#sdk/unlock/review.js'
 import { Action } from '../../view/action'
 import { Reviewed } from '../../view/requests'
@@ -9,6 +9,7 @@ import { hospitalWords } from '../../words/hospital/words'
 import { words } from '../../words/words'
 import { hospitalName } from '../emergency'
 import { UnlockFacts } from '../unlock'
+import { Deny } from './deny'
 
 /** OwnApprovals is what waits for the second signature under requests for the hospital's own records. */
 export function OwnApprovals({ client, found, after }: { client: Client; found: readonly Unlock[]; after: (text: string) => void }) {
@@ -46,15 +47,7 @@ function Card({ client, unlock, after }: { client: Client; unlock: Unlock; after
             {w.approveOwn}
           </Action>
         )}
-        <Action
-          kind="danger"
-          run={async () => {
-            await deny(client, unlock.id)
-            after(words.value.deniedNow)
-          }}
-        >
-          {words.value.deny}
-        </Action>
+        <Deny client={client} unlock={unlock.id} after={after} />
       </div>
     </article>
   )

@@ -1,16 +1,15 @@
 import { useSignal } from '@preact/signals'
 import type { Client } from '#sdk/client.js'
 import { type Unlock, UnlockStatus } from '#sdk/generated/phrd/access/v1/unlock_pb.js'
-import { deny } from '#sdk/unlock/approve.js'
 import { endorse } from '#sdk/unlock/endorse.js'
 import { unlocks } from '#sdk/unlock/inbox.js'
 import { refreshed } from '../../live'
 import { Action, Loaded } from '../../view/action'
 import { hospitalWords } from '../../words/hospital/words'
-import { words } from '../../words/words'
 import { hospitalName } from '../emergency'
 import type { Person } from '../staff'
 import { UnlockFacts } from '../unlock'
+import { Deny } from './deny'
 import { OwnApprovals } from './own'
 
 interface Waits {
@@ -77,15 +76,7 @@ function Waiting({ client, unlock, after }: { client: Client; unlock: Unlock; af
             {w.endorse}
           </Action>
         )}
-        <Action
-          kind="danger"
-          run={async () => {
-            await deny(client, unlock.id)
-            after(words.value.deniedNow)
-          }}
-        >
-          {words.value.deny}
-        </Action>
+        <Deny client={client} unlock={unlock.id} after={after} />
       </div>
     </article>
   )

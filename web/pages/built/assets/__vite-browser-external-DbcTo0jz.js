@@ -1,0 +1,1 @@
+import{P as e}from"./index-QPf2Xpxc.js";var t=e(((e,t)=>{t.exports={}}));export{t};
