@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"cosmossdk.io/log/v2"
+	"github.com/cometbft/cometbft/crypto/merkle"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	dbm "github.com/cosmos/cosmos-db"
 	"github.com/cosmos/cosmos-sdk/codec"
@@ -18,6 +20,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/runtime"
 	"github.com/cosmos/cosmos-sdk/store/v2"
 	pruning "github.com/cosmos/cosmos-sdk/store/v2/pruning/types"
+	"github.com/cosmos/cosmos-sdk/store/v2/rootmulti"
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -178,6 +181,30 @@ func (b *bench) appendBare(s *state, entries uint64) error {
 		return errors.New("the bare store does not have the last entry")
 	}
 	return nil
+}
+
+// prove has a bare state prove entries, as a node does for who asks for one with its proof, and answers how long each took.
+func (s *state) prove(entries, round uint64) ([]time.Duration, error) {
+	proves, ok := s.store.(storetypes.Queryable)
+	if !ok {
+		return nil, errors.New("the store proves nothing")
+	}
+	r := rand.New(rand.NewPCG(round, entries))
+	var times []time.Duration
+	for range logQueries {
+		key := binary.BigEndian.AppendUint64(nil, 1+r.Uint64N(entries))
+		began := time.Now()
+		got, err := proves.Query(&storetypes.RequestQuery{Path: "/" + s.key.Name() + "/key", Data: key, Height: s.store.LastCommitID().Version, Prove: true})
+		times = append(times, time.Since(began))
+		if err != nil {
+			return nil, err
+		}
+		keyPath := merkle.KeyPath{}.AppendKey([]byte(s.key.Name()), merkle.KeyEncodingURL).AppendKey(key, merkle.KeyEncodingHex)
+		if err := rootmulti.DefaultProofRuntime().VerifyValue(got.ProofOps, s.store.LastCommitID().Hash, keyPath.String(), got.Value); err != nil {
+			return nil, fmt.Errorf("the bare store proves an entry wrongly: %w", err)
+		}
+	}
+	return times, nil
 }
 
 // appends measures row 15 and, of row 17, an entry.
