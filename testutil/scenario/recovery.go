@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"slices"
@@ -54,11 +55,22 @@ func (h *Hospital) Newcomer() Person {
 	h.t.Helper()
 	ctx, cancel := step(h.t)
 	defer cancel()
+	return h.invited(ctx)
+}
+
+// invited is somebody without a role whom the hospital's clerk has invited, at the first hospital's gateway, which hears of the invitation
+// with its block.
+func (h *Hospital) invited(ctx context.Context) Person {
+	h.t.Helper()
 	invitation, err := h.Clerk().client.Invite(ctx, invitationTime)
 	if err != nil {
 		h.t.Fatalf("invite: %v", err)
 	}
 	p := h.network.stranger(h.t)
+	h.network.note(ctx, h.hospital)
+	if err := h.network.catchUp(ctx, p.at); err != nil {
+		h.t.Fatalf("the gateway of %s does not hear of an invitation: %v", p.at.name, err)
+	}
 	if err := p.client.OpenAccount(ctx, invitation); err != nil {
 		h.t.Fatalf("open an account: %v", err)
 	}

@@ -39,14 +39,7 @@ func (p *Patient) ChangeWallet(h *Hospital) (former *Patient) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	invitation, err := h.Clerk().client.Invite(ctx, invitationTime)
-	if err != nil {
-		p.t.Fatalf("invite: %v", err)
-	}
-	next := p.at.network.stranger(p.t)
-	if err := next.client.OpenAccount(ctx, invitation); err != nil {
-		p.t.Fatalf("open an account: %v", err)
-	}
+	next := h.invited(ctx)
 	prepared, err := p.client.PrepareVault(ctx, p.File, phr.VaultChange{NewKey: true, Site: phr.DefaultSite, Wallet: next.key})
 	if err != nil {
 		p.t.Fatalf("prepare the vault: %v", err)
