@@ -30,16 +30,6 @@ type (
 	}
 )
 
-// decides has the first of five hospitals propose something, and as many vote for it as it takes.
-func (n *localNet) decides(t *testing.T, proposal ...string) {
-	t.Helper()
-	var p struct{ Proposal uint64 }
-	n.hospital(1).does(t, &p, append([]string{"hospital", "propose"}, proposal...)...)
-	for number := 1; number <= 2*five/3+1; number++ {
-		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
-	}
-}
-
 // invites has the clerk invite somebody.
 func (c *cast) invites(t *testing.T) string {
 	t.Helper()

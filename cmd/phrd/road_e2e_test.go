@@ -111,18 +111,28 @@ func (n *localNet) auditor(t *testing.T, hospital int, name string) person {
 	return n.joins(t, hospital, name, func(address string) { n.appoints(t, hospital, name, address) })
 }
 
-// appoints has the first three of four hospitals appoint an auditor of the whole log, and waits until the auditor's hospital knows.
+// decides has the first hospital propose something, and as many vote for it as it takes. It answers the proposal's number.
+func (n *localNet) decides(t *testing.T, proposal ...string) string {
+	t.Helper()
+	members, err := filepath.Glob(filepath.Join(n.dir, "hospital-*"))
+	require.NoError(t, err)
+	var p struct{ Proposal uint64 }
+	n.hospital(1).does(t, &p, append([]string{"hospital", "propose"}, proposal...)...)
+	number := fmt.Sprint(p.Proposal)
+	for voter := 1; voter <= 2*len(members)/3+1; voter++ {
+		n.hospital(voter).does(t, nil, "hospital", "vote", number, "yes")
+	}
+	return number
+}
+
+// appoints has the hospitals appoint an auditor of the whole log, and waits until the auditor's hospital knows.
 func (n *localNet) appoints(t *testing.T, hospital int, name, address string) {
 	t.Helper()
-	var p struct{ Proposal uint64 }
 	until := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
-	n.hospital(1).does(t, &p, "hospital", "propose", "auditor", name, "--address", address, "--until", until)
-	for number := 1; number <= 3; number++ {
-		n.hospital(number).does(t, nil, "hospital", "vote", fmt.Sprint(p.Proposal), "yes")
-	}
+	number := n.decides(t, "auditor", name, "--address", address, "--until", until)
 	eventually(t, time.Minute, "the auditor's hospital knows of the appointment", func() bool {
 		var shown struct{ Proposal struct{ Status string } }
-		n.hospital(hospital).does(t, &shown, "hospital", "proposals", fmt.Sprint(p.Proposal))
+		n.hospital(hospital).does(t, &shown, "hospital", "proposals", number)
 		return shown.Proposal.Status == "PROPOSAL_STATUS_EXECUTED"
 	})
 }
