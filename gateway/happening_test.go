@@ -153,8 +153,8 @@ func TestReadsOfTheLogAreReported(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"alice entries about , refused true: 0",
-		"alice entry about , refused true: 0",
+		"alice entries about , refused true: 1",
+		"alice entry about , refused true: 1",
 		"auditor entries about bob, refused false: 0",
 		"auditor entry about alice, refused false: 3",
 		"auditor notices about , refused false: 3",

@@ -173,7 +173,7 @@ func (s *scope) noted(ctx context.Context, c caller, request, response proto.Mes
 		return refusal
 	}
 	if refusal != nil {
-		what, count = refusedRead(what), 0
+		what, count = refusedRead(what), 1
 	}
 	err := s.happenings.noteRead(ctx, c, what, count)
 	switch {

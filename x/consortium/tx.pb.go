@@ -3228,7 +3228,7 @@ type SessionReport struct {
 	Unlock string `protobuf:"bytes,8,opt,name=unlock,proto3" json:"unlock,omitempty"`
 	// refused says that the gateway refused to show the log.
 	Refused bool `protobuf:"varint,9,opt,name=refused,proto3" json:"refused,omitempty"`
-	// count is how many logins, failures, logouts or steps about a pepper this stands for, or how many entries were shown.
+	// count is how many logins, failures, logouts or steps about a pepper this stands for, or how many entries were shown, or were asked for in vain.
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
 	// at is the gateway's clock when it first happened, unix seconds.
 	At int64 `protobuf:"varint,11,opt,name=at,proto3" json:"at,omitempty"`

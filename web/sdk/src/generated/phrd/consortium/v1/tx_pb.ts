@@ -1673,7 +1673,7 @@ export type SessionReport = Message<"phrd.consortium.v1.SessionReport"> & {
   refused: boolean;
 
   /**
-   * count is how many logins, failures, logouts or steps about a pepper this stands for, or how many entries were shown.
+   * count is how many logins, failures, logouts or steps about a pepper this stands for, or how many entries were shown, or were asked for in vain.
    *
    * @generated from field: uint64 count = 10;
    */
