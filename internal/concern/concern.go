@@ -15,6 +15,7 @@ var ofMember = map[string]bool{
 	"member_leaving": true, "member_left": true, "member_removed": true, "admin_replaced": true, "double_sign_seen": true,
 	"role_ended": true, "opened": true, "logged_in": true, "login_failed": true, "logged_out": true, "session_ended": true, "log_read": true,
 	"webhook_added": true, "webhook_removed": true,
+	"pepper_deposited": true, "pepper_collected": true, "pepper_refused": true, "pepper_admitted": true, "pepper_deleted": true,
 }
 
 // Member is the number of the member that the target of an entry of that kind names; 0 where

@@ -5,7 +5,21 @@ import (
 
 	"github.com/phrd/phrd/internal/concern"
 	"github.com/phrd/phrd/x/audit"
+	"github.com/phrd/phrd/x/consortium"
 )
+
+// Whatever a gateway reports concerns the hospital whose gateway it is.
+func TestWhatAGatewayReportsConcernsItsHospital(t *testing.T) {
+	for number, name := range consortium.SessionKind_name {
+		kind := consortium.SessionKind(number)
+		if kind == consortium.SESSION_KIND_UNSPECIFIED {
+			continue
+		}
+		if got := concern.Member(kind.AuditKind(), "7/what"); got != 7 {
+			t.Errorf("%s, %q: hospital %d, want 7", name, kind.AuditKind(), got)
+		}
+	}
+}
 
 func TestMember(t *testing.T) {
 	for _, c := range []struct {
