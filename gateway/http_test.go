@@ -569,11 +569,14 @@ func TestRPCSocket(t *testing.T) {
 	if got := ask(`{"id":1,"method":"subscribe","params":{"query":"tm.event='Tx'"}}`); !strings.Contains(got, `"error"`) || len(*calls) != 1 {
 		t.Errorf("%s, the node got %q", got, *calls)
 	}
-	if err := conn.WriteMessage(websocket.TextMessage, make([]byte, 200<<10)); err != nil {
-		t.Fatal(err)
+	// The gateway may close the connection before the last byte of it is written.
+	if err := conn.WriteMessage(websocket.TextMessage, make([]byte, 200<<10)); err == nil {
+		if _, _, err := conn.ReadMessage(); err == nil {
+			t.Error("200 KiB were taken")
+		}
 	}
-	if _, _, err := conn.ReadMessage(); err == nil {
-		t.Error("200 KiB were taken")
+	if len(*calls) != 1 {
+		t.Errorf("the node got %q", *calls)
 	}
 }
 

@@ -3,6 +3,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -93,7 +94,7 @@ func (f *fault) told(err error) {
 	}
 }
 
-// exporter is a [metric.Exporter] whose failures are told.
+// exporter is a [metric.Exporter] whose failures are told. A push that the server's end cuts off is none: it is made once more after that.
 type exporter struct {
 	metric.Exporter
 	fault fault
@@ -101,7 +102,9 @@ type exporter struct {
 
 // Export implements metric.Exporter.
 func (e *exporter) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
-	e.fault.told(e.Exporter.Export(ctx, m))
+	if err := e.Exporter.Export(ctx, m); !errors.Is(ctx.Err(), context.Canceled) {
+		e.fault.told(err)
+	}
 	return nil
 }
 
@@ -114,6 +117,8 @@ type producer struct {
 // Produce implements metric.Producer.
 func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
 	all, err := p.Producer.Produce(ctx)
-	p.fault.told(err)
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		p.fault.told(err)
+	}
 	return all, nil
 }
