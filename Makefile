@@ -163,9 +163,11 @@ drain: ## a thousand unlocks are approved at once, and how the hospitals release
 	$(if $(filter short,$(SIZE)),,PHRD_DRAIN=1000) go test -count=1 -timeout 1h -v -run '^TestManyUnlocksAreApprovedAtOnce$$' ./testutil/scenario
 
 .PHONY: growth
-growth: ## a state of 100,000 records, a snapshot of it and a server that begins with it; messages beside bank sends (SIZE=short: a few hundred, as in make test)
-	$(if $(filter short,$(SIZE)),,PHRD_GROWTH=100000) go test -count=1 -timeout 1h -v -run '^TestStateOfManyRecords$$' ./testutil/scenario
+growth: ## a state of 100,000 records, a snapshot of it and a server that begins with it; messages beside bank sends; four to seven hospitals; an idle network; the plots in docs (SIZE=short: a few, as in make test, and no plots)
+	$(if $(filter short,$(SIZE)),,PHRD_GROWTH=100000 PHRD_PLOTS=$(CURDIR)/docs) go test -count=1 -timeout 1h -v -run '^TestStateOfManyRecords$$' ./testutil/scenario
 	$(if $(filter short,$(SIZE)),,PHRD_ROUNDS=9) go test -count=1 -v -run '^TestMessagesBesideBankSends$$' ./testutil/scenario
+	$(if $(filter short,$(SIZE)),,PHRD_HOSPITALS=4,5,6,7 PHRD_PLOTS=$(CURDIR)/docs) go test -count=1 -timeout 1h -v -run '^TestWorkOfMoreHospitals$$' ./testutil/scenario
+	$(if $(filter short,$(SIZE)),,PHRD_IDLE=120) go test -count=1 -timeout 1h -v -run '^TestEmptyBlocksChangeNothing$$' ./testutil/scenario
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME

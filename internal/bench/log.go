@@ -17,6 +17,7 @@ import (
 	"github.com/transparency-dev/merkle/rfc6962"
 
 	"github.com/phrd/phrd/index"
+	"github.com/phrd/phrd/internal/plot"
 	"github.com/phrd/phrd/lock"
 	"github.com/phrd/phrd/x/audit"
 )
@@ -204,19 +205,15 @@ func quantile(times []time.Duration, share float64) float64 {
 	return sorted[min(len(sorted)-1, int(share*float64(len(sorted))))].Seconds() * 1000
 }
 
-// logSeries is a line of the plot: milliseconds by size of the log.
-type logSeries struct {
-	name     string
-	p50, p99 []float64
-}
-
 // log measures rows 14 and 16: indexes of three sizes, and a bare store, are asked in turn in each round.
 func (b *bench) log(ctx context.Context) (rows []row, err error) {
 	sizes := logSizes
 	if b.size < 1<<30 {
 		sizes = fewInLogs
 	}
-	b.sizes = sizes
+	for _, size := range sizes {
+		b.queries.Sizes = append(b.queries.Sizes, int(size))
+	}
 	var all []*indexed
 	defer func() {
 		for _, i := range all {
@@ -270,25 +267,25 @@ func (b *bench) log(ctx context.Context) (rows []row, err error) {
 	}
 	first, last := all[0], all[len(all)-1]
 	for _, name := range append(names, "proof") {
-		s := logSeries{name: name}
+		s := plot.Line{Name: name}
 		for _, i := range all {
-			s.p50, s.p99 = append(s.p50, quantile(i.times[name], 0.5)), append(s.p99, quantile(i.times[name], 0.99))
+			s.Values, s.Dashed = append(s.Values, quantile(i.times[name], 0.5)), append(s.Dashed, quantile(i.times[name], 0.99))
 		}
-		b.series = append(b.series, s)
+		b.queries.Lines = append(b.queries.Lines, s)
 	}
 	for n, name := range names {
-		s := b.series[n]
+		s := b.queries.Lines[n]
 		rows = append(rows, row{
 			number: "14", what: fmt.Sprintf("newest %d entries by %s, asked again, %d entries against %d, p50; p99 of the large one", logPage, name, last.size, first.size), target: "≤ 2; ≤ 10 ms",
-			measured: fmt.Sprintf("%.2f; %.2f ms", s.p50[len(s.p50)-1]/s.p50[0], s.p99[len(s.p99)-1]), raw: fmt.Sprintf("p50 %.3f and %.3f ms, the first time %.3f and %.3f ms", s.p50[len(s.p50)-1], s.p50[0], quantile(last.times[name+" first"], 0.5), quantile(first.times[name+" first"], 0.5)),
+			measured: fmt.Sprintf("%.2f; %.2f ms", s.Values[len(s.Values)-1]/s.Values[0], s.Dashed[len(s.Dashed)-1]), raw: fmt.Sprintf("p50 %.3f and %.3f ms, the first time %.3f and %.3f ms", s.Values[len(s.Values)-1], s.Values[0], quantile(last.times[name+" first"], 0.5), quantile(first.times[name+" first"], 0.5)),
 		})
 	}
-	s := b.series[len(names)]
+	s := b.queries.Lines[len(names)]
 	return append(rows, row{
 		number: "16", what: fmt.Sprintf("inclusion proof of an entry of %d: bytes of hashes", last.size), target: "≤ 1536",
-		measured: fmt.Sprint(longest), raw: fmt.Sprintf("p99 %.3f ms, of %d entries %.3f ms", s.p99[len(s.p99)-1], first.size, s.p99[0]),
+		measured: fmt.Sprint(longest), raw: fmt.Sprintf("p99 %.3f ms, of %d entries %.3f ms", s.Dashed[len(s.Dashed)-1], first.size, s.Dashed[0]),
 	}, row{
 		number: "16", what: fmt.Sprintf("the same against the proof of an entry by a bare IAVL store with %d, p99", last.size), target: "≤ 2",
-		measured: fmt.Sprintf("%.2f", s.p99[len(s.p99)-1]/quantile(proven, 0.99)), raw: fmt.Sprintf("the bare store's p99 %.3f ms, p50 %.3f against %.3f ms", quantile(proven, 0.99), quantile(proven, 0.5), s.p50[len(s.p50)-1]),
+		measured: fmt.Sprintf("%.2f", s.Dashed[len(s.Dashed)-1]/quantile(proven, 0.99)), raw: fmt.Sprintf("the bare store's p99 %.3f ms, p50 %.3f against %.3f ms", quantile(proven, 0.99), quantile(proven, 0.5), s.Values[len(s.Values)-1]),
 	}), nil
 }

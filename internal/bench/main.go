@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/phrd/phrd/internal/plot"
 )
 
 func main() {
@@ -38,9 +40,8 @@ type bench struct {
 	size   int64
 	rounds int
 	commit string
-	// series are what the rows of the log measured, for the plot.
-	series []logSeries
-	sizes  []uint64
+	// queries are what the rows of the log measured: p50, and p99 dashed.
+	queries plot.Figure
 }
 
 // row is one line of the table.
@@ -61,7 +62,7 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	flags.StringVar(&b.commit, "commit", "unknown", "commit that is measured")
 	parent := flags.String("dir", os.TempDir(), "folder for the data, six times the size")
 	path := flags.String("write", "", "file whose table is replaced")
-	plot := flags.String("plot", "", "file for the plot of the log's queries, as SVG")
+	drawing := flags.String("plot", "", "file for the plot of the log's queries, as SVG")
 	only := flags.String("only", "", "measure these rows alone: store, memory, ranges, copies, versions, small, locks, log or appends")
 	child := flags.String("child", "", "internal: measure the memory of one operation on this file")
 	if err := flags.Parse(arguments); err != nil {
@@ -89,8 +90,8 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 	if _, err := io.WriteString(out, table); err != nil {
 		return err
 	}
-	if *plot != "" {
-		if err := b.plot(*plot); err != nil {
+	if *drawing != "" {
+		if err := b.draw(*drawing); err != nil {
 			return err
 		}
 	}
@@ -98,6 +99,17 @@ func run(ctx context.Context, arguments []string, out io.Writer) error {
 		return nil
 	}
 	return replaceTable(*path, table)
+}
+
+// draw writes the plot of the log's queries.
+func (b *bench) draw(path string) error {
+	f := b.queries
+	f.Title, f.Unit, f.Note = "Milliseconds of a query by entries in the log", "ms", "entries; p50 whole, p99 dashed; "+b.commit
+	svg, err := f.SVG()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, svg, 0o644)
 }
 
 // all measures every row, or those of a name.

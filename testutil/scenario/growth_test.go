@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/internal/plot"
 	"github.com/phrd/phrd/x/records"
 )
 
@@ -84,10 +85,46 @@ func TestStateOfManyRecords(t *testing.T) {
 	at := newState(t)
 	c := newCrowd(t, at.db, at.options...)
 	c.registers(min(total/10, 1000))
+	grown := &growth{
+		figure: plot.Figure{Title: "What a record costs by the records there are, as a multiple of what it costs at first", Unit: "×", Note: "records"},
+		names:  []string{"stored in a batch", "snapshot made", "snapshot taken", "bytes of state"},
+	}
 	for size, done := total/100, 0; size <= total; size *= 10 {
 		batches := c.grow(size - done)
 		done = size
-		c.tellGrowth(size, batches)
+		grown.add(size, c.tellGrowth(size, batches)...)
+	}
+	grown.draw(t, "growth-records.svg")
+}
+
+// growth is how costs grow: each as a multiple of what it was at first.
+type growth struct {
+	figure plot.Figure
+	names  []string
+	first  []float64
+}
+
+// add takes the costs at a size, in the order of the names.
+func (g *growth) add(size int, costs ...float64) {
+	if g.first == nil {
+		g.first = costs
+		for _, name := range g.names {
+			g.figure.Lines = append(g.figure.Lines, plot.Line{Name: name})
+		}
+	}
+	g.figure.Sizes = append(g.figure.Sizes, size)
+	for i, cost := range costs {
+		g.figure.Lines[i].Values = append(g.figure.Lines[i].Values, cost/g.first[i])
+	}
+}
+
+// draw writes the plot into the folder that PHRD_PLOTS names.
+func (g *growth) draw(t *testing.T, name string) {
+	t.Helper()
+	svg, err := g.figure.SVG()
+	require.NoError(t, err)
+	if folder := os.Getenv("PHRD_PLOTS"); folder != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), svg, 0o644)) //nolint:gosec // a picture of the documents
 	}
 }
 
@@ -118,8 +155,9 @@ func (c *crowd) grow(count int) (batches []time.Duration) {
 	return batches
 }
 
-// tellGrowth makes a snapshot, has another server begin with it, and tells what all that took.
-func (c *crowd) tellGrowth(size int, batches []time.Duration) {
+// tellGrowth makes a snapshot, has another server begin with it, and tells what all that took. It answers what one record took: seconds to
+// store it in a batch, to make and to take the snapshot, and bytes of state.
+func (c *crowd) tellGrowth(size int, batches []time.Duration) []float64 {
 	c.t.Helper()
 	frontier, err := c.app.Audit.Frontier(c.now())
 	require.NoError(c.t, err)
@@ -146,9 +184,12 @@ func (c *crowd) tellGrowth(size int, batches []time.Duration) {
 	require.NoError(c.t, fresh.Close())
 
 	slices.Sort(batches)
+	batch, bytes := batches[len(batches)/2], other.bytes(c.t)
 	c.t.Logf("%7d records, %7d entries: %s for a batch of %d (longest %s); a snapshot of %d MB in %d parts, made in %s, taken in %s; %d bytes of state a record",
-		size, frontier.Size_, batches[len(batches)/2].Round(time.Millisecond), min(size, records.MaxBatch), batches[len(batches)-1].Round(time.Millisecond),
-		parts/1_000_000, made.Chunks, making.Round(time.Millisecond), taking.Round(time.Millisecond), other.bytes(c.t)/int64(size))
+		size, frontier.Size_, batch.Round(time.Millisecond), min(size, records.MaxBatch), batches[len(batches)-1].Round(time.Millisecond),
+		parts/1_000_000, made.Chunks, making.Round(time.Millisecond), taking.Round(time.Millisecond), bytes/int64(size))
+	per := func(all float64) float64 { return all / float64(size) }
+	return []float64{batch.Seconds() / float64(min(size, records.MaxBatch)), per(making.Seconds()), per(taking.Seconds()), per(float64(bytes))}
 }
 
 // restores has a fresh application take a snapshot of the newest state, and answers how many bytes its parts have.

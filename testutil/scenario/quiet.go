@@ -3,8 +3,11 @@ package scenario
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -58,6 +61,56 @@ func (n *Network) StaysQuiet(blocks int) {
 		}
 		quiet++
 	}
+}
+
+// Idles waits for so many blocks, whatever they hold, and answers how long they took and by how many bytes the home of each hospital grew.
+func (n *Network) Idles(blocks int64) (took time.Duration, grown []int64) {
+	n.t.Helper()
+	client, err := n.hospitals[0].rpc()
+	if err != nil {
+		n.t.Fatalf("blocks: %v", err)
+	}
+	before := n.homeBytes()
+	begin, height := time.Now(), n.Height()
+	if _, err := headerAt(n.t.Context(), client, height+blocks); err != nil {
+		n.t.Fatalf("wait for %d blocks: %v", blocks, err)
+	}
+	took = time.Since(begin)
+	for i, size := range n.homeBytes() {
+		grown = append(grown, size-before[i])
+	}
+	return took, grown
+}
+
+// homeBytes is how many bytes lie in the home of each hospital.
+func (n *Network) homeBytes() (sizes []int64) {
+	n.t.Helper()
+	for _, h := range n.hospitals {
+		size := int64(0)
+		err := filepath.WalkDir(h.home.Dir(), func(_ string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return ifThere(err)
+			}
+			info, err := e.Info()
+			if err == nil {
+				size += info.Size()
+			}
+			return ifThere(err)
+		})
+		if err != nil {
+			n.t.Fatalf("size of the home of %s: %v", h.name, err)
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes
+}
+
+// ifThere is an error but for a file that a server removed meanwhile.
+func ifThere(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 type header struct {
