@@ -68,7 +68,7 @@ func TestErasedScanIsNowhere(t *testing.T) {
 	}
 	attested := target(about(entryOf(away.Node(), "node", audit.KindErasureAttested), scan, scenario.Unlock{}), scan.Object.String())
 	attested.Count = 30
-	net.Tells(attested)
+	net.ToldOf(attested)
 
 	net.Sleep(func() {
 		for _, h := range net.Hospitals() {

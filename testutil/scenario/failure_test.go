@@ -64,7 +64,7 @@ func TestHospitalsFail(t *testing.T) {
 		holder.FlipBytes(block)
 		holder.Start()
 		reader.Opens(scan)
-		net.Tells(lossOf(holder, scan, 2))
+		net.ToldOf(lossOf(holder, scan, 2))
 		clinic.In(t).HasCopies(scan, 3)
 		holder.Stop()
 		if !holder.Holds(block) {

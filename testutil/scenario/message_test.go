@@ -241,7 +241,7 @@ func (s *messageStory) unlocks() {
 	}
 	foreign := about(entryOf(node, "node", audit.KindShareGiven), scan, unlock)
 	foreign.Purpose = ""
-	net.Tells(because(foreign, custody.ReasonForeignHolder))
+	net.ToldOf(because(foreign, custody.ReasonForeignHolder))
 
 	alice.Withdraw(unlock)
 	net.Tells(byAlice(audit.KindWithdrawn, unlock))
@@ -343,12 +343,12 @@ func (s *messageStory) nodes() {
 	}
 	lost := target(about(entryOf(node, "node", audit.KindCopyLost), scan, scenario.Unlock{}), scan.Object.String())
 	lost.Count = 2
-	net.Tells(lost)
+	net.ToldOf(lost)
 	// The node reads back what it has and confirms it again.
 	s.clinic.HasCopies(scan, 3)
 	again := target(about(entryOf(node, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String())
 	again.Count = 3
-	net.Tells(again)
+	net.ToldOf(again) // meanwhile it may have confirmed others
 
 	// That a node is there is for the node to say.
 	clerk := s.clinic.Clerk()
@@ -363,7 +363,7 @@ func (s *messageStory) nodes() {
 	if got := answer.GetResults()[0].GetReason(); got != storage.ReasonNotAssigned {
 		s.t.Fatalf("a node confirms a copy that it is not to hold: %q", got)
 	}
-	net.Tells(because(target(about(entryOf(stranger, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String()), storage.ReasonNotAssigned))
+	net.ToldOf(because(target(about(entryOf(stranger, "node", audit.KindReplicated), scan, scenario.Unlock{}), scan.Object.String()), storage.ReasonNotAssigned))
 
 	// Who holds something proves it. What nobody was asked for nobody disputes.
 	asked := net.HaveProven(3, 0)
@@ -548,7 +548,7 @@ func (s *messageStory) auditors() {
 func (s *messageStory) rounds() {
 	net, clinic, south := s.net, s.clinic, s.south
 	by, kind := phr.Authority(), custodyv1.KeyKind_KEY_KIND_RECORDS
-	before := clinic.RecordsKey(isWhole).Key.GetShareEpoch() // it was renewed while south was suspended
+	before := clinic.Reshared(0, 4).Key.GetShareEpoch() // it was renewed while south was suspended, and when it was back
 	stop := south.Rogue(clinic, func(m proto.Message) proto.Message {
 		if c, is := m.(*custodyv1.MsgSubmitComplaint); is {
 			c.Dealers = []uint64{clinic.Number()}
