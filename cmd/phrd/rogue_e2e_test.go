@@ -161,14 +161,14 @@ func TestAHospitalWithAProgramOfItsOwn(t *testing.T) {
 		t.Skip("PHRD_BINARY and PHRD_ROGUE do not name the programs; make e2e does")
 	}
 	t.Parallel()
-	n := newNetWith(t, hospitals, map[string]string{"round_window": "10"})
+	n := newNetWith(t, hospitals, map[string]string{"round_window": "30"})
+	// It is there before the first block, and deals while the key is made.
+	r := n.turnsRogue(t, 4, "deals")
 	n.turn(t, "start", 1, 2, 3)
 	one := n.hospital(1)
 	watcher := n.auditor(t, 1, "watcher")
 	watch := watcher.dial(t)
 
-	// It deals while the key is made.
-	r := n.turnsRogue(t, 4, "deals")
 	made := recordsKey(t, watch, "the key is made", func(k phr.NetworkKey) bool { return k.IsWhole() })
 	r.hasSpoiled(t, "MsgSubmitDeal", "MsgSubmitJustification")
 	r.ends(t)
