@@ -94,6 +94,7 @@ func sameScalar(t *testing.T, b []byte) bool {
 // sameHash compares both hashes of a message. Their tags have at most 255 bytes.
 func sameHash(t *testing.T, message []byte, tag string) {
 	t.Helper()
+	t.Helper()
 	require.Equal(t, encodePoint(other.HashToElement(message, []byte(tag))), lock.HashToGroupTag(message, tag).Bytes())
 	require.Equal(t, encodeScalar(other.HashToScalar(message, []byte("HashToScalar-"+tag))), lock.HashToScalar(tag, message).Bytes())
 }
