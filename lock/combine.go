@@ -93,12 +93,13 @@ func join(b Scalar, chosen []Share) (Combined, error) {
 	if err != nil {
 		return Combined{}, err
 	}
-	unblind := b.inverse()
+	// Weights and shares stand on the chain for all to see; b and K are secret.
+	unblind, points := b.inverse(), make([]Point, len(chosen))
 	for k := range chosen[0].D {
-		var sum Point
 		for i, s := range chosen {
-			sum = sum.Add(s.D[k].Mul(weights[i].mul(unblind)))
+			points[i] = s.D[k]
 		}
+		sum := publicSum(weights, points).Mul(unblind)
 		if err := sum.check("K"); err != nil {
 			return Combined{}, err
 		}

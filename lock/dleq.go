@@ -1,13 +1,11 @@
 package lock
 
 import (
-	"crypto"
-	_ "crypto/sha512" // SHA-512 for crypto.SHA512
+	"crypto/sha512"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/cloudflare/circl/zk/dleq"
 )
 
 const (
@@ -53,11 +51,8 @@ func (k kind) verify(label [64]byte, public Point, in, out []Point, proof []byte
 	return k.statement(label, public, in, out).verify(proof)
 }
 
-func (s statement) params() dleq.Params {
-	return dleq.Params{G: ristretto, H: crypto.SHA512, DST: s.context}
-}
-
-// prove proves the statement. Two proofs of different statements with one nonce give the secret away.
+// prove proves the statement. Two proofs of different statements with one nonce give the secret away. What is multiplied by secret and
+// nonce is so in constant time.
 func (s statement) prove(secret, nonce Scalar) ([]byte, error) {
 	if err := secret.checkSecret("secret of a proof"); err != nil {
 		return nil, err
@@ -68,14 +63,12 @@ func (s statement) prove(secret, nonce Scalar) ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	proof, err := dleq.Prover{Params: s.params()}.ProveBatchWithRandomnessRFC9497(
-		secret.scalar(), s.public.element(), elements(s.in), elements(s.out), nonce.scalar())
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProof, err)
-	}
-	return proof.MarshalBinary()
+	m := publicSum(s.weights(), s.in)
+	c := s.challenge(m, m.Mul(secret), nonce.Public(), m.Mul(nonce))
+	return append(c.Bytes(), nonce.sub(c.mul(secret)).Bytes()...), nil
 }
 
+// verify returns an error that is ErrProof unless proof is one of the statement. All of it is public, so its time depends on it.
 func (s statement) verify(proof []byte) error {
 	if err := s.check(); err != nil {
 		return err
@@ -83,19 +76,55 @@ func (s statement) verify(proof []byte) error {
 	if len(proof) != ProofSize {
 		return fmt.Errorf("%d bytes, not %d: %w", len(proof), ProofSize, ErrProof)
 	}
-	for _, half := range [][]byte{proof[:ScalarSize], proof[ScalarSize:]} {
-		if _, err := ParseScalar(half); err != nil {
-			return fmt.Errorf("%w: %w", ErrProof, err)
-		}
-	}
-	var parsed dleq.Proof
-	if err := parsed.UnmarshalBinary(ristretto, proof); err != nil {
+	c, err := ParseScalar(proof[:ScalarSize])
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrProof, err)
 	}
-	if !(dleq.Verifier{Params: s.params()}).VerifyBatchRFC9497(s.public.element(), elements(s.in), elements(s.out), &parsed) {
+	r, err := ParseScalar(proof[ScalarSize:])
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrProof, err)
+	}
+	weights := s.weights()
+	m, z := publicSum(weights, s.in), publicSum(weights, s.out)
+	t2, t3 := publicSumWithG(r, c, s.public), publicSum([]Scalar{r, c}, []Point{m, z})
+	if !s.challenge(m, z, t2, t3).Equal(c) {
 		return ErrProof
 	}
 	return nil
+}
+
+// weights are the d_i of ComputeComposites, RFC 9497, section 2.2.1, by which the pairs of a batch become one, M = Σ d_i·in[i] and
+// Z = Σ d_i·out[i]. They follow from what the proof is about, so they are no more secret than that.
+func (s statement) weights() []Scalar {
+	seed := sha512.Sum512(appendShort(appendShort(nil, s.public.Bytes()), append([]byte("Seed-"), s.context...)))
+	weights := make([]Scalar, len(s.in))
+	for i := range s.in {
+		b := appendShort(nil, seed[:])
+		b = binary.BigEndian.AppendUint16(b, uint16(i))
+		b = appendShort(appendShort(b, s.in[i].Bytes()), s.out[i].Bytes())
+		weights[i] = s.hashToScalar(append(b, "Composite"...))
+	}
+	return weights
+}
+
+// challenge is c, a hash of the composites and of t2 = nonce·G and t3 = nonce·M, which who verifies has as r·G + c·public and r·M + c·Z.
+func (s statement) challenge(m, z, t2, t3 Point) Scalar {
+	var b []byte
+	for _, p := range []Point{s.public, m, z, t2, t3} {
+		b = appendShort(b, p.Bytes())
+	}
+	return s.hashToScalar(append(b, "Challenge"...))
+}
+
+// hashToScalar is HashToScalar of RFC 9497, section 4.1.
+func (s statement) hashToScalar(message []byte) Scalar {
+	return reduce(expandMessage(message, "HashToScalar-"+string(s.context)))
+}
+
+// appendShort appends the length of x as two bytes, big-endian, then x.
+func appendShort(dst, x []byte) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(x)))
+	return append(dst, x...)
 }
 
 // check refuses identities, which have a proof for every secret, and batches that are not 1 … 64 pairs.

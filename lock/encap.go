@@ -35,7 +35,7 @@ func NewEncapsulation(g Generation, random io.Reader) (*Encapsulation, error) {
 			continue
 		}
 		gBar := SecondGenerator(gen)
-		return &Encapsulation{U: u, UBar: gBar.Mul(r), K: g.X.Mul(r), r: r, gBar: gBar}, nil
+		return &Encapsulation{U: u.encoded(), UBar: gBar.Mul(r).encoded(), K: g.X.Mul(r), r: r, gBar: gBar}, nil
 	}
 }
 

@@ -39,6 +39,20 @@ func VerifyIn(context string, public Point, in, out []Point, proof []byte) error
 // HashToGroupTag is HashToGroup with another tag.
 func HashToGroupTag(message []byte, tag string) Point { return hashToGroup(message, tag) }
 
+// HashToScalar is the hash of a proof's parts under any context string.
+func HashToScalar(context string, message []byte) Scalar {
+	return statement{context: []byte(context)}.hashToScalar(message)
+}
+
+// ParseCoefficient reads a commitment A_k, k ≥ 1.
+func ParseCoefficient(b []byte) (Point, error) { return parseCoefficient(b) }
+
+// PublicSum is Σ weights[i]·points[i].
+func PublicSum(weights []Scalar, points []Point) Point { return publicSum(weights, points) }
+
+// PublicSumWithG is s·G + c·P.
+func PublicSumWithG(s, c Scalar, p Point) Point { return publicSumWithG(s, c, p) }
+
 // OpenHPKE opens one message under our KDF and schedule, with a KEM and an AEAD that may be others, since no published vector has ours
 // together. It returns the public key of the private key too.
 func OpenHPKE(kemID, aeadID uint16, private, enc, info, aad, ciphertext []byte) (public, plaintext []byte, err error) {
@@ -82,6 +96,9 @@ func (s Scalar) Inverse() Scalar { return s.inverse() }
 
 // Times is s·t.
 func (s Scalar) Times(t Scalar) Scalar { return s.mul(t) }
+
+// Minus is s − t.
+func (s Scalar) Minus(t Scalar) Scalar { return s.sub(t) }
 
 // Plus is s + t.
 func (s Scalar) Plus(t Scalar) Scalar { return s.add(t) }

@@ -7,8 +7,9 @@
 // K = b⁻¹·Σ λ_i·D_i, and nobody but the requester learns it.
 //
 // Every proof is one primitive, the batched DLEQ proof of RFC 9497 §2.2, with a label that binds everything it speaks for. Everything
-// here follows docs/custody.md, appendix A, to the byte. The package knows no SDK, no network and no clock, and takes randomness
-// as an io.Reader.
+// here follows docs/custody.md, appendix A, to the byte. What touches a secret takes a time that does not depend on it; what anybody may
+// know (the check of a proof, the sum of shares, commitments) takes less time, which does. The package knows no SDK, no network and no
+// clock, and takes randomness as an io.Reader.
 package lock
 
 import "errors"

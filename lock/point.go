@@ -1,16 +1,17 @@
 package lock
 
 import (
-	"bytes"
 	"fmt"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/gtank/ristretto255"
 )
 
-var ristretto = group.Ristretto255
-
-// generator is G.
-var generator = Point{ristretto.Generator()}
+var (
+	// generator is G.
+	generator = Point{e: ristretto255.NewGeneratorElement()}
+	// identity is the zero value of Point.
+	identity = ristretto255.NewIdentityElement()
+)
 
 // PointSize is the length in bytes of an encoded point.
 const PointSize = 32
@@ -20,7 +21,10 @@ const hashToGroupTag = "phrd/v1/h2g/ristretto255_XMD:SHA-512_R255MAP_RO_"
 
 // Point is an element of ristretto255. What ParsePoint gives is never the identity. The zero value stands for the identity, which
 // nothing in this package accepts but a commitment A_k, k ≥ 1.
-type Point struct{ e group.Element }
+type Point struct {
+	e *ristretto255.Element // never written to once it is in a Point; nil for the identity
+	b *[PointSize]byte      // the encoding, which costs a tenth of a multiplication, of what was read or is encoded often; else nil
+}
 
 // ParsePoint reads 32 bytes in the canonical encoding of RFC 9496; others and the identity are refused with an error that is ErrPoint.
 func ParsePoint(b []byte) (Point, error) {
@@ -45,53 +49,77 @@ func parseCoefficient(b []byte) (Point, error) {
 	if len(b) != PointSize {
 		return Point{}, fmt.Errorf("%d bytes, not %d: %w", len(b), PointSize, ErrPoint)
 	}
-	e := ristretto.NewElement()
-	if err := e.UnmarshalBinary(b); err != nil {
+	e, err := ristretto255.NewIdentityElement().SetCanonicalBytes(b)
+	if err != nil {
 		return Point{}, fmt.Errorf("%w: %w", ErrPoint, err)
 	}
-	// The decoding of RFC 9496 refuses what is not canonical; encoding again proves that this one did.
-	p := Point{e}
-	if !bytes.Equal(p.Bytes(), b) {
-		return Point{}, fmt.Errorf("not canonical: %w", ErrPoint)
-	}
-	return p, nil
+	// An element has one encoding, and the decoding of RFC 9496 takes no other, so these bytes are it.
+	encoded := [PointSize]byte(b)
+	return Point{e, &encoded}, nil
 }
 
 // HashToGroup is hash_to_ristretto255 of RFC 9380, appendix B, with SHA-512 and phrd's tag.
 func HashToGroup(message []byte) Point { return hashToGroup(message, hashToGroupTag) }
 
 func hashToGroup(message []byte, tag string) Point {
-	return Point{ristretto.HashToElement(message, []byte(tag))}
+	uniform := expandMessage(message, tag)
+	e, err := ristretto255.NewIdentityElement().SetUniformBytes(uniform[:])
+	if err != nil { // 64 bytes have no failure here
+		panic("lock: hash to group: " + err.Error())
+	}
+	return Point{e: e}
 }
 
 // Bytes is the canonical encoding, 32 bytes.
 func (p Point) Bytes() []byte {
-	b, err := p.element().MarshalBinaryCompress()
-	if err != nil { // ristretto255 has no failure here
-		panic("lock: encode point: " + err.Error())
+	if p.b != nil {
+		return append([]byte(nil), p.b[:]...)
 	}
-	return b
+	return p.element().Bytes()
+}
+
+// encoded is the same point, which keeps its encoding.
+func (p Point) encoded() Point {
+	b := [PointSize]byte(p.Bytes())
+	return Point{p.e, &b}
 }
 
 // Equal tells whether two points are the same.
-func (p Point) Equal(q Point) bool { return p.element().IsEqual(q.element()) }
+func (p Point) Equal(q Point) bool { return p.element().Equal(q.element()) == 1 }
 
 // IsIdentity tells whether p is the identity, as the zero value is.
-func (p Point) IsIdentity() bool { return p.e == nil || p.e.IsIdentity() }
+func (p Point) IsIdentity() bool { return p.element().Equal(identity) == 1 }
 
-// Mul is s·P.
+// Mul is s·P, in a time that depends on neither.
 func (p Point) Mul(s Scalar) Point {
-	return Point{ristretto.NewElement().Mul(p.element(), s.scalar())}
+	return Point{e: ristretto255.NewIdentityElement().ScalarMult(s.scalar(), p.element())}
 }
 
 // Add is P + Q.
 func (p Point) Add(q Point) Point {
-	return Point{ristretto.NewElement().Add(p.element(), q.element())}
+	return Point{e: ristretto255.NewIdentityElement().Add(p.element(), q.element())}
 }
 
-func (p Point) element() group.Element {
+// publicSum is Σ weights[i]·points[i], of which there must be as many. Its time depends on both: none may be secret.
+func publicSum(weights []Scalar, points []Point) Point {
+	scalars, elements := make([]*ristretto255.Scalar, len(weights)), make([]*ristretto255.Element, len(points))
+	for i, w := range weights {
+		scalars[i] = w.scalar()
+	}
+	for i, p := range points {
+		elements[i] = p.element()
+	}
+	return Point{e: ristretto255.NewIdentityElement().VarTimeMultiScalarMult(scalars, elements)}
+}
+
+// publicSumWithG is s·G + c·P. Its time depends on all of them: none may be secret.
+func publicSumWithG(s, c Scalar, p Point) Point {
+	return Point{e: ristretto255.NewIdentityElement().VarTimeDoubleScalarBaseMult(c.scalar(), p.element(), s.scalar())}
+}
+
+func (p Point) element() *ristretto255.Element {
 	if p.e == nil {
-		return ristretto.Identity()
+		return identity
 	}
 	return p.e
 }
@@ -111,12 +139,4 @@ func (p Point) checkEncapsulation(name string) error {
 		return fmt.Errorf("%s is the generator: %w", name, ErrPoint)
 	}
 	return nil
-}
-
-func elements(points []Point) []group.Element {
-	es := make([]group.Element, len(points))
-	for i, p := range points {
-		es[i] = p.element()
-	}
-	return es
 }

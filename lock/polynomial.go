@@ -97,13 +97,15 @@ func (c Commitments) Bytes() [][]byte {
 	return encoded
 }
 
-// At is Σ index^k·A_k, the public side of the share at an index; it may be the identity.
+// At is Σ index^k·A_k, the public side of the share at an index; it may be the identity. Commitments and indexes are public.
 func (c Commitments) At(index uint64) Point {
-	x, sum := uintScalar(index), Point{}
-	for k := len(c) - 1; k >= 0; k-- {
-		sum = sum.Mul(x).Add(c[k])
+	x, powers := uintScalar(index), make([]Scalar, len(c))
+	for k := range powers {
+		if powers[k] = uintScalar(1); k > 0 {
+			powers[k] = powers[k-1].mul(x)
+		}
 	}
-	return sum
+	return publicSum(powers, c)
 }
 
 // Check checks a share against the commitments, of which there must be threshold many: an error that is ErrShare where it does not fit,

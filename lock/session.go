@@ -37,7 +37,7 @@ func NewSession(seed []byte) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{seed: [SeedSize]byte(seed), key: key, b: reduce([64]byte(wide))}
-	s.pub = s.b.Public()
+	s.pub = s.b.Public().encoded()
 	if s.pub.checkEncapsulation("B") != nil {
 		return nil, fmt.Errorf("session seed gives a scalar that blinds nothing: %w", ErrScalar)
 	}
@@ -64,7 +64,7 @@ func (s *Session) Key() *PrivateKey { return s.key }
 func (s *Session) B() Point { return s.pub }
 
 // Blind is M = b·U.
-func (s *Session) Blind(u Point) Point { return u.Mul(s.b) }
+func (s *Session) Blind(u Point) Point { return u.Mul(s.b).encoded() }
 
 // Prove proves a proposal that carries this session's B and the M that Blind gives, 64 bytes. The error is that of Validate, ErrPoint
 // where B or an M is another, or that of random.

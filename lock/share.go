@@ -39,9 +39,9 @@ func (r Release) answer(epoch, index uint64, secret Scalar) (Share, Point, error
 	}
 	s := Share{Epoch: epoch, Index: index}
 	for _, m := range r.M {
-		s.D = append(s.D, m.Mul(secret))
+		s.D = append(s.D, m.Mul(secret).encoded())
 	}
-	return s, secret.Public(), r.check(s)
+	return s, secret.Public().encoded(), r.check(s)
 }
 
 // Verify checks a share against its holder's public share X_i: an error that is ErrProof where it is not x_i·M for every M, and

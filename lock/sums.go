@@ -86,16 +86,17 @@ func (r Round) sorted(dealings []Dealing, old []Holder) ([]Dealing, error) {
 
 // sum joins the dealings to one polynomial's commitments, whose values at 0 and at the receivers are X and the X_j.
 func (r Round) sum(dealings []Dealing, weights []Scalar) (Result, error) {
-	joined := make(Commitments, r.Threshold)
 	result := Result{weights: weights}
-	for i, d := range dealings {
+	for _, d := range dealings {
 		result.Dealers = append(result.Dealers, d.Dealer)
-		for k, a := range d.Commitments {
-			if !r.IsFirst() {
-				a = a.Mul(weights[i])
-			}
-			joined[k] = joined[k].Add(a)
+	}
+	// Weights and commitments stand on the chain for all to see.
+	joined, points := make(Commitments, r.Threshold), make([]Point, len(dealings))
+	for k := range joined {
+		for i, d := range dealings {
+			points[i] = d.Commitments[k]
 		}
+		joined[k] = publicSum(weights, points)
 	}
 	result.X = joined[0]
 	if result.X.IsIdentity() {
