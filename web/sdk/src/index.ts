@@ -31,6 +31,7 @@
  */
 export { type Archived, archiveOwn, type Archiving } from './archive/own.js'
 export { type Claim, exportLog } from './audit/export.js'
+export { auditReport, type AuditReport, auditReportFile, type Finding } from './audit/report.js'
 export { Client, type Config } from './client.js'
 export { type Chunks, onThisThread } from './content/chunks.js'
 export type { OpenedFile } from './content/file.js'

@@ -96,7 +96,7 @@ export const de: HospitalWords = {
   justified: 'Es war gerechtfertigt',
   notJustified: 'Es war nicht gerechtfertigt',
   reviewed: 'Ihre Prüfung steht im Protokoll.',
-  recoveries: 'Wiederherstellungen',
+  recoveries: 'Wiederher\u00adstellungen',
   recoveriesText: 'Jemand hat eine Wallet verloren und verlangt das Konto eines Patienten, oder soll für einen handeln. Wo keine Vertrauten entscheiden, tun es Beauftragte mehrerer Krankenhäuser, jede für das eigene. Stimmen Sie nur zu, wen Sie gesehen haben.',
   noRecoveries: 'Keine Wiederherstellung wartet auf Sie.',
   otherRecoveries: 'Andere, die offen sind',
