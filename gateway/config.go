@@ -161,6 +161,9 @@ type Limits struct {
 	// UploadIdle forgets an upload that nobody touched; 24 h.
 	UploadIdle time.Duration
 
+	// ExportBytes of an export of the log of which a report is made, some 200,000 entries; 128 MiB.
+	ExportBytes int64
+
 	// Ranges of one request for content; 16.
 	Ranges int
 	// ReportQuiet is how long nothing must be read before a read counts as ended; 1 s.
@@ -215,6 +218,7 @@ func defaults() Limits {
 		Sessions:    16,
 
 		UploadBytes: 64 << 30,
+		ExportBytes: 128 << 20,
 		CommitBytes: 64 << 20,
 		Uploads:     8,
 		UploadIdle:  24 * time.Hour,
@@ -361,6 +365,9 @@ func (c Config) complete() Config {
 	orInt(&l.Sessions, d.Sessions)
 	if l.UploadBytes == 0 {
 		l.UploadBytes = d.UploadBytes
+	}
+	if l.ExportBytes == 0 {
+		l.ExportBytes = d.ExportBytes
 	}
 	if l.CommitBytes == 0 {
 		l.CommitBytes = d.CommitBytes

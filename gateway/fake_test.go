@@ -61,6 +61,7 @@ type fakeNode struct {
 	guardians   map[string]*accessv1.Guardians
 	handedOver  string                 // patient whose wallet is somebody else's
 	others      []*consortiumv1.Member // beside this hospital
+	sites       []*consortiumv1.Site
 	recoveries  map[uint64]*accessv1.QueryRecoveryResponse
 	entries     map[uint64]*auditv1.Entry
 	objects     map[string]*storagev1.Object
@@ -459,7 +460,9 @@ func (f fakeConsortium) Members(context.Context, *consortiumv1.QueryMembersReque
 }
 
 func (f fakeConsortium) Sites(context.Context, *consortiumv1.QuerySitesRequest) (*consortiumv1.QuerySitesResponse, error) {
-	return &consortiumv1.QuerySitesResponse{}, nil
+	f.n.mu.Lock()
+	defer f.n.mu.Unlock()
+	return &consortiumv1.QuerySitesResponse{Sites: f.n.sites}, nil
 }
 
 func (f fakeConsortium) StorageNodes(context.Context, *consortiumv1.QueryStorageNodesRequest) (*consortiumv1.QueryStorageNodesResponse, error) {

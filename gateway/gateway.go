@@ -274,6 +274,7 @@ func (g *Gateway) newRoutes() (*http.ServeMux, error) {
 	if g.config.Reacher != nil {
 		mux.Handle("POST /reach", g.loggedIn(g.serveReach))
 	}
+	mux.Handle("POST /audit-reports", g.loggedIn(g.serveAuditReport))
 	mux.Handle("GET /notices", g.loggedIn(g.serveNotices))
 	mux.Handle("GET /notices/websocket", g.open(g.serveNoticeSocket))
 	mux.Handle("GET /webhooks", g.loggedIn(g.serveWebhooks))

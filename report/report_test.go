@@ -257,6 +257,36 @@ func TestTable(t *testing.T) {
 	require.Contains(t, out.String(), "'=1+1,'@SUM(A1)")
 }
 
+func TestJSONHasTheRowsOfTheTable(t *testing.T) {
+	made := busy().report(t, report.DefaultRules())
+	var table, object bytes.Buffer
+	require.NoError(t, made.CSV(&table))
+	require.NoError(t, made.JSON(&object))
+	rows, err := csv.NewReader(&table).ReadAll()
+	require.NoError(t, err)
+	var got struct {
+		Entries  uint64              `json:"entries"`
+		Export   string              `json:"export_sha256"`
+		Rules    map[string]int      `json:"rules"`
+		Zones    map[string]string   `json:"zones"`
+		Findings []map[string]string `json:"findings"`
+	}
+	require.NoError(t, json.Unmarshal(object.Bytes(), &got))
+	require.Equal(t, made.Proof.Entries, got.Entries)
+	require.Equal(t, fmt.Sprintf("%x", made.Export), got.Export)
+	require.Equal(t, map[string]int{"mass_patients": 20, "mass_factor": 5, "day_from": 6, "day_to": 22}, got.Rules)
+	require.Len(t, got.Findings, len(rows)-1)
+	for i, row := range rows[1:] {
+		want := map[string]string{}
+		for column, cell := range row {
+			if cell != "" {
+				want[rows[0][column]] = strings.TrimPrefix(cell, "'") // which keeps a spreadsheet from computing
+			}
+		}
+		require.Equal(t, want, got.Findings[i])
+	}
+}
+
 func TestSignature(t *testing.T) {
 	key, err := wallet.NewKey(rand.Reader)
 	require.NoError(t, err)

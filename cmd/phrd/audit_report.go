@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/logproof"
 	"github.com/phrd/phrd/report"
 	"github.com/phrd/phrd/wallet"
@@ -27,7 +26,7 @@ func auditReportCommand() *cobra.Command {
 }
 
 // reportForms are what a report can be written as.
-var reportForms = map[string]func(*report.Report, io.Writer) error{"html": (*report.Report).HTML, "csv": (*report.Report).CSV}
+var reportForms = map[string]func(*report.Report, io.Writer) error{"html": (*report.Report).HTML, "csv": (*report.Report).CSV, "json": (*report.Report).JSON}
 
 // reportOptions are the flags of `audit report make`.
 type reportOptions struct {
@@ -84,15 +83,17 @@ func sitesOf(genesis []byte, zones map[uint64]string) error {
 }
 
 // makeReport computes the report of an export.
-func makeReport(p *provenExport, rules report.Rules) (*report.Report, error) {
-	b, err := report.NewBuilder(rules)
+func makeReport(path string, trust logproof.Trust, rules report.Rules) (*report.Report, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.each(func(e *auditv1.Entry) error { b.Add(e); return nil }); err != nil {
-		return nil, err
+	defer f.Close()
+	made, err := report.Make(f, trust, rules)
+	if err != nil && !errors.Is(err, report.ErrRules) && !errors.Is(err, report.ErrIncomplete) {
+		return nil, fmt.Errorf("%s proves nothing: %w", path, err)
 	}
-	return b.Report(p.report, p.sum)
+	return made, err
 }
 
 // signingKey is the key of the account that a command acts for, without a network.
@@ -144,7 +145,7 @@ func auditReportMakeCommand() *cobra.Command {
 			"  phrd audit report make january.ndjson january.csv --format csv --genesis genesis.json --zone 3=Europe/Berlin",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reportForms[r.format] == nil {
-				return usage("--format %q: want html or csv", r.format)
+				return usage("--format %q: want html, csv or json", r.format)
 			}
 			if err := r.zonesOf(v.genesis); err != nil {
 				return err
@@ -159,11 +160,7 @@ func auditReportMakeCommand() *cobra.Command {
 					return err
 				}
 			}
-			p, err := prove(args[0], trust)
-			if err != nil {
-				return err
-			}
-			made, err := makeReport(p, r.rules)
+			made, err := makeReport(args[0], trust, r.rules)
 			if errors.Is(err, report.ErrRules) {
 				return usage("%v", err)
 			}
@@ -187,7 +184,7 @@ func auditReportMakeCommand() *cobra.Command {
 
 func (r *reportOptions) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&r.format, "format", "html", "html or csv")
+	flags.StringVar(&r.format, "format", "html", "html, csv or json")
 	flags.BoolVar(&r.sign, "sign", false, "write a signature beside the report, by the account's key")
 	flags.BoolVar(&r.force, "force", false, "replace a file")
 	flags.IntVar(&r.rules.MassMinimum, "mass-patients", r.rules.MassMinimum, "how many patients of a day are mass reading at least")

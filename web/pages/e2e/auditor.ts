@@ -11,7 +11,7 @@ const origin = await network.gateway(hospital)
 const genesis = join(home, `hospital-${hospital}`, 'config', 'genesis.json')
 const exported = join(home, 'from-the-browser.ndjson')
 const { page, faults } = await visitor()
-let block = ''
+let [block, auditor] = ['', '']
 
 /** addressOf is the account of a visitor's demo wallet: the page asks the gateway about it. */
 async function addressOf(visitor: Page): Promise<string> {
@@ -46,7 +46,7 @@ async function found(kind: string): Promise<number> {
 
 await check('an auditor signs in and sees the whole log', async () => {
   await page.goto(origin)
-  const address = await addressOf(page)
+  const address = (auditor = await addressOf(page))
   await heading(page, 'Your first visit').waitFor()
   const name = `revisor-${address.slice(-6)}`
   const end = new Date(Date.now() + 24 * 3600 * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
@@ -121,6 +121,31 @@ await check('an export about a patient, and one of a search', async () => {
   await page.getByLabel('Patient number').fill(patient)
   await button(page, 'Make the file').click()
   await page.getByText(`all about patient ${patient}`).waitFor({ timeout: 120_000 })
+})
+
+await check('the report of a month is the one that the command makes of its export', async () => {
+  await page.getByRole('link', { name: 'Report', exact: true }).click()
+  await button(page, 'Make the report').click()
+  await page.getByRole('heading', { name: /^Report of \d{4}-\d\d$/ }).waitFor({ timeout: 120_000 })
+  await looked(page, 'auditor-report', pictures)
+  const shown = await page.getByRole('region', { name: 'Refused' }).getByRole('listitem').count()
+  const file = join(home, 'month.ndjson')
+  await writeFile(file, await saved(page, 'Save its export'))
+  for (const [format, name] of [['html', 'Save the report (HTML)'], ['csv', 'Save the table (CSV)']] as const) {
+    const here = await saved(page, name)
+    const made = join(home, `month.${format}`)
+    await network.command('audit', 'report', 'make', file, made, '--format', format, '--genesis', genesis)
+    demand(here.equals(await readFile(made)), `the command makes another ${format}`)
+    const refused = here.toString().split('\r\n').filter((line) => line.startsWith('refused,')).length
+    demand(format === 'html' || (refused > 0 && refused === shown), `${shown} of ${refused} refusals are shown`)
+  }
+  // What the page read for it comes into the log within half a minute, as what any auditor reads.
+  await page.getByRole('link', { name: 'Log', exact: true }).click()
+  await button(page, 'Clear').click()
+  await page.getByLabel('Account').fill(auditor)
+  await page.getByLabel('Kind of entry').fill('log_read')
+  await until(async () => (await found('log_read')) > 0)
+  await button(page, 'Clear').click()
 })
 
 await check('a file is verified without a hospital and without a network', async () => {
@@ -228,5 +253,8 @@ await check('the pages work from a host of their own, at a gateway that allows i
   await outsider.getByRole('link', { name: 'Export' }).click()
   await outsider.getByLabel('The entries of the last search').waitFor()
   demand((await outsider.getByRole('radio').count()) === 1, 'who sees a part of the log is offered all of it')
+  await outsider.getByRole('link', { name: 'Report', exact: true }).click()
+  await outsider.getByText('of a part nobody can say what is missing').waitFor()
+  demand((await button(outsider, 'Make the report').count()) === 0, 'a report is made of a part of the log')
   await context.close()
 })

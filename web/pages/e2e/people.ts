@@ -42,6 +42,19 @@ export async function wordsWritten(page: Page, finish: string): Promise<string> 
   return code
 }
 
+/** registered signs somebody in whom a hospital's admin has registered, and gives the address. */
+export async function registered(page: Page, hospital: number, role: string, title: string): Promise<string> {
+  await page.goto(await network.gateway(hospital))
+  await button(page, 'Use the demo wallet').click()
+  await heading(page, 'Your first visit').waitFor()
+  const address = await page.locator('section[aria-labelledby=account] output').innerText()
+  await network.as(hospital, 'admin', 'staff', 'add', `page-${role}-${address.slice(-6)}`, '--role', role, '--address', address)
+  await page.reload()
+  await button(page, 'Use the demo wallet').click()
+  await heading(page, title).waitFor()
+  return address
+}
+
 /** way goes to a page by the way around. */
 export const way = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
 /** shows demands that the wallet showed these. */

@@ -11,12 +11,13 @@ import { Client, gasBase, LocalSigner, newWords } from '../../sdk/dist/sdk/src/i
 import { pinnedTransport } from '../../sdk/dist/sdk/src/node/index.js'
 import { check, demand, looked, until } from './check.ts'
 import { compressedFiles } from './dicom.ts'
+import { account, registered, shows, way } from './people.ts'
 import { button, heading, home, network, pictures, signs, visitor } from './scene.ts'
 
 const er = await network.hospitalOf('clinician')
 const [third = 0, fourth = 0, ...others] = (await network.hospitals()).filter((n) => n !== 1 && n !== er)
-const [doctor, clerk, officer, second, theirs] = await Promise.all([visitor(), visitor(), visitor(), visitor(), visitor()])
-const people = [doctor, clerk, officer, second, theirs]
+const [doctor, clerk, officer, second, theirs, claimant] = await Promise.all([visitor(), visitor(), visitor(), visitor(), visitor(), visitor()])
+const people = [doctor, clerk, officer, second, theirs, claimant]
 const patientHome = join(home, 'dora')
 const [first, changed] = ['Befund vom Montag', 'Befund vom Montag, berichtigt am Dienstag']
 let [patient, doctors, record, own] = ['', '', '', '']
@@ -25,23 +26,6 @@ let [patient, doctors, record, own] = ['', '', '', '']
 const consortium = bech32.encode('phrd', bech32.toWords(createHash('sha256').update('consortium').digest().subarray(0, 20)))
 
 const card = (page: Page, name: string) => page.getByRole('article', { name })
-const way = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
-const shows = (shown: string | undefined, ...parts: string[]) => {
-  for (const part of parts) demand(shown?.includes(part) === true, `the wallet shows ${part}: ${shown}`)
-}
-
-/** registered signs somebody in whom a hospital's admin has registered, and gives the address. */
-async function registered(page: Page, hospital: number, role: string, title: string): Promise<string> {
-  await page.goto(await network.gateway(hospital))
-  await button(page, 'Use the demo wallet').click()
-  await heading(page, 'Your first visit').waitFor()
-  const address = await page.locator('section[aria-labelledby=account] output').innerText()
-  await network.as(hospital, 'admin', 'staff', 'add', `page-${role}-${address.slice(-6)}`, '--role', role, '--address', address)
-  await page.reload()
-  await button(page, 'Use the demo wallet').click()
-  await heading(page, title).waitFor()
-  return address
-}
 
 /** emergencyKey has the hospitals make a key for emergencies, unless an earlier story did. */
 async function emergencyKey(): Promise<void> {
@@ -278,6 +262,55 @@ await check('two officers erase a version of the hospital’s own, and every ser
   await certificate.getByText(/^(\d+) of \1 servers have attested/).waitFor({ timeout: 90_000 })
   await looked(page, 'staff-certificate', pictures)
   await page.getByText('Version 2', { exact: true }).waitFor()
+})
+
+await check('officers of two hospitals approve a recovery when they have seen who asks, and the one that invited stops it', async () => {
+  const { page } = claimant
+  const end = new Date(Date.UTC(new Date().getUTCFullYear() + 2, 0)).toISOString().slice(0, 7)
+  await account(page, await network.gateway(1))
+  await button(page, 'I am a patient already, or act for one').click()
+  await page.getByLabel('Your patient number').fill(patient)
+  await page.getByLabel('I act for this patient').check()
+  await page.getByLabel('The month in which that ends').fill(end)
+  await button(page, 'Ask to act for this patient').click()
+  await signs(page)
+  const number = /\d+/.exec(await page.getByText(/^Tell those who approve this number/).innerText())?.[0] ?? ''
+  const asker = await page.locator('dt', { hasText: /^Account$/ }).locator('+ dd').innerText()
+  for (const [{ page: at }, approved] of [[second, '1 of 2'], [theirs, '2 of 2']] as const) {
+    await way(at, 'Recoveries')
+    const asked = card(at, `Recovery ${number}`)
+    await asked.getByText('waits for approvals').waitFor()
+    await asked.getByRole('button', { name: 'Check this recovery' }).click()
+    const approve = asked.getByRole('button', { name: 'I have seen all of it: approve' })
+    await approve.waitFor()
+    demand(await approve.isDisabled(), 'an officer who has said nothing of what was seen approves')
+    const points = asked.getByRole('checkbox')
+    demand((await points.count()) === 4, 'the paper is among what an officer has seen')
+    for (const point of (await points.all()).slice(1)) await point.check()
+    demand(await approve.isDisabled(), 'an officer who has not seen the person approves')
+    await points.first().check()
+    await looked(at, `staff-recovery-${approved.slice(0, 1)}`, pictures)
+    await approve.click()
+    const [signed] = await signs(at)
+    shows(signed, 'phrd/MsgApproveRecovery', patient, asker, 'Hospital 01', `${end}-01T00:00:00Z`)
+    await at.getByText('Approved. It stands in the patient’s log.').waitFor()
+    await asked.getByText(approved).waitFor()
+    await asked.getByText('Your hospital has approved.').waitFor()
+    demand((await asked.getByRole('button', { name: 'Check this recovery' }).count()) === 0, 'an officer approves twice')
+  }
+  await page.getByText('2 of 2').waitFor()
+  await page.getByText(/^(approved, the delay runs|ready)$/).waitFor()
+  const stops = (at: Page) => card(at, `Recovery ${number}`).getByRole('button', { name: 'Your hospital invited this account: stop it' })
+  demand((await stops(theirs.page).count()) === 0, 'an officer of a hospital that did not invite stops it')
+  await way(officer.page, 'Recoveries')
+  await card(officer.page, `Recovery ${number}`).getByText('Hospital 01', { exact: true }).waitFor()
+  await card(officer.page, `Recovery ${number}`).getByText(`Hospital 01, Hospital 0${third}`).waitFor()
+  await looked(officer.page, 'staff-recoveries', pictures)
+  await stops(officer.page).click()
+  shows((await signs(officer.page))[0], 'phrd/MsgCancelRecovery', number)
+  await officer.page.getByText('The recovery was stopped.').waitFor()
+  await card(officer.page, `Recovery ${number}`).waitFor({ state: 'detached' })
+  await page.getByText('cancelled', { exact: true }).waitFor()
 })
 
 await check('these pages speak German, in the dark, and broke no policy', async () => {

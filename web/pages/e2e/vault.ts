@@ -1,5 +1,7 @@
+import type { Page } from 'playwright-core'
 import { check, demand, looked } from './check.ts'
 import { host } from './host.ts'
+import { registered, way } from './people.ts'
 import { button, heading, network, pictures, signs, visitor } from './scene.ts'
 
 const gateway = await network.gateway(1)
@@ -37,8 +39,6 @@ async function locked(before = async () => undefined as void): Promise<void> {
   await heading(page, 'Open your vault').waitFor()
 }
 
-const way = (name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
-
 await check('a patient joins at a page whose address may have passkeys', async () => {
   // Browsers give no passkey to a gateway whose address is a number.
   const pages = await host('localhost')
@@ -63,12 +63,12 @@ await check('a patient joins at a page whose address may have passkeys', async (
   code = await wordsWritten('Finish')
   await signs(page)
   await page.getByText('Nobody asks for your records now.').waitFor()
-  await way('Records')
+  await way(page, 'Records')
   patient = await page.locator('output').innerText()
 })
 
 await check('a passkey is added, and opens the vault in a browser that keeps nothing; afterwards the wallet does, too', async () => {
-  await way('Your vault')
+  await way(page, 'Your vault')
   await page.getByText('The vault has no passkey.').waitFor()
   await button(page, 'Add a passkey').click()
   const [written] = await signs(page)
@@ -89,17 +89,47 @@ await check('a passkey is added, and opens the vault in a browser that keeps not
   await heading(page, 'Your vault').waitFor()
 })
 
-await check('who has neither words nor passkey comes in person', async () => {
+/** admits looks at papers at the desk of a hospital. */
+async function admits(desk: Page, number: string): Promise<void> {
+  await desk.getByLabel('Patient number').fill(number)
+  demand(await button(desk, 'Admit').isDisabled(), 'somebody is admitted whose papers nobody looked at')
+  await desk.getByLabel('I have looked at the person’s papers').check()
+  await button(desk, 'Admit').click()
+}
+
+await check('who has neither words nor passkey comes in person, and is admitted once', async () => {
   await locked(forgotten)
   // The words still open it; this is for the page, which then asks for the staff's word.
-  const { word } = await network.as(1, 'clerk', 'vault', 'pepper', 'admit', patient)
-  await page.getByLabel('A word that a hospital’s staff gave you').fill('abcd-efgh-jkmn-pqrs')
-  await button(page, 'Open with the word and the wallet').click()
+  const brings = async (word: string) => {
+    await page.getByLabel('A word that a hospital’s staff gave you').fill(word)
+    await button(page, 'Open with the word and the wallet').click()
+  }
+  await brings('abcd-efgh-jkmn-pqrs')
   await page.getByRole('alert').waitFor()
-  await page.getByLabel('A word that a hospital’s staff gave you').fill(String(word))
-  await button(page, 'Open with the word and the wallet').click()
+  const { page: elsewhere, faults: theirs } = await visitor()
+  await registered(elsewhere, 2, 'officer', 'Requests to endorse')
+  await way(elsewhere, 'Admit in person')
+  await admits(elsewhere, patient)
+  await elsewhere.getByText('your hospital keeps no second secret').waitFor()
+  const { page: desk, faults: own } = await visitor()
+  await registered(desk, 1, 'clerk', 'Store files')
+  await way(desk, 'Admit in person')
+  await admits(desk, patient)
+  const word = await desk.getByRole('article', { name: 'The word' }).locator('output').innerText()
+  await looked(desk, 'staff-admit', pictures)
+  await brings(word)
   await signs(page, 2)
   await heading(page, 'Your vault').waitFor()
+  await locked(forgotten)
+  await brings(word)
+  await page.getByRole('alert').waitFor()
+  await admits(desk, patient)
+  await brings(await desk.getByRole('article', { name: 'The word' }).locator('output').filter({ hasNotText: word }).innerText())
+  await signs(page, 2)
+  await way(page, 'Who looked')
+  await page.locator('ol.log li').filter({ hasText: 'admitted a collection in person' }).filter({ hasText: 'clerk, Hospital 01' }).waitFor({ timeout: 60_000 })
+  await way(page, 'Your vault')
+  demand([...theirs, ...own].length === 0, [...theirs, ...own].join('\n'))
 })
 
 await check('passkeys are removed with other words, and what the hospital kept is deleted for good', async () => {

@@ -23,14 +23,15 @@
  * - requestEmergency, approveEmergency, reviewEmergency: what clinicians and officers do then (emergency/)
  * - erase, approveErasure, certificate: versions that are to be no more (records/erase.ts)
  * - prepareVault, writeVault: another key, another wallet, guardians (vault/write.ts)
- * - depositPepper, collectPepper: another device for the wallet; preparePasskey: a passkey that opens the vault (vault/)
- * - proposeRecovery, reviewRecovery, approveRecovery, finishRecovery: a wallet that is lost (recovery/)
+ * - depositPepper, collectPepper, admitPepper: another device for the wallet; preparePasskey: a passkey that opens the vault (vault/)
+ * - proposeRecovery, reviewRecovery, approveRecovery, approveRecoveryForHospital, finishRecovery: a wallet that is lost (recovery/)
  * - staff, members, proposals, health: a hospital and its network (hospital/)
  *
  * A gateway is a door, not a judge: what it hands out is checked here. Plaintext and keys never leave the program.
  */
 export { type Archived, archiveOwn, type Archiving } from './archive/own.js'
 export { type Claim, exportLog } from './audit/export.js'
+export { auditReport, type AuditReport, auditReportFile, type Finding } from './audit/report.js'
 export { Client, type Config } from './client.js'
 export { type Chunks, onThisThread } from './content/chunks.js'
 export type { OpenedFile } from './content/file.js'
@@ -76,7 +77,7 @@ export { reseal, type ResealOptions } from './records/reseal.js'
 export { ownSealings, type Sealing, sealingsOf } from './records/sealings.js'
 export { type NewVersion, type Stage, store, type Stored, type Storing } from './records/store.js'
 export type { Place } from './records/terms.js'
-export { approveRecovery } from './recovery/approve.js'
+export { approveRecovery, approveRecoveryForHospital } from './recovery/approve.js'
 export { finishRecovery, prepareEmpty, prepareRecovered, type ReadyVault, readyVault } from './recovery/finish.js'
 export { handOverOf, monthStart, setHandOver } from './recovery/handover.js'
 export { cancelRecovery, isOpenRecovery, recoveries, type RecoveryFilter, recoveryAt, type SeenRecovery } from './recovery/list.js'
@@ -96,7 +97,7 @@ export type { VaultFile, VaultGuardians, VaultSlot } from './vault/file.js'
 export { openVault, openVaultByCode, openVaultByPasskey, openVaultByWallet, type Vault } from './vault/open.js'
 export { fetchVault } from './vault/fetch.js'
 export { preparePasskey } from './vault/passkey.js'
-export { collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, type KeptPepper, keptPepper, passkeyQuestion, withCode } from './vault/pepper.js'
+export { type Admission, admitPepper, collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, type KeptPepper, keptPepper, passkeyQuestion, withCode } from './vault/pepper.js'
 export { publishVault, rotateVault, type StaffVault, staffVault } from './vault/staff.js'
 export { defaultSite, type PreparedVault, preparePatient, registerPatient } from './vault/prepare.js'
 export { type NextVault, prepareVault, type VaultChange, writeVault } from './vault/write.js'

@@ -8,7 +8,7 @@ import { Client } from '../src/client.js'
 import type { Door, Transport } from '../src/gateway/door.js'
 import { queryPath } from '../src/gateway/query.js'
 import { Query as Access } from '../src/generated/phrd/access/v1/query_pb.js'
-import { MsgApproveUnlockResponseSchema, MsgApproveUnlockSchema, MsgUseConsentSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
+import { type MsgApproveRecovery, MsgApproveRecoverySchema, MsgApproveUnlockResponseSchema, MsgApproveUnlockSchema, MsgUseConsentSchema } from '../src/generated/phrd/access/v1/tx_pb.js'
 import { UnlockSchema, UnlockStatus } from '../src/generated/phrd/access/v1/unlock_pb.js'
 import { Outcome } from '../src/generated/phrd/audit/v1/entry_pb.js'
 import { Query as Consortium } from '../src/generated/phrd/consortium/v1/query_pb.js'
@@ -30,6 +30,10 @@ export class FakeNetwork {
   readonly world: World
   /** What happened, in order: "approved", and "block <hospital>" for each that was handed in. */
   readonly events: string[] = []
+  /** The approvals of recoveries. */
+  readonly recoveries: MsgApproveRecovery[] = []
+  /** Who everybody is that logs in. */
+  who = { role: 'patient', hospital: 0 }
   /** What a hospital shows in the place of the truth. */
   readonly lies = new Map<string, (state: State) => State>()
   /** Blocks that a hospital gives in the place of others. */
@@ -91,7 +95,7 @@ export class FakeNetwork {
       case 'POST /login/challenge':
         return this.#challenge(name, fieldOf(body, 'address'))
       case 'POST /login':
-        return { token: 'token', expires_at: expires, principal: { address: fieldOf(body, 'address'), role: 'patient', hospital: 0, patient: '' } }
+        return { token: 'token', expires_at: expires, principal: { address: fieldOf(body, 'address'), ...this.who, patient: '' } }
       case 'POST /cosmos/tx/v1beta1/txs':
         return { tx_response: { codespace: '', code: 0, txhash: this.#take(base64.decode(fieldOf(body, 'tx_bytes'))) } }
       case 'GET /cosmos/tx/v1beta1/txs/APPROVED':
@@ -126,6 +130,10 @@ export class FakeNetwork {
     const any = new Message(body, { 1: 'bytes', 2: 'bytes' })
     const type = new TextDecoder().decode(any.bytes(1))
     if (type === `/${MsgUseConsentSchema.typeName}`) return this.#consented(fromBinary(MsgUseConsentSchema, any.bytes(2)).consent)
+    if (type === `/${MsgApproveRecoverySchema.typeName}`) {
+      this.recoveries.push(fromBinary(MsgApproveRecoverySchema, any.bytes(2)))
+      return 'APPROVED'
+    }
     assert.equal(type, `/${MsgApproveUnlockSchema.typeName}`)
     const approval = fromBinary(MsgApproveUnlockSchema, any.bytes(2))
     this.events.push('approved')

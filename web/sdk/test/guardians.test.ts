@@ -11,7 +11,9 @@ import { proposalHash, proveRequest, unlockID } from '#custody/request.js'
 import { randomScalar, type Scalar } from '#custody/scalar.js'
 import { guardiansSecret } from '#custody/slot.js'
 import { hex } from '#custody/wallet.js'
-import { type Client, type Kind, openVault, openVaultByCode, openVaultByWallet, prepareVault, preparePatient, reviewRecovery, type VaultFile } from '../src/index.js'
+import {
+  approveRecovery, approveRecoveryForHospital, type Client, type Kind, openVault, openVaultByCode, openVaultByWallet, prepareVault, preparePatient, reviewRecovery, type VaultFile,
+} from '../src/index.js'
 import { Query as Access } from '../src/generated/phrd/access/v1/query_pb.js'
 import { RecoveryStatus, RecoveryWay } from '../src/generated/phrd/access/v1/recovery_pb.js'
 import { KeyKind } from '../src/generated/phrd/custody/v1/key_pb.js'
@@ -149,7 +151,7 @@ test('a recovery that is not what its hash stands for is not approved', async ()
   const other = encodePoint(times(randomScalar(), G))
   const changes: Partial<typeof recovery>[] = [
     { account: n.net.alice.address }, { expiresAt: recovery.expiresAt + 1n }, { requestKey: cidText(cidOf(randomBytes(9))) }, { b: other }, { m: other },
-    { proof: recovery.proof.map((b, i) => (i === 5 ? b ^ 1 : b)) }, { unlock: recovery.unlock.replace(/^./, (c) => (c === '0' ? '1' : '0')) }, { way: RecoveryWay.HOSPITALS },
+    { proof: recovery.proof.map((b, i) => (i === 5 ? b ^ 1 : b)) }, { unlock: recovery.unlock.replace(/^./, (c) => (c === '0' ? '1' : '0')) },
   ]
   for (const change of changes) {
     n.show(change)
@@ -161,6 +163,17 @@ test('a recovery that is not what its hash stands for is not approved', async ()
     n.net.shows(Access.method.guardians, { patient: n.file.patient }, { guardians: { ...n.guardians, ...change } })
     await assert.rejects(reviewRecovery(n.alice, 7n), { kind: 'proposal' satisfies Kind }, Object.keys(change).join())
   }
+})
+
+test('what guardians approve no officer does, and what hospitals approve no guardian', async () => {
+  const n = await proposed()
+  await assert.rejects(approveRecoveryForHospital(n.alice, await reviewRecovery(n.alice, 7n)), { kind: 'proposal' satisfies Kind })
+  n.show({ way: RecoveryWay.HOSPITALS, unlock: '' })
+  const shown = await reviewRecovery(n.alice, 7n)
+  await assert.rejects(approveRecovery(n.alice, shown, await openVault(n.alice, n.file)), { kind: 'proposal' satisfies Kind })
+  assert.deepEqual(n.net.recoveries, [])
+  await approveRecoveryForHospital(n.alice, shown)
+  assert.equal(n.net.recoveries.length, 1)
 })
 
 test('hospitals that show different recoveries are not believed, and one that has ended is not approved', async () => {

@@ -19,6 +19,8 @@ interface Kept {
 /** Keeper is what one gateway does with the pepper of one patient, without the rules of who may deposit and how often is tried. */
 export class Keeper {
   kept: Kept | undefined
+  /** The number of that patient. */
+  patient = ''
   /** The word of an admission. */
   word = ''
   readonly #net: Bytes
@@ -50,6 +52,10 @@ export class Keeper {
         return { nonce: this.#nonce, expires_at: '2100-01-01T00:00:00Z' }
       case 'POST /pepper/collect':
         return this.#shown(given('by'), given('nonce'), given('signature')) ? { pepper: this.kept?.pepper ?? '' } : undefined
+      case 'POST /pepper/admissions':
+        if (given('patient') !== this.patient || this.kept === undefined) return undefined
+        this.word = 'abcd-efgh'
+        return { word: this.word, expires_at: '2027-01-15T08:15:00Z' }
       case 'POST /pepper/collect-in-person':
         return given('word') === this.word && this.word !== '' ? { pepper: this.kept?.pepper ?? '' } : undefined
     }

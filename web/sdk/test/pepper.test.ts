@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { randomBytes } from '#custody/encoding.js'
+import { idText } from '#custody/id.js'
 import {
-  type Client, collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, keptPepper, openVault, openVaultByCode, openVaultByPasskey,
+  admitPepper, type Client, collectPepper, collectPepperByPasskey, collectPepperInPerson, deletePepper, depositPepper, hasPepper, keptPepper, openVault, openVaultByCode, openVaultByPasskey,
   openVaultByWallet, prepareVault, preparePasskey, preparePatient, type PreparedVault, type VaultFile, withCode,
 } from '../src/index.js'
 import { Query as Access } from '../src/generated/phrd/access/v1/query_pb.js'
@@ -76,6 +77,24 @@ test('the word of the staff gives it, and what was deleted is gone', async () =>
   await deletePepper(alice, shown)
   assert.equal(await keptPepper(phone, shown), undefined)
   await assert.rejects(deletePepper(alice, shown), { kind: 'not found' })
+})
+
+test('the staff of the hospital that keeps it admits one, and of no other', async () => {
+  const { net, keeper, shown } = await left()
+  keeper.patient = shown.patient
+  net.keepers.set('north', new Keeper((await net.client(net.alice, 'clinic')).network, 'north.test:443', net.alice.address))
+  net.who = { role: 'clerk', hospital: 2 }
+  await assert.rejects(admitPepper(await net.client(net.doctor, 'clinic'), shown.patient), { kind: 'not found' })
+  net.who = { role: 'clerk', hospital: 1 }
+  // The word is that of the own hospital, whichever gateway was named first.
+  const clerk = await net.client(net.doctor, 'north')
+  await assert.rejects(admitPepper(clerk, idText(randomBytes(16))), { kind: 'not found' })
+  const { word, expires } = await admitPepper(clerk, shown.patient)
+  assert.equal(expires, 1_800_000_900n)
+  const phone = await net.client(net.alice, 'clinic')
+  await assert.rejects(collectPepperInPerson(phone, shown, 'another'), { kind: 'not found' })
+  await collectPepperInPerson(phone, shown, word)
+  await openVaultByWallet(phone, shown)
 })
 
 test('a passkey opens a further revision of the vault, beside all that opened it before, and collects the pepper', async () => {

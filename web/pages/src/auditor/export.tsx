@@ -1,23 +1,15 @@
 import { useComputed, useSignal } from '@preact/signals'
-import { type Claim, exportLog } from '#sdk/audit/export.js'
+import type { Claim } from '#sdk/audit/export.js'
 import type { Client } from '#sdk/client.js'
-import { type Report, verify } from '#verify/verify.js'
 import { reportLines } from '#verify/report.js'
-import { readGenesis, type Trust } from '#verify/trust.js'
 import { Action } from '../view/action'
 import { auditorWords } from '../words/auditor/words'
 import { filterOf, searched, timesOf } from './filter'
-import { pieces } from './pieces'
+import { type Made, makeFile } from './made'
 import { save } from './save'
 import { ScopeNote, useScope } from './scope'
 
 type What = Claim['kind']
-
-interface Made {
-  readonly file: Blob
-  readonly report: Report
-  readonly trust: Trust
-}
 
 /** Export makes the file that proves entries of the log to somebody who trusts no hospital. */
 export function Export({ client }: { client: Client }) {
@@ -92,16 +84,4 @@ function claimOf(what: What, typed: { from: string; to: string; patient: string 
   const { purpose, ...filter } = filterOf(searched.value)
   if (purpose !== '' || Object.values(filter).every((value) => !value)) throw new Error(a.needFilter)
   return { kind: 'selection', filter }
-}
-
-// The file is kept as a Blob, which the browser may put on its disk.
-async function makeFile(client: Client, claim: Claim, tell: () => void): Promise<Made> {
-  const parts: string[] = []
-  for await (const line of exportLog(client, claim)) {
-    parts.push(line)
-    if (line.startsWith('{"entry"')) tell()
-  }
-  const file = new Blob(parts, { type: 'application/x-ndjson' })
-  const trust = { from: readGenesis(await client.gateways.try((gateway) => gateway.genesis())), witnesses: [] }
-  return { file, trust, report: await verify(pieces(file), trust) }
 }

@@ -45,6 +45,18 @@ export function timesOf({ from, to }: Pick<Fields, 'from' | 'to'>): { from: bigi
   return { from: startOf(from, 0), to: startOf(to, 1) }
 }
 
+/** monthOf is the month of a time, as YYYY-MM, in the time zone of who asks. */
+export function monthOf(time: Date): string {
+  return `${time.getFullYear()}-${String(time.getMonth() + 1).padStart(2, '0')}`
+}
+
+/** timesOfMonth are the first second of a month as YYYY-MM and that of the next one. */
+export function timesOfMonth(month: string): { from: bigint; to: bigint } {
+  const [year = 0, of = 1] = month.split('-').map(Number)
+  const [from, to] = [of - 1, of].map((m) => BigInt(Math.floor(new Date(year, m).getTime() / 1000))) as [bigint, bigint]
+  return { from, to }
+}
+
 // Days are those of the time zone of who asks.
 function startOf(day: string, later: number): bigint {
   if (day === '') return 0n

@@ -5,6 +5,7 @@ import { lock } from '../session'
 import { Action } from '../view/action'
 import { words } from '../words/words'
 import { hospitalWords } from '../words/hospital/words'
+import { Admit } from './admit'
 import { Health } from './admin/health'
 import { Members } from './admin/members'
 import { Team } from './admin/team'
@@ -18,6 +19,7 @@ import { OwnRequests } from './clinician/requests'
 import { Emergencies } from './officer/emergencies'
 import { Erasures } from './officer/erasures'
 import { Queue } from './officer/queue'
+import { Recoveries } from './officer/recoveries'
 import { KeptRecords } from './records/kept'
 
 /** Person is somebody of a hospital who has signed in. */
@@ -50,13 +52,16 @@ function waysOf(role: string): readonly Way[] {
         { path: '', name: w.store, page: (p) => <Store {...p} /> },
         { path: 'kept', name: w.kept, page: (p) => <KeptRecords {...p} /> },
         { path: 'invite', name: w.invite, page: (p) => <Invite {...p} /> },
+        { path: 'admit', name: w.admit, page: (p) => <Admit {...p} /> },
       ]
     case 'officer':
       return [
         { path: '', name: w.queue, page: (p) => <Queue {...p} /> },
         { path: 'emergencies', name: w.emergencies, page: (p) => <Emergencies {...p} /> },
+        { path: 'recoveries', name: w.recoveries, page: (p) => <Recoveries {...p} /> },
         { path: 'kept', name: w.kept, page: (p) => <KeptRecords {...p} /> },
         { path: 'erasures', name: w.erasures, page: (p) => <Erasures {...p} /> },
+        { path: 'admit', name: w.admit, page: (p) => <Admit {...p} /> },
       ]
     case 'admin':
       return [
@@ -77,8 +82,10 @@ export function StaffWays({ role }: { role: string }) {
   return (
     <nav aria-label={w.ways}>
       {waysOf(role).map((way) => <a key={way.path} href={`#/${way.path}`} aria-current={way.path === at?.path ? 'page' : undefined}>{way.name}</a>)}
-      <span class="role">{words.value.roles[role] ?? role}</span>
-      <Action kind="plain" run={lock}>{words.value.signOut}</Action>
+      <span class="who">
+        {words.value.roles[role] ?? role}
+        <Action kind="plain" run={lock}>{words.value.signOut}</Action>
+      </span>
     </nav>
   )
 }

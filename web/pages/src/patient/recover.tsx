@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import type { Client } from '#sdk/client.js'
 import { RecoveryStatus, RecoveryWay } from '#sdk/generated/phrd/access/v1/recovery_pb.js'
 import { finishRecovery, prepareEmpty, prepareRecovered, readyVault } from '#sdk/recovery/finish.js'
@@ -17,8 +18,8 @@ import { timeText } from '../words/words'
 // How long approvals may take beside the delay, in seconds.
 const wait = 14n * 86_400n
 
-/** RecoveryFacts is where a recovery stands. */
-export function RecoveryFacts({ seen: { recovery: r, status } }: { seen: SeenRecovery }) {
+/** RecoveryFacts is where a recovery stands, and what else somebody is told of it. */
+export function RecoveryFacts({ seen: { recovery: r, status }, children }: { seen: SeenRecovery; children?: ComponentChildren }) {
   const w = patientWords.value
   const name = RecoveryStatus[status]
   return (
@@ -33,6 +34,7 @@ export function RecoveryFacts({ seen: { recovery: r, status } }: { seen: SeenRec
       {r.due !== 0n && <><dt>{w.delayOver}</dt><dd>{timeText(r.due)}</dd></>}
       <dt>{w.ends}</dt><dd>{timeText(r.expiresAt)}</dd>
       {r.mayBeOpened && <><dt>{w.vault}</dt><dd><strong>{w.mayBeOpened}</strong></dd></>}
+      {children}
     </dl>
   )
 }

@@ -16,8 +16,8 @@ export interface SeenRecovery {
   readonly vault: Vault | undefined
 }
 
-/** RecoveryFilter says which recoveries are wanted: those of a patient's wallet, those that somebody is a guardian of, or those that an account proposed. */
-export type RecoveryFilter = { readonly patient: string } | { readonly guardian: string } | { readonly account: string }
+/** RecoveryFilter says which recoveries are wanted: those of a patient's wallet, those that somebody is a guardian of, those that an account proposed, or for officers all that have not ended. */
+export type RecoveryFilter = { readonly patient: string } | { readonly guardian: string } | { readonly account: string } | { readonly open: true }
 
 /** recoveryAt reads a recovery and where it stands. */
 export async function recoveryAt(connection: Connection, number: bigint): Promise<SeenRecovery> {
@@ -37,7 +37,7 @@ export function isOpenRecovery(status: RecoveryStatus): boolean {
   return [RecoveryStatus.PROPOSED, RecoveryStatus.DELAYED, RecoveryStatus.DUE, RecoveryStatus.READY].includes(status)
 }
 
-/** cancelRecovery ends a recovery at any time before it is finished: with the patient's wallet, or with the account that proposed it. */
+/** cancelRecovery ends a recovery at any time before it is finished: with the patient's wallet, with the account that proposed it, or as an officer of the hospital that invited that account. */
 export async function cancelRecovery(client: Client, recovery: bigint): Promise<Receipt> {
   const message = { signer: client.signer.address, recovery }
   return (await client.send('amino', gasBase, MsgCancelRecoverySchema, message, MsgCancelRecoveryResponseSchema)).receipt

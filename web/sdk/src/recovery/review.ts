@@ -11,9 +11,10 @@ import { chooseWitnesses, meet } from '../unlock/witnesses.js'
 import { checkRecovery, type CheckedRecovery } from './checked.js'
 import { isOpenRecovery, recoveryAt, type SeenRecovery } from './list.js'
 
-/** RecoveryReview is a recovery as a guardian sees it before approving, read at one height from the nodes of two hospitals that show the same; it hashes to the recovery's unlock. */
+/** RecoveryReview is a recovery as a guardian or an officer sees it before approving, read at one height from the nodes of two hospitals that show the same. */
 export interface RecoveryReview extends SeenRecovery {
-  readonly checked: CheckedRecovery
+  /** Where guardians approve: it hashes to the recovery's unlock. */
+  readonly checked: CheckedRecovery | undefined
   /** The name of the hospital whose invitation opened the account: it has checked who the person is. Ask the person, too. */
   readonly invitedBy: string
   /** The hospitals that it was read from. */
@@ -23,7 +24,7 @@ export interface RecoveryReview extends SeenRecovery {
 
 type View = Awaited<ReturnType<typeof checkRecovery>> & { readonly invitedBy: string }
 
-/** reviewRecovery reads a recovery that guardians approve from the nodes of two hospitals, and checks all that can be checked. It fails where they show different things, where a proof does not hold, and where it has ended. */
+/** reviewRecovery reads a recovery from the nodes of two hospitals, and checks all that can be checked. It fails where they show different things, where a proof does not hold, and where it has ended. */
 export async function reviewRecovery(client: Client, number: bigint): Promise<RecoveryReview> {
   const first = await arrived(() => recoveryAt(client.gateways, number))
   const { doors } = await chooseWitnesses(client, first.recovery.inviter)
@@ -33,8 +34,8 @@ export async function reviewRecovery(client: Client, number: bigint): Promise<Re
   if (view === undefined || other === undefined) throw new PhrdError('unreachable', 'no two hospitals answer')
   if (!alike(view, other)) throw new PhrdError('disagree', `${doors.map((d) => d.name).join(' and ')} show another recovery`)
   if (!isOpenRecovery(view.status)) throw new PhrdError('ended', `recovery ${number} has ended`)
-  if (view.recovery.number !== number || view.checked === undefined) throw new PhrdError('proposal', `recovery ${number} is not one that guardians approve`)
-  return { ...view, checked: view.checked, witnesses: doors.map((d) => d.name), doors }
+  if (view.recovery.number !== number) throw new PhrdError('proposal', `recovery ${number} is shown as ${view.recovery.number}`)
+  return { ...view, witnesses: doors.map((d) => d.name), doors }
 }
 
 async function look(connection: Connection, client: Client, number: bigint): Promise<View> {

@@ -88,6 +88,20 @@ export async function deletePepper(client: Client, file: VaultFile): Promise<voi
   }))
 }
 
+/** Admission is the word with which a patient collects the pepper, once. */
+export interface Admission {
+  readonly word: string
+  /** Until when, in unix seconds. */
+  readonly expires: bigint
+}
+
+/** admitPepper has the own hospital's gateway admit one collection of a patient's pepper, as a clerk or an officer who has looked at the person's papers. The error is of kind 'not found' where the hospital keeps none, and 'forbidden' for other accounts. */
+export async function admitPepper(client: Client, patient: string): Promise<Admission> {
+  const { hospital } = await client.principal()
+  const said = await ask(await client.gateways.of(hospital), 'POST', '/pepper/admissions', { patient })
+  return { word: textOf(said, 'word'), expires: BigInt(Math.floor(Date.parse(textOf(said, 'expires_at')) / 1000)) }
+}
+
 /** hasPepper tells whether this device keeps the pepper of the vault's wallet slot. */
 export async function hasPepper(client: Client, file: VaultFile): Promise<boolean> {
   return (await pepperOf(client.secrets, file)) !== undefined
