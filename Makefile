@@ -134,6 +134,10 @@ deb: ## build the Debian package into bin/
 pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gateway serves
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
+.PHONY: licences
+licences: pages ## list the licences of the code of others that is linked into the programs (cmd/phrd/licences.txt), and of that in the pages
+	go run ./internal/licences >cmd/phrd/licences.new && mv cmd/phrd/licences.new cmd/phrd/licences.txt
+
 .PHONY: e2e-web
 e2e-web: build $(VITE) $(WITNESS) $(KEPLR) $(TOOLS)/age web/sdk/dist web/wallet/dist/extension ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
 	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age scripts/e2e-web

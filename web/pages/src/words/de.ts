@@ -67,6 +67,7 @@ export const de: Words = {
   more: 'Mehr zeigen',
   nothing: 'Noch nichts.',
   pageTrust: 'Diese Seite',
+  licences: 'Lizenzen',
   trustText: 'Wer eine Seite ausliefert, kann sie ändern. Alle Krankenhäuser liefern dieselben Dateien: Vergleichen Sie sie hier, und am Telefon, auch mit denen, für die sie gestimmt haben.',
   ownBundle: 'Hash der Dateien, die dieses Gateway ausliefert',
   compared: 'Was andere Krankenhäuser ausliefern',

@@ -72,6 +72,7 @@ export const en = {
   nothing: 'Nothing yet.',
   // What this page is made of, and where it asks
   pageTrust: 'This page',
+  licences: 'Licences',
   trustText: 'Who serves a page can change it. All hospitals serve the same files: compare them here, and by telephone, also with those that they voted for.',
   ownBundle: 'Hash of the files that this gateway serves',
   compared: 'What other hospitals serve',
