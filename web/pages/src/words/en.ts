@@ -107,7 +107,9 @@ export const en = {
     pepper_deposited: 'left the wallet’s second secret with a hospital', pepper_collected: 'a device got the wallet’s second secret', pepper_refused: 'a device was refused the wallet’s second secret',
     pepper_admitted: 'admitted a collection in person', pepper_deleted: 'had the wallet’s second secret deleted',
     replicated: 'a hospital keeps a copy', share_given: 'a hospital gave its share', account_opened: 'the account was opened',
+    logged_in: 'logged in', login_failed: 'could not log in', logged_out: 'logged out', session_ended: 'was logged out', log_read: 'read the log',
   } as Record<string, string>,
+  serverRestarted: 'when the hospital’s server restarted',
   checkNames: {} as Record<string, string>,
 }
 

@@ -1,0 +1,1 @@
+import{P as e}from"./index-q7UsoDeD.js";var t=e(((e,t)=>{t.exports={}}));export{t};
