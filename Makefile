@@ -154,6 +154,10 @@ e2e-join: build ## part of e2e: hospitals on machines of their own (network name
 e2e-service: ## the package's service under systemd, in a container of systemd-nspawn: from the installation to an upgrade and the removal; needs root
 	@scripts/e2e-service
 
+.PHONY: e2e-image
+e2e-image: ## the container's image, built and run with buildah, without a registry; needs root and debootstrap
+	@scripts/e2e-image
+
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 45 GiB of disk
 	PHRD_BINARY=$(CURDIR)/bin/phrd $(if $(filter short,$(SIZE)),,PHRD_SOAK=10240 PHRD_MANY=10000) go test -count=1 -timeout 2h -v -run '^(TestMemoryDoesNotGrowWithTheFile|TestManySmallFiles)$$' ./cmd/phrd
