@@ -134,6 +134,10 @@ deb: ## build the Debian package into bin/
 pages: $(VITE) $(ES) ## build the pages into web/pages/built, which every gateway serves
 	cd web/pages && node_modules/.bin/vite build --logLevel warn
 
+.PHONY: licences
+licences: pages ## list the licences of the code of others that is linked into the programs (cmd/phrd/licences.txt), and of that in the pages
+	go run ./internal/licences >cmd/phrd/licences.new && mv cmd/phrd/licences.new cmd/phrd/licences.txt
+
 .PHONY: e2e-web
 e2e-web: build $(VITE) $(WITNESS) $(KEPLR) $(TOOLS)/age web/sdk/dist web/wallet/dist/extension ## people in browsers, with a network of five hospitals; pictures in bin/pictures (SIZE=short, part of test: the way of a picture from a clerk to a doctor)
 	@SIZE=$(SIZE) PHRD_BINARY=$(CURDIR)/bin/phrd PHRD_AGE=$(CURDIR)/$(TOOLS)/age scripts/e2e-web
@@ -149,6 +153,10 @@ e2e-join: build ## part of e2e: hospitals on machines of their own (network name
 .PHONY: e2e-service
 e2e-service: ## the package's service under systemd, in a container of systemd-nspawn: from the installation to an upgrade and the removal; needs root
 	@scripts/e2e-service
+
+.PHONY: e2e-image
+e2e-image: ## the container's image, built and run with buildah, without a registry; needs root and debootstrap
+	@scripts/e2e-image
 
 .PHONY: soak
 soak: build ## 10 GiB in and out of a network in constant memory, and 10,000 small files (SIZE=short: 128 MiB and 110, as in make test); needs 45 GiB of disk

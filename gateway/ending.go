@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
@@ -10,10 +13,29 @@ import (
 // endingRetry is the pause after the end of a session could not be written down.
 const endingRetry = 10 * time.Second
 
+// An ending is the end of a session that its account did not end.
+type ending struct {
+	key     sessionKey
+	address string
+	way     string
+}
+
+// inherit takes over the sessions that an earlier process began, by their accounts, which ended with it.
+func (s *sessions) inherit(left map[sessionKey]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, address := range left {
+		s.over = append(s.over, ending{key: key, address: address, way: endedRestart})
+	}
+	// Those of an account are one report.
+	slices.SortFunc(s.over, func(a, b ending) int { return strings.Compare(a.address, b.address) })
+	s.changed.Ring()
+}
+
 // finish ends a session that its account did not end, which is to be written down. s.mu is held.
 func (s *sessions) finish(key sessionKey) {
 	if x := s.by[key]; x != nil {
-		s.over = append(s.over, x.address)
+		s.over = append(s.over, ending{key: key, address: x.address})
 		s.drop(key)
 		s.changed.Ring()
 	}
@@ -27,7 +49,7 @@ func (s *sessions) expire() (wait time.Duration) {
 	for key, x := range s.by {
 		left := x.end().Sub(now)
 		if left <= 0 {
-			s.over = append(s.over, x.address)
+			s.over = append(s.over, ending{key: key, address: x.address})
 			s.drop(key)
 		} else if wait == 0 || left < wait {
 			wait = left
@@ -36,21 +58,24 @@ func (s *sessions) expire() (wait time.Duration) {
 	return wait
 }
 
-// nextOver returns the account of a session whose end is to be written down.
-func (s *sessions) nextOver() (address string, ok bool) {
+// nextOver returns ends that are to be written down: the first, and those that follow of the same account in the same way.
+func (s *sessions) nextOver() (run []ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.over) == 0 {
-		return "", false
+	for _, e := range s.over {
+		if len(run) == maxMarked || len(run) > 0 && (e.address != run[0].address || e.way != run[0].way) {
+			break
+		}
+		run = append(run, e)
 	}
-	return s.over[0], true
+	return run
 }
 
-// wroteOver forgets what nextOver returned.
-func (s *sessions) wroteOver() {
+// wroteOver forgets as many as nextOver returned.
+func (s *sessions) wroteOver(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.over = s.over[1:]
+	s.over = s.over[n:]
 }
 
 // followSessions writes down which sessions end without their account ending them, until ctx ends.
@@ -81,16 +106,27 @@ func await(ctx context.Context, changed <-chan struct{}, wait time.Duration) {
 	}
 }
 
-// writeEndings writes down every end that is not.
+// writeEndings writes down every end that is not. One fsync serves all: an end that a crash takes away before it is found again, for its
+// session is then still in the journal.
 func (g *Gateway) writeEndings(ctx context.Context) error {
-	for {
-		address, ok := g.sessions.nextOver()
-		if !ok {
-			return nil
+	var last uint64
+	for run := g.sessions.nextOver(); len(run) > 0; run = g.sessions.nextOver() {
+		place, err := g.writeEnding(ctx, run)
+		if err != nil {
+			return errors.Join(err, g.happenings.journal.sync(last))
 		}
-		if err := g.happenings.note(ctx, happening{kind: consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED, account: address}, 1); err != nil {
-			return err
-		}
-		g.sessions.wroteOver()
+		g.sessions.wroteOver(len(run))
+		last = place
 	}
+	return g.happenings.journal.sync(last)
+}
+
+// writeEnding writes down the ends of sessions of one account in one way.
+func (g *Gateway) writeEnding(ctx context.Context, run []ending) (place uint64, err error) {
+	keys := make([]sessionKey, len(run))
+	for i, e := range run {
+		keys[i] = e.key
+	}
+	what := happening{kind: consortiumv1.SessionKind_SESSION_KIND_SESSION_ENDED, account: run[0].address, way: run[0].way}
+	return g.happenings.put(ctx, what, uint64(len(run)), ended(keys...))
 }

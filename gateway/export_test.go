@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -61,13 +63,13 @@ func OpenJournal(folder string, log *slog.Logger) (*Journal, error) {
 
 // Append writes a report.
 func (j *Journal) Append(r *recordsv1.AccessReport) error {
-	_, err := j.j.put(r)
+	_, err := j.j.put(r, mark{})
 	return err
 }
 
 // Write writes a report and returns when it is durable.
 func (j *Journal) Write(r *recordsv1.AccessReport) error {
-	place, err := j.j.put(r)
+	place, err := j.j.put(r, mark{})
 	if err != nil {
 		return err
 	}
@@ -85,6 +87,77 @@ func (j *Journal) Last() uint64 { return j.j.last() }
 
 // Close closes the journal.
 func (j *Journal) Close() error { return errors.Join(j.j.close(), j.lock.Close()) }
+
+// SessionsJournal is the journal of sessions.
+type SessionsJournal struct {
+	j    *journal[*consortiumv1.SessionReport]
+	lock *os.File
+}
+
+// OpenSessionsJournal opens the journal in a folder.
+func OpenSessionsJournal(folder string, log *slog.Logger) (*SessionsJournal, error) {
+	lock, err := lockFolder(folder)
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(folder, sessionsJournal, func() *consortiumv1.SessionReport { return &consortiumv1.SessionReport{} }, log)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return &SessionsJournal{j, lock}, nil
+}
+
+// Begin writes a report with the beginning of its account's session of a token.
+func (j *SessionsJournal) Begin(r *consortiumv1.SessionReport, token string) error {
+	_, err := j.j.put(r, began(keyOf(token), r.GetAccount()))
+	return err
+}
+
+// End writes a report with the end of the sessions of tokens.
+func (j *SessionsJournal) End(r *consortiumv1.SessionReport, tokens ...string) error {
+	keys := make([]sessionKey, len(tokens))
+	for i, token := range tokens {
+		keys[i] = keyOf(token)
+	}
+	_, err := j.j.put(r, ended(keys...))
+	return err
+}
+
+// Taken notes what the chain has.
+func (j *SessionsJournal) Taken(n uint64) error { return j.j.taken(n) }
+
+// Reports are those that the chain may not have.
+func (j *SessionsJournal) Reports() []*consortiumv1.SessionReport { return j.j.reports() }
+
+// Open are the accounts of the sessions that have begun and not ended, in order.
+func (j *SessionsJournal) Open() []string { return slices.Sorted(maps.Values(j.j.opened())) }
+
+// Close closes the journal.
+func (j *SessionsJournal) Close() error { return errors.Join(j.j.close(), j.lock.Close()) }
+
+// MarkedFrame is a whole frame of a kind with any body.
+func MarkedFrame(ended bool, body []byte) []byte {
+	if ended {
+		return appendFrame(nil, frameEnded, body)
+	}
+	return appendFrame(nil, frameBegan, body)
+}
+
+// What bounds how many reports wait for the chain, and how many sessions one frame ends.
+const (
+	MaxHappenings = maxHappenings
+	MaxMarked     = maxMarked
+)
+
+// WaitingSessions is how many reports of sessions wait for the chain.
+func WaitingSessions(g *Gateway) int {
+	g.happenings.mu.Lock()
+	defer g.happenings.mu.Unlock()
+	return len(g.happenings.queue)
+}
+
+// ErrMark says that a frame ends within its mark.
+var ErrMark = errMark
 
 // BreakJournal makes a gateway's journal fail as after a failed fsync.
 func BreakJournal(g *Gateway) {

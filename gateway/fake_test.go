@@ -45,6 +45,7 @@ type fakeNode struct {
 	down        bool
 	silent      bool  // takes queries and never answers
 	stuck       bool  // takes messages, and no block comes
+	full        bool  // takes no messages
 	newest      int64 // height of the newest block, which may not be carried out yet
 	notReady    error
 	networkID   []byte
@@ -180,8 +181,8 @@ func (n *fakeNode) Submit(ctx context.Context, message proto.Message) (node.Resu
 		<-ctx.Done()
 		return node.Result{}, ctx.Err()
 	}
-	if n.down {
-		return node.Result{}, errors.New("the node is down")
+	if n.down || n.full {
+		return node.Result{}, errors.New("the node takes no message")
 	}
 	var response proto.Message
 	switch m := message.(type) {

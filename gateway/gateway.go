@@ -189,6 +189,7 @@ func (g *Gateway) openJournals() error {
 	}
 	g.reports, g.happenings = newReports(reads, g), newHappenings(sessions, g)
 	g.scope.happenings = g.happenings
+	g.sessions.inherit(sessions.opened())
 	return nil
 }
 

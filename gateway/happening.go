@@ -34,6 +34,8 @@ const (
 	failedChallenge = "challenge"
 	failedSignature = "signature"
 	failedNoRole    = "no_role"
+
+	endedRestart = "server_restarted"
 )
 
 var (
@@ -47,7 +49,7 @@ type happening struct {
 	account, reason       string
 	read                  string
 	patient, record, lock string // lock is the unlock's id
-	way                   string // in which a pepper was collected
+	way                   string // in which a pepper was collected, or a session ended
 	refused               bool
 }
 
@@ -90,22 +92,31 @@ func newHappenings(j *journal[*consortiumv1.SessionReport], g *Gateway) *happeni
 
 // note writes down, durably, that something happened so often.
 func (h *happenings) note(ctx context.Context, what happening, count uint64) error {
-	if err := h.prepare(ctx); err != nil {
-		return err
-	}
-	h.mu.Lock()
-	o, err := h.grow(what)
-	if err != nil {
-		h.mu.Unlock()
-		return err
-	}
-	o.report.Count += min(count, math.MaxInt64-o.report.GetCount())
-	place, err := h.journal.put(o.report)
-	h.mu.Unlock()
+	return h.noteMarked(ctx, what, count, mark{})
+}
+
+// noteMarked is note, with what that does to sessions.
+func (h *happenings) noteMarked(ctx context.Context, what happening, count uint64, m mark) error {
+	place, err := h.put(ctx, what, count, m)
 	if err != nil {
 		return err
 	}
 	return h.journal.sync(place)
+}
+
+// put writes down that something happened so often, which is durable only after the journal's sync of the place.
+func (h *happenings) put(ctx context.Context, what happening, count uint64, m mark) (place uint64, err error) {
+	if err := h.prepare(ctx); err != nil {
+		return 0, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	o, err := h.grow(what)
+	if err != nil {
+		return 0, err
+	}
+	o.report.Count += min(count, math.MaxInt64-o.report.GetCount())
+	return h.journal.put(o.report, m)
 }
 
 // grow returns the report of what happened, a new one where none grows. h.mu is held.
@@ -123,7 +134,8 @@ func (h *happenings) grow(what happening) (*openHappening, error) {
 	if what.read != "" && h.asked[what.account] >= maxQuestions {
 		return nil, errQuestions
 	}
-	if len(h.queue) >= maxHappenings {
+	// What was left over by the process before leaves half of the room to who logs in now.
+	if waiting := len(h.queue); waiting >= maxHappenings || what.way == endedRestart && waiting >= maxHappenings/2 {
 		return nil, errHappeningsFull
 	}
 	o := &openHappening{what: what, first: h.now(), report: &consortiumv1.SessionReport{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,14 +25,14 @@ const (
 	sessionsJournal = "sessions.journal"
 	lockName        = "LOCK"
 	// compactSize is the size in bytes from which the journal is written anew without what
-	// the chain has taken.
+	// the chain has taken and sessions that have ended, once it is twice what that left the last time.
 	compactSize = 1 << 20
 	// maxFrame is the length of a frame's body; a report has some 250 bytes.
 	maxFrame = 4096
 )
 
 // A frame is: four bytes magic, the length of the body and its CRC32C in four bytes each,
-// big-endian, and the body: one byte for its kind, then a report as protobuf, or the number
+// big-endian, and the body: one byte for its kind, then a report as protobuf, a mark before it where it has one, or the number
 // up to which the chain has taken reports.
 const (
 	frameMagic  = "\xf1rd1"
@@ -58,11 +59,13 @@ type journal[R report] struct {
 
 	mu      sync.Mutex
 	file    *os.File
-	size    int64
+	size    int64 // in bytes
+	least   int64 // size when it was written anew
 	pending map[uint64]R
-	highest uint64 // number ever written
-	written uint64 // frames, counted to know which are durable
-	err     error  // what ended all writing
+	open    map[sessionKey]string // accounts of the sessions that have begun and not ended
+	highest uint64                // number ever written
+	written uint64                // frames, counted to know which are durable
+	err     error                 // what ended all writing
 
 	syncing sync.Mutex // held during an fsync, so that who waits finds the work done
 	synced  uint64
@@ -72,7 +75,7 @@ type journal[R report] struct {
 // torn end is what a crash leaves and is cut off; damage before whole frames is skipped, told
 // and kept in a file beside it.
 func openJournal[R report](folder, name string, fresh func() R, log *slog.Logger) (*journal[R], error) {
-	j := &journal[R]{path: filepath.Join(folder, name), log: log, fresh: fresh, pending: map[uint64]R{}}
+	j := &journal[R]{path: filepath.Join(folder, name), log: log, fresh: fresh, pending: map[uint64]R{}, open: map[sessionKey]string{}}
 	if err := j.recover(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -161,12 +164,16 @@ func appendFrame(b []byte, kind byte, body []byte) []byte {
 func (j *journal[R]) replay(body []byte) error {
 	switch body[0] {
 	case frameReport:
-		r := j.fresh()
-		if err := proto.Unmarshal(body[1:], r); err != nil {
+		return j.replayReport(body[1:])
+	case frameBegan, frameEnded:
+		m, rest, err := cutMark(body[0], body[1:])
+		if err != nil {
 			return err
 		}
-		j.pending[r.GetNumber()] = r
-		j.highest = max(j.highest, r.GetNumber())
+		m.follow(j.open)
+		if len(rest) > 0 {
+			return j.replayReport(rest)
+		}
 	case frameTaken:
 		if len(body) != 9 {
 			return fmt.Errorf("frame of kind %d has %d bytes", body[0], len(body))
@@ -177,6 +184,16 @@ func (j *journal[R]) replay(body []byte) error {
 	default:
 		return fmt.Errorf("frame of kind %d was written by a newer program", body[0])
 	}
+	return nil
+}
+
+func (j *journal[R]) replayReport(body []byte) error {
+	r := j.fresh()
+	if err := proto.Unmarshal(body, r); err != nil {
+		return err
+	}
+	j.pending[r.GetNumber()] = r
+	j.highest = max(j.highest, r.GetNumber())
 	return nil
 }
 
@@ -226,17 +243,26 @@ func (j *journal[R]) failed() error {
 	return j.err
 }
 
-// put writes a report, which is durable only after sync of the place that put returns.
-func (j *journal[R]) put(r R) (place uint64, err error) {
+// opened is a copy of which sessions have begun and not ended, by their accounts.
+func (j *journal[R]) opened() map[sessionKey]string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.open)
+}
+
+// put writes a report with its mark, which are durable only after sync of the place that put returns.
+func (j *journal[R]) put(r R, m mark) (place uint64, err error) {
 	body, err := proto.Marshal(r)
 	if err != nil {
 		return 0, err
 	}
+	kind, head := m.frame()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.write(appendFrame(nil, frameReport, body)); err != nil {
+	if err := j.write(appendFrame(nil, kind, append(head, body...))); err != nil {
 		return 0, err
 	}
+	m.follow(j.open)
 	j.pending[r.GetNumber()] = proto.CloneOf(r)
 	j.highest = max(j.highest, r.GetNumber())
 	return j.written, nil
@@ -251,7 +277,7 @@ func (j *journal[R]) taken(number uint64) error {
 	}
 	j.drop(number)
 	j.highest = max(j.highest, number)
-	if j.size < compactSize {
+	if j.size < max(compactSize, 2*j.least) {
 		return nil
 	}
 	return j.fail(j.rewrite())
@@ -306,6 +332,10 @@ func (j *journal[R]) sync(place uint64) error {
 // rewrite replaces the file by one with what is pending. It is durable when it returns nil.
 func (j *journal[R]) rewrite() error {
 	content := appendFrame(nil, frameTaken, binary.BigEndian.AppendUint64(nil, j.floor()))
+	for key, account := range j.open {
+		kind, head := began(key, account).frame()
+		content = appendFrame(content, kind, head)
+	}
 	numbers := make([]uint64, 0, len(j.pending))
 	for n := range j.pending {
 		numbers = append(numbers, n)
@@ -336,7 +366,7 @@ func (j *journal[R]) rewrite() error {
 		return errors.Join(err, file.Close())
 	}
 	old := j.file
-	j.file, j.size = file, int64(len(content))
+	j.file, j.size, j.least = file, int64(len(content)), int64(len(content))
 	if old == nil {
 		return nil
 	}

@@ -190,13 +190,14 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 	if err != nil {
 		return err
 	}
-	if err := g.noteSession(ctx, consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN, address); err != nil {
-		return err
-	}
-	token, end, err := g.sessions.begin(address)
+	token, err := newToken()
 	if err != nil {
 		return err
 	}
+	if err := g.noteSession(ctx, consortiumv1.SessionKind_SESSION_KIND_LOGGED_IN, address, began(keyOf(token), address)); err != nil {
+		return err
+	}
+	end := g.sessions.begin(token, address)
 	return answer(w, http.StatusOK, loginBody{
 		Token: token, ExpiresAt: end.UTC(),
 		Principal: bodyOf(c),
@@ -206,10 +207,8 @@ func (g *Gateway) logIn(ctx context.Context, w http.ResponseWriter, address stri
 // serveLogout ends the session of the token that it is called with.
 func (g *Gateway) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	if token, ok := bearer(r.Header.Get("Authorization")); ok {
-		address, began := g.sessions.holder(token)
-		g.sessions.end(token)
-		if began {
-			if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT, address); err != nil {
+		if address, ok := g.sessions.end(token); ok {
+			if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_LOGGED_OUT, address, ended(keyOf(token))); err != nil {
 				return err
 			}
 		}
@@ -218,9 +217,9 @@ func (g *Gateway) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// noteSession writes down what somebody did in a session.
-func (g *Gateway) noteSession(ctx context.Context, kind consortiumv1.SessionKind, address string) error {
-	if err := g.happenings.note(ctx, happening{kind: kind, account: address}, 1); err != nil {
+// noteSession writes down what somebody did in a session, and what it does to sessions.
+func (g *Gateway) noteSession(ctx context.Context, kind consortiumv1.SessionKind, address string, m mark) error {
+	if err := g.happenings.noteMarked(ctx, happening{kind: kind, account: address}, 1, m); err != nil {
 		return unavailable(err, "what is done here can't be written down now")
 	}
 	return nil

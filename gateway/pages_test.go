@@ -17,6 +17,7 @@ import (
 var testPages = fstest.MapFS{
 	"index.html":         {Data: []byte("<!doctype html><title>phrd</title>")},
 	"assets/index-1f.js": {Data: []byte("export {}")},
+	"licences.txt":       {Data: []byte("MIT")},
 }
 
 // Browsers get the pages with a policy that lets nothing else run, and the gateway says which pages they are.
@@ -39,6 +40,10 @@ func TestPages(t *testing.T) {
 	if !strings.HasPrefix(script.Header.Get("Content-Type"), "text/javascript") || !strings.Contains(script.Header.Get("Cache-Control"), "immutable") {
 		t.Errorf("script: %v", script.Header)
 	}
+	licences := d.want(d.do("", http.MethodGet, "/licences.txt", nil, nil), http.StatusOK)
+	if licences.Header.Get("Content-Type") != "text/plain; charset=utf-8" || licences.Header.Get("Cache-Control") != "no-cache" || licences.Header.Get("Content-Security-Policy") != policy {
+		t.Errorf("licences: %v", licences.Header)
+	}
 	d.want(d.do("", http.MethodGet, "/", headers{"If-None-Match": r.Header.Get("ETag")}, nil), http.StatusNotModified)
 	d.want(d.do("", http.MethodGet, "/assets/index-2f.js", nil, nil), http.StatusNotFound)
 	d.want(d.do("", http.MethodPost, "/", nil, nil), http.StatusMethodNotAllowed)
@@ -48,7 +53,7 @@ func TestPages(t *testing.T) {
 	}
 
 	lines := ""
-	for _, name := range []string{"assets/index-1f.js", "index.html"} {
+	for _, name := range []string{"assets/index-1f.js", "index.html", "licences.txt"} {
 		lines += fmt.Sprintf("%x  %s\n", sha256.Sum256(testPages[name].Data), name)
 	}
 	want := sha256.Sum256([]byte(lines))

@@ -125,7 +125,7 @@ func (r *reports) claim(ctx context.Context, what read, p part) (*claim, error) 
 		return nil, err
 	}
 	o.claims++
-	place, err := r.journal.put(o.report)
+	place, err := r.journal.put(o.report, mark{})
 	r.mu.Unlock()
 	c := &claim{reports: r, open: o, granted: p.length}
 	if err == nil {
@@ -191,7 +191,7 @@ func (c *claim) settle(served uint64) {
 	}
 	c.open.report.Length -= c.granted - served
 	// Not synced: a crash leaves the claim, which says more than was read and never less.
-	if _, err := r.journal.put(c.open.report); err != nil {
+	if _, err := r.journal.put(c.open.report, mark{}); err != nil {
 		r.log.Error("what was not read is reported as read", "error", err)
 	}
 }

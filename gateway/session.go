@@ -98,6 +98,17 @@ func roleWord(r consortiumv1.Role) string {
 // sessionKey is the hash of a session's token, of which nothing else is kept.
 type sessionKey [sha256.Size]byte
 
+func keyOf(token string) sessionKey { return sha256.Sum256([]byte(token)) }
+
+// newToken draws the token of a session.
+func newToken() (string, error) {
+	var b [tokenSize]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("draw token: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+}
+
 // session is one login.
 type session struct {
 	address       string
@@ -114,7 +125,7 @@ func (s *session) end() time.Time {
 	return end
 }
 
-// sessions are all logins; a restart ends them.
+// sessions are all logins. A restart ends them, and what the journal knows of them is how their ends are written down.
 type sessions struct {
 	limits Limits
 	now    func() time.Time
@@ -123,28 +134,23 @@ type sessions struct {
 
 	mu   sync.Mutex
 	by   map[sessionKey]*session
-	over []string // accounts of sessions whose end is to be written down
+	over []ending // to be written down
 }
 
 func newSessions(l Limits, now func() time.Time) *sessions {
 	return &sessions{limits: l, now: now, by: map[sessionKey]*session{}}
 }
 
-// begin begins a session and returns its token, and when it ends if it is not used.
-func (s *sessions) begin(address string) (token string, end time.Time, err error) {
-	var b [tokenSize]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", time.Time{}, fmt.Errorf("draw token: %w", err)
-	}
-	token = base64.RawURLEncoding.EncodeToString(b[:])
+// begin begins a session and returns when it ends if it is not used.
+func (s *sessions) begin(token, address string) (end time.Time) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.makeRoom(address, now)
 	added := &session{address: address, began: now, used: now, idle: s.limits.SessionIdle, maximum: s.limits.SessionAge, ended: make(chan struct{})}
-	s.by[sha256.Sum256([]byte(token))] = added
+	s.by[keyOf(token)] = added
 	s.changed.Ring()
-	return token, added.end(), nil
+	return added.end()
 }
 
 // makeRoom forgets sessions that have ended, and the oldest of an account or of all that
@@ -191,7 +197,7 @@ func (s *sessions) count() int {
 
 // use returns the account behind a token and counts the session as used now.
 func (s *sessions) use(token string) (address string, ok bool) {
-	key, now := sessionKey(sha256.Sum256([]byte(token))), s.now()
+	key, now := keyOf(token), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.by[key]
@@ -206,11 +212,21 @@ func (s *sessions) use(token string) (address string, ok bool) {
 	return found.address, true
 }
 
-// end ends the session of a token.
-func (s *sessions) end(token string) {
+// end ends the session of a token, and returns the account behind it unless it has ended by itself.
+func (s *sessions) end(token string) (address string, ok bool) {
+	key, now := keyOf(token), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(sha256.Sum256([]byte(token)))
+	found := s.by[key]
+	if found == nil {
+		return "", false
+	}
+	if !now.Before(found.end()) {
+		s.finish(key)
+		return "", false
+	}
+	s.drop(key)
+	return found.address, true
 }
 
 // endAll ends all sessions of an account whose role is over.
@@ -237,7 +253,7 @@ func (s *sessions) holder(token string) (address string, ok bool) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.by[sha256.Sum256([]byte(token))]
+	found := s.by[keyOf(token)]
 	if found == nil || !now.Before(found.end()) {
 		return "", false
 	}
@@ -248,7 +264,7 @@ func (s *sessions) holder(token string) (address string, ok bool) {
 func (s *sessions) ended(token string) (ended <-chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.by[sha256.Sum256([]byte(token))]
+	found := s.by[keyOf(token)]
 	if found == nil {
 		return nil, false
 	}

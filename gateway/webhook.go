@@ -253,7 +253,7 @@ func (g *Gateway) serveWebhookAdd(w http.ResponseWriter, r *http.Request, c call
 	if g.webhooks.has(name) {
 		return errKnownWebhook
 	}
-	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED, c.address); err != nil {
+	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_ADDED, c.address, mark{}); err != nil {
 		return err
 	}
 	if err := g.webhooks.add(hook); err != nil {
@@ -313,7 +313,7 @@ func (g *Gateway) serveWebhookRemove(w http.ResponseWriter, r *http.Request, c c
 	if !g.webhooks.has(name) {
 		return notFound()
 	}
-	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED, c.address); err != nil {
+	if err := g.noteSession(r.Context(), consortiumv1.SessionKind_SESSION_KIND_WEBHOOK_REMOVED, c.address, mark{}); err != nil {
 		return err
 	}
 	removed, err := g.webhooks.remove(name)

@@ -61,7 +61,7 @@ func rootCommand() *cobra.Command {
 		return usage("%v; `%s --help` lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(demoCommand(), initCommand(), joinCommand(), startCommand(), backupCommand(), restoreCommand(), statusCommand(), doctorCommand(),
-		networkCommand(), keysCommand(), upgradeCommand(), versionCommand(), manCommand())
+		networkCommand(), keysCommand(), upgradeCommand(), versionCommand(), licencesCommand(), manCommand())
 	root.AddCommand(userCommands()...)
 	return root
 }

@@ -75,6 +75,9 @@ func TestRandomWorkloadIsInTheLog(t *testing.T) {
 		if step == workloadSteps/2 {
 			w.clinic.Stop()
 			w.clinic.Start()
+			for _, p := range []scenario.Staff{w.reader, w.other} {
+				w.reported(p.Person, audit.KindSessionEnded, false, 1)
+			}
 			w.logIn()
 		}
 		w.step()
@@ -83,7 +86,7 @@ func TestRandomWorkloadIsInTheLog(t *testing.T) {
 	net.HasWholeLog()
 }
 
-// logIn begins the sessions that a gateway forgets when it restarts. What the programs of the patients do by themselves is not counted.
+// logIn begins the sessions that end when a gateway restarts. What the programs of the patients do by themselves is not counted.
 func (w *workload) logIn() {
 	w.alice.LogsIn()
 	w.bob.LogsIn()

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { licences } from './licences.js'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const installed = (path) => readFileSync(here(`node_modules/${path}`))
@@ -29,7 +30,7 @@ function ageOwn() {
 // The pages are built from the sources of the SDK and of custody.md's formats, with one copy of each package: the one that is installed here.
 export default defineConfig({
   base: './',
-  plugins: [ageOwn(), decoders()],
+  plugins: [ageOwn(), decoders(), licences()],
   resolve: {
     alias: { '#custody': here('../custody/src'), '#sdk': here('../sdk/src'), '#verify': here('../verify/src'), crypto: here('src/node-crypto.ts') },
     dedupe: ['@bufbuild/protobuf', '@hpke/core', '@hpke/hybridkem-x-wing', '@noble/curves', '@noble/hashes', '@noble/post-quantum', '@scure/base', '@scure/bip32', '@scure/bip39'],

@@ -40,8 +40,14 @@ var reasons = map[SessionKind][]string{
 	SESSION_KIND_PEPPER_REFUSED: {ReasonChallenge, ReasonSignature, ReasonAdmission, ReasonLocked},
 }
 
-// waysToPepper are how a device shows that it may have the pepper.
-var waysToPepper = []string{"code", "passkey", "in_person"}
+// ServerRestarted is the way in which sessions end of which a gateway's process was the last to know.
+const ServerRestarted = "server_restarted"
+
+// ways are how a device shows that it may have the pepper, and how a session ends; empty is the usual end. Other kinds have none.
+var ways = map[SessionKind][]string{
+	SESSION_KIND_PEPPER_COLLECTED: {"code", "passkey", "in_person"},
+	SESSION_KIND_SESSION_ENDED:    {"", ServerRestarted},
+}
 
 // AuditKind is the kind of entry that a report becomes; empty for none.
 func (k SessionKind) AuditKind() string {
@@ -92,7 +98,7 @@ func (r SessionReport) Validate() error {
 	if known, failed := reasons[r.Kind]; failed && !slices.Contains(known, r.Reason) || !failed && r.Reason != "" {
 		return ErrInvalidReport.Wrapf("report %d: %s with reason %q", r.Number, r.Kind, r.Reason)
 	}
-	if collected := r.Kind == SESSION_KIND_PEPPER_COLLECTED; collected && !slices.Contains(waysToPepper, r.Way) || !collected && r.Way != "" {
+	if known, some := ways[r.Kind]; some && !slices.Contains(known, r.Way) || !some && r.Way != "" {
 		return ErrInvalidReport.Wrapf("report %d: %s in way %q", r.Number, r.Kind, r.Way)
 	}
 	return r.validateRead()

@@ -57,7 +57,8 @@ const (
 	SESSION_KIND_PEPPER_ADMITTED SessionKind = 8
 	// SESSION_KIND_PEPPER_DELETED says that a patient had the gateway delete the pepper.
 	SESSION_KIND_PEPPER_DELETED SessionKind = 9
-	// SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, or its role ended.
+	// SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, its role ended, or
+	// the gateway's process ended with it.
 	SESSION_KIND_SESSION_ENDED SessionKind = 10
 	// SESSION_KIND_WEBHOOK_ADDED says that an admin registered an application that the gateway tells of what concerns the hospital.
 	SESSION_KIND_WEBHOOK_ADDED SessionKind = 11
@@ -3232,7 +3233,7 @@ type SessionReport struct {
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
 	// at is the gateway's clock when it first happened, unix seconds.
 	At int64 `protobuf:"varint,11,opt,name=at,proto3" json:"at,omitempty"`
-	// way in which a pepper was collected: code, passkey or in_person; empty for all else.
+	// way in which a pepper was collected: code, passkey or in_person; server_restarted where a session ended with the gateway's process; empty for all else.
 	Way string `protobuf:"bytes,12,opt,name=way,proto3" json:"way,omitempty"`
 }
 

@@ -211,6 +211,9 @@ await check('the page compares its files with those of the other hospitals', asy
   await anybody.goto(`${origin}/#/page`)
   await anybody.locator('footer').filter({ hasText: 'the hospitals voted for it' }).waitFor()
   await anybody.locator('.checks .passed').filter({ hasText: 'the same; the hospitals voted for it' }).nth(3).waitFor()
+  const [licences] = await Promise.all([anybody.waitForEvent('popup'), anybody.getByRole('link', { name: 'Licences' }).click()])
+  await licences.getByText('preact').first().waitFor()
+  await licences.close()
   await looked(anybody, 'page-voted', pictures)
 })
 

@@ -41,15 +41,17 @@ func TestReportSessions(t *testing.T) {
 	require.NoError(t, err)
 	record, unlock := f.id(), strings.Repeat("ab", 32)
 	before := len(f.log.entries)
-	require.EqualValues(t, 6, f.sessions(
+	require.EqualValues(t, 8, f.sessions(
 		consortium.SessionReport{Number: 3, Kind: consortium.SESSION_KIND_LOGGED_IN, Account: alice, Count: 2, At: start},
 		consortium.SessionReport{Number: 4, Kind: consortium.SESSION_KIND_LOGIN_FAILED, Account: alice, Reason: consortium.ReasonSignature, Count: 9},
 		consortium.SessionReport{Number: 5, Kind: consortium.SESSION_KIND_LOGIN_FAILED, Reason: consortium.ReasonNoRole, Count: 1000},
 		consortium.SessionReport{Number: 7, Kind: consortium.SESSION_KIND_LOG_READ, Account: auditor, Read: "entries", Patient: known, Record: record, Unlock: unlock, Count: 12},
 		consortium.SessionReport{Number: 8, Kind: consortium.SESSION_KIND_LOG_READ, Account: stranger, Read: "entry", Patient: f.id(), Refused: true},
 		consortium.SessionReport{Number: 9, Kind: consortium.SESSION_KIND_LOGGED_OUT, Account: auditor, Count: 1},
+		consortium.SessionReport{Number: 10, Kind: consortium.SESSION_KIND_SESSION_ENDED, Account: auditor, Count: 1},
+		consortium.SessionReport{Number: 11, Kind: consortium.SESSION_KIND_SESSION_ENDED, Account: alice, Way: consortium.ServerRestarted, Count: 2},
 	))
-	require.EqualValues(t, 9, f.sessionsReported(2))
+	require.EqualValues(t, 11, f.sessionsReported(2))
 	require.Zero(t, f.sessionsReported(1))
 	refused := audit.OUTCOME_REFUSED
 	require.Equal(t, []audit.Entry{
@@ -63,15 +65,17 @@ func TestReportSessions(t *testing.T) {
 		// Who made a patient's number up begins no chain for it.
 		{Kind: audit.KindLogRead, Actor: stranger, Target: "2/entry", Outcome: refused, Reason: consortium.ReasonRefusedByGateway},
 		{Kind: audit.KindLoggedOut, Actor: auditor, Role: "auditor", Hospital: 1, Target: "2", Count: 1, Outcome: audit.OUTCOME_OK},
+		{Kind: audit.KindSessionEnded, Actor: auditor, Role: "auditor", Hospital: 1, Target: "2", Count: 1, Outcome: audit.OUTCOME_OK},
+		{Kind: audit.KindSessionEnded, Actor: alice, Role: "patient", Patient: known, Target: "2/server_restarted", Count: 2, Outcome: audit.OUTCOME_OK},
 	}, f.log.entries[before:])
 
 	// The gateway crashed before it saw the answer and sends its journal again.
-	again := consortium.SessionReport{Number: 9, Kind: consortium.SESSION_KIND_LOGGED_OUT, Account: auditor, Count: 1}
+	again := consortium.SessionReport{Number: 11, Kind: consortium.SESSION_KIND_LOGGED_OUT, Account: auditor, Count: 1}
 	next := again
-	next.Number = 10
+	next.Number = 12
 	require.EqualValues(t, 1, f.sessions(again, next))
 	require.Zero(t, f.sessions(next))
-	require.Len(t, f.log.entries, before+7)
+	require.Len(t, f.log.entries, before+9)
 }
 
 // Every step about a pepper is in the log of the patient whose vault it is, whoever took it.
@@ -142,6 +146,8 @@ func TestReportSessionsErrors(t *testing.T) {
 		{"a collection in no way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_COLLECTED, Account: auditor}}, consortium.ErrInvalidReport},
 		{"a collection in another way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_COLLECTED, Account: auditor, Way: "wallet"}}, consortium.ErrInvalidReport},
 		{"a deposit in a way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_DEPOSITED, Account: auditor, Way: "code"}}, consortium.ErrInvalidReport},
+		{"an end in another way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_SESSION_ENDED, Account: auditor, Way: "in_person"}}, consortium.ErrInvalidReport},
+		{"a logout in a way", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_LOGGED_OUT, Account: auditor, Way: consortium.ServerRestarted}}, consortium.ErrInvalidReport},
 		{"a pepper refused for a role", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_REFUSED, Account: auditor, Reason: consortium.ReasonNoRole}}, consortium.ErrInvalidReport},
 		{"a pepper refused to nobody", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_REFUSED, Reason: consortium.ReasonLocked}}, consortium.ErrInvalidReport},
 		{"an admission of nobody", f.nodes[0], []consortium.SessionReport{{Number: 1, Kind: consortium.SESSION_KIND_PEPPER_ADMITTED, Account: auditor}}, consortium.ErrInvalidReport},

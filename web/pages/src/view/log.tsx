@@ -61,6 +61,7 @@ function LogEntry({ entry, own }: { entry: Entry; own: string }) {
       <strong>{actorText(entry, own)}</strong>
       <span>{w.kinds[entry.kind] ?? entry.kind}</span>
       {entry.outcome === Outcome.REFUSED && <em>{w.refusedEntry}: {entry.reason}</em>}
+      {entry.target.endsWith('/server_restarted') && <span>{w.serverRestarted}</span>}
       {entry.purpose !== '' && <span>{w.purposes[entry.purpose] ?? entry.purpose}</span>}
       <span class="number">#{String(entry.sequence)}</span>
     </li>

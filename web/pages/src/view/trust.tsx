@@ -10,16 +10,21 @@ async function all(): Promise<{ readonly name: string; readonly pages: ServedPag
   return allServedPages(await Client.dial({ doors: [home.value] }))
 }
 
-/** PagesLine says at the end of each page whether the hospitals voted for the files that it is made of. */
+/** PagesLine says at the end of each page whether the hospitals voted for the files that it is made of, and under which licences others wrote them. */
 export function PagesLine() {
+  return (
+    <footer>
+      <Voted />
+      <a href="licences.txt" target="_blank" rel="noopener">{words.value.licences}</a>
+    </footer>
+  )
+}
+
+function Voted() {
   const w = words.value
   if (pages.value === undefined || pages.value.hash === '') return null
   const { accepted, hash } = pages.value
-  return (
-    <footer>
-      <a href="#/page">{w.pageTrust}</a>: {accepted.length === 0 ? w.noVote : accepted.includes(hash) ? w.voted : <strong>{w.votedForOthers}</strong>}
-    </footer>
-  )
+  return <><a href="#/page">{w.pageTrust}</a>: {accepted.length === 0 ? w.noVote : accepted.includes(hash) ? w.voted : <strong>{w.votedForOthers}</strong>} · </>
 }
 
 /** PageTrust compares the files that this page is made of with those of the other hospitals, and with those that the members voted for. */

@@ -67,6 +67,7 @@ export const de: Words = {
   more: 'Mehr zeigen',
   nothing: 'Noch nichts.',
   pageTrust: 'Diese Seite',
+  licences: 'Lizenzen',
   trustText: 'Wer eine Seite ausliefert, kann sie ändern. Alle Krankenhäuser liefern dieselben Dateien: Vergleichen Sie sie hier, und am Telefon, auch mit denen, für die sie gestimmt haben.',
   ownBundle: 'Hash der Dateien, die dieses Gateway ausliefert',
   compared: 'Was andere Krankenhäuser ausliefern',
@@ -100,7 +101,9 @@ export const de: Words = {
     pepper_deposited: 'hat das zweite Geheimnis der Wallet bei einem Krankenhaus hinterlegt', pepper_collected: 'ein Gerät bekam das zweite Geheimnis der Wallet', pepper_refused: 'ein Gerät bekam das zweite Geheimnis der Wallet nicht',
     pepper_admitted: 'hat eine Abholung vor Ort zugelassen', pepper_deleted: 'hat das zweite Geheimnis der Wallet löschen lassen',
     share_given: 'ein Krankenhaus hat seinen Anteil gegeben', account_opened: 'das Konto wurde eröffnet',
+    logged_in: 'hat sich angemeldet', login_failed: 'konnte sich nicht anmelden', logged_out: 'hat sich abgemeldet', session_ended: 'wurde abgemeldet', log_read: 'hat das Protokoll gelesen',
   },
+  serverRestarted: 'als der Server des Krankenhauses neu startete',
   checkNames: {
     'two hospitals show the same': 'zwei Krankenhäuser zeigen dasselbe', 'neither is the requester’s': 'keines ist das des Fragenden',
     'the id is the hash of what is shown': 'die Kennung ist der Hash des Gezeigten', 'the network is this one': 'es ist dieses Netz', 'the purpose opens records': 'der Zweck öffnet Akten',

@@ -72,6 +72,7 @@ export const en = {
   nothing: 'Nothing yet.',
   // What this page is made of, and where it asks
   pageTrust: 'This page',
+  licences: 'Licences',
   trustText: 'Who serves a page can change it. All hospitals serve the same files: compare them here, and by telephone, also with those that they voted for.',
   ownBundle: 'Hash of the files that this gateway serves',
   compared: 'What other hospitals serve',
@@ -106,7 +107,9 @@ export const en = {
     pepper_deposited: 'left the wallet’s second secret with a hospital', pepper_collected: 'a device got the wallet’s second secret', pepper_refused: 'a device was refused the wallet’s second secret',
     pepper_admitted: 'admitted a collection in person', pepper_deleted: 'had the wallet’s second secret deleted',
     replicated: 'a hospital keeps a copy', share_given: 'a hospital gave its share', account_opened: 'the account was opened',
+    logged_in: 'logged in', login_failed: 'could not log in', logged_out: 'logged out', session_ended: 'was logged out', log_read: 'read the log',
   } as Record<string, string>,
+  serverRestarted: 'when the hospital’s server restarted',
   checkNames: {} as Record<string, string>,
 }
 

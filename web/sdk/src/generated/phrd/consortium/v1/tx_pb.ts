@@ -1687,7 +1687,7 @@ export type SessionReport = Message<"phrd.consortium.v1.SessionReport"> & {
   at: bigint;
 
   /**
-   * way in which a pepper was collected: code, passkey or in_person; empty for all else.
+   * way in which a pepper was collected: code, passkey or in_person; server_restarted where a session ended with the gateway's process; empty for all else.
    *
    * @generated from field: string way = 12;
    */
@@ -1827,7 +1827,8 @@ export enum SessionKind {
   PEPPER_DELETED = 9,
 
   /**
-   * SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, or its role ended.
+   * SESSION_KIND_SESSION_ENDED says that a session ended that its account did not end: it was not used, was too old, one of too many, its role ended, or
+   * the gateway's process ended with it.
    *
    * @generated from enum value: SESSION_KIND_SESSION_ENDED = 10;
    */
