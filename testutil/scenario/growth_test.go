@@ -124,7 +124,7 @@ func (g *growth) draw(t *testing.T, name string) {
 	svg, err := g.figure.SVG()
 	require.NoError(t, err)
 	if folder := os.Getenv("PHRD_PLOTS"); folder != "" {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), svg, 0o644)) //nolint:gosec // a picture of the documents
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), svg, 0o644))
 	}
 }
 
