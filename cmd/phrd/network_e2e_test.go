@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/phrd/phrd/testutil/ports"
 )
 
 // hospitals is how many hospitals the network of the tests has, five how many the largest of other networks, which has emergencies.
@@ -26,8 +26,8 @@ const (
 	five      = 5
 )
 
-// ports are those of the first hospital of a network on one machine, without offset.
-var ports = []int{26656, 26657, 9090, 1317, 4001, 8443}
+// bases are the ports of the first hospital of a network on one machine, without offset.
+var bases = []int{26656, 26657, 9090, 1317, 4001, 8443}
 
 // program is the binary under test; make e2e builds it and names it.
 var program = os.Getenv("PHRD_BINARY")
@@ -102,48 +102,8 @@ func (n *localNet) runs(args ...string) error {
 	return nil
 }
 
-// offsets are what networks of this process have taken.
-var offsets struct {
-	mu    sync.Mutex
-	taken map[int]bool
-}
-
-// Offsets lie so far apart that networks have no port in common, and so low that all ports lie below those that
-// connections begin from, of which any may be in use for a moment.
-const (
-	offsetStep  = 10 * five
-	offsetCount = (32768 - 26700) / offsetStep
-)
-
-// freeOffset finds a place where all ports of the network are free, and which no other network of this process gets.
-func freeOffset() (int, error) {
-	offsets.mu.Lock()
-	defer offsets.mu.Unlock()
-	for _, place := range rand.Perm(offsetCount) {
-		offset := offsetStep * place
-		if offsets.taken[offset] || !isFree(offset) {
-			continue
-		}
-		if offsets.taken == nil {
-			offsets.taken = map[int]bool{}
-		}
-		offsets.taken[offset] = true
-		return offset, nil
-	}
-	return 0, errors.New("no free ports")
-}
-
-func isFree(offset int) bool {
-	for hospital := range five {
-		for _, port := range ports {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+offset+10*hospital))
-			if err != nil || l.Close() != nil {
-				return false
-			}
-		}
-	}
-	return true
-}
+// freeOffset finds a place where all ports of the largest network are free.
+func freeOffset() (int, error) { return ports.Offset(five, bases...) }
 
 func (n *localNet) stop() error {
 	out, err := exec.Command(n.program, "network", "stop", "--home", n.dir).CombinedOutput()

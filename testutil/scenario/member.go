@@ -22,9 +22,7 @@ const copyTries = 20
 // NewHospital makes the home of a further hospital, which knows the network's first state and is no member yet.
 func (n *Network) NewHospital(name string) *Hospital {
 	n.t.Helper()
-	ctx, cancel := step(n.t)
-	defer cancel()
-	offsets, err := freePorts(ctx, 1)
+	offsets, err := freePorts(1)
 	if err != nil {
 		n.t.Fatalf("a hospital %s: %v", name, err)
 	}
@@ -215,7 +213,7 @@ func (h *Hospital) Moves(by *Hospital) {
 	ctx, cancel := step(h.t)
 	defer cancel()
 	h.Stop()
-	offsets, err := freePorts(ctx, 1)
+	offsets, err := freePorts(1)
 	if err == nil {
 		err = h.setPorts(offsets[0])
 	}

@@ -192,7 +192,7 @@ func start(ctx context.Context, dir string, options ...Option) (_ *network, err 
 			err = errors.Join(err, n.stop())
 		}
 	}()
-	offsets, err := freePorts(ctx, set.hospitals)
+	offsets, err := freePorts(set.hospitals)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func (h *Hospital) NewStorageNode(site string) *StorageNode {
 	if err != nil {
 		h.t.Fatalf("a storage node of %s: %v", h.name, err)
 	}
-	offsets, err := freePorts(ctx, 1)
+	offsets, err := freePorts(1)
 	if err != nil {
 		h.t.Fatalf("a storage node of %s: %v", h.name, err)
 	}

@@ -2,11 +2,9 @@ package scenario_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"testing"
@@ -21,27 +19,17 @@ import (
 
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/server"
+	"github.com/phrd/phrd/testutil/ports"
 )
 
-// freeOffset finds a place where the ports of a home are free.
+// freeOffset finds a place where the ports of two homes are free.
 func freeOffset(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		n, err := rand.Int(rand.Reader, big.NewInt(3000))
-		if err != nil {
-			t.Fatal(err)
-		}
-		offset, free := 10*int(n.Int64()), true
-		for _, port := range []int{home.PortComet, home.PortRPC, home.PortGRPC, home.PortREST, home.PortLibp2p, home.PortGateway} {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+offset))
-			free = free && err == nil && l.Close() == nil
-		}
-		if free {
-			return offset
-		}
+	offset, err := ports.Offset(2, home.PortComet, home.PortRPC, home.PortGRPC, home.PortREST, home.PortLibp2p, home.PortGateway)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free ports")
-	return 0
+	return offset
 }
 
 // startOneOfTwo runs the first of two hospitals; without the second there are no blocks.
