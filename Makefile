@@ -47,7 +47,7 @@ demo: build ## build, then run four hospitals on this machine (ARGS="--once" and
 
 .PHONY: test
 test: setup ## run everything that CI runs and print the time of each part
-	@scripts/test lint=180 unit=180 custody=60 verify-ts=60 sdk=60 keepers=120 scenario=180+e2e=180 e2e-web=180 package=120
+	@scripts/test lint=180 unit=180 custody=60 verify-ts=60 sdk=60 keepers=120 scenario=180 e2e=180 e2e-web=180 package=120
 
 .PHONY: setup
 setup: ## install and build what the tests need

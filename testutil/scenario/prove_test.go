@@ -14,7 +14,7 @@ import (
 // proof, its copy counts no more, another hospital gets it, and the log tells. Nobody else loses anything.
 func TestHospitalThatCannotProveItsCopyIsReplaced(t *testing.T) {
 	t.Parallel()
-	net := scenario.New(t, scenario.Silence(3*time.Second, time.Minute, 2*time.Minute), scenario.Epochs(6*time.Second))
+	net := scenario.New(t, scenario.Silence(3*time.Second, time.Minute, 2*time.Minute), scenario.Epochs(10*time.Second))
 	alice, clinic := net.Patient("alice"), net.Hospital("clinic")
 	scan := clinic.Store(alice, "chest.dcm")
 	letter := clinic.Store(alice, "letter.dcm")
