@@ -35,12 +35,12 @@ async function verifies(visitor: Page, file: string): Promise<void> {
   await button(visitor, 'Verify').click()
 }
 
-/** found waits until the search says how many entries it found, and counts those that are shown. */
-async function found(kind: string): Promise<number> {
+/** found waits until the search says how many entries it found, and counts those that are shown, each with the words of its kind. */
+async function found(words: string): Promise<number> {
   await button(page, 'Search').click()
   await page.getByText(/^(The newest )?\d+ entries$|^No entry matches\.$/).waitFor()
   const shown = await page.locator('ol.entries li').allInnerTexts()
-  demand(shown.every((text) => text.includes(kind)), `one of these is not ${kind}: ${shown.join('\n')}`)
+  demand(shown.every((text) => text.includes(words)), `one of these is not ${words}: ${shown.join('\n')}`)
   return shown.length
 }
 
@@ -144,7 +144,7 @@ await check('the report of a month is the one that the command makes of its expo
   await button(page, 'Clear').click()
   await page.getByLabel('Account').fill(auditor)
   await page.getByLabel('Kind of entry').fill('log_read')
-  await until(async () => (await found('log_read')) > 0)
+  await until(async () => (await found('read the log')) > 0)
   await button(page, 'Clear').click()
 })
 
