@@ -31,7 +31,7 @@ func Offset(hospitals int, bases ...int) (int, error) {
 	defer claimed.Unlock()
 	places := outgoing - slices.Max(bases) - Step*hospitals
 	for range tries {
-		offset := rand.IntN(places) //nolint:gosec // no secret
+		offset := rand.IntN(places)
 		sockets, err := claim(offset, hospitals, bases)
 		if err == nil {
 			claimed.sockets = append(claimed.sockets, sockets...)
