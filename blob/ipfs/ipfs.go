@@ -119,7 +119,8 @@ func New(ctx context.Context, config Config) (*Node, error) {
 		libp2p.Identity(key),
 		addresses,
 		libp2p.ConnectionGater(g),
-		libp2p.Transport(tcp.NewTCPTransport),
+		// Calls from the port on which the node listens would make one connection of two calls that cross, with a caller at either end.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New),
 		libp2p.Muxer(yamux.ID, &muxer),
 		libp2p.DisableRelay(),

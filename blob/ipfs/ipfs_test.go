@@ -544,3 +544,22 @@ func TestFetchTakesFromTheCache(t *testing.T) {
 		t.Errorf("%d bytes were fetched, want those of two leaves", got)
 	}
 }
+
+// Two nodes that call each other at the same moment are connected, each with its own call or with the other's.
+func TestNodesThatCallEachOther(t *testing.T) {
+	for range 40 {
+		a, b := start(t, 1, memory.New(), 2), start(t, 2, memory.New(), 1)
+		var both sync.WaitGroup
+		for _, pair := range [][2]*ipfs.Node{{a, b}, {b, a}} {
+			both.Go(func() {
+				if err := pair[0].Connect(t.Context(), pair[1].Info()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if err := errors.Join(a.Close(), b.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
