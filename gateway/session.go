@@ -200,16 +200,22 @@ func (s *sessions) use(token string) (address string, ok bool) {
 	key, now := keyOf(token), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.by[key]
+	found := s.live(key, now)
 	if found == nil {
-		return "", false
-	}
-	if !now.Before(found.end()) {
-		s.finish(key)
 		return "", false
 	}
 	found.used = now
 	return found.address, true
+}
+
+// live returns a session that has not ended, nil where there is none. One that has run out is finished. s.mu is held.
+func (s *sessions) live(key sessionKey, now time.Time) *session {
+	found := s.by[key]
+	if found != nil && !now.Before(found.end()) {
+		s.finish(key)
+		return nil
+	}
+	return found
 }
 
 // end ends the session of a token, and returns the account behind it unless it has ended by itself.
@@ -217,12 +223,8 @@ func (s *sessions) end(token string) (address string, ok bool) {
 	key, now := keyOf(token), s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := s.by[key]
+	found := s.live(key, now)
 	if found == nil {
-		return "", false
-	}
-	if !now.Before(found.end()) {
-		s.finish(key)
 		return "", false
 	}
 	s.drop(key)
