@@ -152,7 +152,7 @@ func (d *demo) end(ctx context.Context) error {
 		return err
 	}
 	if e := d.report.Export; e != nil {
-		if err := d.out.line("\nVerify the log: %s audit verify %s --genesis %s", os.Args[0], e.Path, e.Genesis); err != nil {
+		if err := errors.Join(d.out.line(""), d.out.line("Verify the log: %s audit verify %s --genesis %s", os.Args[0], e.Path, e.Genesis)); err != nil {
 			return err
 		}
 	}
@@ -190,8 +190,8 @@ func (d *demo) invite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.out.line("In a browser: %s/#/join/%s\n  The browser warns of a certificate that this machine made for itself. A wallet of the page alone is offered there, for trying things out.",
-		file.Gateway, made.Invitation)
+	return errors.Join(d.out.line("In a browser: %s/#/join/%s", file.Gateway, made.Invitation),
+		d.out.line("  The browser warns of a certificate that this machine made for itself. A wallet of the page alone is offered there, for trying things out."))
 }
 
 // step shows a step of the demo while it runs and how long it took.
