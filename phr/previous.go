@@ -20,8 +20,8 @@ import (
 const checkedAtOnce = 64
 
 // previous is the manifest of the version that a file's leaves may be taken from; nil without one. Only a version that was opened in
-// this network, of the same record, owner, custodian and lock, and not erased is taken: the key of its chunks' ids and the keys of
-// its leaves go into the new manifest, and must not come under another lock or to another owner.
+// this network, of the same record, owner, custodian and lock, and not erased is taken: the keys of its leaves go
+// into the new manifest, and must not come under another lock or to another owner.
 func (c *Client) previous(ctx context.Context, v NewVersion, t seal.Terms) (*seal.Manifest, error) {
 	f := v.Previous
 	switch {

@@ -66,9 +66,6 @@ func Frame(message []byte) []byte { return frame(message) }
 // Unframe reads a frame.
 func Unframe(plain []byte) ([]byte, error) { return unframe(plain) }
 
-// ChunkID is the id of a chunk.
-func ChunkID(idKey [KeySize]byte, plain []byte) [32]byte { return newChunkID(&idKey).of(plain) }
-
 // OwnInfo is the info of a sealed owner half.
 func OwnInfo(ctx [64]byte, u lock.Point, to Recipient, epoch uint64, keyHash [32]byte) []byte {
 	return ownInfo(ctx, u, to, epoch, keyHash)

@@ -28,13 +28,13 @@ const (
 // Manifest describes one version of a file. It is secret: outside the owner's and
 // the opener's memory it exists only sealed.
 type Manifest struct {
-	Name      string // UTF-8 in normal form C, at most 255 bytes, may be empty; data, never a path
-	MediaType string // printable ASCII, at most 127 bytes, may be empty
-	Created   uint64 // unix seconds
-	Modified  uint64 // unix seconds
-	Size      uint64 // bytes of the file
-	IDKey     [KeySize]byte
-	Entries   []Entry // data leaves in order
+	Name      string    // UTF-8 in normal form C, at most 255 bytes, may be empty; data, never a path
+	MediaType string    // printable ASCII, at most 127 bytes, may be empty
+	Created   uint64    // unix seconds
+	Modified  uint64    // unix seconds
+	Size      uint64    // bytes of the file
+	Entries   []Entry   // data leaves in order
+	IDs       *ChunkIDs // of a manifest of the first form; nil in those that are made today
 }
 
 // Entry describes one data leaf.
@@ -42,7 +42,6 @@ type Entry struct {
 	CID    lock.CID      // of the ciphertext, raw codec
 	Key    [KeySize]byte // AES-256 key of this leaf alone
 	Length uint32        // bytes of the file in it
-	ID     [32]byte      // HMAC-SHA256 of its plaintext with padding, under IDKey
 }
 
 // Layout returns the layout that the manifest's size demands.
@@ -71,6 +70,9 @@ func (m *Manifest) check() error {
 	}
 	if uint64(len(m.Entries)) != layout.Leaves {
 		return fmt.Errorf("%d entries, want %d for the size", len(m.Entries), layout.Leaves)
+	}
+	if m.IDs != nil && len(m.IDs.Each) != len(m.Entries) {
+		return fmt.Errorf("%d chunk ids for %d entries", len(m.IDs.Each), len(m.Entries))
 	}
 	seen := make(map[lock.CID]struct{}, len(m.Entries))
 	for i := range m.Entries {
@@ -132,7 +134,7 @@ func (m *Manifest) parts() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		part := m.appendHeader(nil)
 		for i := 0; yield(part) && i < len(m.Entries); i++ {
-			part = m.Entries[i].append(part[:0])
+			part = m.Entries[i].append(part[:0], m.IDs.at(i))
 		}
 	}
 }
@@ -144,21 +146,27 @@ func (m *Manifest) appendHeader(b []byte) []byte {
 	b = appendUint(b, 3, m.Created)
 	b = appendUint(b, 4, m.Modified)
 	b = appendUint(b, 5, m.Size)
-	return appendBytes(b, 6, m.IDKey[:])
+	if m.IDs != nil {
+		b = appendBytes(b, 6, m.IDs.Key[:])
+	}
+	return b
 }
 
-// append appends the entry as a field of a manifest.
-func (e *Entry) append(b []byte) []byte {
+// append appends the entry as a field of a manifest, with the chunk's id where there is one.
+func (e *Entry) append(b, id []byte) []byte {
 	b = protowire.AppendTag(b, fieldEntry, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(e.bodySize()))
+	b = protowire.AppendVarint(b, uint64(e.bodySize(id)))
 	b = appendBytes(b, 1, e.CID[:])
 	b = appendBytes(b, 2, e.Key[:])
 	b = appendUint(b, 3, uint64(e.Length))
-	return appendBytes(b, 4, e.ID[:])
+	return appendBytes(b, 4, id)
 }
 
-func (e *Entry) bodySize() int {
-	n := 2 + len(e.CID) + 2 + len(e.Key) + 2 + len(e.ID)
+func (e *Entry) bodySize(id []byte) int {
+	n := 2 + len(e.CID) + 2 + len(e.Key)
+	if len(id) > 0 {
+		n += 2 + len(id)
+	}
 	if e.Length > 0 {
 		n += 1 + protowire.SizeVarint(uint64(e.Length))
 	}
@@ -169,7 +177,7 @@ func (e *Entry) bodySize() int {
 func (m *Manifest) encodedSize() uint64 {
 	n := uint64(len(m.appendHeader(nil)))
 	for i := range m.Entries {
-		body := m.Entries[i].bodySize()
+		body := m.Entries[i].bodySize(m.IDs.at(i))
 		n += uint64(1 + protowire.SizeVarint(uint64(body)) + body)
 	}
 	return n
@@ -187,7 +195,7 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 }
 
 func (m *Manifest) decode(b []byte) error {
-	seen, err := walk(b, fieldEntry, func(f field) error {
+	_, err := walk(b, fieldEntry, func(f field) error {
 		switch f.num {
 		case 1:
 			return f.text(&m.Name)
@@ -200,25 +208,21 @@ func (m *Manifest) decode(b []byte) error {
 		case 5:
 			return f.uint(&m.Size)
 		case 6:
-			return f.fixed(m.IDKey[:])
+			m.IDs = new(ChunkIDs)
+			return f.fixed(m.IDs.Key[:])
 		case fieldEntry:
 			data, err := f.bytes()
 			if err != nil {
 				return err
 			}
-			var e Entry
-			if err := e.decode(data); err != nil {
+			if err := m.decodeEntry(data); err != nil {
 				return fmt.Errorf("entry %d: %w", len(m.Entries), err)
 			}
-			m.Entries = append(m.Entries, e)
 			return nil
 		}
 		return f.unknown()
 	})
 	if err != nil {
-		return err
-	}
-	if err := seen.need(6); err != nil {
 		return err
 	}
 	if err := m.check(); err != nil {
@@ -242,7 +246,10 @@ func (m *Manifest) sameAs(b []byte) error {
 	return nil
 }
 
-func (e *Entry) decode(b []byte) error {
+// decodeEntry appends the entry, and its chunk's id where the manifest has an id key, which comes before the entries.
+func (m *Manifest) decodeEntry(b []byte) error {
+	var e Entry
+	var id [32]byte
 	var length uint64
 	seen, err := walk(b, 0, func(f field) error {
 		switch f.num {
@@ -253,19 +260,29 @@ func (e *Entry) decode(b []byte) error {
 		case 3:
 			return f.uint(&length)
 		case 4:
-			return f.fixed(e.ID[:])
+			if m.IDs == nil {
+				return f.unknown()
+			}
+			return f.fixed(id[:])
 		}
 		return f.unknown()
 	})
 	if err != nil {
 		return err
 	}
-	if err := seen.need(1, 2, 4); err != nil {
+	if err := seen.need(1, 2); err != nil {
 		return err
+	}
+	if m.IDs != nil {
+		if err := seen.need(4); err != nil {
+			return err
+		}
+		m.IDs.Each = append(m.IDs.Each, id)
 	}
 	if length > math.MaxUint32 {
 		return errors.New("length is over 32 bits")
 	}
 	e.Length = uint32(length)
+	m.Entries = append(m.Entries, e)
 	return nil
 }

@@ -176,9 +176,8 @@ func (a answers) Get(ctx context.Context, c lock.CID) ([]byte, error) {
 }
 
 // forge seals a manifest that its writer could not have made, with the object CID that goes with it.
-func forge(tb testing.TB, blocks *shelf, m *seal.Manifest) (seal.Ref, seal.DEK) {
+func forge(tb testing.TB, blocks *shelf, m *seal.Manifest, dek seal.DEK) seal.Ref {
 	tb.Helper()
-	dek := must(seal.DEKFromBytes(noise(1, 32)))
 	root, err := seal.SealManifest(tb.Context(), blocks, m, dek, chance(2))
 	require.NoError(tb, err)
 	layout := must(m.Layout())
@@ -189,8 +188,11 @@ func forge(tb testing.TB, blocks *shelf, m *seal.Manifest) (seal.Ref, seal.DEK) 
 	for _, c := range blocks.order {
 		require.NoError(tb, dag.Add(c, len(blocks.blocks[c])))
 	}
-	return seal.Ref{Object: must(dag.Root()), Manifest: root, PaddedSize: layout.Padded}, dek
+	return seal.Ref{Object: must(dag.Root()), Manifest: root, PaddedSize: layout.Padded}
 }
+
+// someDEK is always the same.
+func someDEK() seal.DEK { return must(seal.DEKFromBytes(noise(1, 32))) }
 
 // sealedChunk makes block number chunk of a file as an honest writer does, and changes it as the case says.
 func sealedChunk(t *testing.T, raw json.RawMessage) []byte {
@@ -232,12 +234,13 @@ func refuseObject(t *testing.T, v vector) error {
 		Entries []entryCase
 		Blocks  []json.RawMessage
 	}](t, v.In, true)
-	m := &seal.Manifest{Size: uint64(c.Size), IDKey: [32]byte(c.IDKey)}
+	m := &seal.Manifest{Size: uint64(c.Size), IDs: &seal.ChunkIDs{Key: [32]byte(c.IDKey)}}
 	for _, e := range c.Entries {
-		m.Entries = append(m.Entries, e.entry())
+		e.add(m)
 	}
 	blocks := answers{newShelf(), map[lock.CID][]byte{}}
-	ref, dek := forge(t, blocks.shelf, m)
+	dek := someDEK()
+	ref := forge(t, blocks.shelf, m, dek)
 	for i, raw := range c.Blocks {
 		if i < len(m.Entries) {
 			blocks.lies[m.Entries[i].CID] = sealedChunk(t, raw)

@@ -40,14 +40,14 @@ type Draft struct {
 	Size      uint64 // exact length of the file in bytes; padding needs it beforehand
 
 	// Previous, when set, is the manifest of a live version of the same record and
-	// owner under the same lock. Its id key is used again, and so is each of its leaves
-	// whose plaintext returns; the Sink does not see those. That a leaf holds this very
-	// plaintext is not believed: the chunk is sealed under the leaf's key, and the CID
-	// must come out. So whoever made Previous can't have the new version name leaves
-	// that open to something else, and none of them needs to be read back to know it.
+	// owner under the same lock. Each of its leaves is used again whose plaintext is in
+	// the same place of this file; the Sink does not see those. A leaf holds this very
+	// plaintext where the chunk, sealed under the leaf's key, has the leaf's CID. So
+	// whoever made Previous can't have the new version name leaves that open to
+	// something else, and none of them needs to be read back to know it.
 	Previous *Manifest
-	// Holds, when set, is asked before a leaf of Previous is used again, by several
-	// goroutines at once. Where it answers false the chunk is sealed anew.
+	// Holds, when set, is asked whether a leaf of Previous that would be used again is
+	// there, by several goroutines at once. Where it answers false the chunk is sealed anew.
 	Holds func(context.Context, lock.CID) bool
 
 	// Workers is how many chunks are sealed at a time; 0 means one for each processor.
@@ -103,8 +103,8 @@ func Seal(ctx context.Context, sink Sink, r io.Reader, d Draft) (*Sealed, error)
 }
 
 // sealObject is Seal with the source of keys given. Keys are drawn in a fixed order:
-// DEK, id key unless there is a previous version, one for each chunk, one for each leaf
-// of a manifest that has several and of its indexes.
+// DEK, one for each chunk, one for each leaf of a manifest that has several and of its
+// indexes.
 func sealObject(ctx context.Context, sink Sink, r io.Reader, d Draft, random io.Reader) (*Sealed, error) {
 	if err := checkText(d.Name, d.MediaType); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
@@ -129,12 +129,6 @@ func sealObject(ctx context.Context, sink Sink, r io.Reader, d Draft, random io.
 		sink: sink, layout: layout, random: random, draft: d,
 		out: &Sealed{Ref: Ref{PaddedSize: layout.Padded}, DEK: DEK{dek}, Contents: contents},
 	}
-	if d.Previous != nil {
-		contents.IDKey = d.Previous.IDKey
-		s.earlier = newEarlier(d.Previous, d.Holds)
-	} else if err := s.newKey(&contents.IDKey); err != nil {
-		return nil, err
-	}
 	s.dag.Put = func(c lock.CID, node []byte) error { return s.putOther(ctx, c, node) }
 	if err := s.chunks(ctx, r); err != nil {
 		return nil, err
@@ -150,13 +144,12 @@ func sealObject(ctx context.Context, sink Sink, r io.Reader, d Draft, random io.
 
 // sealing is one call of Seal.
 type sealing struct {
-	sink    Sink
-	draft   Draft
-	layout  Layout
-	random  io.Reader
-	earlier *earlier // nil without a previous version
-	dag     DAG
-	out     *Sealed
+	sink   Sink
+	draft  Draft
+	layout Layout
+	random io.Reader
+	dag    DAG
+	out    *Sealed
 }
 
 // put hands a block to the sink and counts it.
@@ -186,6 +179,7 @@ var buffers = sync.Pool{New: func() any { return new([LeafSize]byte) }}
 
 // chunk is one data leaf on its way.
 type chunk struct {
+	at     uint64
 	memory *[LeafSize]byte // from buffers; nil for a leaf that is not full
 	plain  []byte          // with padding; has room for the tag
 	sealed []byte          // nil when a leaf is used again
@@ -226,7 +220,7 @@ func (s *sealing) chunks(ctx context.Context, r io.Reader) error {
 // read takes the next chunk from the file, and after the last one checks that the file
 // ends.
 func (s *sealing) read(r io.Reader, i uint64) (*chunk, error) {
-	c, size := new(chunk), s.layout.LeafSize(i)
+	c, size := &chunk{at: i}, s.layout.LeafSize(i)
 	if size == LeafSize {
 		memory, _ := buffers.Get().(*[LeafSize]byte)
 		c.memory, c.plain = memory, memory[:size-tagSize]
@@ -258,19 +252,15 @@ func (s *sealing) read(r io.Reader, i uint64) (*chunk, error) {
 	return c, nil
 }
 
-// seal computes a chunk's id and seals it in its own memory, or finds it in the
-// previous version.
+// seal seals a chunk in its own memory, or finds it in the previous version.
 func (s *sealing) seal(ctx context.Context, c *chunk) (*chunk, error) {
-	c.entry.ID = newChunkID(&s.out.Contents.IDKey).of(c.plain)
-	if leaf := s.earlier.take(ctx, c.entry.ID); leaf != nil {
-		same, err := isSealed(leaf, c.plain)
-		if err != nil {
-			return nil, err
-		}
-		if same {
-			c.entry.CID, c.entry.Key = leaf.CID, leaf.Key
-			return c, nil
-		}
+	leaf, err := s.earlier(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if leaf != nil {
+		c.entry.CID, c.entry.Key = leaf.CID, leaf.Key
+		return c, nil
 	}
 	sealed, err := sealOnce(&c.entry.Key, c.plain, nil)
 	if err != nil {
@@ -280,44 +270,18 @@ func (s *sealing) seal(ctx context.Context, c *chunk) (*chunk, error) {
 	return c, nil
 }
 
-// earlier finds leaves of a previous version by their chunk id. The id covers the whole
-// plaintext of a leaf, so that equal ids mean leaves of equal length.
-type earlier struct {
-	holds func(context.Context, lock.CID) bool
-
-	mu     sync.Mutex
-	leaves map[[32]byte][]*Entry // several hold the same: the padding alone fills many
-}
-
-func newEarlier(m *Manifest, holds func(context.Context, lock.CID) bool) *earlier {
-	e := &earlier{holds: holds, leaves: make(map[[32]byte][]*Entry, len(m.Entries))}
-	for i := range m.Entries {
-		id := m.Entries[i].ID
-		e.leaves[id] = append(e.leaves[id], &m.Entries[i])
+// earlier is the previous version's leaf in the chunk's place, where that holds the same and is there; else nil.
+func (s *sealing) earlier(ctx context.Context, c *chunk) (*Entry, error) {
+	previous := s.draft.Previous
+	if previous == nil || c.at >= uint64(len(previous.Entries)) {
+		return nil, nil
 	}
-	return e
-}
-
-// take returns a leaf with an id that may be used again, or nil. A leaf is given once: no
-// object names a CID twice.
-func (e *earlier) take(ctx context.Context, id [32]byte) *Entry {
-	if e == nil {
-		return nil
+	leaf := &previous.Entries[c.at]
+	same, err := isSealed(leaf, c.plain)
+	if err != nil || !same || s.draft.Holds != nil && !s.draft.Holds(ctx, leaf.CID) {
+		return nil, err
 	}
-	for {
-		e.mu.Lock()
-		leaves := e.leaves[id]
-		if len(leaves) == 0 {
-			e.mu.Unlock()
-			return nil
-		}
-		leaf := leaves[0]
-		e.leaves[id] = leaves[1:]
-		e.mu.Unlock()
-		if e.holds == nil || e.holds(ctx, leaf.CID) {
-			return leaf
-		}
-	}
+	return leaf, nil
 }
 
 // isSealed tells whether a leaf is this plaintext under its key. What is sealed for it is the
@@ -337,7 +301,7 @@ func isSealed(leaf *Entry, plain []byte) (bool, error) {
 	}
 	same := rawCID(sealed) == leaf.CID
 	if !same {
-		clear(sealed) // a second message under that key must be nowhere
+		clear(sealed) // a second message under that key must leave this function in no form
 	}
 	return same, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -162,18 +163,21 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// large forges the manifest of a file of 10 GB, of whose leaves a few are there.
+// largeChunks is how many full chunks the file of large has: more than the entries of one leaf of a manifest.
+const largeChunks = 15_000
+
+// large forges the manifest of a file of 16 GB, of whose leaves a few are there.
 func large(tb testing.TB, blocks *shelf, there map[uint64][]byte) (seal.Ref, seal.DEK, seal.Layout) {
 	tb.Helper()
-	const size = 10_000*seal.ChunkSize + 77
+	const size = largeChunks*seal.ChunkSize + 77
 	layout := must(seal.LayoutOf(size))
-	m := &seal.Manifest{Size: size, IDKey: [32]byte(noise(4, 32))}
+	m := &seal.Manifest{Size: size}
 	random := chance(5)
 	leaves := newShelf()
 	for i := range layout.Leaves {
 		e := seal.Entry{Length: uint32(layout.Length(i))}
 		var digest [32]byte
-		for _, b := range [][]byte{e.Key[:], e.ID[:], digest[:]} {
+		for _, b := range [][]byte{e.Key[:], digest[:]} {
 			_, err := io.ReadFull(random, b)
 			require.NoError(tb, err)
 		}
@@ -181,12 +185,13 @@ func large(tb testing.TB, blocks *shelf, there map[uint64][]byte) (seal.Ref, sea
 		if plain, given := there[i]; given {
 			plain = append(plain, make([]byte, layout.LeafSize(i)-16-len(plain))...)
 			block := must(seal.SealUnder(e.Key, plain))
-			e.CID, e.ID = lock.RawCID(sha256.Sum256(block)), seal.ChunkID(m.IDKey, plain)
+			e.CID = lock.RawCID(sha256.Sum256(block))
 			leaves.blocks[e.CID] = block
 		}
 		m.Entries = append(m.Entries, e)
 	}
-	ref, dek := forge(tb, blocks, m)
+	dek := someDEK()
+	ref := forge(tb, blocks, m, dek)
 	for c, block := range leaves.blocks {
 		blocks.blocks[c] = block
 	}
@@ -196,7 +201,7 @@ func large(tb testing.TB, blocks *shelf, there map[uint64][]byte) (seal.Ref, sea
 func TestAFileWhoseManifestHasAnIndex(t *testing.T) {
 	blocks := newShelf()
 	first, middle, last := noise(6, seal.ChunkSize), noise(7, seal.ChunkSize), noise(8, 77)
-	ref, dek, _ := large(t, blocks, map[uint64][]byte{0: first, 5000: middle, 10_000: last})
+	ref, dek, _ := large(t, blocks, map[uint64][]byte{0: first, 5000: middle, largeChunks: last})
 	require.Len(t, blocks.order, 3, "two leaves of a manifest and an index")
 	object, err := seal.OpenObject(t.Context(), blocks, ref, dek)
 	require.NoError(t, err)
@@ -204,7 +209,7 @@ func TestAFileWhoseManifestHasAnIndex(t *testing.T) {
 	_, err = object.At(t.Context()).ReadAt(p, 5000*seal.ChunkSize+1000)
 	require.NoError(t, err)
 	require.Equal(t, middle[1000:1050], p)
-	got, err := io.ReadAll(object.Reader(t.Context(), 10_000*seal.ChunkSize, 100))
+	got, err := io.ReadAll(object.Reader(t.Context(), largeChunks*seal.ChunkSize, 100))
 	require.NoError(t, err)
 	require.Equal(t, last, got)
 	_, err = object.At(t.Context()).ReadAt(p, 4999*seal.ChunkSize)
@@ -300,6 +305,25 @@ func TestANewVersionTakesOverItsUnchangedChunks(t *testing.T) {
 		require.Contains(t, blocks.blocks, c)
 	}
 
+	t.Run("of a manifest of the first form", func(t *testing.T) {
+		draft := seal.Draft{Size: uint64(len(changed)), Previous: withIDs(t, blocks, first.Contents, noise(4, 32))}
+		third, err := seal.Seal(t.Context(), blocks, bytes.NewReader(changed), draft)
+		require.NoError(t, err)
+		require.Equal(t, second.Reused, third.Reused)
+		require.Nil(t, third.Contents.IDs)
+	})
+	t.Run("the store is asked about those alone", func(t *testing.T) {
+		var asked sync.Map
+		draft := seal.Draft{Size: uint64(len(changed)), Previous: first.Contents, Holds: func(_ context.Context, c lock.CID) bool {
+			_, again := asked.LoadOrStore(c, true)
+			return !again
+		}}
+		third, err := seal.Seal(t.Context(), blocks, bytes.NewReader(changed), draft)
+		require.NoError(t, err)
+		require.Len(t, third.Reused, 19)
+		_, changedToo := asked.Load(first.Contents.Entries[7].CID)
+		require.False(t, changedToo)
+	})
 	t.Run("not those that the store lost", func(t *testing.T) {
 		lost := first.Contents.Entries[3].CID
 		draft := seal.Draft{Size: uint64(len(changed)), Previous: first.Contents, Holds: func(_ context.Context, c lock.CID) bool { return c != lost }}
@@ -341,6 +365,33 @@ func TestANewVersionTakesOverItsUnchangedChunks(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(twice, got))
 	})
+}
+
+func TestManifestsOfBothForms(t *testing.T) {
+	blocks := newShelf()
+	sealed := store(t, blocks, noise(14, 2*seal.ChunkSize))
+	today := *sealed.Contents
+	first := withIDs(t, blocks, &today, noise(4, 32))
+	for _, m := range []*seal.Manifest{&today, first} {
+		got, err := seal.DecodeManifest(must(m.Encode()))
+		require.NoError(t, err)
+		require.Equal(t, m, got)
+	}
+	require.Len(t, must(first.Encode()), len(must(today.Encode()))+34*3) // the id key, and an id for each chunk
+
+	few := *first
+	few.IDs = &seal.ChunkIDs{Key: first.IDs.Key, Each: first.IDs.Each[:1]}
+	_, err := few.Encode()
+	require.ErrorIs(t, err, seal.ErrManifest)
+
+	key := slices.Concat([]byte{6<<3 | 2, 32}, first.IDs.Key[:])
+	encoded := must(first.Encode())
+	at := bytes.Index(encoded, key)
+	_, err = seal.DecodeManifest(slices.Delete(bytes.Clone(encoded), at, at+len(key)))
+	require.ErrorIs(t, err, seal.ErrManifest, "ids without their key")
+	encoded = must(today.Encode())
+	_, err = seal.DecodeManifest(slices.Insert(bytes.Clone(encoded), bytes.IndexByte(encoded, 7<<3|2), key...))
+	require.ErrorIs(t, err, seal.ErrManifest, "a key without ids")
 }
 
 func TestSealRefusesAWrongSize(t *testing.T) {
@@ -502,13 +553,14 @@ func TestAManifestThatNamesABlockTwice(t *testing.T) {
 	m.Entries = slices.Clone(m.Entries)
 	m.Entries[2] = m.Entries[0]
 	forged := newShelf()
-	ref, dek := forge(t, forged, &m)
+	dek := someDEK()
+	ref := forge(t, forged, &m, dek)
 	_, err := seal.OpenObject(t.Context(), forged, ref, dek)
 	require.ErrorIs(t, err, seal.ErrManifest)
 
 	m.Entries[2] = sealed.Contents.Entries[2]
 	honest := newShelf()
-	ref, dek = forge(t, honest, &m)
+	ref = forge(t, honest, &m, dek)
 	_, err = seal.OpenObject(t.Context(), honest, ref, dek)
 	require.NoError(t, err)
 	for _, swapped := range []seal.Ref{

@@ -195,12 +195,11 @@ func (o *Object) Size() uint64 { return o.manifest.Size }
 
 // leaf reads data leaf i and returns the file's bytes in it.
 func (o *Object) leaf(ctx context.Context, i uint64) ([]byte, error) {
-	e := &o.manifest.Entries[i]
-	block, err := o.src.Get(ctx, e.CID)
+	block, err := o.src.Get(ctx, o.manifest.Entries[i].CID)
 	if err != nil {
 		return nil, fmt.Errorf("read leaf %d: %w", i, err)
 	}
-	plain, err := newChunkID(&o.manifest.IDKey).openChunk(block[:0], e, block, o.layout.LeafSize(i))
+	plain, err := o.manifest.openChunk(block[:0], i, block, o.layout.LeafSize(i))
 	if err != nil {
 		return nil, fmt.Errorf("leaf %d: %w", i, err)
 	}

@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
 	"io"
@@ -23,7 +24,7 @@ var reproduce = map[string]func(*testing.T, vector){
 	"padme": reproducePadme, "object_layout": reproduceObject, "manifest_one_leaf": reproduceManifest,
 	"manifest_index": reproduceManifest, "dag_root": reproduceDAG, "guardians": reproduceGuardians, "e2e": reproduceOpening,
 	"emergency_box": reproduceBox, "shares_block": reproduceShares, "share_capsule": reproduceShareCapsule, "emergency_half": reproduceEmergencyHalf,
-	"pepper": reproducePepper, "passkey_input": reproducePasskeyInput,
+	"pepper": reproducePepper, "passkey_input": reproducePasskeyInput, "object": reproduceSealed,
 	"wycheproof_gcm": reproduceGCM, "wycheproof_hkdf_sha256": reproduceHKDF,
 	"wycheproof_hkdf_sha512": reproduceHKDF,
 }
@@ -476,16 +477,36 @@ type entryCase struct {
 	HMAC   octets
 }
 
-func (c entryCase) entry() seal.Entry {
-	return seal.Entry{CID: lock.CID(c.CID), Key: [32]byte(c.Key), Length: uint32(c.Length), ID: [32]byte(c.HMAC)}
+// add appends the entry to a manifest of the first form.
+func (c entryCase) add(m *seal.Manifest) {
+	m.Entries = append(m.Entries, seal.Entry{CID: lock.CID(c.CID), Key: [32]byte(c.Key), Length: uint32(c.Length)})
+	m.IDs.Each = append(m.IDs.Each, [32]byte(c.HMAC))
 }
 
+// requireEntries compares the manifest of an object as it is sealed today with the entries of one of the first form, which have ids besides.
 func requireEntries(t *testing.T, want []entryCase, m *seal.Manifest) {
 	t.Helper()
-	require.Len(t, m.Entries, len(want))
-	for i, e := range want {
-		require.Equal(t, e.entry(), m.Entries[i], "entry %d", i)
+	first := &seal.Manifest{IDs: new(seal.ChunkIDs)}
+	for _, e := range want {
+		e.add(first)
 	}
+	require.Equal(t, first.Entries, m.Entries)
+	require.Nil(t, m.IDs)
+}
+
+// withIDs is the same manifest in the first form: each chunk has its id, by the leaves that blocks holds.
+func withIDs(t *testing.T, blocks *shelf, m *seal.Manifest, idKey []byte) *seal.Manifest {
+	t.Helper()
+	first := *m
+	first.IDs = &seal.ChunkIDs{Key: [32]byte(idKey)}
+	for _, e := range m.Entries {
+		plain, err := seal.OpenGCM(e.Key[:], make([]byte, 12), blocks.blocks[e.CID], nil)
+		require.NoError(t, err)
+		mac := hmac.New(sha256.New, idKey)
+		mac.Write(plain)
+		first.IDs.Each = append(first.IDs.Each, [32]byte(mac.Sum(nil)))
+	}
+	return &first
 }
 
 func reproduceObject(t *testing.T, v vector) {
@@ -518,14 +539,15 @@ func reproduceObject(t *testing.T, v vector) {
 	if c.Plain == nil {
 		return
 	}
-	random := source(make([]byte, 32), c.IDKey, slices.Concat(raws(c.Keys)...))
+	random := source(make([]byte, 32), slices.Concat(raws(c.Keys)...))
 	blocks := newShelf()
 	sealed, err := seal.SealWith(t.Context(), blocks, bytes.NewReader(*c.Plain), seal.Draft{Size: size}, random)
 	require.NoError(t, err)
 	require.Equal(t, uint64(c.Total), sealed.Ref.PaddedSize)
 	requireEntries(t, c.Entries, sealed.Contents)
-	for i, e := range sealed.Contents.Entries {
-		require.Len(t, blocks.blocks[e.CID], layout.LeafSize(uint64(i)))
+	for i, id := range withIDs(t, blocks, sealed.Contents, c.IDKey).IDs.Each {
+		require.Len(t, blocks.blocks[sealed.Contents.Entries[i].CID], layout.LeafSize(uint64(i)))
+		require.Equal(t, []byte(c.Entries[i].HMAC), id[:])
 	}
 }
 
@@ -558,18 +580,16 @@ func reproduceManifest(t *testing.T, v vector) {
 	}](t, v.both(), true)
 	m := &seal.Manifest{
 		Name: c.Name, MediaType: c.MediaType, Created: uint64(c.Created), Modified: uint64(c.Modified), Size: uint64(c.Size),
-		IDKey: [32]byte(c.IDKey),
+		IDs: &seal.ChunkIDs{Key: [32]byte(c.IDKey)},
 	}
 	for _, e := range c.Entries {
-		m.Entries = append(m.Entries, e.entry())
+		e.add(m)
 	}
 	layout := must(m.Layout())
 	// A stream has the digest, the key and the id of each entry.
 	for i := 0; len(c.Stream) > 0; i++ {
-		m.Entries = append(m.Entries, seal.Entry{
-			CID: lock.RawCID([32]byte(c.Stream[:32])), Key: [32]byte(c.Stream[32:64]), ID: [32]byte(c.Stream[64:96]),
-			Length: uint32(layout.Length(uint64(i))),
-		})
+		cid := lock.RawCID([32]byte(c.Stream[:32]))
+		entryCase{CID: cid.Bytes(), Key: octets(c.Stream[32:64]), Length: number(layout.Length(uint64(i))), HMAC: octets(c.Stream[64:96])}.add(m)
 		c.Stream = c.Stream[96:]
 	}
 	encoded, err := m.Encode()
@@ -607,6 +627,39 @@ func reproduceManifest(t *testing.T, v vector) {
 	require.NoError(t, err)
 	require.Equal(t, c.Levels, levels)
 	require.Equal(t, m, opened)
+}
+
+// reproduceSealed seals a whole file as it is done today.
+func reproduceSealed(t *testing.T, v vector) {
+	t.Helper()
+	c := decode[struct {
+		Name        string
+		MediaType   string `json:"media_type"`
+		Created     number
+		Modified    number
+		Size        number
+		Plain       plaintext
+		DEK         octets
+		Keys        []octets `json:"chunk_keys"`
+		Leaves      []octets `json:"leaf_cids"`
+		Protobuf    octets
+		ManifestCID octets `json:"manifest_cid"`
+		ObjectCID   octets `json:"object_cid"`
+		Padded      number `json:"padded_size"`
+	}](t, v.both(), true)
+	draft := seal.Draft{Name: c.Name, MediaType: c.MediaType, Created: uint64(c.Created), Modified: uint64(c.Modified), Size: uint64(c.Size)}
+	blocks := newShelf()
+	sealed, err := seal.SealWith(t.Context(), blocks, bytes.NewReader(c.Plain), draft, source(c.DEK, slices.Concat(raws(c.Keys)...)))
+	require.NoError(t, err)
+	require.Equal(t, []byte(c.Protobuf), must(sealed.Contents.Encode()))
+	require.Equal(t, seal.Ref{Object: lock.CID(c.ObjectCID), Manifest: lock.CID(c.ManifestCID), PaddedSize: uint64(c.Padded)}, sealed.Ref)
+	for i, leaf := range c.Leaves {
+		require.Equal(t, []byte(leaf), sealed.Contents.Entries[i].CID.Bytes())
+		require.Equal(t, []byte(c.Keys[i]), sealed.Contents.Entries[i].Key[:])
+	}
+	got, err := read(t.Context(), blocks, sealed.Ref, sealed.DEK)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(c.Plain, got))
 }
 
 func reproduceDAG(t *testing.T, v vector) {
@@ -879,11 +932,13 @@ func reproduceOpening(t *testing.T, v vector) {
 		Name: c.Name, MediaType: c.MediaType, Created: uint64(c.Created), Modified: uint64(c.Modified), Size: uint64(len(c.Plain)),
 	}
 	sealed, err := seal.SealWith(t.Context(), blocks, bytes.NewReader(c.Plain), draft,
-		source(c.DEK, c.IDKey, slices.Concat(raws(c.ChunkKeys)...)))
+		source(c.DEK, slices.Concat(raws(c.ChunkKeys)...)))
 	require.NoError(t, err)
 	requireEntries(t, c.Entries, sealed.Contents)
-	require.Equal(t, []byte(c.ManifestCID), sealed.Ref.Manifest.Bytes())
-	require.Equal(t, []byte(c.ObjectCID), sealed.Ref.Object.Bytes())
+	blocks.order = nil
+	first := forge(t, blocks, withIDs(t, blocks, sealed.Contents, c.IDKey), sealed.DEK)
+	require.Equal(t, []byte(c.ManifestCID), first.Manifest.Bytes())
+	require.Equal(t, []byte(c.ObjectCID), first.Object.Bytes())
 
 	h := seal.Header{
 		Context: lock.Context{
@@ -892,11 +947,11 @@ func reproduceOpening(t *testing.T, v vector) {
 			Custodian: uint64(c.Custodian), Generation: [64]byte(c.Gen),
 		},
 		U: must(lock.ParsePoint(c.U)), C: [32]byte(c.C), Pc: c.Pc, Dc: [32]byte(c.Dc),
-		Envelope: lock.CID(c.EnvelopeCID), Object: lock.CID(c.ObjectCID), PaddedSize: sealed.Ref.PaddedSize,
+		Envelope: lock.CID(c.EnvelopeCID), Object: lock.CID(c.ObjectCID), PaddedSize: first.PaddedSize,
 	}
 	e, err := h.OpenEnvelope(c.Envelope)
 	require.NoError(t, err)
-	require.Equal(t, sealed.Ref, e.Ref(h))
+	require.Equal(t, first, e.Ref(h))
 	var p *seal.Half
 	for _, r := range c.Recipients {
 		to := must(seal.ParseRecipient(lock.RecipientKind(r.RecipientKind), r.RecipientID))

@@ -74,7 +74,7 @@ func asksObject(c *chance) wish {
 		keys = append(keys, c.text(32))
 	}
 	dek := must(seal.DEKFromBytes(c.octets(32)))
-	in := draftFields(d).with(fields{"plain": text(file), "chunk_keys": keys, "id_key": c.text(32), "dek": text(dek.Bytes())})
+	in := draftFields(d).with(fields{"plain": text(file), "chunk_keys": keys, "dek": text(dek.Bytes())})
 	return wish{kind: "object_seal", in: in, bound: []string{"blocks", "manifest_cid", "object_cid"}, takes: func(out fields) error {
 		blocks := shelf{}
 		for _, block := range out.list("blocks") {

@@ -11,7 +11,7 @@ const longestType = 127
 const mostLevels = 3
 const frameUnit = 4080
 const indexField = 15
-const noAAD = new Uint8Array()
+const none = new Uint8Array()
 
 /** What a file is, and how its leaves open. Times are unix seconds. */
 export interface Manifest {
@@ -20,7 +20,8 @@ export interface Manifest {
   readonly created: bigint
   readonly modified: bigint
   readonly size: bigint
-  readonly idKey: Uint8Array
+  /** Of a manifest of the first form, whose entries have chunk ids. None is made so today. */
+  readonly idKey?: Uint8Array
   readonly entries: readonly Entry[]
 }
 
@@ -33,7 +34,7 @@ export function encodeManifest(m: Manifest): Bytes {
     numberField(3, m.created),
     numberField(4, m.modified),
     numberField(5, m.size),
-    bytesField(6, m.idKey),
+    bytesField(6, m.idKey ?? none),
     ...m.entries.map((entry) => bytesField(7, encodeEntry(entry))),
   )
 }
@@ -47,8 +48,8 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     created: m.number(3),
     modified: m.number(4),
     size: m.number(5),
-    idKey: m.bytes(6),
     entries: m.messages(7).map(parseEntry),
+    ...(m.has(6) ? { idKey: m.bytes(6) } : {}),
   }
   check(manifest)
   return manifest
@@ -83,7 +84,7 @@ export async function sealManifest(m: Manifest, dek: Uint8Array, newKey: () => U
 /** openManifest opens the root with the DEK, and what stands below it with fetch, which is given CIDs. It names the leaves it met, in the object's order. */
 export async function openManifest(root: Bytes, dek: Uint8Array, fetch: (cid: Uint8Array) => Promise<Bytes>): Promise<{ manifest: Manifest; leaves: ManifestLeaf[] }> {
   let leaves = [{ cid: await leafCID(root), leaf: root }]
-  let message = unframe(await decrypt(dek, root, noAAD))
+  let message = unframe(await decrypt(dek, root, none))
   for (let level = 1; isIndex(message); level++) {
     demand(level < mostLevels, 'a manifest has more than three levels')
     const opened = await openLevel(parseIndex(message), fetch)
@@ -109,7 +110,7 @@ async function openLevel(children: readonly Child[], fetch: (cid: Uint8Array) =>
     demand(sameCID(cid, child.cid), 'a leaf is another than the one named')
     demand(leaf.length === child.length + tagSize, 'a leaf has another size')
     leaves.push({ cid, leaf })
-    parts.push(await decrypt(child.key, leaf, noAAD))
+    parts.push(await decrypt(child.key, leaf, none))
   }
   return { leaves, framed: concat(...parts) }
 }
@@ -128,7 +129,7 @@ function parseIndex(message: Uint8Array): Child[] {
 }
 
 async function sealLeaf(part: Bytes, key: Uint8Array): Promise<ManifestLeaf> {
-  const leaf = await encrypt(key, part, noAAD)
+  const leaf = await encrypt(key, part, none)
   return { cid: await leafCID(leaf), leaf }
 }
 
@@ -144,31 +145,32 @@ function check(m: Manifest): void {
   const name = new TextEncoder().encode(m.name)
   demand(name.length <= longestName && m.name.normalize('NFC') === m.name && m.name.isWellFormed(), 'a name is longer than 255 bytes or not NFC')
   demand(ascii(m.mediaType).length <= longestType, 'a media type is longer than 127 bytes')
-  fixed(m.idKey, 32, 'an id key')
+  if (m.idKey !== undefined) fixed(m.idKey, 32, 'an id key')
   const l = layout(m.size)
   demand(m.entries.length === l.leaves, `${m.entries.length} entries, a file of that size has ${l.leaves}`)
   const named = new Set<string>()
   m.entries.forEach((entry, at) => {
-    checkEntry(entry)
+    checkEntry(entry, m.idKey !== undefined)
     demand(entry.length === fileLength(l, at), 'an entry has a length that its size does not give')
     named.add(entry.cid.join())
   })
   demand(named.size === m.entries.length, 'a CID is named twice')
 }
 
-function checkEntry(entry: Entry): void {
+function checkEntry(entry: Entry, hasID: boolean): void {
   parseRawCID(entry.cid)
   fixed(entry.key, 32, 'a key')
-  fixed(entry.chunkID, 32, 'a chunk id')
+  if (hasID) fixed(entry.chunkID ?? none, 32, 'a chunk id')
+  else demand(entry.chunkID === undefined, 'a chunk id without an id key')
 }
 
 function encodeEntry(entry: Entry): Bytes {
-  return concat(encodeChild(entry), bytesField(4, entry.chunkID))
+  return concat(encodeChild(entry), bytesField(4, entry.chunkID ?? none))
 }
 
 function parseEntry(bytes: Uint8Array): Entry {
   const m = new Message(bytes, { 1: 'bytes', 2: 'bytes', 3: 'number', 4: 'bytes' })
-  return { cid: m.bytes(1), key: m.bytes(2), length: small(m.number(3)), chunkID: m.bytes(4) }
+  return { cid: m.bytes(1), key: m.bytes(2), length: small(m.number(3)), ...(m.has(4) ? { chunkID: m.bytes(4) } : {}) }
 }
 
 function encodeChild(child: Child): Bytes {

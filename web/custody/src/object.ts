@@ -48,7 +48,8 @@ export interface Entry {
   readonly cid: Uint8Array
   readonly key: Uint8Array
   readonly length: number
-  readonly chunkID: Uint8Array
+  /** In a manifest of the first form: HMAC-SHA256 of the plaintext with its zeros. */
+  readonly chunkID?: Uint8Array
 }
 
 /** A leaf and its entry. */
@@ -58,51 +59,38 @@ export interface SealedChunk {
 }
 
 /** sealChunk encrypts the leaf's part of the file, given alone, under a key that encrypts nothing else. */
-export async function sealChunk(l: Layout, at: number, part: Uint8Array, key: Uint8Array, idKey: Uint8Array): Promise<SealedChunk> {
+export async function sealChunk(l: Layout, at: number, part: Uint8Array, key: Uint8Array): Promise<SealedChunk> {
   demand(part.length === fileLength(l, at), 'a chunk has another length')
   const plaintext = new Uint8Array(leafLength(l, at) - tagSize)
   plaintext.set(part)
   const leaf = await encrypt(key, plaintext, noAAD)
-  const entry = { cid: cidOfDigest(await sha256Of(leaf)), key: Uint8Array.from(key), length: part.length, chunkID: await chunkID(idKey, plaintext) }
-  return { entry, leaf }
+  return { entry: { cid: cidOfDigest(await sha256Of(leaf)), key: Uint8Array.from(key), length: part.length }, leaf }
 }
 
-/** openChunk checks and opens a leaf: CID, size, decryption, chunk id, zeros, in that order. */
-export async function openChunk(l: Layout, at: number, entry: Entry, leaf: Bytes, idKey: Uint8Array): Promise<Bytes> {
+/** openChunk checks and opens a leaf: CID, size, decryption, chunk id where the manifest has an id key, zeros, in that order. */
+export async function openChunk(l: Layout, at: number, entry: Entry, leaf: Bytes, idKey?: Uint8Array): Promise<Bytes> {
   demand(equal(cidOfDigest(await sha256Of(leaf)), parseRawCID(entry.cid)), 'a leaf is another than the one named')
   demand(leaf.length === leafLength(l, at) && entry.length === fileLength(l, at), 'a leaf has another size')
   const plaintext = await decrypt(entry.key, leaf, noAAD)
-  demand(equal(await chunkID(idKey, plaintext), entry.chunkID), 'a leaf opens to another chunk')
+  if (idKey !== undefined) demand(equal(await chunkID(idKey, plaintext), fixed(entry.chunkID ?? noAAD, 32, 'a chunk id')), 'a leaf opens to another chunk')
   demand(plaintext.subarray(entry.length).every((byte) => byte === 0), 'a leaf is not padded with zeros')
   return plaintext.slice(0, entry.length)
 }
 
-/** isChunk tells whether the leaf's part of a file, given alone, is the one that an entry was made from, by its chunk id. */
-export async function isChunk(l: Layout, at: number, part: Uint8Array, entry: Entry, idKey: Uint8Array): Promise<boolean> {
-  return part.length === entry.length && equal(await chunkIDOf(l, at, part, idKey), entry.chunkID)
-}
-
-/** chunkIDOf is the chunk id of the leaf's part of a file, given alone. It covers the whole plaintext of the leaf, so that equal ids mean leaves of equal length. */
-export async function chunkIDOf(l: Layout, at: number, part: Uint8Array, idKey: Uint8Array): Promise<Bytes> {
-  const plaintext = new Uint8Array(leafLength(l, at) - tagSize)
-  plaintext.set(part)
-  return chunkID(idKey, plaintext)
-}
-
 /** sealObject encrypts a whole file, with one key for each leaf. */
-export async function sealObject(file: Uint8Array, keys: readonly Uint8Array[], idKey: Uint8Array): Promise<SealedChunk[]> {
+export async function sealObject(file: Uint8Array, keys: readonly Uint8Array[]): Promise<SealedChunk[]> {
   const l = layout(BigInt(file.length))
   demand(keys.length === l.leaves, 'another number of keys than leaves')
   return Promise.all(
     keys.map((key, at) => {
       const start = at * chunkSize
-      return sealChunk(l, at, file.subarray(start, start + fileLength(l, at)), key, idKey)
+      return sealChunk(l, at, file.subarray(start, start + fileLength(l, at)), key)
     }),
   )
 }
 
 /** openObject gives the file back. */
-export async function openObject(size: bigint, entries: readonly Entry[], leaves: readonly Bytes[], idKey: Uint8Array): Promise<Bytes[]> {
+export async function openObject(size: bigint, entries: readonly Entry[], leaves: readonly Bytes[], idKey?: Uint8Array): Promise<Bytes[]> {
   const l = layout(size)
   demand(entries.length === l.leaves && leaves.length === l.leaves, 'an object has another number of leaves')
   return Promise.all(entries.map((entry, at) => openChunk(l, at, entry, leaves[at] ?? new Uint8Array(), idKey)))

@@ -71,7 +71,7 @@ export const making: Readonly<Record<string, Reproduce>> = {
     return { vault_blob: await vaults.sealVault(form.vaultHead(g, newest), g.bytes('kv'), g.bytes('vault_nonce'), epochs) }
   },
   object_seal: async (g) => {
-    const chunks = await object.sealObject(g.bytes('plain'), g.allBytes('chunk_keys'), g.bytes('id_key'))
+    const chunks = await object.sealObject(g.bytes('plain'), g.allBytes('chunk_keys'))
     const m = form.manifest(g, chunks.map((chunk) => chunk.entry))
     const leaves = await manifests.sealManifest(m, g.bytes('dek'), () => missing())
     const blocks = [...chunks.map((chunk) => chunk.leaf), ...leaves.map((leaf) => leaf.leaf)]

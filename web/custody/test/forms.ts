@@ -193,6 +193,6 @@ export const manifest = (g: Given, entries: readonly Entry[]): Manifest => ({
   created: g.number('created'),
   modified: g.number('modified'),
   size: g.number('size'),
-  idKey: g.bytes('id_key'),
   entries,
+  ...(g.has('id_key') ? { idKey: g.bytes('id_key') } : {}),
 })

@@ -10,7 +10,7 @@ const files: [string, Readonly<Record<string, Reproduce>>, Record<string, number
     slot_wallet: 2, slot_code: 3, slot_passkey: 2, slot_guardians: 2, vault: 4, adr36: 2, padme: 25, object_layout: 18,
     manifest_one_leaf: 7, manifest_index: 2, dag_root: 7, guardians: 2, dkg: 2, reshare: 1, e2e: 2,
   }],
-  ['own.json', ownVectors, { nonce: 5, id_text: 11, emergency: 1, answer: 2, emergency_box: 2, shares_block: 2, share_capsule: 2, emergency_half: 2, pepper: 3, passkey_input: 2 }],
+  ['own.json', ownVectors, { nonce: 5, id_text: 11, emergency: 1, answer: 2, emergency_box: 2, shares_block: 2, share_capsule: 2, emergency_half: 2, pepper: 3, passkey_input: 2, object: 3 }],
   ['rfc.json', rfcVectors, { rfc9496_multiples: 1, rfc9496_invalid: 1, rfc9497_voprf: 3, hpke_base: 2 }],
   ['wycheproof.json', wycheproof, { wycheproof_gcm: 66, wycheproof_hkdf_sha256: 83, wycheproof_hkdf_sha512: 80 }],
 ]

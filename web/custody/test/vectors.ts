@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { ristretto255_hasher, x25519 } from '@noble/curves/ed25519.js'
 import { Chacha20Poly1305 } from '@hpke/chacha20poly1305'
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
@@ -290,6 +291,24 @@ export const ownVectors: Readonly<Record<string, Reproduce>> = {
     return { seed, public_key: pepper.pepperKey(seed), digest: pepper.pepperDigest(asked), signature: pepper.signPepperRequest(asked, seed) }
   },
   passkey_input: (g) => ({ prf_input: pepper.passkeyInput(g.bytes('net'), g.bytes('vault_id')) }),
+  object: async (g) => {
+    const plain = g.stream('plain')
+    const chunks = await object.sealObject(plain, g.allBytes('chunk_keys'))
+    const m = form.manifest(g, chunks.map(({ entry }) => entry))
+    const [root] = await manifests.sealManifest(m, g.bytes('dek'), () => assert.fail('one leaf needs no key'))
+    if (root === undefined) return assert.fail('no manifest')
+    const { manifest } = await manifests.openManifest(root.leaf, g.bytes('dek'), () => assert.fail('one leaf needs no other'))
+    const opened = concat(...(await object.openObject(manifest.size, manifest.entries, chunks.map(({ leaf }) => leaf), manifest.idKey)))
+    assert.ok(Buffer.from(plain).equals(opened))
+    const leaves = [...chunks.map(({ entry, leaf }) => ({ cid: entry.cid, size: BigInt(leaf.length) })), { cid: root.cid, size: BigInt(root.leaf.length) }]
+    return {
+      leaf_cids: chunks.map(({ entry }) => entry.cid),
+      protobuf: manifests.encodeManifest(m),
+      manifest_cid: root.cid,
+      object_cid: dag.objectCID(leaves),
+      padded_size: object.layout(m.size).total,
+    }
+  },
   id_text: (g) => {
     assert.deepEqual(parseIDText(idText(g.bytes('id'))), g.bytes('id'))
     return { text: idText(g.bytes('id')) }
@@ -472,8 +491,14 @@ function reshareOutput(g: Given): Output {
   }
 }
 
-const sealed = (g: Given): Promise<object.SealedChunk[]> => object.sealObject(g.stream('plain'), g.allBytes('chunk_keys'), g.bytes('id_key'))
-const entryOutput = (e: object.Entry): Output => ({ cid: e.cid, key: e.key, length: e.length, hmac: e.chunkID })
+// The vectors of the first form have an id for each chunk.
+async function sealed(g: Given): Promise<object.SealedChunk[]> {
+  const chunks = await object.sealObject(g.stream('plain'), g.allBytes('chunk_keys'))
+  return Promise.all(chunks.map(async ({ entry, leaf }) => ({ entry: { ...entry, chunkID: idOf(g.bytes('id_key'), await decrypt(entry.key, leaf, new Uint8Array())) }, leaf })))
+}
+
+const idOf = (idKey: Uint8Array, plaintext: Uint8Array): Uint8Array => createHmac('sha256', idKey).update(plaintext).digest()
+const entryOutput = (e: object.Entry): Output => ({ cid: e.cid, key: e.key, length: e.length, hmac: e.chunkID ?? assert.fail('no chunk id') })
 
 // Entries are given one by one, or as a stream of digest, key and chunk id.
 function entriesOf(g: Given): object.Entry[] {

@@ -30,14 +30,14 @@ const plain = nodeBytes(20 * chunkSize + 5)
 const changed = Buffer.concat([plain, Buffer.from('more')])
 changed[7 * chunkSize + 1] = (changed[7 * chunkSize + 1] ?? 0) ^ 1
 const first = await sealed(plain)
-const entryAt = (file: OpenedFile, at: number) => file.leaves.entries[at] ?? assert.fail('no such leaf')
+const entryAt = (file: OpenedFile, at: number) => file.leaves[at] ?? assert.fail('no such leaf')
 
 test('a new version takes over its unchanged chunks, and sends the others', async () => {
   const second = await sealed(changed, new Earlier(first.file, all))
   assert.equal(second.object.reused.length, 19)
   assert.equal(second.object.saved, 19 << 20)
   assert.ok(second.sent < first.sent - (18 << 20), `${second.sent} bytes were sent, ${first.sent} at first`)
-  second.file.leaves.entries.slice(0, 20).forEach(({ cid }, i) => assert.equal(cidText(Uint8Array.from(cid)) === cidText(Uint8Array.from(entryAt(first.file, i).cid)), i !== 7))
+  second.file.leaves.slice(0, 20).forEach(({ cid }, i) => assert.equal(cidText(Uint8Array.from(cid)) === cidText(Uint8Array.from(entryAt(first.file, i).cid)), i !== 7))
   assert.notDeepEqual(first.object.dek, second.object.dek)
   await second.file.check(undefined, second.object.reused)
 })
@@ -49,9 +49,8 @@ test('a leaf that the hospital does not have whole is sealed anew', async () => 
 })
 
 test('a leaf that holds something else than its manifest says is not taken over', async () => {
-  const entries = first.file.leaves.entries.map((entry, i) => (i === 3 ? { ...entry, cid: entryAt(first.file, 5).cid, key: entryAt(first.file, 5).key } : entry))
-  const forged = { leaves: { idKey: first.file.leaves.idKey, entries } } as unknown as OpenedFile
-  const { object } = await sealed(changed, new Earlier(forged, all))
+  const leaves = first.file.leaves.map((entry, i) => (i === 3 ? { ...entry, cid: entryAt(first.file, 5).cid, key: entryAt(first.file, 5).key } : entry))
+  const { object } = await sealed(changed, new Earlier({ leaves }, all))
   assert.equal(object.reused.length, 18)
 })
 

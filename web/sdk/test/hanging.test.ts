@@ -70,7 +70,7 @@ test('a request that is given up counts as a hospital that does not answer', asy
 test('workers that end let nobody wait: neither who has one nor who is in the queue, nor who comes later', async () => {
   let ended = 0
   const chunks = new WorkerChunks([{ post: () => undefined, listen: () => undefined, end: () => ended++ }])
-  const seal = () => chunks.seal(0n, 0, new Uint8Array(), new Uint8Array(32), new Uint8Array(32))
+  const seal = () => chunks.seal(0n, 0, new Uint8Array(), new Uint8Array(32))
   const waiting = [assert.rejects(seal(), /ended/), assert.rejects(seal(), /ended/), assert.rejects(seal(), /ended/)]
   await Promise.resolve()
   chunks.close()
@@ -82,7 +82,7 @@ test('workers that end let nobody wait: neither who has one nor who is in the qu
 test('a worker that breaks ends them all', async () => {
   let broken: (cause: unknown) => void = () => undefined
   const chunks = new WorkerChunks([{ post: () => undefined, listen: (_, fault) => (broken = fault), end: () => undefined }])
-  const waiting = [1, 2].map(() => assert.rejects(chunks.seal(0n, 0, new Uint8Array(), new Uint8Array(32), new Uint8Array(32)), /broken/))
+  const waiting = [1, 2].map(() => assert.rejects(chunks.seal(0n, 0, new Uint8Array(), new Uint8Array(32)), /broken/))
   await Promise.resolve()
   broken(new Error('broken'))
   await Promise.all(waiting)

@@ -1,42 +1,25 @@
-import { sameCID } from '#custody/cid.js'
 import type { Bytes } from '#custody/encoding.js'
-import { chunkIDOf, type Entry, layout } from '#custody/object.js'
-import { hex } from '#custody/wallet.js'
-import type { Chunks } from './chunks.js'
+import type { Entry } from '#custody/object.js'
+import { type Chunks, isSealed } from './chunks.js'
 import type { OpenedFile } from './file.js'
 
 /** Holds tells whether a leaf is whole where the new version is stored. */
 export type Holds = (cid: Uint8Array) => Promise<boolean>
 
-/** Earlier finds leaves of an earlier version, wherever in the file they stood. */
+/** Earlier finds leaves of an earlier version that hold what is in the same place of a file. */
 export class Earlier {
-  readonly idKey: Bytes
-  readonly #leaves = new Map<string, Entry[]>()
+  readonly #leaves: readonly Entry[]
   readonly #holds: Holds
 
-  constructor(file: OpenedFile, holds: Holds) {
+  constructor(file: Pick<OpenedFile, 'leaves'>, holds: Holds) {
     this.#holds = holds
-    this.idKey = Uint8Array.from(file.leaves.idKey)
-    for (const entry of file.leaves.entries) {
-      const id = hex(entry.chunkID)
-      this.#leaves.set(id, [...(this.#leaves.get(id) ?? []), entry])
-    }
+    this.#leaves = file.leaves
   }
 
-  /** take gives the entry of a leaf that holds this part of a file, and gives it once: no object names a CID twice. That a leaf holds this very plaintext is not believed: the part is sealed under the leaf's key, and the CID must come out. So whoever made the earlier version can't have the new one name leaves that open to something else. */
+  /** take gives the entry of the leaf in that place, where it holds this part of a file: the part, sealed under the leaf's key, has the leaf's CID. So whoever made the earlier version can't have the new one name leaves that open to something else. */
   async take(size: bigint, at: number, part: Bytes, chunks: Chunks): Promise<Entry | undefined> {
-    const leaf = await this.#next(hex(await chunkIDOf(layout(size), at, part, this.idKey)))
-    if (leaf === undefined) return undefined
-    const { entry, leaf: sealed } = await chunks.seal(size, at, part.slice(), Uint8Array.from(leaf.key), this.idKey)
-    if (sameCID(entry.cid, leaf.cid)) return entry
-    sealed.fill(0) // a second message under that key must be nowhere
-    return undefined
-  }
-
-  async #next(id: string): Promise<Entry | undefined> {
-    for (;;) {
-      const leaf = this.#leaves.get(id)?.shift()
-      if (leaf === undefined || (await this.#holds(leaf.cid))) return leaf
-    }
+    const leaf = this.#leaves[at]
+    if (leaf === undefined || !(await isSealed(leaf, size, at, part, chunks)) || !(await this.#holds(leaf.cid))) return undefined
+    return { cid: leaf.cid, key: leaf.key, length: part.length }
   }
 }

@@ -2,7 +2,7 @@ import { sameCID } from '#custody/cid.js'
 import { objectCID } from '#custody/dag.js'
 import type { Bytes } from '#custody/encoding.js'
 import { type Manifest, openManifest } from '#custody/manifest.js'
-import { chunkSize, layout, leafLength } from '#custody/object.js'
+import { chunkSize, type Entry, layout, leafLength } from '#custody/object.js'
 import { Refusal } from '#custody/refusal.js'
 import { hex } from '#custody/wallet.js'
 import { PhrdError } from '../errors.js'
@@ -66,9 +66,9 @@ export class OpenedFile {
     return this.#manifest.size
   }
 
-  /** What a later version of the record takes over from this one: the key of its chunks' ids, and its leaves with their keys. It is secret. */
-  get leaves(): Pick<Manifest, 'idKey' | 'entries'> {
-    return { idKey: this.#manifest.idKey, entries: this.#manifest.entries }
+  /** What a later version of the record takes over from this one: its leaves, with their keys. They are secret. */
+  get leaves(): readonly Entry[] {
+    return this.#manifest.entries
   }
 
   /** stream gives length bytes from an offset on, a few leaves ahead of the reader, whatever the size of the file. Cancelling it ends the requests. */
@@ -133,7 +133,7 @@ export class OpenedFile {
     signal.throwIfAborted()
     const entry = this.#manifest.entries[at]
     if (entry === undefined) throw new Refusal('a file has no such leaf')
-    return this.#chunks.open(this.size, at, entry, await this.#source(entry.cid, signal), Uint8Array.from(this.#manifest.idKey))
+    return this.#chunks.open(this.size, at, entry, await this.#source(entry.cid, signal), this.#manifest.idKey)
   }
 }
 

@@ -5,8 +5,8 @@ import { onThisThread } from './chunks.js'
 
 /** Task is what a worker is asked for. */
 export type Task =
-  | { readonly id: number; readonly do: 'seal'; readonly size: bigint; readonly at: number; readonly part: Bytes; readonly key: Bytes; readonly idKey: Bytes }
-  | { readonly id: number; readonly do: 'open'; readonly size: bigint; readonly at: number; readonly entry: Entry; readonly leaf: Bytes; readonly idKey: Bytes }
+  | { readonly id: number; readonly do: 'seal'; readonly size: bigint; readonly at: number; readonly part: Bytes; readonly key: Bytes }
+  | { readonly id: number; readonly do: 'open'; readonly size: bigint; readonly at: number; readonly entry: Entry; readonly leaf: Bytes; readonly idKey: Uint8Array | undefined }
 
 /** Result is what a worker answers. A refusal is of what it was given, a fault of the worker. */
 export type Result =
@@ -20,7 +20,7 @@ export async function carryOut(task: Task): Promise<{ result: Result; transfer: 
   const { id } = task
   try {
     if (task.do === 'seal') {
-      const sealed = await onThisThread.seal(task.size, task.at, task.part, task.key, task.idKey)
+      const sealed = await onThisThread.seal(task.size, task.at, task.part, task.key)
       return { result: { id, sealed }, transfer: [sealed.leaf.buffer] }
     }
     const opened = await onThisThread.open(task.size, task.at, task.entry, task.leaf, task.idKey)

@@ -1,9 +1,9 @@
 import { objectDag } from '#custody/dag.js'
 import { type Bytes, randomBytes } from '#custody/encoding.js'
 import { sealManifest } from '#custody/manifest.js'
-import { chunkSize, type Entry, fileLength, isChunk, layout, leafLength } from '#custody/object.js'
+import { chunkSize, type Entry, fileLength, layout, leafLength } from '#custody/object.js'
 import { PhrdError } from '../errors.js'
-import type { Chunks } from './chunks.js'
+import { type Chunks, isSealed } from './chunks.js'
 import type { Earlier } from './earlier.js'
 import { handled, type ObjectPlace } from './file.js'
 
@@ -34,8 +34,7 @@ export interface SealedObject extends ObjectPlace {
 
 /** Kept is what carries the sealing of a file on after an earlier one broke off. The key of the manifest is not among it: each manifest has its own. */
 export interface Kept {
-  readonly idKey: Bytes
-  /** The entries of the first leaves, which are where they belong. The file is compared with them, and they are not sealed again: a key encrypts one thing. */
+  /** The entries of the first leaves, which are where they belong. The file is compared with them. */
   readonly entries: readonly Entry[]
   /** keep is told the entry of every other leaf before the leaf goes into the sink. */
   keep(at: number, entry: Entry): Promise<void>
@@ -48,7 +47,7 @@ export type Before = { readonly kept: Kept } | { readonly earlier: Earlier }
 
 /** sealObject encrypts a file into a sink: data leaves, manifest leaves, and the nodes above them. Of the file no more is in memory than the lanes work on. */
 export async function sealObject(content: Content, draft: Draft, chunks: Chunks, sink: Sink, before: Before = { kept: nothingKept() }): Promise<SealedObject> {
-  const [size, dek, { idKey }] = [BigInt(content.size), randomBytes(32), 'kept' in before ? before.kept : before.earlier]
+  const [size, dek] = [BigInt(content.size), randomBytes(32)]
   const l = layout(size)
   const [entries, reused]: [Entry[], Uint8Array[]] = [[], []]
   let saved = 0
@@ -63,7 +62,7 @@ export async function sealObject(content: Content, draft: Draft, chunks: Chunks,
     entries.push(entry)
   }
   const { name, mediaType, created = 0n, modified = 0n } = draft
-  const leaves = await sealManifest({ name: name.normalize('NFC'), mediaType, created, modified, size, idKey, entries }, dek, () => randomBytes(32))
+  const leaves = await sealManifest({ name: name.normalize('NFC'), mediaType, created, modified, size, entries }, dek, () => randomBytes(32))
   for (const { cid, leaf } of leaves) await sink(cid, leaf)
   const data = entries.map((entry, at) => ({ cid: entry.cid, size: BigInt(leafLength(l, at)) }))
   const dag = objectDag([...data, ...leaves.map(({ cid, leaf }) => ({ cid, size: BigInt(leaf.length) }))])
@@ -74,7 +73,7 @@ export async function sealObject(content: Content, draft: Draft, chunks: Chunks,
 }
 
 function nothingKept(): Kept {
-  return { idKey: randomBytes(32), entries: [], keep: async () => undefined, whole: async () => undefined }
+  return { entries: [], keep: async () => undefined, whole: async () => undefined }
 }
 
 // A leaf that is where it belongs has its entry alone.
@@ -103,12 +102,12 @@ async function chunkAt(content: Content, at: number, before: Before, chunks: Chu
   if ('earlier' in before) {
     const { earlier } = before
     const entry = await earlier.take(size, at, part, chunks)
-    return entry === undefined ? chunks.seal(size, at, part, randomBytes(32), earlier.idKey) : { entry }
+    return entry === undefined ? chunks.seal(size, at, part, randomBytes(32)) : { entry }
   }
   const { kept } = before
   const entry = kept.entries[at]
-  if (entry === undefined) return chunks.seal(size, at, part, randomBytes(32), kept.idKey)
-  if (!(await isChunk(layout(size), at, part, entry, kept.idKey))) throw new PhrdError('file', 'this is not the file whose beginning was stored')
+  if (entry === undefined) return chunks.seal(size, at, part, randomBytes(32))
+  if (!(await isSealed(entry, size, at, part, chunks))) throw new PhrdError('file', 'this is not the file whose beginning was stored')
   return { entry }
 }
 

@@ -37,13 +37,13 @@ export class WorkerChunks implements Chunks {
     for (const lane of lanes) lane.listen((result) => this.#take(lane, result), (cause) => this.#fail(cause))
   }
 
-  async seal(size: bigint, at: number, part: Bytes, key: Bytes, idKey: Bytes): Promise<SealedChunk> {
+  async seal(size: bigint, at: number, part: Bytes, key: Bytes): Promise<SealedChunk> {
     const owned = alone(part)
-    const result = await this.#ask({ do: 'seal', size, at, part: owned, key, idKey }, owned.buffer)
+    const result = await this.#ask({ do: 'seal', size, at, part: owned, key }, owned.buffer)
     return 'sealed' in result ? result.sealed : failed(result)
   }
 
-  async open(size: bigint, at: number, entry: Entry, leaf: Bytes, idKey: Bytes): Promise<Bytes> {
+  async open(size: bigint, at: number, entry: Entry, leaf: Bytes, idKey?: Uint8Array): Promise<Bytes> {
     const owned = alone(leaf)
     const result = await this.#ask({ do: 'open', size, at, entry, leaf: owned, idKey }, owned.buffer)
     return 'opened' in result ? result.opened : failed(result)

@@ -1,4 +1,3 @@
-import { base64 } from '@scure/base'
 import { cidText, parseRawCID } from '#custody/cid.js'
 import { type Bytes, concat, randomBytes, readU64, u64 } from '#custody/encoding.js'
 import { idText, parseIDText } from '#custody/id.js'
@@ -29,7 +28,6 @@ export interface Begun {
   readonly size: number
   /** The path of the upload at the gateway of the clerk's hospital. */
   readonly path: string
-  readonly idKey: Bytes
 }
 
 /** NewFile says what is to be stored, and whose it is. */
@@ -50,7 +48,7 @@ export async function begin(client: Client, of: NewFile): Promise<Begun> {
   const upload = await Upload.begin(await client.gateways.of(terms.custodian))
   const id = randomBytes(16)
   const ref = { record: record ?? id, version: terms.version }
-  const begun = { ...file, patient: terms.patient, class: terms.class, id, ref, path: upload.path, idKey: randomBytes(32) }
+  const begun = { ...file, patient: terms.patient, class: terms.class, id, ref, path: upload.path }
   await client.secrets.put(nameOf(begun), encode(begun))
   return begun
 }
@@ -136,7 +134,6 @@ async function forget(secrets: Secrets, begun: Begun): Promise<void> {
 
 /** Journal is what is kept of the leaves of one upload. */
 class Journal {
-  readonly idKey: Bytes
   readonly entries: readonly Entry[]
   readonly #secrets: Secrets
   readonly #begun: Begun
@@ -150,7 +147,6 @@ class Journal {
     this.#name = nameOf(begun)
     this.#layout = layout(BigInt(begun.size))
     this.#upload = upload
-    this.idKey = begun.idKey
     this.entries = entries
   }
 
@@ -192,15 +188,15 @@ function leafName(of: string, at: number): string {
   return `${of}/${at}`
 }
 
-// Key, chunk id, CID and where the leaf ends in the stream.
+// Key, CID and where the leaf ends in the stream. Earlier programs kept a chunk id of 32 bytes behind the key.
 function encodeLeaf(entry: Entry, end: number): Bytes {
-  return concat(entry.key, entry.chunkID, entry.cid, u64(BigInt(end)))
+  return concat(entry.key, entry.cid, u64(BigInt(end)))
 }
 
 function decodeLeaf(kept: Uint8Array, length: number): { entry: Entry; end: number } {
-  if (kept.length !== 108) throw new PhrdError('upload', 'what this device kept of a leaf cannot be read')
-  const entry = { key: kept.slice(0, 32), chunkID: kept.slice(32, 64), cid: parseRawCID(kept.slice(64, 100)), length }
-  return { entry, end: Number(readU64(kept, 100)) }
+  if (kept.length !== 76 && kept.length !== 108) throw new PhrdError('upload', 'what this device kept of a leaf cannot be read')
+  const rest = kept.slice(kept.length - 44)
+  return { entry: { key: kept.slice(0, 32), cid: parseRawCID(rest.slice(0, 36)), length }, end: Number(readU64(rest, 36)) }
 }
 
 interface KeptHead {
@@ -212,7 +208,6 @@ interface KeptHead {
   readonly modified: string
   readonly size: number
   readonly path: string
-  readonly idKey: string
   /** Of a version of a record that was there: the record, and the number that it was to have. */
   readonly record?: string
   readonly version?: string
@@ -221,7 +216,7 @@ interface KeptHead {
 function encode(begun: Begun): Bytes {
   const { patient, size, path, draft } = begun
   const { name, mediaType, created = 0n, modified = 0n } = draft
-  const head: KeptHead = { patient, class: begun.class, name, mediaType, created: String(created), modified: String(modified), size, path, idKey: base64.encode(begun.idKey), ...recordOf(begun) }
+  const head: KeptHead = { patient, class: begun.class, name, mediaType, created: String(created), modified: String(modified), size, path, ...recordOf(begun) }
   return new TextEncoder().encode(JSON.stringify(head))
 }
 
@@ -234,7 +229,7 @@ function decode(name: string, kept: Uint8Array): Begun {
   const id = parseIDText(name.slice(prefix.length))
   return {
     id, ref: head.record === undefined ? { record: id, version: 1n } : { record: parseIDText(head.record), version: BigInt(head.version ?? 1) },
-    patient: head.patient, class: head.class, size: head.size, path: head.path, idKey: Uint8Array.from(base64.decode(head.idKey)),
+    patient: head.patient, class: head.class, size: head.size, path: head.path,
     draft: { name: head.name, mediaType: head.mediaType, created: BigInt(head.created), modified: BigInt(head.modified) },
   }
 }

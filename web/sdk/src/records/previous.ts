@@ -21,7 +21,7 @@ export interface Previous {
   readonly file: OpenedFile
 }
 
-/** checkPrevious refuses an earlier version whose leaves a new one may not name: one of another record, owner, custodian or lock, one that is erased, or one that is not what was opened. The key of its chunks' ids and the keys of its leaves go into the new manifest, and must not come under another lock or to another owner. */
+/** checkPrevious refuses an earlier version whose leaves a new one may not name: one of another record, owner, custodian or lock, one that is erased, or one that is not what was opened. The keys of its leaves go into the new manifest, and must not come under another lock or to another owner. */
 export async function checkPrevious(client: Client, { ref, file }: Previous, terms: StoreTerms): Promise<void> {
   const refuse = (why: string) => new PhrdError('previous', `version ${refText(ref)} ${why}`)
   if (!equal(ref.record, terms.record) || ref.version >= terms.version) throw refuse(`is none before ${refText(terms)}`)
@@ -47,7 +47,7 @@ export async function earlierFor(upload: Upload, { ref, file }: Previous): Promi
 
 // Leaves are asked about with their neighbours, once. What the gateway does not vouch for is sent.
 function holdsOf(upload: Upload, file: OpenedFile): Holds {
-  const cids = file.leaves.entries.map(({ cid }) => cid)
+  const cids = file.leaves.map(({ cid }) => cid)
   const group = new Map(cids.map((cid, i) => [hex(cid), Math.floor(i / checkedAtOnce)]))
   const asked = new Map<number, Promise<ReadonlySet<string>>>()
   return async (cid) => {

@@ -1,1 +1,0 @@
-import{P as e}from"./index-BAOxe-NL.js";var t=e(((e,t)=>{t.exports={}}));export{t};

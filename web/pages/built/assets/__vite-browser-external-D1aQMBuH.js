@@ -1,0 +1,1 @@
+import{P as e}from"./index-vuVIrpil.js";var t=e(((e,t)=>{t.exports={}}));export{t};
