@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/cache"
 	"github.com/phrd/phrd/lock"
@@ -52,6 +53,8 @@ type Config struct {
 	Version string
 	// Chain is the chain as the hospital's node account sees it.
 	Chain node.Chain
+	// Entries reads from the newest committed state so many entries of the log as follow a sequence; nil has Chain asked for each.
+	Entries func(ctx context.Context, after, count uint64) ([]*auditv1.Entry, error)
 	// Store holds the hospital's blocks. The gateway does not close it.
 	Store blob.Store
 	// Fetcher gets blocks from other hospitals; nil serves only what the store holds.
@@ -310,6 +313,9 @@ func (c Config) complete() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Entries == nil {
+		c.Entries = entriesOf(c.Chain)
 	}
 	if c.Cache == nil {
 		c.Cache = &cache.Cache{}

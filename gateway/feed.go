@@ -23,9 +23,10 @@ const (
 // feed follows the log for all who want to be told of it. An entry's sequence is the cursor: who comes back with one goes on behind it,
 // whichever gateway it came from, so that nothing is kept for anybody who is away.
 type feed struct {
-	chain node.Chain
-	log   *slog.Logger
-	grown node.Bell // rung when there are more entries, and when the end is known for the first time
+	chain   node.Chain
+	entries func(ctx context.Context, after, count uint64) ([]*auditv1.Entry, error)
+	log     *slog.Logger
+	grown   node.Bell // rung when there are more entries, and when the end is known for the first time
 
 	mu    sync.Mutex
 	known bool
@@ -66,9 +67,12 @@ func (f *feed) round(ctx context.Context) error {
 	size := f.size
 	f.mu.Unlock()
 	for size < head.GetSize() {
-		entries, err := entriesAfter(ctx, f.chain, size, min(maxPage, head.GetSize()-size))
+		entries, err := f.entries(ctx, size, min(maxPage, head.GetSize()-size))
 		if err != nil {
 			return err
+		}
+		if len(entries) == 0 {
+			return fmt.Errorf("the log ends at %d, of %d entries", size, head.GetSize())
 		}
 		size += uint64(len(entries))
 		f.append(entries)
@@ -87,18 +91,20 @@ func (f *feed) append(entries []*auditv1.Entry) {
 	f.grown.Ring()
 }
 
-// entriesAfter reads so many entries that follow a sequence, from committed state.
-func entriesAfter(ctx context.Context, chain node.Chain, after, count uint64) ([]*auditv1.Entry, error) {
-	q := auditv1.NewQueryClient(chain)
-	entries := make([]*auditv1.Entry, 0, count)
-	for sequence := after + 1; sequence <= after+count; sequence++ {
-		got, err := q.Entry(ctx, &auditv1.QueryEntryRequest{Sequence: sequence})
-		if err != nil {
-			return nil, fmt.Errorf("entry %d of the log: %w", sequence, err)
+// entriesOf asks the chain for each entry.
+func entriesOf(chain node.Chain) func(ctx context.Context, after, count uint64) ([]*auditv1.Entry, error) {
+	return func(ctx context.Context, after, count uint64) ([]*auditv1.Entry, error) {
+		q := auditv1.NewQueryClient(chain)
+		entries := make([]*auditv1.Entry, 0, count)
+		for sequence := after + 1; sequence <= after+count; sequence++ {
+			got, err := q.Entry(ctx, &auditv1.QueryEntryRequest{Sequence: sequence})
+			if err != nil {
+				return nil, fmt.Errorf("entry %d of the log: %w", sequence, err)
+			}
+			entries = append(entries, got.GetEntry())
 		}
-		entries = append(entries, got.GetEntry())
+		return entries, nil
 	}
-	return entries, nil
 }
 
 // end is how many entries there are; ok is false until the node has said so.
@@ -123,6 +129,6 @@ func (f *feed) after(ctx context.Context, sequence uint64) (entries []*auditv1.E
 		return page, false, nil
 	}
 	f.mu.Unlock()
-	entries, err = entriesAfter(ctx, f.chain, sequence, min(maxPage, first-sequence))
+	entries, err = f.entries(ctx, sequence, min(maxPage, first-sequence))
 	return entries, true, err
 }

@@ -122,7 +122,7 @@ func New(config Config) (*Gateway, error) {
 		candidates:      candidates{folder: filepath.Join(config.Folder, "candidates"), most: l.Candidates},
 		accountRequests: newBuckets(l.AccountRequests, now), accountRefusals: newBuckets(l.AccountRefusals, now),
 		accountBlocks: newBuckets(l.AccountBlocks, now), accountPeppers: newBuckets(l.AccountPeppers, now), transfers: newSlots(l.Transfers, l.AllTransfers),
-		followers: newSlots(l.Followers, l.AllFollowers), feed: feed{chain: config.Chain, log: config.Log},
+		followers: newSlots(l.Followers, l.AllFollowers), feed: feed{chain: config.Chain, entries: config.Entries, log: config.Log},
 		peppers: peppers{store: config.Peppers}, spare: semaphore.NewWeighted(allSpareLeaves), measures: newMeasures(),
 	}
 	g.following, g.unfollow = context.WithCancel(context.Background())

@@ -10,8 +10,12 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	auditv1 "github.com/phrd/phrd/api/phrd/audit/v1"
 	custodyv1 "github.com/phrd/phrd/api/phrd/custody/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
+	"github.com/phrd/phrd/app"
 	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/app/telemetry"
 	"github.com/phrd/phrd/blob/cache"
@@ -31,6 +35,7 @@ type services struct {
 	ipfs    *ipfs.Node
 	index   *index.Index
 	gateway *gateway.Gateway
+	entries app.Log
 
 	end     context.CancelFunc // of the workers
 	workers sync.WaitGroup
@@ -39,7 +44,7 @@ type services struct {
 // startServices starts everything around a running chain. failed is told when a part stops by itself. On an error nothing is left
 // running.
 func startServices(ctx context.Context, c Config, files home.Config, ch *chain, failed func(error)) (_ *services, err error) {
-	s := &services{}
+	s := &services{entries: ch.app.Log()}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
 	defer func() {
@@ -237,7 +242,7 @@ func newProver(c Config, client *node.Client, store *pack.Store, logger *slog.Lo
 // startIndex starts the index of the log, which the log's queries ask.
 func (s *services) startIndex(running context.Context, c Config, ch *chain) error {
 	var err error
-	if s.index, err = index.Open(c.Home.Index(), ch.app.Log()); err != nil {
+	if s.index, err = index.Open(c.Home.Index(), s.entries); err != nil {
 		return err
 	}
 	if err := ch.app.Audit.SetIndex(s.index); err != nil {
@@ -279,7 +284,7 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		Folder: c.Home.Gateway(), GenesisFile: c.Home.Genesis(),
 		RPC:     "http://" + strings.TrimPrefix(files.Comet.RPC.ListenAddress, "tcp://"),
 		Origins: files.Services.CORSOrigins, WebhookHosts: files.Services.WebhookHosts, Pages: pages, Version: c.Version,
-		OpenMember: openMember, Chain: client, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
+		OpenMember: openMember, Chain: client, Entries: s.after, Store: guard, Fetcher: peers, Brought: replicator.Brought, Reacher: node.NewReacher(client, isLocal(files.Comet.P2P.ListenAddress)),
 		Cache: s.cache, Ready: []func(context.Context) error{guard.Ready, node.DiskReady(s.blobs)}, Capsules: capsules, Peppers: c.Keys, Log: logger.With("module", "gateway"), Limits: c.Limits,
 	})
 	if err != nil {
@@ -296,6 +301,26 @@ func (s *services) startGateway(ctx context.Context, c Config, files home.Config
 		}
 	}()
 	return nil
+}
+
+// after reads so many entries of the log as follow a sequence, for the gateway, which has the messages of the API.
+func (s *services) after(ctx context.Context, sequence, count uint64) ([]*auditv1.Entry, error) {
+	read, err := s.entries.Entries(ctx, sequence+1, int(count)) // #nosec G115 -- a page
+	if err != nil {
+		return nil, fmt.Errorf("entries of the log after %d: %w", sequence, err)
+	}
+	entries := make([]*auditv1.Entry, len(read))
+	for i := range read {
+		encoded, err := read[i].Marshal()
+		if err != nil {
+			return nil, fmt.Errorf("entry %d of the log: %w", read[i].Sequence, err)
+		}
+		entries[i] = new(auditv1.Entry)
+		if err := proto.Unmarshal(encoded, entries[i]); err != nil {
+			return nil, fmt.Errorf("entry %d of the log: %w", read[i].Sequence, err)
+		}
+	}
+	return entries, nil
 }
 
 // isLocal tells whether CometBFT listens where only this machine reaches it, as in a network on one machine.

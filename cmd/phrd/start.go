@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/app/logs"
 	"github.com/phrd/phrd/app/server"
 )
 
@@ -59,7 +59,7 @@ func startServer(ctx context.Context, o userOptions, start startOptions, out *ou
 	if err != nil {
 		return err
 	}
-	logger, err := newLogger(out.err, files.Comet.LogLevel, out.json)
+	logger, err := logs.New(out.err, files.Comet.LogLevel, out.json)
 	if err != nil {
 		return fmt.Errorf("%s: log_level: %w", h.CometConfig(), err)
 	}
@@ -120,17 +120,4 @@ func awaitEnd(ctx context.Context, s *server.Server, hangup <-chan os.Signal, lo
 			}
 		}
 	}
-}
-
-// newLogger writes the log of a server.
-func newLogger(w io.Writer, level string, asJSON bool) (log.Logger, error) {
-	filter, err := log.ParseLogLevel(level)
-	if err != nil {
-		return nil, err
-	}
-	options := []log.Option{log.FilterOption(filter), log.ColorOption(false), log.TimeFormatOption(time.RFC3339)}
-	if asJSON {
-		options = append(options, log.OutputJSONOption())
-	}
-	return log.NewLogger(w, options...), nil
 }

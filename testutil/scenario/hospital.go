@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"cosmossdk.io/log/v2"
-
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/app/logs"
 	"github.com/phrd/phrd/app/server"
 	"github.com/phrd/phrd/gateway"
 	"github.com/phrd/phrd/keys"
@@ -128,12 +127,12 @@ func (h *hospital) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	filter, err := log.ParseLogLevel(files.Comet.LogLevel)
+	logger, err := logs.New(h.log, files.Comet.LogLevel, false)
 	if err != nil {
 		return err
 	}
 	s, err := server.New(server.Config{
-		Home: h.home, Keys: h.keys, Logger: log.NewLogger(h.log, log.FilterOption(filter), log.ColorOption(false)), Version: "test", Limits: h.limits,
+		Home: h.home, Keys: h.keys, Logger: logger, Version: "test", Limits: h.limits,
 	})
 	if err != nil {
 		return err
