@@ -18,7 +18,7 @@ import (
 // seeds adds a field of all cases of a name.
 func seeds(f *testing.F, kind string, field func(vector) []byte) {
 	f.Helper()
-	for _, file := range []string{"vectors.json", "negative.json"} {
+	for _, file := range []string{"vectors.json", "negative.json", "own.json"} {
 		for _, v := range load(f, file) {
 			if v.kind() == kind {
 				f.Add(field(v))
@@ -58,6 +58,7 @@ func FuzzDecodeEnvelope(f *testing.F) {
 func FuzzDecodeManifest(f *testing.F) {
 	seeds(f, "manifest", hexField("protobuf"))
 	seeds(f, "manifest_one_leaf", hexField("protobuf"))
+	seeds(f, "object", hexField("protobuf"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := seal.DecodeManifest(b)
 		if err != nil {
