@@ -92,7 +92,7 @@ func (s *Sealed) Blocks() iter.Seq[lock.CID] {
 
 // Seal reads the draft's Size bytes from r, which must then end, and puts the sealed
 // object into sink: data leaves, manifest leaves, and inner nodes as they fill. Memory
-// is bounded by Workers, but for about 150 bytes a chunk that the manifest needs.
+// is bounded by Workers, but for about 100 bytes a chunk that the manifest needs.
 //
 // Seal returns ErrSize when r gives another number of bytes, ErrManifest when name or
 // media type break the format, or the error of r, sink or ctx. What the sink holds
