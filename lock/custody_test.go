@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -358,4 +359,22 @@ func TestTheOrderOfHoldersIsNobodysChoice(t *testing.T) {
 		firsts[order[0]]++
 	}
 	require.Len(t, firsts, 7, "each is first for some unlock")
+}
+
+func TestSecondGeneratorsAreKeptForTheirGenerations(t *testing.T) {
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			for i := range 200 { // more than are kept
+				generation := [64]byte{byte(i), byte(worker % 2)}
+				want := lock.HashToGroup(generation[:])
+				for range 2 {
+					if got := lock.SecondGenerator(generation); !got.Equal(want) || !bytes.Equal(got.Bytes(), want.Bytes()) {
+						t.Errorf("generation %d: another point", i)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }
