@@ -5,7 +5,10 @@
 // own index from the entries in committed state and keeps it up to date: an [Index]
 // follows the log by sequence, and writes the rows of a batch of entries together
 // with the point reached. It holds copies of the entries, so that a search never
-// reads the chain's state.
+// reads the chain's state: they and the nodes of the tree are in files, each at a
+// place that follows from its sequence, and the lists by which entries are found in a
+// database beside them. A page costs one walk down its lists and a read for each
+// entry, however long the log is.
 //
 // The index is trusted with nothing. What it has read is hashed into the same
 // RFC 9162 tree that the chain keeps ([audit.Frontier]), and each time it has caught
@@ -173,7 +176,7 @@ func (x *Index) Stop(ctx context.Context) error {
 	x.agreed.Store(false)
 	var err error
 	if x.rows != nil {
-		err = x.rows.close()
+		err = errors.Join(x.rows.flush(ctx), x.rows.close())
 		x.rows = nil
 	}
 	return errors.Join(err, x.lock.Close())

@@ -2,9 +2,6 @@ package index
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
 
 	"github.com/transparency-dev/merkle/compact"
 	"github.com/transparency-dev/merkle/proof"
@@ -68,19 +65,12 @@ func (x *Index) prove(ctx context.Context, size uint64, needs func(size uint64) 
 
 // node is a node of the tree: that of a leaf follows from its entry.
 func (r *rows) node(id compact.NodeID) ([]byte, error) {
-	if id.Level == 0 {
-		value, err := r.get(appendNumber([]byte{entryTag}, id.Index+1))
-		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", id.Index+1, err)
-		}
-		return rfc6962.DefaultHasher.HashLeaf(value), nil
+	if id.Level > 0 {
+		return r.files.node(uint8(id.Level), id.Index)
 	}
-	node, err := r.get(nodeKey(uint8(id.Level), id.Index))
-	if err == nil && len(node) != sha256.Size {
-		err = errors.New("it has another size")
-	}
+	values, err := r.files.read(id.Index+1, id.Index+1)
 	if err != nil {
-		return nil, fmt.Errorf("node %d of level %d: %w", id.Index, id.Level, err)
+		return nil, err
 	}
-	return node, nil
+	return rfc6962.DefaultHasher.HashLeaf(values[0]), nil
 }

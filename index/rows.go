@@ -1,14 +1,17 @@
 package index
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble"
+	"github.com/cockroachdb/pebble/bloom"
 
 	"github.com/phrd/phrd/x/audit"
 )
@@ -17,18 +20,14 @@ import (
 // another.
 //
 //	'c' format                     -> right edge of the tree over what was read
-//	'e' sequence                   -> entry
 //	't' time                       -> sequence of the first entry of that second
-//	'n' level ‖ position           -> root of the perfect subtree of 2^level leaves that begins with leaf position·2^level; level from 1
 //	'p' patient ‖ 0 ‖ sequence     -> empty; likewise for records, actors, hospitals, kinds, unlocks and purposes
 //	'o' hospital ‖ 0 ‖ sequence    -> empty: an entry that concerns the hospital, and was not made by it
 //	'd' record ‖ 0                 -> number of the hospital that keeps custody of it
 //	'q' unlock ‖ 0                 -> number of the hospital that asked
 const (
 	cursorTag   = 'c'
-	entryTag    = 'e'
 	timeTag     = 't'
-	nodeTag     = 'n'
 	patientTag  = 'p'
 	recordTag   = 'r'
 	actorTag    = 'a'
@@ -42,45 +41,110 @@ const (
 	askerTag     = 'q'
 
 	// format is raised when the rows change; an index of another format is built anew.
-	format = 4
+	format = 5
 
-	cacheSize    = 16 << 20
+	cacheSize    = 32 << 20
 	memTableSize = 8 << 20
+	levelCount   = 7
+	numberSize   = 8
+	// filterBits of each row say whether a table has it: most ties that are looked up are not there, or in one table of many.
+	filterBits = 10
 )
 
-// rows is the database. It is derived from the log, so it is written without fsync.
+// comparer sorts keys by their bytes. The filter of a table knows keys without what tells the rows of one list apart, so it is small.
+var comparer = func() *pebble.Comparer {
+	c := *pebble.DefaultComparer
+	c.Name = "phrd.index"
+	c.Split = func(key []byte) int {
+		switch {
+		case len(key) < 1+numberSize || key[0] == cursorTag || key[0] == custodianTag || key[0] == askerTag:
+			return len(key)
+		default:
+			return len(key) - numberSize
+		}
+	}
+	return &c
+}()
+
+// rows are the entries in files and, in a database, the lists by which they are found. All is derived from the log, so a
+// crash may take the newest rows: the database has no log of its own, and what it makes durable are rows of entries
+// that are durable in the files.
 type rows struct {
-	db *pebble.DB
+	files *files
+	db    *pebble.DB
+	// size is how many entries there are to search.
+	size atomic.Uint64
 	// frontier is the right edge of the tree over the entries that are in; only the one who adds looks at it.
 	frontier audit.Frontier
 	// lastTime is the time of the last of them.
 	lastTime int64
 }
 
-// openRows opens the database in a folder; broken is told when pebble can't go on.
+// openRows opens the rows in a folder; broken is told when what was added can't be made durable.
 func openRows(dir string, broken func(error)) (*rows, error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, err
 	}
-	cache := pebble.NewCache(cacheSize)
-	defer cache.Unref()
-	db, err := pebble.Open(dir, &pebble.Options{
-		Cache:              cache,
-		MemTableSize:       memTableSize,
-		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             logger{broken},
-	})
+	files, err := openFiles(dir)
 	if err != nil {
 		return nil, err
 	}
-	r := &rows{db: db}
+	r := &rows{files: files}
+	if err := r.openDatabase(dir, broken); err != nil {
+		return nil, errors.Join(err, files.close())
+	}
 	if err := r.readCursor(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, r.close())
+	}
+	if err := r.files.cut(r.frontier.Size_); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	if err := r.readLast(); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
 
-func (r *rows) close() error { return r.db.Close() }
+func (r *rows) openDatabase(dir string, broken func(error)) error {
+	cache := pebble.NewCache(cacheSize)
+	defer cache.Unref()
+	levels := make([]pebble.LevelOptions, levelCount)
+	for i := range levels {
+		levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
+	}
+	var err error
+	r.db, err = pebble.Open(dir, &pebble.Options{
+		Cache:              cache,
+		Comparer:           comparer,
+		MemTableSize:       memTableSize,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             logger{broken},
+		Levels:             levels,
+		DisableWAL:         true,
+		EventListener: &pebble.EventListener{FlushBegin: func(pebble.FlushInfo) {
+			if err := r.files.sync(); err != nil {
+				broken(err)
+			}
+		}},
+	})
+	return err
+}
+
+// flush makes durable what was added. It waits as long as ctx allows.
+func (r *rows) flush(ctx context.Context) error {
+	done, err := r.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *rows) close() error { return errors.Join(r.db.Close(), r.files.close()) }
 
 // readCursor reads how far the rows go.
 func (r *rows) readCursor() error {
@@ -94,16 +158,16 @@ func (r *rows) readCursor() error {
 	if err := r.frontier.Unmarshal(value); err != nil {
 		return err
 	}
-	if err := r.frontier.Validate(); err != nil {
-		return err
-	}
+	return r.frontier.Validate()
+}
+
+// readLast reads the last entry.
+func (r *rows) readLast() error {
+	r.size.Store(r.frontier.Size_)
 	if r.frontier.Size_ == 0 {
 		return nil
 	}
-	if value, err = r.get(appendNumber([]byte{entryTag}, r.frontier.Size_)); err != nil {
-		return fmt.Errorf("entry %d: %w", r.frontier.Size_, err)
-	}
-	last, err := decode(value, r.frontier.Size_)
+	last, err := r.files.entry(r.frontier.Size_)
 	r.lastTime = last.Time
 	return err
 }
@@ -145,48 +209,49 @@ func decode(value []byte, sequence uint64) (audit.Entry, error) {
 // add writes the next entries and the new cursor, all or none.
 func (r *rows) add(entries []audit.Entry) error {
 	batch := r.db.NewBatch()
-	frontier, lastTime, known := r.frontier, r.lastTime, r.ties()
-	err := func() error {
-		for _, e := range entries {
-			if want := frontier.Size_ + 1; e.Sequence != want {
-				return fmt.Errorf("sequence %d, want %d", e.Sequence, want)
-			}
-			if err := addEntry(batch, known, e, lastTime); err != nil {
-				return err
-			}
-			leaf, err := e.LeafHash()
-			if err != nil {
-				return err
-			}
-			for level, node := range frontier.Append(leaf)[1:] {
-				if err := batch.Set(nodeKey(uint8(level+1), (e.Sequence-1)>>(level+1)), node[:], nil); err != nil {
-					return err
-				}
-			}
-			lastTime = max(lastTime, e.Time)
+	err := r.addAll(batch, entries)
+	return errors.Join(err, batch.Close())
+}
+
+func (r *rows) addAll(batch *pebble.Batch, entries []audit.Entry) error {
+	grown, frontier, lastTime, known := r.files.growth(), r.frontier, r.lastTime, r.ties()
+	for _, e := range entries {
+		if want := frontier.Size_ + 1; e.Sequence != want {
+			return fmt.Errorf("sequence %d, want %d", e.Sequence, want)
 		}
-		value, err := frontier.Marshal()
+		if err := addEntry(batch, known, e, lastTime); err != nil {
+			return err
+		}
+		value, leaf, err := e.Leaf()
 		if err != nil {
 			return err
 		}
-		if err := batch.Set(cursorKey(), value, nil); err != nil {
+		if err := grown.add(value, frontier.Append(leaf)[1:]); err != nil {
 			return err
 		}
-		return batch.Commit(pebble.NoSync)
-	}()
-	if err := errors.Join(err, batch.Close()); err != nil {
-		return err
+		lastTime = max(lastTime, e.Time)
 	}
-	r.frontier, r.lastTime = frontier, lastTime
-	return nil
-}
-
-// addEntry writes the rows of one entry.
-func addEntry(batch *pebble.Batch, known *ties, e audit.Entry, lastTime int64) error {
-	value, err := e.Marshal()
+	value, err := frontier.Marshal()
 	if err != nil {
 		return err
 	}
+	if err := batch.Set(cursorKey(), value, nil); err != nil {
+		return err
+	}
+	if err := r.files.write(grown); err != nil {
+		return err
+	}
+	if err := batch.Commit(pebble.NoSync); err != nil {
+		return err
+	}
+	r.files.keep(grown)
+	r.frontier, r.lastTime = frontier, lastTime
+	r.size.Store(frontier.Size_)
+	return nil
+}
+
+// addEntry writes the rows by which one entry is found.
+func addEntry(batch *pebble.Batch, known *ties, e audit.Entry, lastTime int64) error {
 	if err := known.learn(batch, e); err != nil {
 		return err
 	}
@@ -194,7 +259,6 @@ func addEntry(batch *pebble.Batch, known *ties, e audit.Entry, lastTime int64) e
 	if err != nil {
 		return err
 	}
-	err = batch.Set(appendNumber([]byte{entryTag}, e.Sequence), value, nil)
 	if e.Sequence == 1 || e.Time > lastTime {
 		err = errors.Join(err, batch.Set(timeKey(e.Time), appendNumber(nil, e.Sequence), nil))
 	}
@@ -227,11 +291,6 @@ func addEntry(batch *pebble.Batch, known *ties, e audit.Entry, lastTime int64) e
 }
 
 func cursorKey() []byte { return []byte{cursorTag, format} }
-
-// nodeKey is that of a node of the tree.
-func nodeKey(level uint8, position uint64) []byte {
-	return appendNumber([]byte{nodeTag, level}, position)
-}
 
 // timeKey is that of a time since 1970, which all times of the log are.
 func timeKey(unix int64) []byte { return appendNumber([]byte{timeTag}, uint64(max(unix, 0))) }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/cockroachdb/pebble"
 
@@ -26,40 +25,53 @@ func (r *rows) search(ctx context.Context, filter *audit.QueryEntriesRequest) (p
 	if s.low, s.high, err = r.span(filter); err != nil || s.low >= s.high {
 		return nil, 0, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := s.open(r.db, filter); err != nil {
+	found, next, err := s.page(r.db, filter)
+	if err != nil {
 		return nil, 0, err
 	}
-	target := s.high - 1
-	for {
-		sequence, err := s.match(target)
-		if err != nil || sequence == 0 {
-			return page, 0, err
-		}
-		if len(page) == int(filter.Limit) || s.steps <= 0 {
-			return page, sequence + 1, nil
-		}
-		e, err := s.entry(sequence)
-		if err != nil {
-			return nil, 0, err
-		}
+	page, err = r.entries(found)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range page {
 		if !filter.Matches(e) {
-			return nil, 0, fmt.Errorf("entry %d is in a list in which it should not be", sequence)
-		}
-		page = append(page, e)
-		if target = sequence - 1; target < s.low {
-			return page, 0, nil
+			return nil, 0, fmt.Errorf("entry %d is in a list in which it should not be", e.Sequence)
 		}
 	}
+	return page, next, nil
+}
+
+// entries reads entries of falling sequences, those that follow one another in the log at once.
+func (r *rows) entries(sequences []uint64) ([]audit.Entry, error) {
+	page := make([]audit.Entry, 0, len(sequences))
+	for len(sequences) > 0 {
+		run := 1
+		for run < len(sequences) && sequences[run] == sequences[0]-uint64(run) {
+			run++
+		}
+		values, err := r.files.read(sequences[run-1], sequences[0])
+		if err != nil {
+			return nil, err
+		}
+		for i, sequence := range sequences[:run] {
+			e, err := decode(values[run-1-i], sequence)
+			if err != nil {
+				return nil, err
+			}
+			page = append(page, e)
+		}
+		sequences = sequences[run:]
+	}
+	return page, nil
 }
 
 // span is the sequences from low up to, not including, high that have the times of
 // the filter and come before its page. Times never go back along the log, so they
 // are one span.
 func (r *rows) span(filter *audit.QueryEntriesRequest) (low, high uint64, err error) {
-	low, high = 1, math.MaxUint64
+	low, high = 1, r.size.Load()+1
 	if filter.Before != 0 {
-		high = filter.Before
+		high = min(high, filter.Before)
 	}
 	if filter.From == 0 && filter.To == 0 {
 		return low, high, nil
@@ -100,22 +112,34 @@ func prefixes(filter *audit.QueryEntriesRequest) [][]byte {
 	return list
 }
 
-// search walks down several lists of sequences at once, and the entries beside them.
-// All are read as they were when the search began.
+// search walks down several lists of sequences at once, as they were when the search began.
 type search struct {
 	ctx       context.Context
-	entries   *list
-	lists     []sequences // the entries alone where nothing is asked
+	lists     []sequences // whole alone where nothing is asked
 	low, high uint64
 	// steps is how many more times a list may be moved.
 	steps int
 }
 
-func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
-	var err error
-	if s.entries, err = s.list(db, []byte{entryTag}); err != nil {
-		return err
+// page answers the sequences of one page, and where the next begins.
+func (s *search) page(db *pebble.DB, filter *audit.QueryEntriesRequest) (found []uint64, next uint64, err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.open(db, filter); err != nil {
+		return nil, 0, err
 	}
+	for target := s.high - 1; target >= s.low; target-- {
+		if target, err = s.match(target); err != nil || target == 0 {
+			return found, 0, err
+		}
+		if len(found) == int(filter.Limit) || s.steps <= 0 {
+			return found, target + 1, nil
+		}
+		found = append(found, target)
+	}
+	return found, 0, nil
+}
+
+func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 	for _, prefix := range prefixes(filter) {
 		l, err := s.list(db, prefix)
 		if err != nil {
@@ -129,7 +153,7 @@ func (s *search) open(db *pebble.DB, filter *audit.QueryEntriesRequest) error {
 		}
 	}
 	if len(s.lists) == 0 {
-		s.lists = []sequences{s.entries}
+		s.lists = []sequences{whole{}}
 	}
 	return nil
 }
@@ -181,22 +205,7 @@ func (s *search) close() error {
 	for _, l := range s.lists {
 		err = errors.Join(err, l.close())
 	}
-	if s.entries != nil && !slices.Contains(s.lists, sequences(s.entries)) {
-		err = errors.Join(err, s.entries.close())
-	}
 	return err
-}
-
-// entry reads an entry that must be there.
-func (s *search) entry(sequence uint64) (audit.Entry, error) {
-	at, err := s.entries.atMost(sequence)
-	if err != nil {
-		return audit.Entry{}, err
-	}
-	if at != sequence {
-		return audit.Entry{}, fmt.Errorf("entry %d is missing", sequence)
-	}
-	return decode(s.entries.it.Value(), sequence)
 }
 
 // match answers the highest sequence up to target that is in all lists, 0 for none.
@@ -234,6 +243,15 @@ type sequences interface {
 	moves() int
 	close() error
 }
+
+// whole is all that there is.
+type whole struct{}
+
+func (whole) atMost(target uint64) (uint64, error) { return target, nil }
+
+func (whole) moves() int { return 1 }
+
+func (whole) close() error { return nil }
 
 // merged is what is in any of several lists.
 type merged struct{ lists []*list }

@@ -1,9 +1,10 @@
 package lock
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
-	"math/big"
+	"math/bits"
 	"strings"
 )
 
@@ -40,16 +41,20 @@ func (id ID) Bytes() []byte { return id[:] }
 
 // String is the id's text: 26 characters of Crockford base32, most significant first, and the mod-37 check symbol.
 func (id ID) String() string {
-	n := new(big.Int).SetBytes(id[:])
-	check := new(big.Int).Mod(n, big.NewInt(37)).Int64()
-	text := make([]byte, idText)
-	text[idText-1] = checkSymbols[check]
-	digit, base := new(big.Int), big.NewInt(32)
+	high, low := binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+	var text [idText]byte
+	text[idText-1] = checkSymbol(high, low)
 	for i := idText - 2; i >= 0; i-- {
-		n.DivMod(n, base, digit)
-		text[i] = crockford[digit.Int64()]
+		text[i] = crockford[low%32]
+		high, low = high>>5, high<<59|low>>5
 	}
-	return string(text)
+	return string(text[:])
+}
+
+// checkSymbol is that of a number of 128 bits.
+func checkSymbol(high, low uint64) byte {
+	_, rest := bits.Div64(high%37, low, 37)
+	return checkSymbols[rest]
 }
 
 // ParseID reads the text of an id in either case; anything else, hyphens and the look-alikes I, L, O included, is refused with an error
@@ -58,24 +63,26 @@ func ParseID(text string) (ID, error) {
 	if len(text) != idText {
 		return ID{}, fmt.Errorf("%q has %d characters, not %d: %w", text, len(text), idText, ErrID)
 	}
-	n := new(big.Int)
+	var high, low uint64
+	tooLong := false
 	for i := range idText - 1 {
 		digit := strings.IndexByte(crockford, upper(text[i]))
 		if digit < 0 {
 			return ID{}, fmt.Errorf("%q: character %d is not Crockford base32: %w", text, i+1, ErrID)
 		}
-		n.Lsh(n, 5).Or(n, big.NewInt(int64(digit)))
+		tooLong = tooLong || high>>59 != 0
+		high, low = high<<5|low>>59, low<<5|uint64(digit)
 	}
 	// 26 characters carry 130 bits.
-	if n.BitLen() > 128 {
+	if tooLong {
 		return ID{}, fmt.Errorf("%q is over 128 bits: %w", text, ErrID)
 	}
-	check := new(big.Int).Mod(n, big.NewInt(37)).Int64()
-	if upper(text[idText-1]) != checkSymbols[check] {
+	if upper(text[idText-1]) != checkSymbol(high, low) {
 		return ID{}, fmt.Errorf("%q: check symbol does not fit, was it mistyped? %w", text, ErrID)
 	}
 	var id ID
-	n.FillBytes(id[:])
+	binary.BigEndian.PutUint64(id[:8], high)
+	binary.BigEndian.PutUint64(id[8:], low)
 	return id, nil
 }
 

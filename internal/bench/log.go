@@ -235,7 +235,7 @@ func (b *bench) log(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bare.remove()) }()
-	if err := b.appendBare(bare, largest); err != nil {
+	if err := b.appendBare(bare, largest, false); err != nil {
 		return nil, err
 	}
 	var proven []time.Duration

@@ -313,3 +313,14 @@ func TestFilterMatches(t *testing.T) {
 		require.Equal(t, c.want, c.filter.Matches(e), c.filter.String())
 	}
 }
+
+func TestEventIsTheTypedOne(t *testing.T) {
+	for _, kind := range audit.Kinds() {
+		for _, patient := range []string{"", alice, record} {
+			e := &audit.EventEntryAppended{Sequence: math.MaxUint64, Kind: kind, Patient: patient}
+			want, err := sdk.TypedEventToEvent(e)
+			require.NoError(t, err)
+			require.Equal(t, want, e.Event())
+		}
+	}
+}

@@ -113,13 +113,20 @@ func (s Subject) validate() error {
 	return nil
 }
 
+// Leaf is the entry in its canonical form, which is the data of its leaf in the log's tree, and the leaf's hash.
+func (e *Entry) Leaf() (canonical []byte, hash [sha256.Size]byte, err error) {
+	leaf := make([]byte, 1+e.Size())
+	leaf[0] = leafPrefix
+	if _, err := e.MarshalToSizedBuffer(leaf[1:]); err != nil {
+		return nil, [sha256.Size]byte{}, err
+	}
+	return leaf[1:], sha256.Sum256(leaf), nil
+}
+
 // LeafHash is the hash of the entry's leaf in the log's tree.
 func (e Entry) LeafHash() ([sha256.Size]byte, error) {
-	bz, err := e.Marshal()
-	if err != nil {
-		return [sha256.Size]byte{}, err
-	}
-	return leafHash(bz), nil
+	_, hash, err := e.Leaf()
+	return hash, err
 }
 
 func isUnlock(text string) bool {

@@ -56,10 +56,6 @@ func (f *Frontier) Validate() error {
 	return nil
 }
 
-func leafHash(data []byte) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte{leafPrefix}, data...))
-}
-
 func nodeHash(left, right []byte) [sha256.Size]byte {
 	var b [1 + 2*sha256.Size]byte
 	b[0] = nodePrefix

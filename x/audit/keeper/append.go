@@ -39,11 +39,8 @@ func (k *Keeper) AppendAll(ctx context.Context, entries []audit.Entry) (uint64, 
 		if err := k.write(ctx, e, &f); err != nil {
 			return 0, err
 		}
-		if err := block.EventManager().EmitTypedEvent(&audit.EventEntryAppended{
-			Sequence: e.Sequence, Kind: e.Kind, Patient: e.Patient,
-		}); err != nil {
-			return 0, err
-		}
+		appended := audit.EventEntryAppended{Sequence: e.Sequence, Kind: e.Kind, Patient: e.Patient}
+		block.EventManager().EmitEvent(appended.Event())
 	}
 	return f.Size_, k.frontier.Set(ctx, f)
 }
