@@ -343,6 +343,7 @@ func newConfig(o Options) (*cometconfig.Config, appConfig) {
 	app.MinGasPrices = "0uphrd"
 	app.QueryGasLimit = queryGasLimit
 	app.IAVLCacheSize = iavlCacheSize
+	app.IAVLDisableFastNode = true // The application keeps none, whatever the file says.
 	app.API.Enable = true
 	app.API.Address = "tcp://" + net.JoinHostPort(loopback, o.port(PortREST))
 	app.API.MaxOpenConnections = 256
