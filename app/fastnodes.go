@@ -10,7 +10,7 @@ import (
 )
 
 // IAVL can keep each newest value a second time, so that it is found without a way through the tree: its fast nodes. They take a third of the
-// state, and no block is faster for them (docs/adr/0045-no-fast-nodes.md), so this program keeps none; programs before it did. These are the
+// state, and no block is faster for them (docs/adr/0045-kept-once.md), so this program keeps none; programs before it did. These are the
 // keys of IAVL v1 within the part of the database that belongs to a store.
 var (
 	fastNodesStart = []byte("f")
