@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,9 @@ func New(c Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("application: %w", err)
 	}
+	if err := dropFastNodes(c.DB, app.Logger()); err != nil {
+		return nil, fmt.Errorf("application: %w", err)
+	}
 	if err := app.LoadLatestVersion(); err != nil {
 		return nil, fmt.Errorf("application: load state: %w", err)
 	}
@@ -157,7 +161,7 @@ func newApp(c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := baseapp.NewBaseApp(Name, c.Logger, c.DB, e.txConfig.TxDecoder(), c.Options...)
+	base := baseapp.NewBaseApp(Name, c.Logger, c.DB, e.txConfig.TxDecoder(), append(slices.Clone(c.Options), baseapp.SetIAVLDisableFastNode(true))...)
 	base.SetVersion(version.Version)
 	base.SetInterfaceRegistry(e.registry)
 	base.SetTxEncoder(e.txConfig.TxEncoder())

@@ -78,6 +78,9 @@ func (app *App) makeModules() error {
 	if err := app.configurator.RegisterMigration(records.ModuleName, 1, func(ctx sdk.Context) error { return app.Records.MigrateLocks(ctx) }); err != nil {
 		return err
 	}
+	if err := app.configurator.RegisterMigration(storage.ModuleName, 1, func(ctx sdk.Context) error { return app.Storage.MigrateObjects(ctx) }); err != nil {
+		return err
+	}
 	return app.modules.RegisterServices(app.configurator)
 }
 

@@ -6,7 +6,12 @@ import (
 
 	cometdb "github.com/cometbft/cometbft-db"
 	cometconfig "github.com/cometbft/cometbft/config"
+
+	"github.com/phrd/phrd/app/blocks"
 )
+
+// blocksID is what CometBFT calls its database of blocks.
+const blocksID = "blockstore"
 
 // errClosed says that a database was closed.
 var errClosed = errors.New("database is closed")
@@ -19,6 +24,9 @@ func (d *databases) provide(c *cometconfig.DBContext) (cometdb.DB, error) {
 	db, err := cometconfig.DefaultDBProvider(c)
 	if err != nil {
 		return nil, err
+	}
+	if c.ID == blocksID {
+		db = blocks.Thin(db)
 	}
 	opened := &database{DB: db}
 	d.open = append(d.open, opened)

@@ -56,6 +56,7 @@ func openState(dir string) (*state, error) {
 	}
 	s := &state{dir: dir, db: db, store: store.NewCommitMultiStore(db, log.NewNopLogger()), key: storetypes.NewKVStoreKey(audit.StoreKey)}
 	s.store.SetIAVLSyncPruning(true)
+	s.store.SetIAVLDisableFastNode(true) // as in the application
 	s.store.SetPruning(pruning.NewCustomPruningOptions(statesKept, 10))
 	s.store.MountStoreWithDB(s.key, storetypes.StoreTypeIAVL, nil)
 	if err := s.store.LoadLatestVersion(); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/phrd/phrd/app"
+	"github.com/phrd/phrd/app/home"
 	"github.com/phrd/phrd/internal/plot"
 	"github.com/phrd/phrd/x/records"
 )
@@ -45,7 +46,8 @@ func newState(t *testing.T) *state {
 	store, err := snapshots.NewStore(meta, filepath.Join(s.dir, "snapshots"))
 	require.NoError(t, err)
 	s.options = []func(*baseapp.BaseApp){
-		baseapp.SetPruning(pruning.NewPruningOptions(pruning.PruningDefault)), baseapp.SetIAVLCacheSize(50_000),
+		baseapp.SetPruning(pruning.NewPruningOptions(pruning.PruningDefault)), baseapp.SetIAVLCacheSize(home.IAVLCacheSize),
+		baseapp.SetIAVLDisableFastNode(true), // for the bank: the application has none whatever is set
 		baseapp.SetSnapshot(store, snapshottypes.NewSnapshotOptions(0, 2)),
 	}
 	return s

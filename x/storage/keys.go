@@ -12,9 +12,7 @@ const (
 // Prefixes of the collections. A number is never used for a second thing.
 var (
 	ParamsPrefix      = collections.NewPrefix(0)
-	ObjectsPrefix     = collections.NewPrefix(1)
 	AttachedPrefix    = collections.NewPrefix(2)
-	CopiesPrefix      = collections.NewPrefix(3)
 	AssignmentsPrefix = collections.NewPrefix(4)
 	HoldingsPrefix    = collections.NewPrefix(5)
 	UsagePrefix       = collections.NewPrefix(6)
@@ -38,4 +36,9 @@ var (
 
 	CrowdedPrefix = collections.NewPrefix(24)
 	OwedPrefix    = collections.NewPrefix(25)
+	ObjectsPrefix = collections.NewPrefix(26)
+
+	// FormerObjectsPrefix and FormerCopiesPrefix are of the first format of the state.
+	FormerObjectsPrefix = collections.NewPrefix(1)
+	FormerCopiesPrefix  = collections.NewPrefix(3)
 )

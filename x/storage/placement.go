@@ -1,6 +1,11 @@
 package storage
 
-import "github.com/phrd/phrd/lock"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/phrd/phrd/lock"
+)
 
 // Placement asks for copies of an object.
 type Placement struct {
@@ -63,6 +68,21 @@ func (o Object) PlacementKey() (lock.CID, error) {
 		return key, ErrInvalidCID.Wrap(err.Error())
 	}
 	return key, nil
+}
+
+// SetCopy notes a copy, in place of the one that its node had. Copies stand by node.
+func (p *PlacedObject) SetCopy(c Copy) {
+	at, known := slices.BinarySearchFunc(p.Copies, c.Node, func(c Copy, node uint64) int { return cmp.Compare(c.Node, node) })
+	if known {
+		p.Copies[at] = c
+		return
+	}
+	p.Copies = slices.Insert(p.Copies, at, c)
+}
+
+// DropCopy forgets the copy of a node.
+func (p *PlacedObject) DropCopy(node uint64) {
+	p.Copies = slices.DeleteFunc(p.Copies, func(c Copy) bool { return c.Node == node })
 }
 
 // validateAttached checks the blocks that travel with an object.

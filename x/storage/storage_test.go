@@ -391,3 +391,19 @@ func TestMessagesOfDisputes(t *testing.T) {
 		})
 	}
 }
+
+// Copies stand by node, each node has one, and dropping one leaves the others alone.
+func TestCopiesOfAnObject(t *testing.T) {
+	var p storage.PlacedObject
+	for _, node := range []uint64{5, 2, 9} {
+		p.SetCopy(storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: 1})
+	}
+	p.SetCopy(storage.Copy{Node: 5, Status: storage.COPY_STATUS_HELD, Since: 2})
+	require.Equal(t, []storage.Copy{
+		{Node: 2, Status: storage.COPY_STATUS_ASSIGNED, Since: 1}, {Node: 5, Status: storage.COPY_STATUS_HELD, Since: 2},
+		{Node: 9, Status: storage.COPY_STATUS_ASSIGNED, Since: 1},
+	}, p.Copies)
+	p.DropCopy(2)
+	p.DropCopy(7)
+	require.Equal(t, []storage.Copy{{Node: 5, Status: storage.COPY_STATUS_HELD, Since: 2}, {Node: 9, Status: storage.COPY_STATUS_ASSIGNED, Since: 1}}, p.Copies)
+}

@@ -205,10 +205,11 @@ func (k *Keeper) challenge(ctx context.Context, epoch storage.Epoch, node uint64
 		if err != nil {
 			return proof, err
 		}
-		object, err := k.objects.Get(ctx, root.Bytes())
+		placed, err := k.objects.Get(ctx, root.Bytes())
 		if err != nil {
 			return proof, err
 		}
+		object := placed.Object
 		if leaf := number % object.Leaves(); !proof.Asks(object.Cid, leaf) {
 			proof.Challenges = append(proof.Challenges, storage.Challenge{Object: object.Cid, Leaf: leaf})
 		}

@@ -170,8 +170,8 @@ func (k *Keeper) giveUp(ctx context.Context, cid string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, err = k.objects.Get(ctx, carrier)
-	if errors.Is(err, collections.ErrNotFound) || err == nil && !slices.Contains(object.Attached, cid) {
+	placed, err := k.objects.Get(ctx, carrier)
+	if errors.Is(err, collections.ErrNotFound) || err == nil && !slices.Contains(placed.Object.Attached, cid) {
 		return nil, storage.ErrUnknownObject.Wrapf("%q is erased", cid)
 	}
 	if err != nil {
@@ -181,9 +181,9 @@ func (k *Keeper) giveUp(ctx context.Context, cid string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	object.ChangedIn = epoch.Number
-	object.Attached = slices.DeleteFunc(slices.Clone(object.Attached), func(block string) bool { return block == cid })
-	return []string{cid}, k.objects.Set(ctx, carrier, object)
+	placed.Object.ChangedIn = epoch.Number
+	placed.Object.Attached = slices.DeleteFunc(placed.Object.Attached, func(block string) bool { return block == cid })
+	return []string{cid}, k.objects.Set(ctx, carrier, placed)
 }
 
 // dropObject takes an object, its copies and all that is counted of them out of the books.

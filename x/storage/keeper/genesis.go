@@ -132,16 +132,10 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*storage.GenesisState, erro
 		return nil, err
 	}
 	g := &storage.GenesisState{Params: params}
-	err = k.objects.Walk(ctx, nil, func(key []byte, o storage.Object) (bool, error) {
-		root, err := lock.CIDFromBytes(key)
-		if err != nil {
-			return true, err
-		}
-		copies, err := k.copiesOf(ctx, root)
-		g.Objects = append(g.Objects, storage.PlacedObject{Object: o, Copies: copies})
-		return err != nil, err
-	})
-	if err != nil {
+	if err := k.objects.Walk(ctx, nil, func(_ []byte, p storage.PlacedObject) (bool, error) {
+		g.Objects = append(g.Objects, p)
+		return false, nil
+	}); err != nil {
 		return nil, err
 	}
 	if err := k.exportRepairs(ctx, g); err != nil {

@@ -15,9 +15,6 @@ import (
 	"github.com/phrd/phrd/x/storage"
 )
 
-// copyKey is an object's root and a storage node's number.
-type copyKey = collections.Pair[[]byte, uint64]
-
 // nodeKey is a storage node's number and an object's root.
 type nodeKey = collections.Pair[uint64, []byte]
 
@@ -30,16 +27,16 @@ type Keeper struct {
 	audit      Audit
 	consortium Consortium
 	hooks      storage.ObjectHooks
+	cdc        codec.BinaryCodec
+	service    store.KVStoreService
 
 	schema collections.Schema
 	// params: the rules of placement
 	params collections.Item[storage.Params]
-	// objects: root -> object
-	objects collections.Map[[]byte, storage.Object]
+	// objects: root -> object and its copies by node
+	objects collections.Map[[]byte, storage.PlacedObject]
 	// attached: attached block -> root of its object
 	attached collections.Map[[]byte, []byte]
-	// copies: (root, node) -> copy
-	copies collections.Map[copyKey, storage.Copy]
 	// assignments: (node, root), of copies that are to be fetched
 	assignments collections.KeySet[nodeKey]
 	// holdings: (node, root), of copies that are held
@@ -92,12 +89,10 @@ func New(cdc codec.BinaryCodec, service store.KVStoreService, audit Audit, conso
 	sb := collections.NewSchemaBuilder(service)
 	byNode := collections.PairKeyCodec(collections.Uint64Key, collections.BytesKey)
 	k := &Keeper{
-		audit: audit, consortium: consortium,
-		params:   collections.NewItem(sb, storage.ParamsPrefix, "params", codec.CollValue[storage.Params](cdc)),
-		objects:  collections.NewMap(sb, storage.ObjectsPrefix, "objects", collections.BytesKey, codec.CollValue[storage.Object](cdc)),
-		attached: collections.NewMap(sb, storage.AttachedPrefix, "attached", collections.BytesKey, collections.BytesValue),
-		copies: collections.NewMap(sb, storage.CopiesPrefix, "copies",
-			collections.PairKeyCodec(collections.BytesKey, collections.Uint64Key), codec.CollValue[storage.Copy](cdc)),
+		audit: audit, consortium: consortium, cdc: cdc, service: service,
+		params:      collections.NewItem(sb, storage.ParamsPrefix, "params", codec.CollValue[storage.Params](cdc)),
+		objects:     collections.NewMap(sb, storage.ObjectsPrefix, "objects", collections.BytesKey, codec.CollValue[storage.PlacedObject](cdc)),
+		attached:    collections.NewMap(sb, storage.AttachedPrefix, "attached", collections.BytesKey, collections.BytesValue),
 		assignments: collections.NewKeySet(sb, storage.AssignmentsPrefix, "assignments", byNode),
 		holdings:    collections.NewKeySet(sb, storage.HoldingsPrefix, "holdings", byNode),
 		usage:       collections.NewMap(sb, storage.UsagePrefix, "usage", collections.Uint64Key, codec.CollValue[storage.NodeUsage](cdc)),

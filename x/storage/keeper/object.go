@@ -18,25 +18,21 @@ func (k *Keeper) Object(ctx context.Context, cid string) (storage.Object, []stor
 	if err != nil {
 		return storage.Object{}, nil, storage.ErrInvalidCID.Wrap(err.Error())
 	}
-	object, err := k.objects.Get(ctx, root.Bytes())
+	placed, err := k.objects.Get(ctx, root.Bytes())
 	if errors.Is(err, collections.ErrNotFound) {
-		return object, nil, storage.ErrUnknownObject.Wrapf("%q", cid)
+		return storage.Object{}, nil, storage.ErrUnknownObject.Wrapf("%q", cid)
 	}
-	if err != nil {
-		return object, nil, err
-	}
-	copies, err := k.copiesOf(ctx, root)
-	return object, copies, err
+	return placed.Object, placed.Copies, err
 }
 
-// copiesOf are the copies of an object by node.
-func (k *Keeper) copiesOf(ctx context.Context, root lock.CID) ([]storage.Copy, error) {
-	var copies []storage.Copy
-	err := k.copies.Walk(ctx, collections.NewPrefixedPairRange[[]byte, uint64](root.Bytes()), func(_ copyKey, c storage.Copy) (bool, error) {
-		copies = append(copies, c)
-		return false, nil
-	})
-	return copies, err
+// change changes what is kept of an object that there is.
+func (k *Keeper) change(ctx context.Context, root []byte, how func(*storage.PlacedObject)) error {
+	placed, err := k.objects.Get(ctx, root)
+	if err != nil {
+		return err
+	}
+	how(&placed)
+	return k.objects.Set(ctx, root, placed)
 }
 
 // IsSafe says whether as many distinct domains hold the object as its minimum asks for, on
@@ -151,7 +147,7 @@ func (k *Keeper) dropCopy(ctx context.Context, root lock.CID, size uint64, c sto
 	if err != nil {
 		return err
 	}
-	if err := k.copies.Remove(ctx, collections.Join(root.Bytes(), c.Node)); err != nil {
+	if err := k.change(ctx, root.Bytes(), func(p *storage.PlacedObject) { p.DropCopy(c.Node) }); err != nil {
 		return err
 	}
 	if err := k.assignments.Remove(ctx, collections.Join(c.Node, root.Bytes())); err != nil {
@@ -163,7 +159,7 @@ func (k *Keeper) dropCopy(ctx context.Context, root lock.CID, size uint64, c sto
 // setCopy writes a copy and moves it between the lists of what its node is to
 // fetch and what it holds.
 func (k *Keeper) setCopy(ctx context.Context, root lock.CID, c storage.Copy) error {
-	if err := k.copies.Set(ctx, collections.Join(root.Bytes(), c.Node), c); err != nil {
+	if err := k.change(ctx, root.Bytes(), func(p *storage.PlacedObject) { p.SetCopy(c) }); err != nil {
 		return err
 	}
 	in, out := k.assignments, k.holdings

@@ -132,13 +132,15 @@ func (b *placing) place(ctx context.Context, p storage.Placement) ([]uint64, err
 	if err := b.noteCrowded(ctx, uint32(len(nodes)), domains(b.candidates), object.Target); err != nil {
 		return nil, err
 	}
-	if err := b.addObject(ctx, root, object); err != nil {
-		return nil, err
-	}
+	placed := storage.PlacedObject{Object: object}
 	for _, node := range nodes {
-		if err := b.assign(ctx, root, p.Size, storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: object.PlacedAt}); err != nil {
+		placed.SetCopy(storage.Copy{Node: node, Status: storage.COPY_STATUS_ASSIGNED, Since: object.PlacedAt})
+		if err := b.assign(ctx, root, p.Size, node); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.addObject(ctx, root, placed); err != nil {
+		return nil, err
 	}
 	b.brought.Bytes += p.Size
 	b.brought.Objects++
@@ -149,18 +151,15 @@ func (b *placing) place(ctx context.Context, p storage.Placement) ([]uint64, err
 	return nodes, err
 }
 
-// assign has a node fetch a new object. The object is new, so the copy is in no list yet.
-func (b *placing) assign(ctx context.Context, root lock.CID, size uint64, c storage.Copy) error {
-	at := slices.IndexFunc(b.candidates, func(n storage.Candidate) bool { return n.Node == c.Node })
+// assign has a node fetch a new object. The object is new, so it is in no list yet.
+func (b *placing) assign(ctx context.Context, root lock.CID, size, node uint64) error {
+	at := slices.IndexFunc(b.candidates, func(n storage.Candidate) bool { return n.Node == node })
 	b.candidates[at].Used += size
-	added := b.added[c.Node]
+	added := b.added[node]
 	added.Bytes += size
 	added.Objects++
-	b.added[c.Node] = added
-	if err := b.copies.Set(ctx, collections.Join(root.Bytes(), c.Node), c); err != nil {
-		return err
-	}
-	return b.assignments.Set(ctx, collections.Join(c.Node, root.Bytes()))
+	b.added[node] = added
+	return b.assignments.Set(ctx, collections.Join(node, root.Bytes()))
 }
 
 // save writes what was counted, by node.
@@ -259,7 +258,7 @@ func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 	if err != nil {
 		return storage.ErrInvalidCID.Wrap(err.Error())
 	}
-	if err := k.addObject(ctx, root, p.Object); err != nil {
+	if err := k.addObject(ctx, root, storage.PlacedObject{Object: p.Object}); err != nil {
 		return err
 	}
 	for _, c := range p.Copies {
@@ -280,12 +279,12 @@ func (k *Keeper) add(ctx context.Context, p storage.PlacedObject) error {
 	return k.brought.Set(ctx, origin.Member, brought)
 }
 
-// addObject writes an object and the ways to find it, without its copies.
-func (k *Keeper) addObject(ctx context.Context, root lock.CID, object storage.Object) error {
-	if err := k.objects.Set(ctx, root.Bytes(), object); err != nil {
+// addObject writes an object with its copies and the ways to find it, without the lists of its nodes.
+func (k *Keeper) addObject(ctx context.Context, root lock.CID, placed storage.PlacedObject) error {
+	if err := k.objects.Set(ctx, root.Bytes(), placed); err != nil {
 		return err
 	}
-	for _, text := range object.Attached {
+	for _, text := range placed.Object.Attached {
 		block, err := lock.ParseRawCID(text)
 		if err != nil {
 			return storage.ErrInvalidCID.Wrap(err.Error())
@@ -294,7 +293,7 @@ func (k *Keeper) addObject(ctx context.Context, root lock.CID, object storage.Ob
 			return err
 		}
 	}
-	if !object.Everywhere {
+	if !placed.Object.Everywhere {
 		return nil
 	}
 	return k.everywhere.Set(ctx, root.Bytes())

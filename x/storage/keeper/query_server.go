@@ -75,11 +75,11 @@ func (q queryServer) Assignments(ctx context.Context, req *storage.QueryAssignme
 	}
 	res := &storage.QueryAssignmentsResponse{Next: next}
 	for _, root := range objects {
-		object, copies, err := q.k.Object(ctx, root.String())
+		placed, err := q.k.objects.Get(ctx, root.Bytes())
 		if err != nil {
 			return nil, asStatus(err)
 		}
-		res.Objects = append(res.Objects, storage.PlacedObject{Object: object, Copies: copies})
+		res.Objects = append(res.Objects, placed)
 	}
 	return res, nil
 }
@@ -92,11 +92,11 @@ func (q queryServer) Holdings(ctx context.Context, req *storage.QueryHoldingsReq
 	}
 	res := &storage.QueryHoldingsResponse{Next: next}
 	for _, root := range objects {
-		object, err := q.k.objects.Get(ctx, root.Bytes())
+		placed, err := q.k.objects.Get(ctx, root.Bytes())
 		if err != nil {
 			return nil, asStatus(err)
 		}
-		res.Objects = append(res.Objects, object)
+		res.Objects = append(res.Objects, placed.Object)
 	}
 	return res, nil
 }

@@ -292,7 +292,7 @@ func (k *Keeper) follow(ctx context.Context, root lock.CID, object *storage.Obje
 		return nil
 	}
 	object.Target = target
-	return k.objects.Set(ctx, root.Bytes(), *object)
+	return k.change(ctx, root.Bytes(), func(p *storage.PlacedObject) { p.Object.Target = target })
 }
 
 // complete assigns what an object misses, and answers the new copies.

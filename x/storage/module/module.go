@@ -40,8 +40,9 @@ func (AppModule) IsOnePerModuleType() {}
 // Name is the module's name.
 func (AppModule) Name() string { return storage.ModuleName }
 
-// ConsensusVersion counts the formats of the module's state.
-func (AppModule) ConsensusVersion() uint64 { return 1 }
+// ConsensusVersion counts the formats of the module's state; keeper.MigrateObjects leads from the
+// first to the second.
+func (AppModule) ConsensusVersion() uint64 { return 2 }
 
 // RegisterInterfaces registers the module's messages.
 func (AppModule) RegisterInterfaces(r codectypes.InterfaceRegistry) { storage.RegisterInterfaces(r) }
