@@ -16,7 +16,7 @@ const (
 	bufferSize = 256 << 10
 	// directSize is the length from which a block is written without being copied first.
 	directSize = 64 << 10
-	// writebackSize is how much is written before the disk is told to begin with it.
+	// writebackSize is how much is written before the disk is told to begin with it, and before free space is looked at again.
 	writebackSize = 8 << 20
 )
 
@@ -41,10 +41,14 @@ type writer struct {
 	buffer  []byte // what is not written yet; starts at offset written
 	written int64
 	started int64 // offset up to which writeback was started
+	checked int64 // offset at which free space was looked at
 	pending []entry
 	used    time.Time // when the last record was appended
 	retired bool
 	err     error // what ended this writer
+
+	// writeback is held while the disk is told to begin, which lasts where it is busy: nobody waits for that but who closes the file.
+	writeback sync.Mutex
 
 	// sync is held during an fsync, so that who waits for it finds its work done.
 	sync   sync.Mutex
@@ -137,12 +141,18 @@ func (w *writer) write(b []byte) error {
 		return w.store.writeError("write pack", err)
 	}
 	w.written += int64(len(b))
-	if length := w.written - w.started; length >= writebackSize {
-		startWriteback(w.file, w.started, length)
+	if start, length := w.started, w.written-w.started; length >= writebackSize && w.writeback.TryLock() {
 		w.started = w.written
-		return w.store.checkSpace()
+		go func() {
+			defer w.writeback.Unlock()
+			startWriteback(w.file, start, length)
+		}()
 	}
-	return nil
+	if w.written-w.checked < writebackSize {
+		return nil
+	}
+	w.checked = w.written
+	return w.store.checkSpace()
 }
 
 // commit makes all records that end at or before offset upTo durable and indexes them.
@@ -244,6 +254,8 @@ func (w *writer) close() error {
 	defer w.sync.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.writeback.Lock()
+	defer w.writeback.Unlock()
 	if w.err == nil {
 		w.err = blob.ErrClosed
 	}
