@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/cockroachdb/pebble"
@@ -101,8 +102,23 @@ func hasFiles(dir, pattern string) bool {
 	return err == nil && len(names) > 0
 }
 
+// comparerLine is what the options of a database of pebble say of the order of its keys, which is that of their bytes under any name.
+var comparerLine = regexp.MustCompile(`(?m)^\s*comparer=(.*)$`)
+
 func (s *search) pebble(path string) (err error) {
-	db, err := pebble.Open(path, &pebble.Options{FormatMajorVersion: pebble.FormatNewest})
+	options, err := filepath.Glob(filepath.Join(path, "OPTIONS-*"))
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(options[len(options)-1])
+	if err != nil {
+		return err
+	}
+	order := *pebble.DefaultComparer
+	if named := comparerLine.FindSubmatch(text); named != nil {
+		order.Name = string(named[1])
+	}
+	db, err := pebble.Open(path, &pebble.Options{Comparer: &order, FormatMajorVersion: pebble.FormatNewest})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

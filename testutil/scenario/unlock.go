@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -124,7 +125,7 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	review, err := p.client.Review(ctx, u.ID)
+	review, err := p.review(ctx, u)
 	if err != nil {
 		p.t.Fatalf("review: %v", err)
 	}
@@ -133,6 +134,21 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	}
 	if _, err := review.Approve(ctx, vault); err != nil {
 		p.t.Fatalf("approve: %v", err)
+	}
+}
+
+// review reviews an unlock that is endorsed. The hospitals that are asked may not have the block yet that the endorsing one has.
+func (p Person) review(ctx context.Context, u Unlock) (*phr.Review, error) {
+	for {
+		review, err := p.client.Review(ctx, u.ID)
+		if !errors.Is(err, phr.ErrNotApproved) {
+			return review, err
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return nil, err
+		}
 	}
 }
 
