@@ -20,8 +20,8 @@ import (
 const (
 	// smallFile is up to which size a file travels with others: it is one leaf.
 	smallFile = seal.ChunkSize
-	// packetBytes is how many bytes of small files travel together: they are sealed in memory.
-	packetBytes = 16 << 20
+	// packetBytes is how many bytes of small files travel together: they are sealed in memory, while those before them travel.
+	packetBytes = 8 << 20
 	// readBytes and readBlocks are how much is read back with one request.
 	readBytes  = 4 << 20
 	readBlocks = 512
@@ -30,8 +30,8 @@ const (
 )
 
 // StoreAll stores many files, as [Client.Store] does one: those of at most one leaf, a mebibyte, travel together, with one upload,
-// one write to the hospital's disk and one reading back, and as many as fit are registered with one transaction, while the next ones
-// are sealed and sent. Larger files are sent one by one.
+// one write to the hospital's disk and one reading back, and as many as fit are registered with one transaction. Meanwhile the next
+// ones are sealed. Larger files are sent one by one.
 //
 // files gives one file after another; its Content is read before the next one is asked for. done is told what became of each file,
 // by its place from 0, in any order, by one goroutine at a time; one file's error ends nothing else. StoreAll returns when done was
@@ -54,13 +54,14 @@ func (c *Client) StoreAll(ctx context.Context, files iter.Seq[NewVersion], done 
 
 // storing is one call of StoreAll.
 type storing struct {
-	client  *Client
-	packet  *packet
-	ready   []uploaded // wait to be registered
-	bytes   int        // of their message
-	gate    chan struct{}
-	commits sync.WaitGroup
-	records map[lock.ID]bool // that get a version which the chain may not have yet
+	client   *Client
+	packet   *packet
+	underWay *underWay  // the packet before; nil where there is none
+	ready    []uploaded // wait to be registered
+	bytes    int        // of their message
+	gate     chan struct{}
+	commits  sync.WaitGroup
+	records  map[lock.ID]bool // that get a version which the chain may not have yet
 
 	mu   sync.Mutex // of done
 	done func(int, *Stored, error)
@@ -70,6 +71,18 @@ type storing struct {
 type uploaded struct {
 	place int
 	file  *Uploaded
+}
+
+// underWay is a packet that is sent and read back.
+type underWay struct {
+	done  chan struct{}
+	files []sent // once done is closed
+}
+
+// sent is what became of a file of a packet.
+type sent struct {
+	uploaded
+	err error
 }
 
 func (s *storing) tell(place int, stored *Stored, err error) {
@@ -119,14 +132,30 @@ func (s *storing) took(ctx context.Context, place int, up *Uploaded, err error) 
 	s.ready, s.bytes = append(s.ready, uploaded{place, up}), s.bytes+size
 }
 
-// send sends the small files that wait.
+// send begins to send the small files that wait, when those before them have arrived.
 func (s *storing) send(ctx context.Context) {
+	s.arrive(ctx)
 	if s.packet == nil {
 		return
 	}
-	p := s.packet
-	s.packet = nil
-	p.send(ctx, func(place int, up *Uploaded, err error) { s.took(ctx, place, up, err) })
+	p, on := s.packet, &underWay{done: make(chan struct{})}
+	s.packet, s.underWay = nil, on
+	go func() {
+		defer close(on.done)
+		p.send(ctx, func(place int, up *Uploaded, err error) { on.files = append(on.files, sent{uploaded{place, up}, err}) })
+	}()
+}
+
+// arrive waits for the small files that are under way.
+func (s *storing) arrive(ctx context.Context) {
+	if s.underWay == nil {
+		return
+	}
+	<-s.underWay.done
+	for _, f := range s.underWay.files {
+		s.took(ctx, f.place, f.file, f.err)
+	}
+	s.underWay = nil
 }
 
 // register begins a transaction for what waits to be registered.
@@ -145,6 +174,7 @@ func (s *storing) register(ctx context.Context) {
 
 func (s *storing) flush(ctx context.Context) {
 	s.send(ctx)
+	s.arrive(ctx)
 	s.register(ctx)
 }
 

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -142,6 +144,44 @@ func TestStoreAllReadsBack(t *testing.T) {
 			require.Len(t, o.stored, 4)
 		})
 	}
+}
+
+// While files travel, the next ones are read and sealed: the gateway takes the first ones here only when one of those was read.
+func TestStoreAllSealsWhileOthersTravel(t *testing.T) {
+	c := newCast(t)
+	const count = 2 * phr.MaxBatch
+	read, waiting := make(chan struct{}), false
+	c.gates[1].cut = func(int) bool {
+		if !waiting {
+			waiting = true
+			select {
+			case <-read:
+			case <-time.After(20 * time.Second):
+				t.Error("no file was read while others travelled")
+			}
+		}
+		return false
+	}
+	o := c.storeAll(each(count, func(i int) phr.NewVersion {
+		v := c.scan(small(i))
+		if i == count-1 {
+			v.Content = &watched{v.Content, sync.OnceFunc(func() { close(read) })}
+		}
+		return v
+	}))
+	require.Empty(t, o.errs)
+	require.Len(t, o.stored, count)
+}
+
+// watched is a file whose reading is told.
+type watched struct {
+	io.Reader
+	tell func()
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	w.tell()
+	return w.Reader.Read(p)
 }
 
 // Two versions of one record follow each other, although all else travels together.
