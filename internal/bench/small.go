@@ -10,7 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/phrd/phrd/blob"
 	"github.com/phrd/phrd/blob/pack"
@@ -26,8 +29,8 @@ const (
 )
 
 // small measures what row 19 takes without network and blocks: files of 20 KiB are sealed, locked, stored durably in batches of a
-// hundred and read back; once more with the check of each proof, which every validator does. The comparator copies the same files and
-// syncs the file system.
+// hundred and read back, while the next hundred are sealed; once more with the check of each proof, which every validator does. The
+// comparator copies the same files and syncs the file system.
 func (b *bench) small(ctx context.Context) ([]row, error) {
 	count := int(min(smallMost, b.size/smallSize))
 	from, to, storeDir := filepath.Join(b.dir, "many"), filepath.Join(b.dir, "many-copy"), filepath.Join(b.dir, "many-store")
@@ -59,12 +62,7 @@ func (b *bench) small(ctx context.Context) ([]row, error) {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			for start := 0; start < count; start += smallBatch {
-				if err := storeSmall(ctx, s, terms, paths[start:min(start+smallBatch, count)], check); err != nil {
-					return err
-				}
-			}
-			return nil
+			return storeAll(ctx, s, terms, paths, check)
 		}
 	}
 	samples, err := interleave(ctx, b.rounds, store(false), store(true), func(ctx context.Context) error {
@@ -150,15 +148,41 @@ func (f *smallFile) seal(ctx context.Context, terms seal.Terms) error {
 	return f.Put(ctx, f.locked.Header.Envelope, f.locked.Block)
 }
 
-// storeSmall stores files with one write to the disk and reads them back.
-func storeSmall(ctx context.Context, store *pack.Store, terms seal.Terms, paths []string, check bool) error {
-	files := make([]*smallFile, len(paths))
-	for i, path := range paths {
-		files[i] = &smallFile{path: path}
-	}
-	if err := parallel(files, func(f *smallFile) error { return f.seal(ctx, terms) }); err != nil {
-		return err
-	}
+// storeAll stores files, batch by batch. The next batch is sealed meanwhile.
+func storeAll(ctx context.Context, store *pack.Store, terms seal.Terms, paths []string, check bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	sealed := make(chan []*smallFile)
+	group.Go(func() error {
+		defer close(sealed)
+		for some := range slices.Chunk(paths, smallBatch) {
+			files := make([]*smallFile, len(some))
+			for i, path := range some {
+				files[i] = &smallFile{path: path}
+			}
+			if err := parallel(files, func(f *smallFile) error { return f.seal(ctx, terms) }); err != nil {
+				return err
+			}
+			select {
+			case sealed <- files:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	group.Go(func() error {
+		for files := range sealed {
+			if err := storeSmall(ctx, store, files, check); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// storeSmall stores sealed files with one write to the disk and reads them back.
+func storeSmall(ctx context.Context, store *pack.Store, files []*smallFile, check bool) error {
 	batch, err := store.Begin(ctx, blob.Hint{})
 	if err != nil {
 		return err
