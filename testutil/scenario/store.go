@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -246,6 +247,14 @@ func (n *Network) holders(v Version) map[uint64]bool {
 	ctx, cancel := step(n.t)
 	defer cancel()
 	copies, err := auditor.client.Copies(ctx, v.Ref)
+	for errors.Is(err, phr.ErrNotFound) { // the auditor's hospital may not have the block yet
+		select {
+		case <-time.After(pollTime):
+			copies, err = auditor.client.Copies(ctx, v.Ref)
+		case <-ctx.Done():
+			n.t.Fatalf("copies of %s: %v", v.Name, err)
+		}
+	}
 	if err != nil {
 		n.t.Fatalf("copies of %s: %v", v.Name, err)
 	}
