@@ -17,6 +17,7 @@ import (
 	consortiumv1 "github.com/phrd/phrd/api/phrd/consortium/v1"
 	storagev1 "github.com/phrd/phrd/api/phrd/storage/v1"
 	"github.com/phrd/phrd/app/home"
+	"github.com/phrd/phrd/phr"
 	"github.com/phrd/phrd/x/consortium"
 )
 
@@ -250,7 +251,10 @@ func (h *Hospital) copies(v Version) []*storagev1.Copy {
 	h.t.Helper()
 	ctx, cancel := step(h.t)
 	defer cancel()
-	object, err := storagev1.NewQueryClient(h.Clerk().client).Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
+	query := storagev1.NewQueryClient(h.Clerk().client)
+	object, err := past(ctx, phr.ErrNotFound, func() (*storagev1.QueryObjectResponse, error) {
+		return query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
+	})
 	if err != nil {
 		h.t.Fatalf("object of %s: %v", v.Name, err)
 	}

@@ -129,7 +129,9 @@ func (h *Hospital) IsWhole(v Version) *storagev1.QueryObjectResponse {
 	defer cancel()
 	query := storagev1.NewQueryClient(h.Clerk().client)
 	for {
-		object, err := query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
+		object, err := past(ctx, phr.ErrNotFound, func() (*storagev1.QueryObjectResponse, error) {
+			return query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
+		})
 		if err != nil {
 			h.t.Fatalf("object of %s: %v", v.Name, err)
 		}
@@ -240,21 +242,28 @@ func (n *Network) Copying(v Version) []*Hospital {
 	return copying
 }
 
+// past asks until the answer is another error than one, or none: what one hospital did, the one that is asked may not have yet.
+func past[T any](ctx context.Context, passing error, ask func() (T, error)) (T, error) {
+	for {
+		answer, err := ask()
+		if !errors.Is(err, passing) {
+			return answer, err
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return answer, err
+		}
+	}
+}
+
 // holders are the members that hold a copy of a version or are to fetch it.
 func (n *Network) holders(v Version) map[uint64]bool {
 	n.t.Helper()
 	auditor := n.Hospital(names[0]).Auditor()
 	ctx, cancel := step(n.t)
 	defer cancel()
-	copies, err := auditor.client.Copies(ctx, v.Ref)
-	for errors.Is(err, phr.ErrNotFound) { // the auditor's hospital may not have the block yet
-		select {
-		case <-time.After(pollTime):
-			copies, err = auditor.client.Copies(ctx, v.Ref)
-		case <-ctx.Done():
-			n.t.Fatalf("copies of %s: %v", v.Name, err)
-		}
-	}
+	copies, err := past(ctx, phr.ErrNotFound, func() (phr.Copies, error) { return auditor.client.Copies(ctx, v.Ref) })
 	if err != nil {
 		n.t.Fatalf("copies of %s: %v", v.Name, err)
 	}

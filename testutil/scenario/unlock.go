@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -125,7 +124,7 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	review, err := p.review(ctx, u)
+	review, err := past(ctx, phr.ErrNotApproved, func() (*phr.Review, error) { return p.client.Review(ctx, u.ID) })
 	if err != nil {
 		p.t.Fatalf("review: %v", err)
 	}
@@ -134,21 +133,6 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	}
 	if _, err := review.Approve(ctx, vault); err != nil {
 		p.t.Fatalf("approve: %v", err)
-	}
-}
-
-// review reviews an unlock that is endorsed. The hospitals that are asked may not have the block yet that the endorsing one has.
-func (p Person) review(ctx context.Context, u Unlock) (*phr.Review, error) {
-	for {
-		review, err := p.client.Review(ctx, u.ID)
-		if !errors.Is(err, phr.ErrNotApproved) {
-			return review, err
-		}
-		select {
-		case <-time.After(pollTime):
-		case <-ctx.Done():
-			return nil, err
-		}
 	}
 }
 
