@@ -252,9 +252,9 @@ func (h *Hospital) copies(v Version) []*storagev1.Copy {
 	ctx, cancel := step(h.t)
 	defer cancel()
 	query := storagev1.NewQueryClient(h.Clerk().client)
-	object, err := past(ctx, phr.ErrNotFound, func() (*storagev1.QueryObjectResponse, error) {
+	object, err := past(ctx, func() (*storagev1.QueryObjectResponse, error) {
 		return query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
-	})
+	}, phr.ErrNotFound)
 	if err != nil {
 		h.t.Fatalf("object of %s: %v", v.Name, err)
 	}

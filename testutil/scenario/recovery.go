@@ -108,7 +108,7 @@ func (p Person) supportRecovery(number uint64, vault *phr.Vault) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	review, err := p.client.ReviewRecovery(ctx, number)
+	review, err := past(ctx, func() (*phr.RecoveryReview, error) { return p.client.ReviewRecovery(ctx, number) }, phr.ErrNotFound)
 	if err != nil {
 		p.t.Fatalf("review recovery %d: %v", number, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
@@ -129,9 +130,9 @@ func (h *Hospital) IsWhole(v Version) *storagev1.QueryObjectResponse {
 	defer cancel()
 	query := storagev1.NewQueryClient(h.Clerk().client)
 	for {
-		object, err := past(ctx, phr.ErrNotFound, func() (*storagev1.QueryObjectResponse, error) {
+		object, err := past(ctx, func() (*storagev1.QueryObjectResponse, error) {
 			return query.Object(ctx, &storagev1.QueryObjectRequest{Cid: v.Object.String()})
-		})
+		}, phr.ErrNotFound)
 		if err != nil {
 			h.t.Fatalf("object of %s: %v", v.Name, err)
 		}
@@ -242,11 +243,11 @@ func (n *Network) Copying(v Version) []*Hospital {
 	return copying
 }
 
-// past asks until the answer is another error than one, or none: what one hospital did, the one that is asked may not have yet.
-func past[T any](ctx context.Context, passing error, ask func() (T, error)) (T, error) {
+// past asks until the answer is no error, or none of some: what one hospital did, the one that is asked may not have yet.
+func past[T any](ctx context.Context, ask func() (T, error), passing ...error) (T, error) {
 	for {
 		answer, err := ask()
-		if !errors.Is(err, passing) {
+		if !slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) }) {
 			return answer, err
 		}
 		select {
@@ -263,7 +264,7 @@ func (n *Network) holders(v Version) map[uint64]bool {
 	auditor := n.Hospital(names[0]).Auditor()
 	ctx, cancel := step(n.t)
 	defer cancel()
-	copies, err := past(ctx, phr.ErrNotFound, func() (phr.Copies, error) { return auditor.client.Copies(ctx, v.Ref) })
+	copies, err := past(ctx, func() (phr.Copies, error) { return auditor.client.Copies(ctx, v.Ref) }, phr.ErrNotFound)
 	if err != nil {
 		n.t.Fatalf("copies of %s: %v", v.Name, err)
 	}

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -124,7 +125,7 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	review, err := past(ctx, phr.ErrNotApproved, func() (*phr.Review, error) { return p.client.Review(ctx, u.ID) })
+	review, err := p.review(ctx, u)
 	if err != nil {
 		p.t.Fatalf("review: %v", err)
 	}
@@ -136,12 +137,17 @@ func (p Person) approve(u Unlock, vault *phr.Vault) {
 	}
 }
 
+// review reviews an unlock that is endorsed, at hospitals that may not have the block yet which the endorsing one has.
+func (p Person) review(ctx context.Context, u Unlock) (*phr.Review, error) {
+	return past(ctx, func() (*phr.Review, error) { return p.client.Review(ctx, u.ID) }, phr.ErrNotFound, phr.ErrNotApproved)
+}
+
 // CannotApproveWithVault reviews an unlock, which the patient's vault can't approve.
 func (p *Patient) CannotApproveWithVault(u Unlock, want error) {
 	p.t.Helper()
 	ctx, cancel := p.step()
 	defer cancel()
-	review, err := p.client.Review(ctx, u.ID)
+	review, err := p.review(ctx, u)
 	if err != nil {
 		p.t.Fatalf("review: %v", err)
 	}
