@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -110,6 +111,22 @@ func (n *network) catchUp(ctx context.Context, h *hospital) error {
 		case <-time.After(pollTime):
 		case <-ctx.Done():
 			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
+// past asks until the answer is no error, or none of some. A step waits for the gateway of its person alone, and what is asked of
+// others they may not have yet.
+func past[T any](ctx context.Context, ask func() (T, error), passing ...error) (T, error) {
+	for {
+		answer, err := ask()
+		if !slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) }) {
+			return answer, err
+		}
+		select {
+		case <-time.After(pollTime):
+		case <-ctx.Done():
+			return answer, err
 		}
 	}
 }

@@ -3,10 +3,8 @@ package scenario
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	recordsv1 "github.com/phrd/phrd/api/phrd/records/v1"
@@ -241,21 +239,6 @@ func (n *Network) Copying(v Version) []*Hospital {
 		}
 	}
 	return copying
-}
-
-// past asks until the answer is no error, or none of some: what one hospital did, the one that is asked may not have yet.
-func past[T any](ctx context.Context, ask func() (T, error), passing ...error) (T, error) {
-	for {
-		answer, err := ask()
-		if !slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) }) {
-			return answer, err
-		}
-		select {
-		case <-time.After(pollTime):
-		case <-ctx.Done():
-			return answer, err
-		}
-	}
 }
 
 // holders are the members that hold a copy of a version or are to fetch it.
